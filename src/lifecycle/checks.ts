@@ -1,0 +1,65 @@
+import { type Clock, systemClock, timedOut, withDeadline } from './clock.ts'
+
+/** Something the instance depends on, and how to ask it. */
+export interface Check {
+  readonly name: string
+  /** Resolves when the dependency answers; rejects when it does not. */
+  readonly probe: () => Promise<void>
+  /** Whether a failure takes the instance out of rotation. Default false: it is shown, and nothing else. */
+  readonly required?: boolean
+}
+
+export interface CheckOptions {
+  /** What one probe may take, in ms. Default 1,000. */
+  readonly timeoutMs?: number
+  /** How long a result is good for, in ms: probes of many balancers must not become a load. Default 1,000. */
+  readonly cacheMs?: number
+  /** Failures in a row before a check counts as failed: one slow answer is no outage. Default 3. */
+  readonly failures?: number
+  readonly clock?: Clock
+}
+
+export interface CheckResult {
+  readonly status: 'ok' | 'failing'
+  readonly required: boolean
+}
+
+export interface Checks {
+  /** The newest results by name; asks again what is older than `cacheMs`. Never rejects. */
+  results(): Promise<Record<string, CheckResult>>
+}
+
+/**
+ * Asks dependencies side by side, each within its own time, at most once per `cacheMs`, and calls one
+ * failed only after several failures in a row. A check that never succeeded fails at its first failure.
+ */
+export function createChecks(checks: readonly Check[], options: CheckOptions = {}): Checks {
+  const { timeoutMs = 1_000, cacheMs = 1_000, failures = 3, clock = systemClock } = options
+  const entries = checks.map((check) => ({ check, failed: failures, askedAt: Number.NEGATIVE_INFINITY }))
+  let asking: Promise<void> | undefined
+
+  const ask = async (entry: (typeof entries)[number]): Promise<void> => {
+    if (clock.now() - entry.askedAt < cacheMs) return
+    const ok = await withDeadline(Promise.try(entry.check.probe), timeoutMs, clock).then(
+      (result) => result !== timedOut,
+      () => false,
+    )
+    entry.failed = ok ? 0 : entry.failed + 1
+    entry.askedAt = clock.now()
+  }
+
+  return {
+    async results() {
+      asking ??= Promise.all(entries.map(ask)).then(() => {
+        asking = undefined
+      })
+      await asking
+      return Object.fromEntries(
+        entries.map(({ check, failed }) => [
+          check.name,
+          { status: failed >= failures ? 'failing' : 'ok', required: check.required ?? false } as const,
+        ]),
+      )
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import type { Context, Handler } from 'hono'
+import type { Checks } from './checks.ts'
+import type { Lifecycle } from './lifecycle.ts'
+
+/** How soon a client may ask again an instance that is not ready, in seconds. */
+const retryAfterSeconds = 1
+
+/**
+ * A liveness handler: 200 as long as the process can answer, also while draining, for a platform kills
+ * what fails it. It touches nothing but `describe`, which adds fields of the service's own.
+ */
+export function liveness(describe: () => Record<string, unknown> = () => ({})): Handler {
+  return (c) => c.json({ status: 'ok', ...describe() })
+}
+
+/**
+ * A readiness handler: 200 when the instance wants traffic, else 503 with the reason: `starting`,
+ * `draining`, `disabled`, or `<check> unavailable` for a required check that fails.
+ */
+export function readiness(lifecycle: Lifecycle, checks?: Checks): Handler {
+  return async (c: Context) => {
+    const results = (await checks?.results()) ?? {}
+    const failing = Object.entries(results).find(
+      ([, { status, required }]) => required && status === 'failing',
+    )
+    const reason = lifecycle.notReadyReason ?? (failing && `${failing[0]} unavailable`)
+    const shown = Object.fromEntries(Object.entries(results).map(([name, { status }]) => [name, status]))
+    if (reason === undefined) return c.json({ status: 'ready', checks: shown })
+    c.header('Retry-After', String(retryAfterSeconds))
+    return c.json({ status: 'not ready', reason, checks: shown }, 503)
+  }
+}

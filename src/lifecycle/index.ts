@@ -1,0 +1,16 @@
+export { type ShutdownBudget, shutdownBudgetMs } from './budget.ts'
+export { type Check, type CheckOptions, type Checks, createChecks } from './checks.ts'
+export { type Clock, systemClock } from './clock.ts'
+export { liveness, readiness } from './hono.ts'
+export {
+  createLifecycle,
+  type DrainTarget,
+  type Lifecycle,
+  type LifecycleEvent,
+  type LifecycleOptions,
+  type LifecycleState,
+  type Outcome,
+  type StateName,
+} from './lifecycle.ts'
+export { type BoundServer, type ServeOptions, serve } from './serve.ts'
+export { handleSignals, type SignalEvent, type SignalOptions } from './signals.ts'

@@ -1,0 +1,118 @@
+import { type Clock, systemClock } from './clock.ts'
+import { openConnections } from './connections.ts'
+import type { DrainTarget, Lifecycle } from './lifecycle.ts'
+
+type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
+
+export interface ServeOptions {
+  readonly fetch: FetchHandler
+  /** Port to listen on; 0 takes a free one. */
+  readonly port: number
+  readonly hostname?: string
+  /** Lets several processes listen on one port (SO_REUSEPORT). Default false. */
+  readonly reusePort?: boolean
+  /**
+   * Seconds a connection may be silent, 0 to 255. Keep it above the balancer's, so that the balancer is
+   * the one to close, and above any handler's deadline: Bun cuts a handler that is silent for longer.
+   * Default 120.
+   */
+  readonly idleTimeoutSeconds?: number
+  /** Bytes of a body above which Bun itself answers a bare 413. Default: no limit here. */
+  readonly bodyBytesMax?: number
+  /** True for a request that must not keep the drain window open: a probe, a scrape. Default: none is. */
+  readonly isBackground?: (request: Request) => boolean
+  /** Names the requests in flight, for the log line about what had to be cut. */
+  readonly describeInFlight?: () => readonly string[]
+  readonly clock?: Clock
+}
+
+export interface BoundServer {
+  readonly port: number
+  readonly url: URL
+  /** Requests accepted and not yet answered completely. */
+  readonly inFlight: number
+  /** Application requests answered since draining began. */
+  readonly servedWhileDraining: number
+}
+
+/**
+ * Listens with Bun and binds the server to a lifecycle.
+ *
+ * Until the shutdown this adds nothing to a request: the handler given is the handler that Bun calls.
+ * When draining begins, `server.reload` swaps a handler in that answers the same and adds
+ * `Connection: close`; it also holds for connections that are open already, whose next request it serves.
+ * Only when the drain window is over does the server refuse (`server.stop()`).
+ *
+ * @throws when the port cannot be had.
+ */
+export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer {
+  const { fetch, clock = systemClock, isBackground = () => false, describeInFlight } = options
+  let lastRequestAt = Number.NEGATIVE_INFINITY
+  let servedWhileDraining = 0
+
+  const settings = {
+    port: options.port,
+    hostname: options.hostname ?? '0.0.0.0',
+    reusePort: options.reusePort ?? false,
+    idleTimeout: options.idleTimeoutSeconds ?? 120,
+    maxRequestBodySize: options.bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
+    development: false,
+  }
+  const server = Bun.serve({ ...settings, fetch })
+  const port = server.port ?? options.port
+
+  const drainingFetch: FetchHandler = (request, bunServer) => {
+    if (!isBackground(request)) {
+      lastRequestAt = clock.now()
+      servedWhileDraining++
+    }
+    const answer = fetch(request, bunServer)
+    return answer instanceof Response ? closing(answer) : answer.then(closing)
+  }
+
+  const target: DrainTarget = {
+    name: 'server',
+    beginDrain() {
+      server.reload({ ...settings, fetch: drainingFetch })
+    },
+    traffic: () => ({
+      inFlight: server.pendingRequests,
+      openConnections: openConnections(port),
+      lastRequestAt,
+    }),
+    finish: () => server.stop(),
+    async cut() {
+      // A client that never finished its request line holds stop() too; nothing of it was accepted.
+      const work =
+        server.pendingRequests === 0 ? [] : named(server.pendingRequests, describeInFlight?.() ?? [])
+      void server.stop(true)
+      return work
+    },
+  }
+  lifecycle.addTarget(target)
+
+  return {
+    port,
+    url: server.url,
+    get inFlight() {
+      return server.pendingRequests
+    },
+    get servedWhileDraining() {
+      return servedWhileDraining
+    },
+  }
+}
+
+/** The same answer, after which the connection ends. */
+function closing(response: Response): Response {
+  response.headers.set('connection', 'close')
+  return response
+}
+
+/** As many names as there are requests, whether or not each could be named. */
+function named(count: number, names: readonly string[]): string[] {
+  return Array.from(
+    { length: Math.max(count, names.length) },
+    (_, i) => names[i] ?? 'a request without a name',
+  )
+}
