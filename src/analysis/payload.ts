@@ -1,0 +1,152 @@
+import { z } from 'zod'
+import { analyzeNumbers } from './numeric.ts'
+import { analyzeText, countCodePoints } from './text.ts'
+
+/** How much one payload may hold. */
+export interface PayloadLimits {
+  readonly maxNumbers: number
+  /** In code points. */
+  readonly maxTextLength: number
+}
+
+/** Faults told about one payload at the most: a million wrong items must not become a million objects. */
+const faultsMax = 20
+
+/**
+ * The schema of a payload, and the source of its OpenAPI description.
+ *
+ * `numbers` is checked by one loop and not by `z.array(z.number())`: the loop takes 0.4 ms for a million
+ * numbers where the schema takes 36 ms, and a million wrong items cost it 20 issues instead of 500 MB.
+ */
+export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
+  const numbers = z
+    .custom<readonly number[]>()
+    .superRefine((value: unknown, context) => addIssues(context, numbersFaults(value, maxNumbers)))
+    .meta({
+      description: 'Finite JSON numbers. A literal that overflows a double, such as `1e400`, is refused.',
+      override: { type: 'array', items: { type: 'number' }, minItems: 1, maxItems: maxNumbers },
+    })
+  const text = z
+    .custom<string>()
+    .superRefine((value: unknown, context) => addIssues(context, textFaults(value, maxTextLength)))
+    .meta({
+      description: 'Any text. Its length is counted in code points.',
+      override: { type: 'string', minLength: 1, maxLength: maxTextLength },
+    })
+  return z.strictObject({ numbers, text }).meta({
+    id: 'Payload',
+    description: 'Numbers and a text to analyse.',
+    example: { numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' },
+  })
+}
+
+export type Payload = z.output<ReturnType<typeof payloadSchema>>
+
+export const numericAnalysisSchema = z
+  .strictObject({
+    count: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+    minimum: z.number(),
+    maximum: z.number(),
+    mean: z.number().describe('Correctly rounded, or within one unit in the last place of the exact mean'),
+    median: z.number().describe('The middle value; the mean of the two middle ones for an even count'),
+    standard_deviation: z.number().min(0).describe('Of a sample (n - 1); 0 for one number'),
+  })
+  .meta({ id: 'NumericAnalysis' })
+
+export const textAnalysisSchema = z
+  .strictObject({
+    word_count: count('Runs of anything but Unicode white space'),
+    character_count: count('Code points'),
+    character_count_no_spaces: count('Code points that are not U+0020'),
+    sentence_count: count('Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text'),
+    paragraph_count: count('Non-blank pieces between line breaks'),
+  })
+  .meta({ id: 'TextAnalysis' })
+
+export const summarySchema = z
+  .strictObject({
+    numeric_analysis: numericAnalysisSchema,
+    text_analysis: textAnalysisSchema,
+    processing_time_ms: z.number().min(0).describe('What the analysis took, in milliseconds'),
+  })
+  .meta({ id: 'Summary' })
+
+export const compactSummarySchema = z
+  .strictObject({
+    numeric: z.strictObject({
+      min: z.number(),
+      max: z.number(),
+      mean: z.number(),
+      median: z.number(),
+      stddev: z.number().min(0),
+    }),
+    text: z.strictObject({ word_count: count('As in Summary'), char_count: count('Code points') }),
+  })
+  .meta({ id: 'CompactSummary' })
+
+/** An analysis without the time it took: this part of the program has no clock. */
+export type Analysis = Omit<z.output<typeof summarySchema>, 'processing_time_ms'>
+export type CompactSummary = z.output<typeof compactSummarySchema>
+
+/**
+ * Analyses a payload that the schema has accepted. Pure; cost linear in its size.
+ *
+ * @example analyze({ numbers: [1, 2, 3], text: 'a b' }).numeric_analysis.mean // 2
+ */
+export function analyze({ numbers, text }: Payload): Analysis {
+  return { numeric_analysis: analyzeNumbers(numbers), text_analysis: analyzeText(text) }
+}
+
+/** The short form of an analysis (`?format=compact`). */
+export function compact({ numeric_analysis: n, text_analysis: t }: Analysis): CompactSummary {
+  return {
+    numeric: { min: n.minimum, max: n.maximum, mean: n.mean, median: n.median, stddev: n.standard_deviation },
+    text: { word_count: t.word_count, char_count: t.character_count },
+  }
+}
+
+function count(description: string) {
+  return z.int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description)
+}
+
+/** What is wrong with a value, or with its item at `index`. */
+interface Fault {
+  readonly code: string
+  readonly message: string
+  readonly index?: number
+}
+
+function addIssues(context: z.core.$RefinementCtx, faults: readonly Fault[]): void {
+  for (const { code, message, index } of faults) {
+    const path = index === undefined ? [] : [index]
+    context.addIssue({ code: 'custom', message, params: { code }, path })
+  }
+}
+
+function numbersFaults(value: unknown, maxNumbers: number): Fault[] {
+  if (value === undefined) return [{ code: 'missing', message: 'is required' }]
+  if (!Array.isArray(value)) return [{ code: 'type', message: 'must be an array of numbers' }]
+  if (value.length === 0) return [{ code: 'too-short', message: 'must hold at least one number' }]
+  if (value.length > maxNumbers)
+    return [{ code: 'too-long', message: `must hold at most ${maxNumbers} numbers, has ${value.length}` }]
+  const faults: Fault[] = []
+  for (let index = 0; index < value.length && faults.length < faultsMax; index++) {
+    const item: unknown = value[index]
+    if (typeof item !== 'number') faults.push({ code: 'type', message: 'must be a number', index })
+    // JSON has no NaN; an infinity is the only number that differs from itself by NaN.
+    else if (item - item !== 0)
+      faults.push({ code: 'not-finite', message: 'is beyond the range of a double', index })
+  }
+  return faults
+}
+
+function textFaults(value: unknown, maxTextLength: number): Fault[] {
+  if (value === undefined) return [{ code: 'missing', message: 'is required' }]
+  if (typeof value !== 'string') return [{ code: 'type', message: 'must be a string' }]
+  if (value.length === 0) return [{ code: 'too-short', message: 'must hold at least one character' }]
+  // A code point is one or two code units, so only lengths in between need counting.
+  const tooLong =
+    value.length > 2 * maxTextLength ||
+    (value.length > maxTextLength && countCodePoints(value) > maxTextLength)
+  return tooLong ? [{ code: 'too-long', message: `must hold at most ${maxTextLength} characters` }] : []
+}

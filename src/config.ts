@@ -1,0 +1,140 @@
+import { hostname } from 'node:os'
+import { z } from 'zod'
+
+/** Milliseconds from `500ms`, `5s`, `1m`, `24h`. */
+const duration = (def: string) =>
+  z
+    .string()
+    .regex(/^\d+(ms|s|m|h)$/, 'must be a duration such as 500ms, 5s, 1m or 24h')
+    .transform((text) => {
+      const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+      return Number(amount) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
+    })
+    .prefault(def)
+
+const integer = (minimum: number, maximum: number, def: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`))
+    .prefault(String(def))
+
+/** Bytes from `1024`, `64KiB`, `32MiB`. */
+const bytes = (def: string) =>
+  z
+    .string()
+    .regex(/^\d+(KiB|MiB|GiB)?$/, 'must be a size such as 1048576, 512KiB or 32MiB')
+    .transform((text) => {
+      const [, amount = '0', unit] = /^(\d+)(KiB|MiB|GiB)?$/.exec(text) ?? []
+      return Number(amount) * { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[(unit ?? 'B') as 'B']
+    })
+    .pipe(z.number().min(1, 'must be at least 1'))
+    .prefault(def)
+
+const flag = z
+  .enum(['true', 'false', '1', '0'], 'must be true or false')
+  .transform((text) => text === 'true' || text === '1')
+  .prefault('false')
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T, def: T[number]) =>
+  z.enum(values, `must be one of ${values.join(', ')}`).prefault(def)
+
+/** What a name may hold that goes into a header, a label and a log line. */
+const name = z.string().regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -')
+
+/**
+ * The environment, variable by variable. The reference table in the README is made from this schema:
+ * a description is for somebody who runs the service.
+ */
+export const environment = z.object({
+  PORT: integer(0, 65_535, 8000).describe('Port to listen on; 0 takes a free one'),
+  HOST: z.string().min(1).prefault('0.0.0.0').describe('Address to listen on'),
+  SERVICE_NAME: name.prefault('tally').describe('Name in logs, probes and documents'),
+  SERVICE_VERSION: name.optional().describe("Version shown by `/version` (default: the package's own)"),
+  SERVICE_REVISION: name
+    .prefault('unknown')
+    .describe('Source revision shown by `/version`; the image sets it'),
+  INSTANCE_NAME: name
+    .prefault(hostname())
+    .describe("Name of this instance, answered in `X-Served-By` (default: the host's)"),
+  ENVIRONMENT: name.prefault('development').describe('Where this runs, for logs'),
+  LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error'], 'info').describe(
+    'Least level that is written; probes and scrapes are at debug',
+  ),
+  LOG_FORMAT: oneOf(['json', 'pretty'], 'json').describe(
+    'JSON, one object a line, or `pretty` for a terminal',
+  ),
+  ACCESS_LOG: flag.prefault('true').describe('One line a request at info'),
+  MAX_NUMBERS: integer(1, 10_000_000, 1_000_000).describe('Most numbers in one payload'),
+  MAX_TEXT_LENGTH: integer(1, 100_000_000, 1_000_000).describe('Most characters (code points) in one text'),
+  MAX_BODY_BYTES: bytes('32MiB').describe('Largest request body; above it 413'),
+  VALIDATION_STATUS: oneOf(['400', '422'], '400').describe('Status for a body that is not what it should be'),
+  REQUEST_TIMEOUT: duration('30s').describe(
+    'What a handler may take; then 503. Keep it below `IDLE_TIMEOUT`',
+  ),
+  IDLE_TIMEOUT: duration('120s').describe(
+    "How long a connection may be silent, up to 255s; above the balancer's own",
+  ),
+  DRAIN_MIN: duration('0s').describe(
+    'Least time to serve after SIGTERM: what the platform needs to take the instance out (5s in the image)',
+  ),
+  DRAIN_QUIET: duration('5s').describe('The drain window ends when no application request came for so long'),
+  DRAIN_MAX: duration('20s').describe('The drain window ends at the latest'),
+  SHUTDOWN_TIMEOUT: duration('30s').describe(
+    'What requests in flight may take after the drain window; then they are cut, counted and named',
+  ),
+  PRE_STOP: duration('0s').describe(
+    "What the platform waits before SIGTERM (Kubernetes' preStop); only to check the budget",
+  ),
+  GRACE_PERIOD: duration('0s').describe(
+    "The platform's time from stop to kill; when set, a shutdown budget above it is warned about at the start",
+  ),
+  METRICS_PREFIX: z
+    .string()
+    .regex(/^([a-zA-Z_][a-zA-Z0-9_]*)?$/, 'must be empty or a Prometheus name such as api_')
+    .prefault('api_')
+    .describe('Before the names of the metrics of this service; may be empty'),
+  DEBUG_ROUTES: flag.describe('Adds `/debug/*`, to try a platform with; never in production'),
+})
+
+/** What the environment says, parsed. Times are milliseconds. */
+export type Config = z.output<typeof environment>
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/** Variables for which an empty text says something; for all others it means "not set". */
+const mayBeEmpty = new Set(['METRICS_PREFIX'])
+
+/**
+ * Reads the environment into a Config, or lists every problem at once, each with the variable's name.
+ * Variables that are not ours are left alone. Values are never repeated in a problem: one may be a secret.
+ *
+ * @example parseConfig({ PORT: 'http' }) // { ok: false, problems: ['PORT must be a whole number'] }
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const given = Object.fromEntries(
+    Object.keys(environment.shape)
+      .filter((key) => env[key] !== undefined && (env[key] !== '' || mayBeEmpty.has(key)))
+      .map((key) => [key, env[key]]),
+  )
+  const result = environment.safeParse(given)
+  const problems = result.success
+    ? contradictions(result.data)
+    : result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
+  return result.success && problems.length === 0 ? { ok: true, config: result.data } : { ok: false, problems }
+}
+
+/** What is wrong with values that are right one by one. */
+function contradictions(config: Config): string[] {
+  const problems: string[] = []
+  if (config.IDLE_TIMEOUT > 255_000) problems.push('IDLE_TIMEOUT must be at most 255s')
+  if (config.IDLE_TIMEOUT < 8_000)
+    problems.push('IDLE_TIMEOUT must be at least 8s: the server looks every 4 s')
+  if (config.REQUEST_TIMEOUT >= config.IDLE_TIMEOUT)
+    problems.push('REQUEST_TIMEOUT must be below IDLE_TIMEOUT, or the connection is cut before the 503')
+  if (config.DRAIN_MIN > config.DRAIN_MAX) problems.push('DRAIN_MIN must not be above DRAIN_MAX')
+  return problems
+}

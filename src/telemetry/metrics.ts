@@ -1,0 +1,104 @@
+import { Registry } from 'prom-client'
+import { HistogramCell, histogramSamples, registerPlain } from './plain-metrics.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
+import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts'
+
+const stateNames = ['starting', 'ready', 'draining', 'stopped'] as const
+const sizeBuckets = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const
+
+/** What the metrics ask other parts for at the scrape. */
+export interface MetricSources {
+  readonly state: () => (typeof stateNames)[number]
+  readonly inFlight: () => number
+  readonly servedWhileDraining: () => number
+  readonly logLinesDropped: () => number
+}
+
+export interface MetricsOptions {
+  /** Before the names of this service's own metrics; may be empty. */
+  readonly prefix: string
+  readonly sources: MetricSources
+  readonly build: { readonly version: string; readonly revision: string }
+}
+
+export interface Metrics {
+  readonly registry: Registry
+  readonly requests: RequestMetrics
+  /** Counts the size of one accepted payload. */
+  observePayload(numbers: number, textCharacters: number): void
+  /** Counts a fault that was nobody's request: an uncaught exception, an unhandled rejection. */
+  countFault(): void
+}
+
+/** Every metric of the service, in one table. */
+export function createMetrics({ prefix, sources, build }: MetricsOptions): Metrics {
+  const registry = new Registry()
+  const requests = createRequestMetrics(registry, prefix)
+  const numbers = new HistogramCell(sizeBuckets)
+  const characters = new HistogramCell(sizeBuckets)
+  let faults = 0
+
+  const value = (type: 'counter' | 'gauge', name: string, help: string, read: () => number): void =>
+    registerPlain(registry, {
+      name,
+      help,
+      type,
+      samples: () => [{ metricName: name, labels: {}, value: read() }],
+    })
+  const sizes = (name: string, help: string, cell: HistogramCell): void =>
+    registerPlain(registry, {
+      name,
+      help,
+      type: 'histogram',
+      samples: () => histogramSamples(name, sizeBuckets, {}, cell),
+    })
+
+  value(
+    'gauge',
+    `${prefix}http_requests_in_flight`,
+    'Requests accepted and not yet answered',
+    sources.inFlight,
+  )
+  value(
+    'counter',
+    `${prefix}requests_served_while_draining_total`,
+    'Application requests answered after the shutdown began',
+    sources.servedWhileDraining,
+  )
+  sizes(`${prefix}payload_numbers`, 'Numbers in an accepted payload', numbers)
+  sizes(`${prefix}payload_text_characters`, 'Characters in the text of an accepted payload', characters)
+  registerPlain(registry, {
+    name: 'app_state',
+    help: '1 for the state the process is in',
+    type: 'gauge',
+    samples: () =>
+      stateNames.map((state) => ({
+        metricName: 'app_state',
+        labels: { state },
+        value: sources.state() === state ? 1 : 0,
+      })),
+  })
+  value('counter', 'app_faults_total', 'Uncaught exceptions and unhandled rejections', () => faults)
+  value('counter', 'log_lines_dropped_total', 'Log lines that found no reader', sources.logLinesDropped)
+  registerPlain(registry, {
+    name: 'build_info',
+    help: 'What runs here',
+    type: 'gauge',
+    samples: () => [
+      { metricName: 'build_info', labels: { ...build, runtime: `bun ${Bun.version}` }, value: 1 },
+    ],
+  })
+  registerProcessMetrics(registry)
+
+  return {
+    registry,
+    requests,
+    observePayload(count, length) {
+      numbers.observe(count)
+      characters.observe(length)
+    },
+    countFault() {
+      faults++
+    },
+  }
+}
