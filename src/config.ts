@@ -69,7 +69,9 @@ export const environment = z.object({
   MAX_NUMBERS: integer(1, 10_000_000, 1_000_000).describe('Most numbers in one payload'),
   MAX_TEXT_LENGTH: integer(1, 100_000_000, 1_000_000).describe('Most characters (code points) in one text'),
   MAX_BODY_BYTES: bytes('32MiB').describe('Largest request body; above it 413'),
-  VALIDATION_STATUS: oneOf(['400', '422'], '400').describe('Status for a body that is not what it should be'),
+  VALIDATION_STATUS: oneOf(['400', '422'], '400')
+    .transform((text) => (text === '422' ? 422 : 400))
+    .describe('Status for a body that is not what it should be'),
   REQUEST_TIMEOUT: duration('30s').describe(
     'What a handler may take; then 503. Keep it below `IDLE_TIMEOUT`',
   ),

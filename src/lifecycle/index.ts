@@ -3,6 +3,7 @@ export { type Check, type CheckOptions, type Checks, createChecks } from './chec
 export { type Clock, systemClock } from './clock.ts'
 export { liveness, readiness } from './hono.ts'
 export {
+  closeTimeoutMs,
   createLifecycle,
   type DrainTarget,
   type Lifecycle,
@@ -13,4 +14,4 @@ export {
   type StateName,
 } from './lifecycle.ts'
 export { type BoundServer, type ServeOptions, serve } from './serve.ts'
-export { handleSignals, type SignalEvent, type SignalOptions } from './signals.ts'
+export { handleSignals, type SignalOptions } from './signals.ts'

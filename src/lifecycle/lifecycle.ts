@@ -37,6 +37,8 @@ export type LifecycleEvent =
   | { readonly type: 'state'; readonly state: LifecycleState }
   | { readonly type: 'cut'; readonly target: string; readonly work: readonly string[] }
   | { readonly type: 'hook-failed'; readonly hook: string; readonly error: Error }
+  | { readonly type: 'signal-repeated'; readonly signal: string }
+  | { readonly type: 'fault'; readonly kind: string; readonly error: unknown }
 
 /** What a drain window watches. */
 export interface Traffic {
@@ -67,10 +69,10 @@ export interface DrainTarget {
 export interface LifecycleOptions extends DrainWindowOptions {
   /** How long work in hand may take after the drain window, in ms. Default 30,000. */
   readonly shutdownTimeoutMs?: number
-  /** What all hooks together may take, in ms. Default 5,000. */
-  readonly closeTimeoutMs?: number
-  readonly clock?: Clock
 }
+
+/** What all hooks together may take, in ms: the last part of the shutdown's budget. */
+export const closeTimeoutMs = 5_000
 
 export interface HookOptions {
   /** What this hook alone may take, in ms; never more than what is left of the budget. Default 2,000. */
@@ -91,6 +93,10 @@ export interface Lifecycle {
   /** Registers cleanup. Hooks run in reverse order of registration, after the last answer. */
   onClose(name: string, close: () => void | Promise<void>, options?: HookOptions): void
   subscribe(listener: (event: LifecycleEvent) => void): void
+  /** Tells the listeners something that happened to the process and changes no state. */
+  report(event: Extract<LifecycleEvent, { type: 'signal-repeated' | 'fault' }>): void
+  /** Changes the times; those of a shutdown that has begun stay. */
+  configure(options: LifecycleOptions): void
   /** Starts the shutdown; every further call returns the same promise. Never rejects. */
   shutdown(reason: ShutdownReason, options?: { readonly exitCode?: number }): Promise<Outcome>
 }
@@ -115,8 +121,8 @@ interface Hook {
  * serve(lifecycle, { port: 8000, fetch })
  * lifecycle.markReady()
  */
-export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
-  const { shutdownTimeoutMs = 30_000, closeTimeoutMs = 5_000, clock = systemClock } = options
+export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = systemClock): Lifecycle {
+  let options = initial
   const targets: DrainTarget[] = []
   const hooks: Hook[] = []
   const listeners: ((event: LifecycleEvent) => void)[] = []
@@ -133,7 +139,7 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
   }
 
   async function finishTarget(target: DrainTarget): Promise<readonly string[]> {
-    const result = await withDeadline(target.finish(), shutdownTimeoutMs, clock)
+    const result = await withDeadline(target.finish(), options.shutdownTimeoutMs ?? 30_000, clock)
     if (result !== timedOut) return []
     const work = await target.cut()
     if (work.length > 0) emit({ type: 'cut', target: target.name, work })
@@ -221,6 +227,10 @@ export function createLifecycle(options: LifecycleOptions = {}): Lifecycle {
     },
     subscribe(listener) {
       listeners.push(listener)
+    },
+    report: emit,
+    configure(changed) {
+      options = { ...options, ...changed }
     },
     shutdown(reason, { exitCode = 0 } = {}) {
       stopping ??= run(reason, exitCode)

@@ -8,21 +8,11 @@ export interface SignalSource {
 
 export interface SignalOptions {
   readonly process?: SignalSource
-  /** Called for a signal that changes nothing, and for a fault that starts a shutdown. */
-  readonly onEvent?: (event: SignalEvent) => void
   /** Called with the outcome before the process exits: the place to flush logs. Raced by `flushTimeoutMs`. */
   readonly beforeExit?: (outcome: Outcome) => void | Promise<void>
   /** How long `beforeExit` may take, in ms. Default 2,000. */
   readonly flushTimeoutMs?: number
 }
-
-export type SignalEvent =
-  | { readonly type: 'repeated'; readonly signal: 'SIGTERM' | 'SIGINT' }
-  | {
-      readonly type: 'fault'
-      readonly kind: 'uncaughtException' | 'unhandledRejection'
-      readonly error: unknown
-    }
 
 /** 128 + 2, the shell's convention for a process ended by SIGINT. */
 const exitedBySigint = 130
@@ -39,7 +29,7 @@ const exitedBySigint = 130
 export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {}): void {
   const source: SignalSource =
     options.process ?? (process as NodeJS.EventEmitter & Pick<NodeJS.Process, 'exit'>)
-  const { onEvent, beforeExit, flushTimeoutMs = 2_000 } = options
+  const { beforeExit, flushTimeoutMs = 2_000 } = options
   const received = { SIGTERM: 0, SIGINT: 0 }
 
   const stop = async (reason: string, exitCode: number): Promise<void> => {
@@ -53,13 +43,13 @@ export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {})
     source.on(signal, () => {
       received[signal]++
       if (received.SIGINT > 1) source.exit(exitedBySigint)
-      else if (received.SIGTERM + received.SIGINT > 1) onEvent?.({ type: 'repeated', signal })
+      else if (received.SIGTERM + received.SIGINT > 1) lifecycle.report({ type: 'signal-repeated', signal })
       else void stop(signal, 0)
     })
   }
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
     source.on(kind, (error: unknown) => {
-      onEvent?.({ type: 'fault', kind, error })
+      lifecycle.report({ type: 'fault', kind, error })
       void stop(kind, 1)
     })
   }

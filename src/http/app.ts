@@ -1,0 +1,136 @@
+import { Hono } from 'hono'
+import type { Checks, Lifecycle } from '../lifecycle/index.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { diagnosticsRoutes } from './diagnostics.ts'
+import { docsRoutes } from './docs.ts'
+import { type Exchange, json } from './exchange.ts'
+import { createFetch } from './fetch.ts'
+import { createInFlight, type InFlight } from './in-flight.ts'
+import { type Build, operationsRoutes } from './operations.ts'
+import { payloadRoutes } from './payload.ts'
+import { createProblems, type Problems } from './problem.ts'
+import type { Env, Route } from './route.ts'
+
+export interface AppOptions {
+  readonly build: Build
+  /** Answered in `X-Served-By`. */
+  readonly instance: string
+  readonly lifecycle: Lifecycle
+  readonly checks: Checks
+  readonly metrics: Metrics
+  readonly log: Log
+  readonly limits: {
+    readonly maxNumbers: number
+    readonly maxTextLength: number
+    readonly bodyBytesMax: number
+  }
+  readonly requestTimeoutMs: number
+  readonly validationStatus: 400 | 422
+  readonly accessLog: boolean
+  readonly debugRoutes: boolean
+}
+
+export interface App {
+  /** The whole service as one function from request to answer. */
+  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** The table of routes, in the order of matching. */
+  readonly routes: readonly Route[]
+  readonly inFlight: InFlight
+  /** True for what the platform asks: it must not keep a drain window open. */
+  readonly isBackground: (request: Request) => boolean
+}
+
+/**
+ * The service: every route, and around all of them the one way in (`fetch.ts`): guards, request id,
+ * deadline, router, then metrics and access log.
+ */
+export function createApp(options: AppOptions): App {
+  const { build, instance, lifecycle, checks, metrics, log, limits } = options
+  const problems = createProblems(options.validationStatus)
+  const documented = [
+    ...payloadRoutes({ limits, bodyBytesMax: limits.bodyBytesMax, problems, metrics }),
+    ...operationsRoutes({ lifecycle, checks, metrics, build }),
+  ]
+  const routes = [
+    ...documented,
+    indexRoute(build),
+    ...docsRoutes(documented, build),
+    ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
+  ]
+  const router = createRouter(routes, problems)
+  const inFlight = createInFlight(options.requestTimeoutMs)
+  const operations = new Set(
+    routes
+      .filter(({ kind }) => kind === 'operations')
+      .flatMap(({ path, aliases = [] }) => [path, ...aliases]),
+  )
+  return {
+    routes,
+    inFlight,
+    isBackground: (request) => operations.has(pathOf(request.url)),
+    fetch: createFetch({
+      route: (request, exchange) => router.fetch(request, exchange),
+      problems,
+      inFlight,
+      log,
+      metrics,
+      servedBy: instance,
+      accessLog: options.accessLog,
+    }),
+  }
+}
+
+/** Every route under its paths, and for a known path with another method the 405 that names the right ones. */
+function createRouter(routes: readonly Route[], problems: Problems): Hono<Env> {
+  const router = new Hono<Env>()
+  const allowed = new Map<string, { route: string; methods: string[] }>()
+  for (const { method, path, aliases = [], kind, handler } of routes) {
+    const paths = [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
+    for (const one of paths) {
+      router.on(method, one, (c, next) => {
+        c.env.route = path
+        c.env.background = kind === 'operations'
+        return handler(c, next)
+      })
+      const known = allowed.get(one) ?? { route: path, methods: [] }
+      known.methods.push(...(method === 'GET' ? ['GET', 'HEAD'] : [method]))
+      allowed.set(one, known)
+    }
+  }
+  for (const [path, { route, methods }] of allowed) {
+    const allow = methods.join(', ')
+    router.all(path, (c) => {
+      c.env.route = route
+      const detail = `${route} answers ${allow}.`
+      return problems.answer(c.env, { code: 'method-not-allowed', detail, headers: { allow } })
+    })
+  }
+  router.notFound((c) => problems.answer(c.env, { code: 'not-found', detail: 'No route has this path.' }))
+  // Whatever a handler throws is one thing to the outside; fetch.ts logs it.
+  router.onError((error) => {
+    throw error
+  })
+  return router
+}
+
+/** GET /: who answers here, and where to go on. */
+function indexRoute({ service, version }: Build): Route {
+  const body = {
+    service,
+    version,
+    docs: '/docs',
+    openapi: '/openapi.json',
+    health: '/health',
+    ready: '/ready',
+    metrics: '/metrics',
+  }
+  return { method: 'GET', path: '/', kind: 'page', handler: (c) => json(c.env satisfies Exchange, body) }
+}
+
+/** The path of an absolute URL, without making a URL of it. */
+function pathOf(url: string): string {
+  const start = url.indexOf('/', url.indexOf('://') + 3)
+  const query = url.indexOf('?', start)
+  return start === -1 ? '/' : url.slice(start, query === -1 ? undefined : query)
+}

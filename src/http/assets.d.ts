@@ -1,0 +1,9 @@
+// Files of a package taken by path (`with { type: 'file' }`), which have no types of their own.
+declare module 'swagger-ui-dist/*.js' {
+  const path: string
+  export default path
+}
+declare module 'swagger-ui-dist/*.css' {
+  const path: string
+  export default path
+}

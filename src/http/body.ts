@@ -1,0 +1,77 @@
+import type { Refusal } from './problem.ts'
+
+/** A media type of JSON, in UTF-8 if it says. */
+const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+export type BodyResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly refusal: Refusal }
+
+/**
+ * Reads a JSON body: the media type, the size (announced or counted while it arrives), UTF-8 without
+ * replacement characters, then JSON. Duplicate keys are as JSON.parse has them: the last one wins.
+ *
+ * A body that is too large is not kept. The rest of it is read and dropped rather than cut off: a client
+ * that is still sending would see a broken connection and not the 413.
+ */
+export async function readJson(request: Request, bytesMax: number): Promise<BodyResult> {
+  const type = request.headers.get('content-type')
+  if (type !== 'application/json' && !(type !== null && jsonType.test(type)))
+    return refuse('not-json', 'Content-Type must be application/json, in UTF-8.')
+  const encoding = request.headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
+    return refuse('not-json', 'A body with a Content-Encoding is not understood.')
+
+  const bytes = await readBytes(request, bytesMax)
+  if (!(bytes instanceof Uint8Array)) return { ok: false, refusal: bytes }
+  return parse(bytes)
+}
+
+function refuse(code: Refusal['code'], detail: string): { ok: false; refusal: Refusal } {
+  return { ok: false, refusal: { code, detail } }
+}
+
+const tooLarge = (bytesMax: number): Refusal => ({
+  code: 'body-too-large',
+  detail: `The body must have at most ${bytesMax} bytes.`,
+})
+
+async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array | Refusal> {
+  const announced = request.headers.get('content-length')
+  try {
+    if (announced !== null) return Number(announced) > bytesMax ? tooLarge(bytesMax) : await request.bytes()
+    return await readChunks(request, bytesMax)
+  } catch {
+    return { code: 'body-not-received', detail: 'The connection ended before the body was complete.' }
+  }
+}
+
+/** A chunked body announces no size, so it is counted. */
+async function readChunks(request: Request, bytesMax: number): Promise<Uint8Array | Refusal> {
+  if (request.body === null) return new Uint8Array()
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body) {
+    size += chunk.byteLength
+    if (size <= bytesMax) chunks.push(chunk)
+    else chunks.length = 0
+  }
+  return size > bytesMax ? tooLarge(bytesMax) : Buffer.concat(chunks)
+}
+
+function parse(bytes: Uint8Array): BodyResult {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch {
+    return refuse('not-utf-8', 'The body holds bytes that are not UTF-8.')
+  }
+  try {
+    return { ok: true, value: JSON.parse(text) }
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 200) : ''
+    return refuse('malformed-json', text === '' ? 'The body is empty.' : reason)
+  }
+}

@@ -1,0 +1,62 @@
+/** One request on its way through the service. It travels as Hono's bindings (`c.env`). */
+export interface Exchange {
+  readonly requestId: string
+  /** The instance that answers, for `X-Served-By`. */
+  readonly servedBy: string
+  readonly method: string
+  /** `performance.now()` when the request arrived. */
+  readonly startedAt: number
+  /** The template of the matched route; `unmatched` until one is found. */
+  route: string
+  /** True for probes and scrapes: they are logged at debug and do not keep a drain window open. */
+  background: boolean
+  /** Set once the answer is decided; what comes later is dropped. */
+  answered: boolean
+  /** Set while a handler is at work: answers in its place. */
+  expire: (() => void) | undefined
+}
+
+/** The route label of everything that no route matches: one value, whatever was asked for. */
+export const unmatched = 'unmatched'
+
+/** The headers that every answer carries. */
+function identity(exchange: Exchange, contentType: string): Record<string, string> {
+  return {
+    'content-type': contentType,
+    'x-request-id': exchange.requestId,
+    'x-served-by': exchange.servedBy,
+    'x-content-type-options': 'nosniff',
+  }
+}
+
+/** Answers JSON. The response is made once, with all its headers: setting one afterwards costs 0.2 µs each. */
+export function json(
+  exchange: Exchange,
+  body: unknown,
+  status = 200,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  return text(exchange, JSON.stringify(body), 'application/json', status, headers)
+}
+
+/** Answers a text of any media type. */
+export function text(
+  exchange: Exchange,
+  body: string,
+  contentType: string,
+  status = 200,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  const own = identity(exchange, contentType)
+  return new Response(body, { status, headers: headers === undefined ? own : { ...own, ...headers } })
+}
+
+/** Gives an answer that somebody else made the headers that every answer carries. */
+export function identify(exchange: Exchange, response: Response): Response {
+  const { headers } = response
+  if (headers.has('x-request-id')) return response
+  headers.set('x-request-id', exchange.requestId)
+  headers.set('x-served-by', exchange.servedBy)
+  headers.set('x-content-type-options', 'nosniff')
+  return response
+}

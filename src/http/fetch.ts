@@ -1,0 +1,106 @@
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { type Exchange, identify, unmatched } from './exchange.ts'
+import { createHostGuard } from './host-guard.ts'
+import type { InFlight } from './in-flight.ts'
+import type { Problems } from './problem.ts'
+import { createRequestIds } from './request-id.ts'
+
+export interface FetchOptions {
+  /** What answers once the guards have passed: the router. */
+  readonly route: (request: Request, exchange: Exchange) => Response | Promise<Response>
+  readonly problems: Problems
+  readonly inFlight: InFlight
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly servedBy: string
+  /** Whether answered requests are logged at info. */
+  readonly accessLog: boolean
+}
+
+/** Methods that may become a label; anything else would let a client make series. */
+const knownMethods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+  'CONNECT',
+  'TRACE',
+])
+
+/**
+ * The way of every request: guards, name, deadline, router, then count and log. It is one function
+ * around the router and not a chain of middleware, because it must also see what the router never
+ * sees, and because a chain of five costs 3 µs a request where this costs 1.
+ */
+export function createFetch(options: FetchOptions): (request: Request) => Response | Promise<Response> {
+  const { route, problems, inFlight, log, metrics, servedBy, accessLog } = options
+  const guard = createHostGuard()
+  const nameRequest = createRequestIds()
+
+  const finish = (exchange: Exchange, response: Response): Response => {
+    exchange.answered = true
+    inFlight.remove(exchange)
+    const { method, route, requestId, background, startedAt } = exchange
+    const { status } = response
+    const durationMs = performance.now() - startedAt
+    metrics.requests.observe(method, route, status, durationMs / 1_000)
+    if (accessLog || status >= 500)
+      log.access(background ? 'debug' : 'info', { requestId, method, route, status, durationMs })
+    return response
+  }
+
+  const failed = (exchange: Exchange, error: unknown): Response => {
+    log.error('request failed', { request_id: exchange.requestId, route: exchange.route, error })
+    return problems.answer(exchange, {
+      code: 'internal-error',
+      detail: 'The request could not be answered. The log has the reason under the request id.',
+    })
+  }
+
+  const expired = (exchange: Exchange): Response =>
+    problems.answer(exchange, {
+      code: 'request-timeout',
+      detail: 'The request was not answered in its time.',
+      headers: { 'retry-after': '1' },
+    })
+
+  /** The router's answer, or a 503 in its place when it takes too long. */
+  const withDeadline = (exchange: Exchange, answer: Promise<Response>): Promise<Response> =>
+    new Promise((resolve) => {
+      const settle = (response: Response): void => {
+        if (exchange.answered) void response.body?.cancel()
+        else resolve(finish(exchange, identify(exchange, response)))
+      }
+      exchange.expire = () => settle(expired(exchange))
+      answer.then(settle, (error: unknown) => settle(failed(exchange, error)))
+    })
+
+  return (request) => {
+    const { method } = request
+    const exchange: Exchange = {
+      requestId: nameRequest(request.headers.get('x-request-id')),
+      servedBy,
+      method: knownMethods.has(method) ? method : 'other',
+      startedAt: performance.now(),
+      route: unmatched,
+      background: false,
+      answered: false,
+      expire: undefined,
+    }
+    inFlight.add(exchange)
+    const refusal = guard(request)
+    if (refusal !== undefined) return finish(exchange, problems.answer(exchange, refusal))
+    try {
+      const answer = route(request, exchange)
+      return answer instanceof Response
+        ? finish(exchange, identify(exchange, answer))
+        : withDeadline(exchange, answer)
+    } catch (error) {
+      return finish(exchange, failed(exchange, error))
+    }
+  }
+}

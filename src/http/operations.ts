@@ -1,0 +1,134 @@
+import { prometheus } from '@hono/prometheus'
+import { z } from 'zod'
+import { type Checks, type Lifecycle, liveness, readiness } from '../lifecycle/index.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { problemResponses } from './problem-docs.ts'
+import type { Route } from './route.ts'
+
+/** What runs here. */
+export interface Build {
+  readonly service: string
+  readonly version: string
+  readonly revision: string
+}
+
+export interface OperationsOptions {
+  readonly lifecycle: Lifecycle
+  readonly checks: Checks
+  readonly metrics: Metrics
+  readonly build: Build
+}
+
+const healthSchema = z
+  .strictObject({
+    status: z.literal('ok'),
+    service: z.string(),
+    version: z.string(),
+    timestamp: z.iso.datetime(),
+  })
+  .meta({ id: 'Health' })
+
+const checksSchema = z.record(z.string(), z.enum(['ok', 'failing']))
+const readySchema = z.strictObject({ status: z.literal('ready'), checks: checksSchema }).meta({ id: 'Ready' })
+const notReadySchema = z
+  .strictObject({
+    status: z.literal('not ready'),
+    reason: z.string().describe('starting, draining, disabled, or what is unavailable'),
+    checks: checksSchema,
+  })
+  .meta({ id: 'NotReady' })
+const buildSchema = z
+  .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
+  .meta({ id: 'Version' })
+
+/** What a platform asks: is it alive, does it want traffic, how is it doing, what is it. */
+export function operationsRoutes({ lifecycle, checks, metrics, build }: OperationsOptions): Route[] {
+  const { registry } = metrics
+  const { printMetrics } = prometheus({
+    registry,
+    // The two standard families are fed by request-metrics.ts, which says why.
+    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
+  })
+  const about = { ...build, runtime: `bun ${Bun.version}` }
+
+  return [
+    {
+      method: 'GET',
+      path: '/health',
+      aliases: ['/healthz', '/livez'],
+      kind: 'operations',
+      handler: liveness(() => ({
+        service: build.service,
+        version: build.version,
+        timestamp: new Date().toISOString(),
+      })),
+      doc: {
+        operationId: 'health',
+        summary: 'Liveness: 200 as long as the process answers, also while it drains',
+        tags: ['operations'],
+        responses: {
+          '200': { description: 'Alive', content: { 'application/json': { schema: healthSchema } } },
+          ...problemResponses(),
+        },
+      },
+    },
+    {
+      method: 'GET',
+      path: '/ready',
+      aliases: ['/readyz'],
+      kind: 'operations',
+      handler: readiness(lifecycle, checks),
+      doc: {
+        operationId: 'ready',
+        summary: 'Readiness: whether this instance wants traffic',
+        tags: ['operations'],
+        responses: {
+          '200': { description: 'It does', content: { 'application/json': { schema: readySchema } } },
+          ...problemResponses(),
+          '503': {
+            description: 'It does not, and why',
+            content: { 'application/json': { schema: notReadySchema } },
+          },
+        },
+      },
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      kind: 'operations',
+      handler: async (c) => {
+        const response = await printMetrics(c)
+        // The package says text/plain without the version, which Prometheus 3 refuses to guess.
+        response.headers.set('content-type', registry.contentType)
+        return response
+      },
+      doc: {
+        operationId: 'metrics',
+        summary: 'Metrics in the Prometheus text format',
+        tags: ['operations'],
+        responses: {
+          '200': {
+            description: 'text/plain; version=0.0.4',
+            content: { 'text/plain': { schema: { type: 'string' } } },
+          },
+          ...problemResponses(),
+        },
+      },
+    },
+    {
+      method: 'GET',
+      path: '/version',
+      kind: 'operations',
+      handler: (c) => c.json(about),
+      doc: {
+        operationId: 'version',
+        summary: 'What runs here',
+        tags: ['operations'],
+        responses: {
+          '200': { description: 'The build', content: { 'application/json': { schema: buildSchema } } },
+          ...problemResponses(),
+        },
+      },
+    },
+  ]
+}

@@ -1,0 +1,77 @@
+import { type Exchange, text } from './exchange.ts'
+
+/** What is wrong with one place in the input. */
+export interface FieldError {
+  /** JSON pointer (RFC 6901) into the body; the empty pointer is the body itself. */
+  readonly pointer: string
+  readonly detail: string
+  readonly code: string
+}
+
+/** Every problem this service answers with, by its stable code. */
+const problems = {
+  'bad-host': [400, 'The Host header does not name a host'],
+  'malformed-json': [400, 'The body is not JSON'],
+  'not-utf-8': [400, 'The body is not UTF-8'],
+  'invalid-input': [400, 'The body is not what it should be'],
+  'invalid-query': [400, 'The query is not what it should be'],
+  'body-not-received': [400, 'The body did not arrive'],
+  'not-found': [404, 'There is nothing here'],
+  'method-not-allowed': [405, 'Not with this method'],
+  'body-too-large': [413, 'The body is too large'],
+  'not-json': [415, 'Only JSON is understood'],
+  'internal-error': [500, 'Something went wrong'],
+  'request-timeout': [503, 'The answer took too long'],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ProblemCode = keyof typeof problems
+
+/** Problems about what a body holds: `VALIDATION_STATUS` moves them from 400 to 422. */
+const validation: ReadonlySet<ProblemCode> = new Set(['malformed-json', 'not-utf-8', 'invalid-input'])
+
+/** Places told about in one problem at the most. */
+const fieldErrorsMax = 20
+
+export const problemType = 'application/problem+json'
+
+/** A refusal, wherever it is decided; `Problems.answer` makes the response. */
+export interface Refusal {
+  readonly code: ProblemCode
+  readonly detail: string
+  readonly errors?: readonly FieldError[]
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface Problems {
+  /** The refusal as `application/problem+json` (RFC 9457). */
+  answer(exchange: Exchange, refusal: Refusal): Response
+}
+
+/** The status of a problem, as documented. */
+export function statusOf(code: ProblemCode, validationStatus: 400 | 422 = 400): number {
+  return validation.has(code) ? validationStatus : problems[code][0]
+}
+
+/** The title of a problem. */
+export function titleOf(code: ProblemCode): string {
+  return problems[code][1]
+}
+
+/** @param validationStatus what a body that is not what it should be is answered with. */
+export function createProblems(validationStatus: 400 | 422): Problems {
+  return {
+    answer(exchange, { code, detail, errors, headers }) {
+      const status = statusOf(code, validationStatus)
+      const body = {
+        type: `urn:tally:problem:${code}`,
+        title: titleOf(code),
+        status,
+        detail,
+        code,
+        request_id: exchange.requestId,
+        ...(errors === undefined ? {} : { errors: errors.slice(0, fieldErrorsMax) }),
+      }
+      return text(exchange, JSON.stringify(body), problemType, status, headers)
+    },
+  }
+}

@@ -1,0 +1,22 @@
+import type { Handler } from 'hono'
+import type { ZodOpenApiOperationObject } from 'zod-openapi'
+import type { Exchange } from './exchange.ts'
+
+/** What Hono's context carries here: the exchange, as its bindings. */
+export interface Env {
+  Bindings: Exchange
+}
+
+/** One row of the table of routes: how it is asked for, who answers, and what the documents say. */
+export interface Route {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  /** Hono's syntax; also the `route` label of metrics and logs. */
+  readonly path: string
+  /** Other paths to the same handler; they share its label. */
+  readonly aliases?: readonly string[]
+  readonly handler: Handler<Env>
+  /** `application`: also under /v1. `operations`: what the platform asks; it does not count as traffic. */
+  readonly kind: 'application' | 'operations' | 'page'
+  /** Its entry in the OpenAPI document; pages and assets for people have none. */
+  readonly doc?: ZodOpenApiOperationObject
+}

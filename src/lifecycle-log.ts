@@ -1,0 +1,50 @@
+import type { Lifecycle, LifecycleEvent } from './lifecycle/index.ts'
+import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
+
+/** Tells the log and the metrics what happens to the process. */
+export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics: Pick<Metrics, 'countFault'>): void {
+  lifecycle.subscribe((event) => {
+    tell(event, log)
+    if (event.type === 'fault') metrics.countFault()
+  })
+}
+
+function tell(event: LifecycleEvent, log: Log): void {
+  switch (event.type) {
+    case 'state': {
+      const { state } = event
+      if (state.name === 'draining' && state.phase === 'window') {
+        log.info('draining: still serving, answers say Connection: close', { reason: state.reason })
+      } else if (state.name === 'stopped') {
+        const { outcome } = state
+        log.info('stopped', {
+          reason: outcome.reason,
+          exit_code: outcome.exitCode,
+          cut: outcome.cut.length,
+          window_end: outcome.windowEnd,
+          window_ms: Math.round(outcome.durationsMs.window),
+          finishing_ms: Math.round(outcome.durationsMs.finishing),
+          closing_ms: Math.round(outcome.durationsMs.closing),
+        })
+      }
+      return
+    }
+    case 'cut':
+      log.error('cut at the deadline', {
+        target: event.target,
+        count: event.work.length,
+        work: event.work.slice(0, 100),
+      })
+      return
+    case 'hook-failed':
+      log.error('closing failed', { hook: event.hook, error: event.error })
+      return
+    case 'signal-repeated':
+      log.info('signal repeated: the shutdown goes on', { signal: event.signal })
+      return
+    case 'fault':
+      log.error('fault: draining', { kind: event.kind, error: event.error })
+      return
+  }
+}
