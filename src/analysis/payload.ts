@@ -21,18 +21,18 @@ const faultsMax = 20
 export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
   const numbers = z
     .custom<readonly number[]>()
-    .superRefine((value: unknown, context) => addIssues(context, numbersFaults(value, maxNumbers)))
     .meta({
       description: 'Finite JSON numbers. A literal that overflows a double, such as `1e400`, is refused.',
       override: { type: 'array', items: { type: 'number' }, minItems: 1, maxItems: maxNumbers },
     })
+    .superRefine((value: unknown, context) => addIssues(context, numbersFaults(value, maxNumbers)))
   const text = z
     .custom<string>()
-    .superRefine((value: unknown, context) => addIssues(context, textFaults(value, maxTextLength)))
     .meta({
       description: 'Any text. Its length is counted in code points.',
       override: { type: 'string', minLength: 1, maxLength: maxTextLength },
     })
+    .superRefine((value: unknown, context) => addIssues(context, textFaults(value, maxTextLength)))
   return z.strictObject({ numbers, text }).meta({
     id: 'Payload',
     description: 'Numbers and a text to analyse.',

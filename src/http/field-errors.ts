@@ -33,7 +33,8 @@ function pointer(path: readonly PropertyKey[]): string {
 
 function codeOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom') return String(issue.params?.code ?? 'invalid')
-  if (issue.code === 'invalid_type') return issue.input === undefined ? 'missing' : 'type'
+  // An issue does not carry its input; that it was absent is only in zod's own sentence.
+  if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'missing' : 'type'
   return issue.code.replaceAll('_', '-')
 }
 

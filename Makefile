@@ -1,0 +1,77 @@
+# Every target works on a fresh clone: what is missing is fetched first (see scripts/bun.sh).
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BUN = $(shell scripts/bun.sh)
+CONTAINER ?= $(shell command -v docker || command -v podman)
+COMPOSE ?= $(CONTAINER) compose
+IMAGE ?= tally:dev
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# PORT= and other settings given to make reach the program.
+export
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+node_modules: package.json bun.lock
+	@$(BUN) install --frozen-lockfile
+	@touch node_modules
+
+.PHONY: dev
+dev: node_modules ## Serve on :8000 with reload
+	@exec $(BUN) run dev
+
+.PHONY: start
+start: node_modules ## Serve without reload
+	@exec $(BUN) src/main.ts
+
+.PHONY: test
+test: node_modules ## Run the tests
+	@$(BUN) run test
+
+.PHONY: check
+check: node_modules ## Format, lint, types, documents, tests: the gate
+	@$(BUN) run check
+
+.PHONY: format
+format: node_modules ## Format and apply safe fixes
+	@$(BUN) run format
+
+.PHONY: bench
+bench: node_modules ## Measure against a bare Bun.serve, as ratios
+	@$(BUN) run bench
+
+.PHONY: load
+load: node_modules .tools/bin/k6 ## Send 5,000 requests and account for each (SERVICE_URL, N_REQUESTS, CONCURRENCY)
+	@$(BUN) load/run.ts
+
+.tools/bin/k6:
+	@sh scripts/k6.sh
+
+.PHONY: image
+image: ## Build the container image (BASE=... for another base)
+	$(CONTAINER) build --build-arg VERSION=$(VERSION) --build-arg VCS_REF=$$(git rev-parse HEAD) --build-arg BUILD_DATE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
+
+.PHONY: image-test
+image-test: node_modules ## Build the image and prove that it stops without losing a request
+	@$(BUN) test --timeout 600000 ./container/image.test.ts
+
+.PHONY: up
+up: ## Start the service in a container
+	$(COMPOSE) up --detach --wait
+
+.PHONY: down
+down: ## Stop it
+	$(COMPOSE) down
+
+.PHONY: logs
+logs: ## Follow its logs
+	$(COMPOSE) logs --follow
+
+.PHONY: ps
+ps: ## Show what runs
+	$(COMPOSE) ps
+
+.PHONY: clean
+clean: ## Remove what was fetched, built and written
+	rm -rf node_modules .tools dist reports data openapi.json

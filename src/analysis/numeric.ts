@@ -1,0 +1,67 @@
+import { moments } from './moments.ts'
+import { medianOf } from './selection.ts'
+
+/** What is known of a list of numbers, named as the service answers it. */
+export interface NumericAnalysis {
+  readonly count: number
+  readonly minimum: number
+  readonly maximum: number
+  readonly mean: number
+  readonly median: number
+  readonly standard_deviation: number
+}
+
+/** Up to here copying in a loop into a buffer that is there already beats a new array made by the runtime. */
+const SMALL = 64
+const small = new Float64Array(SMALL)
+
+/**
+ * Count, extremes, mean, median and standard deviation of a list of numbers.
+ *
+ * Every value is the double nearest to the exact one, whatever the magnitudes, without overflow on the way:
+ * see `moments` and `medianOf` for how. The standard deviation is the sample one (n − 1), 0 for one number. It
+ * alone can be beyond the largest double (for 1.7e308 and −1.7e308); it is then that double, for JSON has no
+ * infinity. Zero is never negative in the result. The list is not changed. Cost: O(n).
+ *
+ * @param numbers at least one; finite all of them, which the caller has checked
+ * @throws RangeError when there are none
+ * @example
+ * analyzeNumbers([1, 2, 3, 4, 5])
+ * // { count: 5, minimum: 1, maximum: 5, mean: 3, median: 3, standard_deviation: 1.5811388300841898 }
+ */
+export function analyzeNumbers(numbers: readonly number[] | Float64Array): NumericAnalysis {
+  const count = numbers.length
+  if (count === 0) throw new RangeError('There is no analysis of no numbers.')
+  const values = numbers instanceof Float64Array ? numbers : asDoubles(numbers)
+
+  let minimum = values[0]!
+  let maximum = minimum
+  for (let i = 1; i < count; i++) {
+    const x = values[i]!
+    if (x < minimum) minimum = x
+    else if (x > maximum) maximum = x
+  }
+  // Adding 0 makes 0 of -0 and changes nothing else.
+  minimum += 0
+  maximum += 0
+  if (minimum === maximum) {
+    return { count, minimum, maximum, mean: minimum, median: minimum, standard_deviation: 0 }
+  }
+
+  const { mean, standardDeviation } = moments(values, count, minimum, maximum)
+  return {
+    count,
+    minimum,
+    maximum,
+    mean: mean + 0,
+    median: medianOf(values, count) + 0,
+    standard_deviation: Math.min(standardDeviation, Number.MAX_VALUE),
+  }
+}
+
+/** The numbers as doubles side by side, so that every loop after this sees one kind of array. */
+function asDoubles(numbers: readonly number[]): Float64Array {
+  if (numbers.length > SMALL) return new Float64Array(numbers)
+  for (let i = 0; i < numbers.length; i++) small[i] = numbers[i]!
+  return small
+}

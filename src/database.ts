@@ -1,0 +1,80 @@
+import { Database } from 'bun:sqlite'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from './database/database-error.ts'
+import { migrateSqlite, SQLITE_MIGRATIONS } from './database/migrations.ts'
+import { PostgresPool, type PostgresPoolOptions } from './database/postgres-pool.ts'
+import { SqliteFile } from './database/sqlite-file.ts'
+import { whenUnlocked } from './database/sqlite-lock.ts'
+
+/** How long SQLite may sleep for a lock with the event loop standing still; longer waits are ours (sqlite-lock.ts). */
+const BUSY_TIMEOUT_MS = 5
+/** Page cache of one connection. Negative means KiB in SQLite's own notation; the built-in 2 MiB is little for paging. */
+const CACHE_KIB = 16 * 1024
+/** The write-ahead log is cut back to this size after a checkpoint, so that one burst does not keep its disk space. */
+const WAL_BYTES_KEPT = 64 * 1024 * 1024
+
+export interface SqliteOptions {
+  /** The steps to the newest schema. Handed in by tests; everybody else takes the real ones. */
+  migrations?: readonly string[]
+}
+
+/**
+ * Opens an SQLite file, makes it and its directory when they are missing, and brings its schema up to date. Several
+ * processes may do so at once. `:memory:` gives a database that lives as long as this process.
+ *
+ * WAL lets readers go on while somebody writes; synchronous=FULL has every commit on the disk before it returns, so an
+ * acknowledged write survives a power cut, not only a killed process.
+ *
+ * @throws SchemaTooNew when a newer version of the service has written it
+ * @throws DatabaseUnusable when it cannot be opened, is no SQLite file of ours, or lies on a file system without WAL
+ * @throws DatabaseUnavailable when other processes keep it locked for longer than LOCK_WAIT_MS_MAX
+ */
+export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<SqliteFile> {
+  const { migrations = SQLITE_MIGRATIONS } = options
+  let db: Database | undefined
+  try {
+    if (path !== ':memory:') await mkdir(dirname(path), { recursive: true })
+    const opened = new Database(path, { create: true, readwrite: true, strict: true })
+    db = opened
+    opened.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    const mode = await whenUnlocked(() =>
+      opened.query<{ journal_mode: string }, []>('pragma journal_mode = wal').get(),
+    )
+    if (mode?.journal_mode !== 'wal' && path !== ':memory:') {
+      throw new DatabaseUnusable(`${path}: no write-ahead log here; SQLite needs a local file system`)
+    }
+    opened.run('pragma synchronous = full')
+    opened.run(`pragma cache_size = -${CACHE_KIB}`)
+    opened.run(`pragma journal_size_limit = ${WAL_BYTES_KEPT}`)
+    await whenUnlocked(() => migrateSqlite(opened, migrations))
+    return new SqliteFile(opened)
+  } catch (error) {
+    db?.close()
+    if (error instanceof SchemaTooNew || error instanceof DatabaseUnusable) throw error
+    if (error instanceof DatabaseUnavailable && error.reason === 'busy') throw error
+    throw new DatabaseUnusable(`cannot use ${path} as the database: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+}
+
+/**
+ * Opens a pool on PostgreSQL. A server that cannot be reached now is no error: calls fail with DatabaseUnavailable
+ * until it is there, and the first one that gets through migrates.
+ *
+ * @param url `postgres://user:password@host:port/database`, with `?sslmode=` when wanted; it appears in no message
+ * @throws DatabaseUnusable when the URL is not one, or the database is there and not fit for use
+ * @throws SchemaTooNew when a newer version of the service has migrated it
+ */
+export async function openPostgres(url: string, options: PostgresPoolOptions = {}): Promise<PostgresPool> {
+  const pool = new PostgresPool(url, options)
+  try {
+    await pool.ping()
+  } catch (error) {
+    if (error instanceof DatabaseUnavailable) return pool
+    await pool.close()
+    throw error
+  }
+  return pool
+}

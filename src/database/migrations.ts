@@ -1,0 +1,124 @@
+import type { Database } from 'bun:sqlite'
+import type { SQL, TransactionSQL } from 'bun'
+import { DatabaseUnusable, SchemaTooNew } from './database-error.ts'
+
+/**
+ * Migrations go forward only: a step that was released is never edited, a new one is added at the end. A step's place
+ * in the list, from 1, is the schema's version.
+ *
+ * Documents and idempotency results are TEXT, not a JSON type: jsonb refuses `\u0000`, reorders keys and rewrites
+ * numbers, and what was sent must come back as it was sent. `seq` is the order of creation and the key of paging;
+ * `autoincrement` and `identity` never give a number twice, so a cursor stays valid when the row it names is deleted.
+ */
+export const SQLITE_MIGRATIONS: readonly string[] = [
+  `create table documents (
+     seq integer primary key autoincrement,
+     id text not null unique,
+     body text not null,
+     version text not null,
+     created_at integer not null,
+     updated_at integer not null
+   ) strict;
+   create table idempotency_keys (
+     scope text not null,
+     key text not null,
+     fingerprint text not null,
+     result text not null,
+     expires_at integer not null,
+     primary key (scope, key)
+   ) strict;
+   create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
+]
+
+/** The same tables on PostgreSQL. Ids and keys compare by bytes (`collate "C"`): exact, and cheaper to index. */
+export const POSTGRES_MIGRATIONS: readonly string[] = [
+  `create table documents (
+     seq bigint generated always as identity primary key,
+     id text collate "C" not null unique,
+     body text not null,
+     version text not null,
+     created_at bigint not null,
+     updated_at bigint not null
+   );
+   create table idempotency_keys (
+     scope text collate "C" not null,
+     key text collate "C" not null,
+     fingerprint text not null,
+     result text not null,
+     expires_at bigint not null,
+     primary key (scope, key)
+   );
+   create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
+]
+
+/** One number for "Tally migrates", in PostgreSQL's space of advisory locks: the ASCII codes of `tally`. */
+const MIGRATION_LOCK = 0x74_61_6c_6c_79
+
+/** A migration may rewrite a large table, so the time limits of a call do not hold for it; this does. */
+export const MIGRATION_MS_MAX = 300_000
+
+/**
+ * Brings an SQLite file to the newest schema. BEGIN IMMEDIATE takes the write lock before the version is read, so of
+ * several processes one migrates and the others find nothing to do. The version is SQLite's own `user_version`, which
+ * commits and rolls back with the transaction.
+ *
+ * @throws SchemaTooNew when the file has steps this list does not
+ * @throws SQLiteError SQLITE_BUSY while another process holds the lock: call it again
+ */
+export function migrateSqlite(db: Database, migrations: readonly string[] = SQLITE_MIGRATIONS): void {
+  db.transaction(() => {
+    const row = db.prepare<{ user_version: number }, []>('pragma user_version').get()
+    const found = row?.user_version ?? 0
+    if (found > migrations.length) throw new SchemaTooNew(found, migrations.length)
+    for (const step of migrations.slice(found)) db.run(step)
+    db.run(`pragma user_version = ${migrations.length}`)
+  }).immediate()
+}
+
+/**
+ * Whether a PostgreSQL database has the newest schema already. Only reads.
+ *
+ * @throws SchemaTooNew when the database has steps this list does not
+ * @throws DatabaseUnusable when its encoding is not UTF8, in which not every document could be kept
+ */
+export async function postgresIsUpToDate(sql: SQL, migrations: readonly string[]): Promise<boolean> {
+  const [server] = await sql<{ encoding: string; table: string | null }[]>`
+    select current_setting('server_encoding') as encoding, to_regclass('tally_migrations')::text as table`
+  if (server?.encoding !== 'UTF8') {
+    throw new DatabaseUnusable(`the database's encoding is ${server?.encoding}, and it has to be UTF8`)
+  }
+  return server.table !== null && (await postgresVersion(sql, migrations)) === migrations.length
+}
+
+/**
+ * Brings a PostgreSQL database to the newest schema, in one transaction under an advisory lock: of several instances
+ * one migrates, and the others wait and find nothing to do.
+ *
+ * @throws SchemaTooNew when the database has steps this list does not
+ */
+export async function migratePostgres(sql: SQL, migrations: readonly string[]): Promise<void> {
+  await sql.begin(async (transaction) => {
+    await transaction.unsafe(`set local statement_timeout = ${MIGRATION_MS_MAX}`)
+    await transaction`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+    await transaction`create table if not exists tally_migrations (
+      version integer primary key,
+      applied_at timestamptz not null default now()
+    )`
+    for (
+      let version = await postgresVersion(transaction, migrations);
+      version < migrations.length;
+      version++
+    ) {
+      await transaction.unsafe(migrations[version] as string)
+      await transaction`insert into tally_migrations (version) values (${version + 1})`
+    }
+  })
+}
+
+async function postgresVersion(sql: SQL | TransactionSQL, migrations: readonly string[]): Promise<number> {
+  const [row] = await sql<{ version: number }[]>`
+    select coalesce(max(version), 0)::int as version from tally_migrations`
+  const found = row?.version ?? 0
+  if (found > migrations.length) throw new SchemaTooNew(found, migrations.length)
+  return found
+}

@@ -1,0 +1,41 @@
+import type { AppOptions } from '../../src/http/app.ts'
+import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
+import { createLineSink } from '../../src/telemetry/line-sink.ts'
+import { createLog } from '../../src/telemetry/log.ts'
+import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+/** The options of a complete service that listens nowhere; what it logs goes into `lines`. */
+export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = []): AppOptions {
+  const lifecycle = createLifecycle()
+  lifecycle.markReady()
+  const build = { service: 'tally', version: '0.0.0-test', revision: 'test' }
+  return {
+    build,
+    instance: 'instance-1',
+    lifecycle,
+    checks: createChecks([]),
+    metrics: createMetrics({
+      prefix: 'api_',
+      build,
+      sources: {
+        state: () => lifecycle.state.name,
+        inFlight: () => 0,
+        servedWhileDraining: () => 0,
+        logLinesDropped: () => 0,
+      },
+    }),
+    log: createLog({
+      level: 'debug',
+      format: 'json',
+      service: 'tally',
+      instance: 'instance-1',
+      sink: createLineSink({ write: (chunk) => lines.push(chunk), flush: () => {} }),
+    }),
+    limits: { maxNumbers: 1_000_000, maxTextLength: 1_000_000, bodyBytesMax: 32 * 2 ** 20 },
+    requestTimeoutMs: 30_000,
+    validationStatus: 400,
+    accessLog: true,
+    debugRoutes: false,
+    ...changes,
+  }
+}
