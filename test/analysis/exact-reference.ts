@@ -1,0 +1,94 @@
+/**
+ * Mean and sample standard deviation in exact rational arithmetic, to judge results by. It shares no idea with
+ * the code under test: it never rounds, it only asks on which side of a boundary the exact value lies.
+ */
+
+const view = new DataView(new ArrayBuffer(8))
+
+function bitsOf(x: number): bigint {
+  view.setFloat64(0, x)
+  return view.getBigUint64(0)
+}
+
+function ofBits(bits: bigint): number {
+  view.setBigUint64(0, bits)
+  return view.getFloat64(0)
+}
+
+/** A finite double as a whole number of 2^-1074, the smallest double. */
+export function unitsOf(x: number): bigint {
+  const bits = bitsOf(x)
+  const exponent = (bits >> 52n) & 0x7ffn
+  const fraction = bits & 0xfffffffffffffn
+  const magnitude = exponent === 0n ? fraction : (fraction | 0x10000000000000n) << (exponent - 1n)
+  return bits >> 63n === 1n ? -magnitude : magnitude
+}
+
+/** The next double above, in units; above the largest one, what would follow if exponents went on. */
+function unitsAbove(x: number): bigint {
+  if (x < 0) return -unitsBelowPositive(-x)
+  if (x === Number.MAX_VALUE) return 2n * unitsOf(x) - unitsBelowPositive(x)
+  return unitsOf(ofBits(bitsOf(Math.abs(x)) + 1n))
+}
+
+function unitsBelow(x: number): bigint {
+  return -unitsAbove(-x)
+}
+
+function unitsBelowPositive(x: number): bigint {
+  return unitsOf(ofBits(bitsOf(x) - 1n))
+}
+
+/**
+ * Whether a double is the nearest one to an exact value, ties to even.
+ *
+ * @param compare the sign of the exact value minus half of what it is given, in units
+ */
+function isNearest(x: number, compare: (twice: bigint) => number): boolean {
+  const units = unitsOf(x)
+  const isEven = (bitsOf(x) & 1n) === 0n
+  const aboveLower = compare(units + unitsBelow(x))
+  const belowUpper = -compare(units + unitsAbove(x))
+  return (aboveLower > 0 || (aboveLower === 0 && isEven)) && (belowUpper > 0 || (belowUpper === 0 && isEven))
+}
+
+function sign(x: bigint): number {
+  return x > 0n ? 1 : x < 0n ? -1 : 0
+}
+
+/** The exact mean and variance of some numbers, as fractions. */
+export class ExactMoments {
+  private readonly count: bigint
+  private readonly sum: bigint
+  /** n² (n − 1) / n times the variance, in squared units. */
+  private readonly spread: bigint
+
+  constructor(numbers: Iterable<number>) {
+    let count = 0n
+    let sum = 0n
+    let squares = 0n
+    for (const x of numbers) {
+      const units = unitsOf(x)
+      count++
+      sum += units
+      squares += units * units
+    }
+    this.count = count
+    this.sum = sum
+    this.spread = count * squares - sum * sum
+  }
+
+  isMean(x: number): boolean {
+    return isNearest(x, (twice) => sign(2n * this.sum - twice * this.count))
+  }
+
+  isStandardDeviation(x: number): boolean {
+    if (this.count === 1n) return Object.is(x, 0)
+    const divisor = this.count * (this.count - 1n)
+    if (x === Number.POSITIVE_INFINITY) {
+      const limit = unitsOf(Number.MAX_VALUE) + unitsAbove(Number.MAX_VALUE)
+      return 4n * this.spread >= limit * limit * divisor
+    }
+    return isNearest(x, (twice) => (twice < 0n ? 1 : sign(4n * this.spread - twice * twice * divisor)))
+  }
+}
