@@ -1,0 +1,158 @@
+/**
+ * The load shapes by name, with what each demands of the service. A shape says how much load comes
+ * when; what one request does is in journeys.ts.
+ */
+
+import type { Options, Scenario, Threshold } from 'k6/options'
+import type { Settings } from './settings.ts'
+
+export const profileNames = ['load', 'smoke', 'stress', 'spike', 'soak', 'rollout', 'large'] as const
+export type ProfileName = (typeof profileNames)[number]
+
+type Profile = {
+  /** Settings that differ from the general ones, by the names of the environment. */
+  defaults: Record<string, string>
+  scenarios: (settings: Settings) => Record<string, Scenario>
+  thresholds: Record<string, Threshold[]>
+}
+
+const nothingLost: Record<string, Threshold[]> = { requests_lost: ['count==0'] }
+const nothingLostOrRefused: Record<string, Threshold[]> = { ...nothingLost, requests_refused: ['count==0'] }
+
+const profiles: Record<ProfileName, Profile> = {
+  load: {
+    defaults: {},
+    thresholds: nothingLost,
+    scenarios: (settings) => ({
+      load: {
+        executor: 'shared-iterations',
+        vus: Math.min(settings.concurrency ?? 3, settings.requests),
+        iterations: settings.requests,
+        maxDuration: '24h',
+        gracefulStop: gracefulStop(settings),
+      },
+    }),
+  },
+  smoke: {
+    defaults: { N_REQUESTS: '20', CONCURRENCY: '1' },
+    thresholds: { ...nothingLostOrRefused, answers_slow: ['count==0'] },
+    scenarios: (settings) => profiles.load.scenarios(settings),
+  },
+  stress: {
+    // Doubles four times: somewhere on the way up the service gets slow. It may; it may not lose.
+    defaults: { RATE: '200', DURATION: '2m' },
+    thresholds: nothingLost,
+    scenarios: (settings) => ({
+      stress: arrivals(settings, 8, [
+        [1, 0.2],
+        [2, 0.2],
+        [4, 0.2],
+        [8, 0.2],
+        [1, 0.2],
+      ]),
+    }),
+  },
+  spike: {
+    defaults: { RATE: '100', DURATION: '1m' },
+    thresholds: nothingLost,
+    scenarios: (settings) => ({
+      spike: arrivals(settings, 10, [
+        [1, 0.3],
+        [10, 0.02],
+        [10, 0.3],
+        [1, 0.02],
+        [1, 0.36],
+      ]),
+    }),
+  },
+  soak: {
+    defaults: { RATE: '200', DURATION: '30m' },
+    thresholds: { ...nothingLostOrRefused, answer_time: ['p(99)<1000'] },
+    scenarios: (settings) => ({ soak: steady(settings) }),
+  },
+  rollout: {
+    // A rolling update is meant to be invisible, so nothing may be refused and nothing late either.
+    defaults: { RATE: '500', DURATION: '2m' },
+    thresholds: { ...nothingLostOrRefused, answers_slow: ['count==0'] },
+    scenarios: (settings) => ({ rollout: steady(settings) }),
+  },
+  large: {
+    // What matters are the small answers beside the big ones; a big one may take its second.
+    defaults: { RATE: '100', DURATION: '1m', CONCURRENCY: '2', SIZE: '10mb' },
+    thresholds: { ...nothingLostOrRefused, 'answer_time{size:small}': ['p(99)<500'] },
+    scenarios: (settings) => ({
+      small: { ...steady({ ...settings, concurrency: null }), exec: 'small' },
+      large: {
+        executor: 'constant-vus',
+        vus: settings.concurrency ?? 2,
+        duration: `${settings.durationSeconds}s`,
+        gracefulStop: gracefulStop(settings),
+        exec: 'large',
+      },
+    }),
+  },
+}
+
+/** What a profile sets where the environment does not: the second argument of `parseSettings`. */
+export function defaultsOf(name: ProfileName): Record<string, string> {
+  return profiles[name].defaults
+}
+
+/**
+ * k6's options for a profile.
+ *
+ * @example optionsOf('load', parseSettings({}, defaultsOf('load'))).scenarios?.load
+ *   // { executor: 'shared-iterations', vus: 3, iterations: 5000, … }
+ */
+export function optionsOf(name: ProfileName, settings: Settings): Options {
+  const profile = profiles[name]
+  return {
+    scenarios: profile.scenarios(settings),
+    thresholds: profile.thresholds,
+    noConnectionReuse: settings.connection === 'no-reuse',
+    // Tags make every sample a time series of its own; the report reads none of k6's.
+    systemTags: ['scenario'],
+    summaryTrendStats: ['min', 'avg', 'med', 'max', 'p(95)', 'p(99)'],
+    discardResponseBodies: false,
+  }
+}
+
+function steady(settings: Settings): Scenario {
+  return {
+    executor: 'constant-arrival-rate',
+    rate: settings.ratePerSecond,
+    timeUnit: '1s',
+    duration: `${settings.durationSeconds}s`,
+    gracefulStop: gracefulStop(settings),
+    ...users(settings, settings.ratePerSecond),
+  }
+}
+
+/** Steps as [factor on RATE, share of DURATION]. */
+function arrivals(settings: Settings, peak: number, steps: [number, number][]): Scenario {
+  return {
+    executor: 'ramping-arrival-rate',
+    startRate: settings.ratePerSecond,
+    timeUnit: '1s',
+    stages: steps.map(([factor, share]) => ({
+      target: settings.ratePerSecond * factor,
+      duration: `${Math.ceil(settings.durationSeconds * share)}s`,
+    })),
+    gracefulStop: gracefulStop(settings),
+    ...users(settings, settings.ratePerSecond * peak),
+  }
+}
+
+/**
+ * Enough users for answers of 50 ms, and more when answers take up to a second. Each user has its own
+ * connection, which rests between its turns: that is where a server that cuts idle ones is caught.
+ */
+function users(settings: Settings, peakPerSecond: number) {
+  const preAllocatedVUs = settings.concurrency ?? Math.max(10, Math.ceil(peakPerSecond / 20))
+  return { preAllocatedVUs, maxVUs: Math.max(preAllocatedVUs, Math.min(peakPerSecond, 2_000)) }
+}
+
+/** No request may be cut by the end of the run: it would have been sent and never be filed. */
+function gracefulStop(settings: Settings): string {
+  return `${Math.ceil(settings.readTimeoutMs / 1_000 + settings.thinkTimeSeconds) + 5}s`
+}

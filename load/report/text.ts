@@ -1,0 +1,97 @@
+import { closedIdleText } from '../summary.ts'
+import type { InstanceRow, Report } from './report.ts'
+
+/**
+ * The report for a terminal. The lines down to the table are the known report's, word for word, for
+ * scripts that read them; what is ours comes behind.
+ */
+export function renderText(report: Report): string {
+  const { summary, times } = report
+  const lines = [
+    `Sent ${summary.sent} requests in ${report.seconds.toFixed(2)}s`,
+    `Fatal errors: ${summary.lost + report.unaccounted}`,
+    `Connection errors (pre-flight): ${summary.refused}`,
+    times
+      ? `Response time: min=${s(times.min)}, max=${s(times.max)}, avg=${s(times.avg)}, p95=${s(times.p95)}, p99=${s(times.p99)}`
+      : 'Response time: nothing was answered',
+    '',
+    `--- Per-Pod /payload Metrics Report (CONCURRENCY=${report.concurrency}) ---`,
+    ...report.instances.map(podLine),
+    report.agreement.text,
+    ...report.agreement.notes.map((note) => `  ${note}`),
+    '',
+    `Identity: ${report.identity}`,
+    `Slow answers (over 1 s): ${summary.slow}`,
+    `Connections closed while idle: ${closedIdleText(summary)}`,
+    ...(times
+      ? [
+          `Throughput: ${report.requestsPerSecond.toFixed(0)} answers/s, median=${s(times.median)}, stdev=${s(times.stdev)}: ${report.grade}`,
+        ]
+      : []),
+    ...sizeLines(report),
+    ...(summary.notStarted > 0
+      ? [`Not started: ${summary.notStarted} (no user was free: the load was below what was asked)`]
+      : []),
+    ...phaseLines(report),
+    ...reasonLines(report),
+    ...failureLines(report),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function podLine({ name, client, service }: InstanceRow): string {
+  // Without the service's side the client's numbers stand in, and the line below the table says so.
+  const requests = service?.requests ?? client?.answers ?? 0
+  const errors = service?.errors ?? client?.errors ?? 0
+  const avg = service?.avgSeconds ?? client?.avgSeconds ?? Number.NaN
+  const rate = requests === 0 ? 0 : (100 * errors) / requests
+  const line = `Pod: ${name}  | /payload Requests: ${requests} | Errors: ${errors} | Error Rate: ${rate.toFixed(2)}% | Avg /payload Latency: ${s(avg, 6)}`
+  return service ? `${line} | Client saw: ${client?.answers ?? 0}` : line
+}
+
+function sizeLines(report: Report): string[] {
+  const sizes = Object.entries(report.timesBySize)
+  if (sizes.length < 2) return []
+  return sizes.map(
+    ([size, times]) =>
+      `  ${size}: ${times.count} answers, median=${s(times.median)}, p95=${s(times.p95)}, p99=${s(times.p99)}, max=${s(times.max)}`,
+  )
+}
+
+function phaseLines(report: Report): string[] {
+  if (report.events.length === 0) return []
+  return [
+    '',
+    '--- Phases (a request belongs to the phase in which it ended) ---',
+    ...report.phases.map(
+      (phase) =>
+        `${clock(phase.fromMs)} ${phase.label}: answered ${phase.answered}, refused ${phase.refused}, lost ${phase.lost}, slow ${phase.slow}, max=${s(phase.maxSeconds)}`,
+    ),
+  ]
+}
+
+function reasonLines(report: Report): string[] {
+  if (report.reasons.length === 0) return []
+  return [
+    '',
+    '--- Not answered ---',
+    ...report.reasons.map(({ class: kind, reason, count }) => `${count} × ${kind}: ${reason}`),
+    ...report.notAnswered
+      .slice(0, 10)
+      .map((each) => `  ${clock(each.endedMs)} ${each.requestId} ${each.class}: ${each.reason}`),
+  ]
+}
+
+function failureLines(report: Report): string[] {
+  const failed = report.checks.filter(({ result }) => result === 'failed')
+  if (failed.length === 0) return []
+  return ['', ...failed.map(({ name, detail }) => `FAILED: ${name} (${detail})`)]
+}
+
+function s(seconds: number, digits = 4): string {
+  return Number.isFinite(seconds) ? `${seconds.toFixed(digits)}s` : 'n/a'
+}
+
+function clock(ms: number): string {
+  return new Date(ms).toISOString().slice(11, 23)
+}

@@ -1,0 +1,179 @@
+/**
+ * Runs a load profile and reports: `bun load/run.ts [load|smoke|stress|spike|soak|rollout|large]`.
+ *
+ * k6 sends and counts; everything around it is here, because it needs what k6 has not: the service's own
+ * count before and after, one report from both sides, and exit codes with a meaning.
+ *
+ * Exit: 0 nothing lost and every threshold kept; 1 the service is unreachable or the run could not be
+ * made; 2 requests lost, a count that does not add up, or a threshold crossed.
+ */
+
+import { createReadStream } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type LoadEvent, parseEvents } from './events.ts'
+import { findK6, runK6 } from './k6.ts'
+import { countWithScrapes } from './metrics-scrape.ts'
+import { defaultsOf, optionsOf, type ProfileName, profileNames } from './profiles.ts'
+import { countWithPrometheus } from './prometheus.ts'
+import { parseRecord, type RequestRecord, recordHeader } from './record.ts'
+import { renderHtml } from './report/html.ts'
+import { renderJUnit } from './report/junit.ts'
+import { buildReport } from './report/report.ts'
+import { tallyRecords } from './report/tally.ts'
+import { renderText } from './report/text.ts'
+import type { Counting } from './service-side.ts'
+import { parseSettings, type Settings, SettingsError } from './settings.ts'
+import type { Summary } from './summary.ts'
+
+/** A run that could not be made: its message is for the person who started it. */
+class RunError extends Error {}
+
+process.exitCode = await main().catch((error: unknown) => {
+  if (!(error instanceof RunError)) throw error
+  console.error(error.message)
+  return 1
+})
+
+async function main(): Promise<number> {
+  const profile = readProfile(process.argv[2] ?? 'load')
+  const settings = readSettings(profile)
+  const eventsFile = process.env.EVENTS_FILE
+  const directory = resolve(process.env.REPORT_DIR || 'reports/load')
+  const files = {
+    records: join(directory, 'requests.csv'),
+    summary: join(directory, 'k6-summary.json'),
+    log: join(directory, 'k6.log'),
+  }
+
+  const k6 = findK6(process.env, join(import.meta.dir, '..'))
+  if (k6 === null) {
+    throw new RunError(
+      'k6 is not installed: GOBIN=$PWD/.tools/bin go install go.k6.io/k6@v1.8.1, or name one with K6=/path/to/k6',
+    )
+  }
+  await refuseUnreachable(settings)
+
+  await mkdir(directory, { recursive: true })
+  await rm(files.summary, { force: true })
+  await Bun.write(files.records, `${recordHeader}\n`)
+
+  const counting = await startCounting(settings)
+
+  console.log('Sending load...')
+  const failure = await runK6({
+    k6,
+    script: join(import.meta.dir, `${profile}.ts`),
+    env: { ...process.env, LOAD_SUMMARY: files.summary, LOAD_RUN_ID: Date.now().toString(36) },
+    recordsFile: files.records,
+    logFile: files.log,
+    debug: settings.debug,
+  })
+  const summaryFile = Bun.file(files.summary)
+  if (!(await summaryFile.exists())) {
+    const log = settings.debug
+      ? ''
+      : (await Bun.file(files.log).text()).trim().split('\n').slice(-10).join('\n')
+    throw new RunError(`${failure ?? 'k6 wrote no summary'}\n${log}`)
+  }
+  const summary: Summary = await summaryFile.json()
+  const events = await readEvents(eventsFile)
+  const tally = await tallyRecords(readRecords(files.records), events)
+
+  const report = buildReport({
+    profile,
+    settings,
+    concurrency: concurrencyOf(profile, settings),
+    summary,
+    tally,
+    service: await counting.end([...tally.instances.keys()]),
+    events,
+  })
+  await Promise.all([
+    Bun.write(join(directory, 'report.json'), `${JSON.stringify(report, null, 2)}\n`),
+    Bun.write(join(directory, 'report.html'), renderHtml(report)),
+    Bun.write(join(directory, 'junit.xml'), renderJUnit(report)),
+  ])
+  console.log(renderText(report))
+  console.log(`Report: ${join(directory, 'report.html')}`)
+  if (failure !== null) {
+    console.error(`${failure}: the run is not complete`)
+    return report.exitCode === 0 ? 1 : report.exitCode
+  }
+  return report.exitCode
+}
+
+function readProfile(name: string): ProfileName {
+  const profile = profileNames.find((each) => each === name)
+  if (profile === undefined) throw new RunError(`no profile ${name}: one of ${profileNames.join(', ')}`)
+  return profile
+}
+
+function readSettings(profile: ProfileName): Settings {
+  try {
+    return parseSettings(process.env, defaultsOf(profile))
+  } catch (error) {
+    if (error instanceof SettingsError) throw new RunError(error.message)
+    throw error
+  }
+}
+
+async function refuseUnreachable(settings: Settings): Promise<void> {
+  const { healthUrl, connectTimeoutMs } = settings
+  const response = await fetch(healthUrl, {
+    redirect: 'manual',
+    signal: AbortSignal.timeout(connectTimeoutMs),
+  }).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new RunError(`Service unreachable: ${healthUrl}: ${why}`)
+  })
+  if (response.status !== 200)
+    throw new RunError(`Service not healthy: ${healthUrl} answers ${response.status}`)
+}
+
+async function startCounting(settings: Settings): Promise<Counting> {
+  const { payloadUrl, metricsPrefix } = settings
+  if (settings.prometheusUrl !== null) {
+    return countWithPrometheus({
+      prometheusUrl: settings.prometheusUrl,
+      payloadUrl,
+      metricsPrefix,
+      scrapeWaitMs: settings.scrapeWaitMs,
+    })
+  }
+  return countWithScrapes({
+    metricsUrls: settings.metricsUrls,
+    guessed: settings.metricsUrlsGuessed,
+    payloadUrl,
+    metricsPrefix,
+    timeoutMs: settings.connectTimeoutMs,
+  })
+}
+
+async function readEvents(file: string | undefined): Promise<LoadEvent[]> {
+  if (!file) return []
+  try {
+    return parseEvents(await Bun.file(file).text())
+  } catch (error) {
+    // The load is through; its report must not be lost over a file that only marks it.
+    console.error(`EVENTS_FILE=${file}: ${error instanceof Error ? error.message : String(error)}`)
+    return []
+  }
+}
+
+async function* readRecords(file: string): AsyncGenerator<RequestRecord> {
+  for await (const line of createInterface({ input: createReadStream(file) })) {
+    const record = parseRecord(line)
+    if (record !== null) yield record
+  }
+}
+
+/** The users of the profile, as the heading of the table says them. */
+function concurrencyOf(profile: ProfileName, settings: Settings): number {
+  const scenarios = Object.values(optionsOf(profile, settings).scenarios ?? {})
+  return scenarios.reduce((sum, scenario) => {
+    if ('preAllocatedVUs' in scenario) return sum + scenario.preAllocatedVUs
+    return sum + ('vus' in scenario ? (scenario.vus ?? 1) : 1)
+  }, 0)
+}

@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { findK6 } from '../../load/k6.ts'
+import { parseRecord, type RequestRecord } from '../../load/record.ts'
+import type { Report } from '../../load/report/report.ts'
+
+const root = resolve(import.meta.dir, '../..')
+
+/**
+ * Whether the tests that need k6 run. Without it they are skipped, and said so; on CI they run and fail.
+ */
+export const k6Present = findK6(process.env, root) !== null || Boolean(process.env.CI)
+if (!k6Present)
+  console.warn('k6 is not installed: the tests of load/ that run it are skipped (see load/README.md)')
+
+export type LoadRun = {
+  exitCode: number
+  stdout: string
+  stderr: string
+  /** Null when the run was not made. */
+  report: Report | null
+  records: RequestRecord[]
+  html: string
+  junit: string
+}
+
+/** Runs `load/run.ts` as a person would, in a folder of its own. Nothing of this environment's settings. */
+export async function runLoad(profile: string, settings: Record<string, string>): Promise<LoadRun> {
+  const directory = await mkdtemp(join(tmpdir(), 'load-'))
+  try {
+    const { PATH, HOME, K6 } = process.env
+    const run = Bun.spawn([process.execPath, join(root, 'load/run.ts'), profile], {
+      cwd: directory,
+      env: { PATH, HOME, K6, REPORT_DIR: directory, ...settings },
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const [exitCode, stdout, stderr] = await Promise.all([run.exited, run.stdout.text(), run.stderr.text()])
+    const read = async (name: string): Promise<string> => {
+      const file = Bun.file(join(directory, name))
+      return (await file.exists()) ? file.text() : ''
+    }
+    const report = await read('report.json')
+    return {
+      exitCode,
+      stdout,
+      stderr,
+      report: report === '' ? null : JSON.parse(report),
+      records: (await read('requests.csv'))
+        .split('\n')
+        .map(parseRecord)
+        .filter((record) => record !== null),
+      html: await read('report.html'),
+      junit: await read('junit.xml'),
+    }
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
