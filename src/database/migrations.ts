@@ -67,7 +67,7 @@ export const MIGRATION_MS_MAX = 300_000
  */
 export function migrateSqlite(db: Database, migrations: readonly string[] = SQLITE_MIGRATIONS): void {
   db.transaction(() => {
-    const row = db.prepare<{ user_version: number }, []>('pragma user_version').get()
+    const row = db.query<{ user_version: number }, []>('pragma user_version').get()
     const found = row?.user_version ?? 0
     if (found > migrations.length) throw new SchemaTooNew(found, migrations.length)
     for (const step of migrations.slice(found)) db.run(step)

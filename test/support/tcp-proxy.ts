@@ -1,0 +1,81 @@
+import type { Socket } from 'bun'
+
+/** Both directions of one connection; each side knows the other. */
+interface Leg {
+  other: Socket<Leg> | undefined
+  early: Uint8Array[]
+}
+
+/** A wire that can go dead: what is sent into it while frozen goes nowhere, and nobody is told. */
+export interface TcpProxy {
+  readonly port: number
+  /** From now on nothing gets through in either direction; connections stay open and new ones are accepted. */
+  freeze(): void
+  /** New connections get through again. What was frozen stays dead. */
+  thaw(): void
+  /** The next request gets through; its connection is cut when the server answers, before a byte of the answer. */
+  cutAfterNextRequest(): void
+  /** How many connections `cutAfterNextRequest` has cut. */
+  cuts(): number
+  close(): void
+}
+
+/** Starts a proxy on a free loopback port in front of `port`. Meant for small messages: it ignores backpressure. */
+export function startTcpProxy(port: number): TcpProxy {
+  let frozen = false
+  let cutNext = false
+  let cuts = 0
+  const dead = new WeakSet<Socket<Leg>>()
+  const pass = (from: Socket<Leg>, bytes: Uint8Array) => {
+    if (frozen || dead.has(from)) dead.add(from)
+    else if (from.data.other) from.data.other.write(bytes)
+    else from.data.early.push(bytes.slice())
+  }
+  const listener = Bun.listen<Leg>({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      open(client) {
+        client.data = { other: undefined, early: [] }
+        if (frozen) return void dead.add(client)
+        Bun.connect<Leg>({
+          hostname: '127.0.0.1',
+          port,
+          data: { other: client, early: [] },
+          socket: {
+            open(server) {
+              client.data.other = server
+              for (const bytes of client.data.early.splice(0)) server.write(bytes)
+            },
+            data(server, bytes) {
+              if (!cutNext) return void pass(server, bytes)
+              cutNext = false
+              cuts += 1
+              client.terminate()
+              server.end()
+            },
+            close: () => void client.end(),
+            error: () => void client.end(),
+          },
+        }).catch(() => client.end())
+      },
+      data: pass,
+      close: (client) => void client.data.other?.end(),
+      error() {},
+    },
+  })
+  return {
+    port: listener.port,
+    freeze() {
+      frozen = true
+    },
+    thaw() {
+      frozen = false
+    },
+    cutAfterNextRequest() {
+      cutNext = true
+    },
+    cuts: () => cuts,
+    close: () => listener.stop(true),
+  }
+}
