@@ -90,8 +90,8 @@ export class GroupCommit {
       )
       this.#db.run('commit')
     } catch (error) {
-      if (this.#db.inTransaction) this.#db.run('rollback')
       for (const { write } of done) write.refuse(sqliteUnavailable(error) ?? error)
+      if (this.#db.inTransaction) this.#db.run('rollback')
       return
     }
     for (const { answer } of done) answer()
