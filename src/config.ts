@@ -66,6 +66,9 @@ export const environment = z.object({
     'JSON, one object a line, or `pretty` for a terminal',
   ),
   ACCESS_LOG: flag.prefault('true').describe('One line a request at info'),
+  WEB_CONCURRENCY: integer(1, 64, 1).describe(
+    'Server processes on the port. With more than 1 a supervisor replaces those that die and rolls them on SIGHUP',
+  ),
   MAX_NUMBERS: integer(1, 10_000_000, 1_000_000).describe('Most numbers in one payload'),
   MAX_TEXT_LENGTH: integer(1, 100_000_000, 1_000_000).describe('Most characters (code points) in one text'),
   MAX_BODY_BYTES: bytes('32MiB').describe('Largest request body; above it 413'),

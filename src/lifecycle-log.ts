@@ -2,11 +2,11 @@ import type { Lifecycle, LifecycleEvent } from './lifecycle/index.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
-/** Tells the log and the metrics what happens to the process. */
-export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics: Pick<Metrics, 'countFault'>): void {
+/** Tells the log, and the metrics where there are any, what happens to the process. */
+export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metrics, 'countFault'>): void {
   lifecycle.subscribe((event) => {
     tell(event, log)
-    if (event.type === 'fault') metrics.countFault()
+    if (event.type === 'fault') metrics?.countFault()
   })
 }
 

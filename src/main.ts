@@ -1,16 +1,34 @@
+import { isMember } from './cluster/membership.ts'
 import { createLifecycle, handleSignals } from './lifecycle/index.ts'
-import type { RunningServer } from './server.ts'
 
 // Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
 const lifecycle = createLifecycle()
-let server: RunningServer | undefined
-handleSignals(lifecycle, { beforeExit: () => server?.flush() })
+let flushLog: () => Promise<void> = async () => {}
+handleSignals(lifecycle, { beforeExit: () => flushLog() })
 
-const { ConfigError, startServer } = await import('./server.ts')
+const { parseConfig } = await import('./config.ts')
+const parsed = parseConfig(process.env)
+if (!parsed.ok) {
+  console.error(`Tally cannot start, for its environment is wrong:\n  ${parsed.problems.join('\n  ')}`)
+  // EX_CONFIG of sysexits.h: a supervisor need not try again.
+  process.exit(78)
+}
+const { config } = parsed
+
+const { openLog } = await import('./open-log.ts')
+const { log, sink } = openLog(config)
+flushLog = log.flush
+
 try {
-  server = await startServer(lifecycle, process.env)
+  if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
+    const { startProcesses } = await import('./processes.ts')
+    await startProcesses(lifecycle, config, log)
+  } else {
+    const { startServer } = await import('./server.ts')
+    startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+  }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  // 78: EX_CONFIG of sysexits.h, so that a supervisor knows that trying again is of no use.
-  process.exit(error instanceof ConfigError ? 78 : 1)
+  log.error('cannot start', { error })
+  await log.flush()
+  process.exit(1)
 }

@@ -1,5 +1,6 @@
 import manifest from '../package.json' with { type: 'json' }
-import { type Config, parseConfig } from './config.ts'
+import { joinSupervisor, type Member } from './cluster/member.ts'
+import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
 import {
   type BoundServer,
@@ -10,49 +11,23 @@ import {
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
-import { createLineSink } from './telemetry/line-sink.ts'
-import { createLog, type Log } from './telemetry/log.ts'
+import type { OpenLog } from './open-log.ts'
+import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
-/** The environment is not what it should be; the message lists every problem. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError'
-  constructor(readonly problems: readonly string[]) {
-    super(
-      `Tally cannot start, for its environment is wrong:\n${problems.map((one) => `  ${one}`).join('\n')}`,
-    )
-  }
-}
-
-export interface RunningServer {
-  readonly port: number
-  readonly url: URL
-  /** Resolves when every log line is written. */
-  flush(): Promise<void>
-}
-
 /**
- * The server process: config → log → app → listening → ready. Everything opened here is closed by the
+ * The server process: metrics → app → listening → ready. Everything opened here is closed by the
  * lifecycle, in reverse order.
  *
- * @throws ConfigError for an environment that is wrong; what Bun throws when the port cannot be had.
+ * @param isMember whether a supervisor has started this process, as one of several on the port.
+ * @throws what Bun throws when the port cannot be had.
  */
-export async function startServer(
+export function startServer(
   lifecycle: Lifecycle,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<RunningServer> {
-  const parsed = parseConfig(env)
-  if (!parsed.ok) throw new ConfigError(parsed.problems)
-  const { config } = parsed
-
-  const sink = createLineSink(Bun.stdout.writer())
-  const log = createLog({
-    level: config.LOG_LEVEL,
-    format: config.LOG_FORMAT,
-    service: config.SERVICE_NAME,
-    instance: config.INSTANCE_NAME,
-    sink,
-  })
+  config: Config,
+  { log, sink }: OpenLog,
+  isMember: boolean,
+): BoundServer {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
     drainQuietMs: config.DRAIN_QUIET,
@@ -67,6 +42,7 @@ export async function startServer(
     revision: config.SERVICE_REVISION,
   }
   let server: BoundServer | undefined
+  let member: Member | undefined
   const metrics = createMetrics({
     prefix: config.METRICS_PREFIX,
     build: { version: build.version, revision: build.revision },
@@ -85,6 +61,7 @@ export async function startServer(
     lifecycle,
     checks: createChecks([]),
     metrics,
+    scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     log,
     limits: {
       maxNumbers: config.MAX_NUMBERS,
@@ -101,14 +78,19 @@ export async function startServer(
   server = serve(lifecycle, {
     port: config.PORT,
     hostname: config.HOST,
+    reusePort: isMember,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
+  if (isMember)
+    member = joinSupervisor({ lifecycle, registry: metrics.registry, port: server.port }, () =>
+      process.kill(process.pid, 'SIGTERM'),
+    )
   lifecycle.markReady()
   log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
-  return { port: server.port, url: server.url, flush: log.flush }
+  return server
 }
 
 /** A budget over the platform's grace period ends in SIGKILL, and that in lost requests: say so at once. */

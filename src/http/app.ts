@@ -19,6 +19,8 @@ export interface AppOptions {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
   readonly metrics: Metrics
+  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
+  readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
   readonly limits: {
     readonly maxNumbers: number
@@ -46,11 +48,11 @@ export interface App {
  * deadline, router, then metrics and access log.
  */
 export function createApp(options: AppOptions): App {
-  const { build, instance, lifecycle, checks, metrics, log, limits } = options
+  const { build, instance, lifecycle, checks, metrics, scrape, log, limits } = options
   const problems = createProblems(options.validationStatus)
   const documented = [
     ...payloadRoutes({ limits, bodyBytesMax: limits.bodyBytesMax, problems, metrics }),
-    ...operationsRoutes({ lifecycle, checks, metrics, build }),
+    ...operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build }),
   ]
   const routes = [
     ...documented,

@@ -1,7 +1,7 @@
 import { prometheus } from '@hono/prometheus'
+import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { type Checks, type Lifecycle, liveness, readiness } from '../lifecycle/index.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
 
@@ -15,7 +15,9 @@ export interface Build {
 export interface OperationsOptions {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
-  readonly metrics: Metrics
+  readonly registry: Registry
+  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
+  readonly scrape?: (() => Promise<string>) | undefined
   readonly build: Build
 }
 
@@ -42,8 +44,7 @@ const buildSchema = z
   .meta({ id: 'Version' })
 
 /** What a platform asks: is it alive, does it want traffic, how is it doing, what is it. */
-export function operationsRoutes({ lifecycle, checks, metrics, build }: OperationsOptions): Route[] {
-  const { registry } = metrics
+export function operationsRoutes({ lifecycle, checks, registry, scrape, build }: OperationsOptions): Route[] {
   const { printMetrics } = prometheus({
     registry,
     // The two standard families are fed by request-metrics.ts, which says why.
@@ -97,7 +98,7 @@ export function operationsRoutes({ lifecycle, checks, metrics, build }: Operatio
       path: '/metrics',
       kind: 'operations',
       handler: async (c) => {
-        const response = await printMetrics(c)
+        const response = scrape === undefined ? await printMetrics(c) : c.text(await scrape())
         // The package says text/plain without the version, which Prometheus 3 refuses to guess.
         response.headers.set('content-type', registry.contentType)
         return response

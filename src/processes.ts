@@ -1,0 +1,52 @@
+import { startSupervisor } from './cluster/supervisor.ts'
+import type { Config } from './config.ts'
+import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from './lifecycle/index.ts'
+import { logLifecycle } from './lifecycle-log.ts'
+import type { Log } from './telemetry/log.ts'
+
+/** What the processes may take beyond their own budget before they are killed, in ms. */
+const marginMs = 1_000
+
+/**
+ * The supervising process: `WEB_CONCURRENCY` servers on one port, each with a drain of its own; SIGHUP
+ * rolls them one by one.
+ *
+ * @throws when the first processes cannot start.
+ */
+export async function startProcesses(lifecycle: Lifecycle, config: Config, log: Log): Promise<void> {
+  logLifecycle(lifecycle, log)
+  const supervisor = await startSupervisor({
+    count: config.WEB_CONCURRENCY,
+    command: ownCommand(),
+    env: process.env,
+    log,
+  })
+  lifecycle.configure({
+    // The window is the servers' own; here is only the wait for them.
+    drainMinMs: 0,
+    drainMaxMs: 0,
+    shutdownTimeoutMs:
+      marginMs +
+      shutdownBudgetMs({
+        preStopMs: 0,
+        drainMaxMs: config.DRAIN_MAX,
+        shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
+        closeTimeoutMs,
+      }),
+  })
+  lifecycle.addTarget({
+    name: 'processes',
+    beginDrain: supervisor.drain,
+    finish: supervisor.gone,
+    cut: supervisor.kill,
+  })
+  process.on('SIGHUP', () => void supervisor.roll())
+  // Somebody at a terminal insists (a second SIGINT): nothing may outlive this process.
+  process.on('exit', () => void supervisor.kill())
+  lifecycle.markReady()
+}
+
+/** The command that started this process: from source, from a bundle, or as a compiled binary. */
+function ownCommand(): string[] {
+  return Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, Bun.main]
+}
