@@ -1,5 +1,5 @@
 import { moments } from './moments.ts'
-import { medianOf } from './selection.ts'
+import { takeMedian } from './selection.ts'
 
 /** What is known of a list of numbers, named as the service answers it. */
 export interface NumericAnalysis {
@@ -11,15 +11,18 @@ export interface NumericAnalysis {
   readonly standard_deviation: number
 }
 
-/** Up to here copying in a loop into a buffer that is there already beats a new array made by the runtime. */
-const SMALL = 64
-const small = new Float64Array(SMALL)
+/** Lists up to this long are copied into a buffer that is there already; a new one costs more than the copying. */
+const BUFFERED = 1024
+const buffer = new Float64Array(BUFFERED)
+
+/** Below this many, a loop copies faster than a call into the runtime. */
+const LOOPED = 32
 
 /**
  * Count, extremes, mean, median and standard deviation of a list of numbers.
  *
  * Every value is the double nearest to the exact one, whatever the magnitudes, without overflow on the way:
- * see `moments` and `medianOf` for how. The standard deviation is the sample one (n − 1), 0 for one number. It
+ * see `moments` and `takeMedian` for how. The standard deviation is the sample one (n − 1), 0 for one number. It
  * alone can be beyond the largest double (for 1.7e308 and −1.7e308); it is then that double, for JSON has no
  * infinity. Zero is never negative in the result. The list is not changed. Cost: O(n).
  *
@@ -32,7 +35,7 @@ const small = new Float64Array(SMALL)
 export function analyzeNumbers(numbers: readonly number[] | Float64Array): NumericAnalysis {
   const count = numbers.length
   if (count === 0) throw new RangeError('There is no analysis of no numbers.')
-  const values = numbers instanceof Float64Array ? numbers : asDoubles(numbers)
+  const values = copyOf(numbers)
 
   let minimum = values[0]!
   let maximum = minimum
@@ -54,14 +57,15 @@ export function analyzeNumbers(numbers: readonly number[] | Float64Array): Numer
     minimum,
     maximum,
     mean: mean + 0,
-    median: medianOf(values, count) + 0,
+    median: takeMedian(values, count) + 0,
     standard_deviation: Math.min(standardDeviation, Number.MAX_VALUE),
   }
 }
 
-/** The numbers as doubles side by side, so that every loop after this sees one kind of array. */
-function asDoubles(numbers: readonly number[]): Float64Array {
-  if (numbers.length > SMALL) return new Float64Array(numbers)
-  for (let i = 0; i < numbers.length; i++) small[i] = numbers[i]!
-  return small
+/** The numbers as doubles side by side: every loop after this sees one kind of array, and may reorder it. */
+function copyOf(numbers: readonly number[] | Float64Array): Float64Array {
+  if (numbers.length > BUFFERED) return new Float64Array(numbers)
+  if (numbers.length > LOOPED) buffer.set(numbers)
+  else for (let i = 0; i < numbers.length; i++) buffer[i] = numbers[i]!
+  return buffer
 }

@@ -4,11 +4,16 @@ const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
 
 /** A double with any magnitude, all exponents alike. */
 const anyMagnitude = fc
-  .record({ significand: fc.double({ min: 1, max: 2, noNaN: true }), exponent: fc.integer({ min: -1074, max: 1022 }) })
-  .chain(({ significand, exponent }) => fc.constantFrom(1, -1).map((side) => side * significand * 2 ** exponent))
+  .record({
+    significand: fc.double({ min: 1, max: 2, noNaN: true }),
+    exponent: fc.integer({ min: -1074, max: 1022 }),
+  })
+  .chain(({ significand, exponent }) =>
+    fc.constantFrom(1, -1).map((side) => side * significand * 2 ** exponent),
+  )
 
-function listsOf(numbers: fc.Arbitrary<number>, maxLength = 200): fc.Arbitrary<number[]> {
-  return fc.array(numbers, { minLength: 1, maxLength, size: 'max' })
+function listsOf<T>(items: fc.Arbitrary<T>, maxLength = 200): fc.Arbitrary<T[]> {
+  return fc.array(items, { minLength: 1, maxLength, size: 'max' })
 }
 
 /** Lists whose sums, differences or squares go wrong in one way or another when computed plainly. */

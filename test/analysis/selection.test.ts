@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { takeMedian } from '../../src/analysis/selection.ts'
+
+function plainMedian(values: Float64Array): number {
+  const sorted = values.slice().sort()
+  const upper = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[upper]! : (sorted[upper - 1]! + sorted[upper]!) / 2
+}
+
+/** Musser's sequence (Introspective sorting and selection algorithms, 1997): quadratic for a median of three. */
+function medianOfThreeKiller(count: number): number[] {
+  const half = count >> 1
+  return Array.from({ length: count }, (_, i) =>
+    i < half ? (i % 2 === 0 ? i + 1 : half + i) : 2 * (i - half + 1),
+  )
+}
+
+const orders: Record<string, (count: number) => number[]> = {
+  sorted: (count) => Array.from({ length: count }, (_, i) => i),
+  reversed: (count) => Array.from({ length: count }, (_, i) => count - i),
+  'all equal': (count) => Array<number>(count).fill(7),
+  'two values in turn': (count) => Array.from({ length: count }, (_, i) => i % 2),
+  'all equal but one': (count) => Array.from({ length: count }, (_, i) => (i === count >> 1 ? 1 : 0)),
+  'organ pipe': (count) => Array.from({ length: count }, (_, i) => Math.min(i, count - i)),
+  valley: (count) => Array.from({ length: count }, (_, i) => Math.max(i, count - i)),
+  sawtooth: (count) => Array.from({ length: count }, (_, i) => i % 17),
+  'long sawtooth': (count) => Array.from({ length: count }, (_, i) => (i * 389) % 1009),
+  'median-of-three killer': medianOfThreeKiller,
+  // The value at the middle is always the greatest left: every partition takes one value off.
+  'up, then down from above': (count) =>
+    Array.from({ length: count }, (_, i) => (i < count >> 1 ? i : 2 * count - i)),
+  'down to below, then up': (count) =>
+    Array.from({ length: count }, (_, i) => (i < count >> 1 ? i - count : -count - i)),
+}
+
+describe('the median is that of the sorted values', () => {
+  for (const [name, order] of Object.entries(orders)) {
+    test(name, () => {
+      for (const count of [1, 2, 3, 4, 5, 16, 17, 599, 600, 601, 602, 1000, 5001, 20_000]) {
+        const values = Float64Array.from(order(count))
+        expect(takeMedian(values.slice(), count)).toBe(plainMedian(values))
+        expect(
+          takeMedian(
+            values.map((x) => -x),
+            count,
+          ),
+        ).toBe(-plainMedian(values))
+      }
+    })
+  }
+
+  test('any short list, with and without repetition', () => {
+    const lists = fc.oneof(
+      fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 40, size: 'max' }),
+      fc.array(fc.integer(), { minLength: 1, maxLength: 1500, size: 'max' }),
+    )
+    fc.assert(
+      fc.property(lists, (list) => {
+        const values = Float64Array.from(list)
+        expect(takeMedian(values.slice(), values.length)).toBe(plainMedian(values))
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+test('only the first values count', () => {
+  expect(takeMedian(Float64Array.of(3, 1, 2, 100, 100, 100), 3)).toBe(2)
+})
+
+test('the values are reordered, none is lost', () => {
+  const values = Float64Array.from(orders['long sawtooth']!(5000))
+  const sorted = values.slice().sort()
+  takeMedian(values, values.length)
+  expect(values.sort()).toEqual(sorted)
+})
+
+test('the mean of the two in the middle neither overflows nor is rounded twice', () => {
+  expect(takeMedian(Float64Array.of(1.7e308, 1.5e308), 2)).toBe(1.6e308)
+  expect(takeMedian(Float64Array.of(-1.7e308, 1.7e308), 2)).toBe(0)
+  expect(takeMedian(Float64Array.of(2 ** -1074, 2 ** -1073), 2)).toBe(2 ** -1073)
+  expect(takeMedian(Float64Array.of(0, 2 ** -1074), 2)).toBe(0)
+})

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'bun:test'
+import fc from 'fast-check'
+import { analyzeText, countCodePoints } from '../../src/analysis/text.ts'
+import { plainTextAnalysis } from './text-reference.ts'
+
+/** Everything that means something to the analysis, so that random texts are full of it. */
+const pieces = fc.constantFrom(
+  ...[
+    'a',
+    'word',
+    '7',
+    '3.14',
+    '.',
+    '..',
+    '!',
+    '?',
+    '…',
+    '。',
+    '！',
+    '？',
+    ' ',
+    '  ',
+    '\t',
+    '\n',
+    '\r',
+    '\r\n',
+    '\v',
+  ],
+  ...[
+    '\u2028',
+    '\u2029',
+    '\u0085',
+    '\u00a0',
+    '\u3000',
+    '\u200b',
+    '\ufeff',
+    '😀',
+    'é',
+    'e\u0301',
+    '٣',
+    '\ud83d',
+    '\ude00',
+  ],
+)
+
+const texts: Record<string, fc.Arbitrary<string>> = {
+  'texts of meaningful pieces': fc.array(pieces, { maxLength: 60, size: 'max' }).map((list) => list.join('')),
+  'any code units, with surrogates that have no partner': fc
+    .array(fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0xd700, max: 0xe0ff })), {
+      size: 'medium',
+    })
+    .map((units) => String.fromCharCode(...units)),
+  'any Unicode text': fc.string({ unit: 'binary', size: 'medium' }),
+  'ASCII text': fc.string({ unit: 'binary-ascii', size: 'medium' }),
+}
+
+describe('the counts are those of the plain definitions', () => {
+  for (const [kind, arbitrary] of Object.entries(texts)) {
+    test(kind, () => {
+      fc.assert(
+        fc.property(arbitrary, (text) => {
+          expect(analyzeText(text)).toEqual(plainTextAnalysis(text))
+          expect(countCodePoints(text)).toBe([...text].length)
+        }),
+        { numRuns: 500 },
+      )
+    })
+  }
+
+  test('every code unit, between letters and between line breaks', () => {
+    for (let unit = 0; unit <= 0xffff; unit++) {
+      const text = `a${String.fromCharCode(unit)}b\n${String.fromCharCode(unit)}\n7${String.fromCharCode(unit)}7`
+      const plain = plainTextAnalysis(text)
+      const result = analyzeText(text)
+      if (!Bun.deepEquals(result, plain)) expect({ unit, ...result }).toEqual({ unit, ...plain })
+    }
+  })
+})
+
+function counts(text: string): number[] {
+  const { word_count, character_count, character_count_no_spaces, sentence_count, paragraph_count } =
+    analyzeText(text)
+  return [word_count, character_count, character_count_no_spaces, sentence_count, paragraph_count]
+}
+
+test('the example of the contract: 4 words, 24 characters, 21 without spaces, 1 sentence, 1 paragraph', () => {
+  expect(analyzeText('Sample text for analysis')).toEqual({
+    word_count: 4,
+    character_count: 24,
+    character_count_no_spaces: 21,
+    sentence_count: 1,
+    paragraph_count: 1,
+  })
+})
+
+test('an empty or blank text has characters at most', () => {
+  expect(counts('')).toEqual([0, 0, 0, 0, 0])
+  expect(counts(' ')).toEqual([0, 1, 0, 0, 0])
+  expect(counts(' \t\r\n\u3000')).toEqual([0, 5, 4, 0, 0])
+})
+
+describe('words', () => {
+  test('are separated by any white space, and by nothing else', () => {
+    expect(analyzeText('one\ttwo\u00a0three\u2003four\u3000five\x1fsix').word_count).toBe(6)
+    expect(analyzeText('zero\u200bwidth and\ufeffmark').word_count).toBe(2)
+    expect(analyzeText('  led and trailed  ').word_count).toBe(3)
+  })
+
+  test('may be punctuation alone', () => {
+    expect(analyzeText('yes - no ...').word_count).toBe(4)
+  })
+})
+
+describe('characters', () => {
+  test('are code points', () => {
+    expect(counts('😀')).toEqual([1, 1, 1, 1, 1])
+    expect(counts('👩‍👩‍👧 e\u0301')).toEqual([2, 8, 7, 1, 1])
+  })
+
+  test('a surrogate without its partner counts one', () => {
+    expect(analyzeText('\ud83d').character_count).toBe(1)
+    expect(analyzeText('\ude00\ud83d').character_count).toBe(2)
+    expect(analyzeText('\ud83d\ud83d\ude00\ude00').character_count).toBe(3)
+    expect(countCodePoints('\ude00\ud83d\ude00')).toBe(2)
+  })
+
+  test('without spaces leaves out U+0020 only', () => {
+    expect(analyzeText('a b\tc\u00a0d\n').character_count_no_spaces).toBe(7)
+  })
+})
+
+describe('sentences', () => {
+  for (const [text, sentences] of [
+    ['Pi is 3.14. Yes.', 2],
+    ['Version 1.2.3 is out', 1],
+    ['In 1999. 2000 came', 2],
+    ['It costs 5.', 1],
+    ['.5 and 5.', 1],
+    ['...', 0],
+    ['Hi... there', 2],
+    ['Hi… there', 2],
+    ['What?! No!', 2],
+    ['Wait. . . now', 2],
+    ['你好。再见！真的？', 3],
+    ['3!4', 2],
+    ['No end', 1],
+    ['One line\nstill the same sentence.', 1],
+  ] as const) {
+    test(`${JSON.stringify(text)} has ${sentences}`, () => {
+      expect(analyzeText(text).sentence_count).toBe(sentences)
+    })
+  }
+})
+
+describe('paragraphs', () => {
+  for (const [text, paragraphs] of [
+    ['one\ntwo\r\nthree\rfour\u2028five\u2029six', 6],
+    ['one\n\n\n \t\ntwo', 2],
+    ['\n\none\n', 1],
+    ['one\vtwo\ftwo\x85two', 1],
+  ] as const) {
+    test(`${JSON.stringify(text)} has ${paragraphs}`, () => {
+      expect(analyzeText(text).paragraph_count).toBe(paragraphs)
+    })
+  }
+})
