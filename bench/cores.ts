@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+
+/** The core the servers run on, and the one that the load comes from. */
+interface Cores {
+  readonly server: number
+  readonly load: number
+}
+
+/**
+ * The first two cores this process may use; undefined with fewer than two, without `taskset` or not on
+ * Linux. Then nothing is pinned, servers and load generator get in each other's way, and the report says so.
+ */
+export const cores: Cores | undefined = findCores()
+
+/** A command line that runs a command, with all its threads, on the server's core. */
+export function onServerCore(command: readonly string[]): string[] {
+  return cores === undefined ? [...command] : ['taskset', '--cpu-list', String(cores.server), ...command]
+}
+
+/** Moves this process with all its threads to the load's core. */
+export function moveToLoadCore(): void {
+  if (cores === undefined) return
+  Bun.spawnSync(['taskset', '--all-tasks', '--pid', '--cpu-list', String(cores.load), String(process.pid)])
+}
+
+function findCores(): Cores | undefined {
+  if (process.platform !== 'linux' || Bun.which('taskset') === null) return undefined
+  const [server, load] = allowedCores()
+  return server === undefined || load === undefined ? undefined : { server, load }
+}
+
+/** In a container these need not begin at 0: the kernel lists them as `2-3,7`. */
+function allowedCores(): number[] {
+  const [, list = ''] = /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
+  return list.split(',').flatMap((range) => {
+    const [first = 0, last = first] = range.split('-').map(Number)
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}

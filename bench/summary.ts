@@ -1,0 +1,48 @@
+import type { Measurement, Window } from './rounds.ts'
+import { quantile, type Spread, spread } from './statistics.ts'
+
+/** One target under one workload: medians over the rounds. */
+export interface Row {
+  readonly target: string
+  readonly rejected?: string
+  readonly figures?: Figures
+}
+
+/** What a target's windows come to. */
+export interface Figures {
+  readonly cpuMicrosPerRequest: number
+  /** CPU time per request over the baseline's in the same round; absent when the baseline was rejected. */
+  readonly ratio?: Spread
+  readonly requestsPerSecond: number
+  readonly latencyMsP50: number
+  readonly latencyMsP99: number
+  readonly serverBusy: number
+  readonly loadBusy: number
+}
+
+/**
+ * Sums the rounds up. The ratio is taken round by round and its median afterwards: two windows of one round
+ * are seconds apart and share the machine's mood, the medians of two columns do not.
+ */
+export function summarize(measurements: readonly Measurement[], baseline: string): Row[] {
+  const base = measurements.find(({ target, rejected }) => target === baseline && rejected === undefined)
+  return measurements.map(({ target, windows, rejected }) =>
+    rejected === undefined ? { target, figures: figuresOf(windows, base?.windows) } : { target, rejected },
+  )
+}
+
+function figuresOf(windows: readonly Window[], base: readonly Window[] | undefined): Figures {
+  const median = (figure: (window: Window) => number): number => quantile(windows.map(figure), 0.5)
+  const ratio =
+    base &&
+    spread(windows.map((window, round) => window.cpuMicrosPerRequest / base[round]!.cpuMicrosPerRequest))
+  return {
+    cpuMicrosPerRequest: median((window) => window.cpuMicrosPerRequest),
+    ...(ratio === undefined ? {} : { ratio }),
+    requestsPerSecond: median((window) => window.requests / window.seconds),
+    latencyMsP50: median((window) => window.latencyMsP50),
+    latencyMsP99: median((window) => window.latencyMsP99),
+    serverBusy: median((window) => window.serverBusy),
+    loadBusy: median((window) => window.loadBusy),
+  }
+}

@@ -1,0 +1,78 @@
+import { analyzePlainly, type Expected } from './expected.ts'
+
+/** One kind of request, and how it is sent. */
+export interface Workload {
+  readonly name: string
+  readonly title: string
+  /** The request as it goes over the wire. */
+  readonly request: Uint8Array
+  readonly bodyBytes: number
+  /** Requests under way at a time. */
+  readonly connections: number
+  /** What a right answer says. */
+  readonly expected: Expected
+}
+
+/**
+ * The payloads by size. Fewer connections for larger ones: the server's core is busy with one huge body, and
+ * a second one under way would only wait, which is not what the latency should tell.
+ */
+export function payloadWorkloads(): Workload[] {
+  return [
+    payload('small', [1, 2, 3, 4, 5], 'Sample text for analysis', 32),
+    payload('medium', doubles(1_000), prose(2_000), 16),
+    payload('large', doubles(100_000), prose(100_000), 2),
+    payload('huge', doubles(1_000_000), prose(100_000), 1),
+  ]
+}
+
+function payload(name: string, numbers: readonly number[], text: string, connections: number): Workload {
+  const body = JSON.stringify({ numbers, text })
+  const bodyBytes = Buffer.byteLength(body)
+  const head =
+    'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n' +
+    `Content-Length: ${bodyBytes}\r\n\r\n`
+  const [count, characters] = [numbers.length, text.length].map((n) => n.toLocaleString('en'))
+  return {
+    name,
+    title: `${count} numbers, ${characters} characters, ${size(bodyBytes)}`,
+    request: Buffer.from(head + body),
+    bodyBytes,
+    connections,
+    expected: analyzePlainly(numbers, text),
+  }
+}
+
+/** The same doubles in every run, with all their digits: about 18 characters each in JSON. */
+function doubles(count: number): number[] {
+  const next = randomNumbers(20_261_121)
+  return Array.from({ length: count }, () => next() * 1_000)
+}
+
+/** Mulberry32: a seeded generator (T. Ettinger), here for numbers in 0..1 with 32 random bits. */
+function randomNumbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const paragraphs = [
+  'The drain window ends when nobody is connected any more. A balancer needs seconds to learn that! ',
+  'Version 3.14 of the protocol says nothing about it, so the clients are told with every answer.\n\n',
+  'What happens to a request on its way? It is served, counted and answered; then the process may go.\n',
+] as const
+
+/** ASCII prose of so many characters. */
+function prose(length: number): string {
+  const text = paragraphs.join('')
+  return text.repeat(Math.ceil(length / text.length)).slice(0, length)
+}
+
+function size(bytes: number): string {
+  if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`
+  return bytes >= 1e3 ? `${(bytes / 1e3).toFixed(0)} kB` : `${bytes} bytes`
+}
