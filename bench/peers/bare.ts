@@ -37,14 +37,15 @@ function isPayload(body: unknown): body is Payload {
   return typeof text === 'string' && text.length >= 1 && text.length <= 1_000_000
 }
 
+/** Loops by index: over a typed array `for … of` takes ten times as long here, and bare must not be slow by accident. */
 function analyzeNumbers(numbers: readonly number[]) {
   const count = numbers.length
   const sorted = Float64Array.from(numbers).sort()
   let sum = 0
-  for (const x of sorted) sum += x
+  for (let i = 0; i < count; i++) sum += sorted[i]!
   const mean = sum / count
   let squares = 0
-  for (const x of sorted) squares += (x - mean) * (x - mean)
+  for (let i = 0; i < count; i++) squares += (sorted[i]! - mean) ** 2
   return {
     count,
     minimum: sorted[0]!,
