@@ -72,6 +72,31 @@ export const environment = z.object({
   MAX_NUMBERS: integer(1, 10_000_000, 1_000_000).describe('Most numbers in one payload'),
   MAX_TEXT_LENGTH: integer(1, 100_000_000, 1_000_000).describe('Most characters (code points) in one text'),
   MAX_BODY_BYTES: bytes('32MiB').describe('Largest request body; above it 413'),
+  DATABASE_URL: z
+    .string()
+    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must begin with sqlite:, postgres:// or postgresql://')
+    .optional()
+    .describe(
+      'Where documents are kept: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)',
+    ),
+  DATA_DIR: z
+    .string()
+    .min(1)
+    .prefault('./data')
+    .describe('Directory for what is kept in files; alias `RUNS_DIR`'),
+  DATA_SCHEMA: z
+    .string()
+    .optional()
+    .describe(
+      'File with a JSON Schema (2020-12) that every document must satisfy, such as `schemas/item.json` (default: any object)',
+    ),
+  MAX_DOCUMENT_BYTES: bytes('1MiB').describe('Largest document; above it 413'),
+  READY_REQUIRES: z
+    .string()
+    .regex(/^(store)?$/, 'must be empty or store')
+    .transform((text) => (text === '' ? [] : text.split(',')))
+    .prefault('')
+    .describe('What must be reachable for `/ready` to say yes: `store`. Empty, for `/payload` needs nothing'),
   VALIDATION_STATUS: oneOf(['400', '422'], '400')
     .transform((text) => (text === '422' ? 422 : 400))
     .describe('Status for a body that is not what it should be'),
@@ -111,7 +136,10 @@ export type ConfigResult =
   | { readonly ok: false; readonly problems: readonly string[] }
 
 /** Variables for which an empty text says something; for all others it means "not set". */
-const mayBeEmpty = new Set(['METRICS_PREFIX'])
+const mayBeEmpty = new Set(['METRICS_PREFIX', 'READY_REQUIRES'])
+
+/** Names that other services know a variable by; the variable's own name wins. */
+const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR' }
 
 /**
  * Reads the environment into a Config, or lists every problem at once, each with the variable's name.
@@ -122,8 +150,8 @@ const mayBeEmpty = new Set(['METRICS_PREFIX'])
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const given = Object.fromEntries(
     Object.keys(environment.shape)
-      .filter((key) => env[key] !== undefined && (env[key] !== '' || mayBeEmpty.has(key)))
-      .map((key) => [key, env[key]]),
+      .map((key) => [key, env[key] ?? env[aliases[key] ?? '']] as const)
+      .filter(([key, value]) => value !== undefined && (value !== '' || mayBeEmpty.has(key))),
   )
   const result = environment.safeParse(given)
   const problems = result.success

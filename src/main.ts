@@ -25,7 +25,7 @@ try {
     await startProcesses(lifecycle, config, log)
   } else {
     const { startServer } = await import('./server.ts')
-    startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+    await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
   }
 } catch (error) {
   log.error('cannot start', { error })

@@ -12,22 +12,24 @@ import {
 } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
+import { compileDocumentSchema } from './store/document-schema.ts'
+import { openStore } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
 /**
- * The server process: metrics → app → listening → ready. Everything opened here is closed by the
+ * The server process: metrics → store → app → listening → ready. Everything opened here is closed by the
  * lifecycle, in reverse order.
  *
  * @param isMember whether a supervisor has started this process, as one of several on the port.
  * @throws what Bun throws when the port cannot be had.
  */
-export function startServer(
+export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
   { log, sink }: OpenLog,
   isMember: boolean,
-): BoundServer {
+): Promise<BoundServer> {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
     drainQuietMs: config.DRAIN_QUIET,
@@ -55,18 +57,29 @@ export function startServer(
   })
   logLifecycle(lifecycle, log, metrics)
 
+  const store = await openStore({ url: config.DATABASE_URL, dataDir: config.DATA_DIR })
+  lifecycle.onClose('store', () => store.close())
+  const documentSchema = config.DATA_SCHEMA
+    ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
+    : undefined
+
   const app = createApp({
     build,
     instance: config.INSTANCE_NAME,
     lifecycle,
-    checks: createChecks([]),
+    checks: createChecks([
+      { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
+    ]),
     metrics,
     scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     log,
+    store,
+    documentSchema,
     limits: {
       maxNumbers: config.MAX_NUMBERS,
       maxTextLength: config.MAX_TEXT_LENGTH,
       bodyBytesMax: config.MAX_BODY_BYTES,
+      documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
     requestTimeoutMs: config.REQUEST_TIMEOUT,
     validationStatus: config.VALIDATION_STATUS,

@@ -6,7 +6,7 @@ import { SPLITTER, sumError } from './error-free.ts'
  */
 const BLOCK = 1024
 
-/** A block's deviations from the shift: rounded differences here, their errors go into the low sums. */
+/** A block's deviations from the shift, rounded; what rounding took goes into the low part of the squares. */
 const deviations = new Float64Array(BLOCK)
 
 /**
@@ -52,21 +52,14 @@ export class PowerSums {
   }
 
   /**
-   * Adds `source[start..end) * scale`, none of which exceeds `largest` in magnitude; `lowSum` and `lowSquares`
-   * are what else belongs to the block's sums.
+   * Adds `source[start..end) * scale`, none of which exceeds `largest` in magnitude, and `lowSquares` to their
+   * squares.
    */
-  addBlock(
-    source: Float64Array,
-    start: number,
-    end: number,
-    scale: number,
-    lowSum: number,
-    lowSquares: number,
-  ): void {
+  addBlock(source: Float64Array, start: number, end: number, scale: number, lowSquares: number): void {
     const sumOffset = 4 * (end - start) * this.largest
     const squaresOffset = 2 * this.largest * this.largest
     let sum = sumOffset
-    let sumLow = lowSum
+    let sumLow = 0
     let squares = squaresOffset
     let squaresLow = lowSquares
     for (let i = start; i < end; i++) {
@@ -121,7 +114,7 @@ export class PowerSums {
 export function powerSums(values: Float64Array, count: number, scale: number, largest: number): PowerSums {
   const sums = new PowerSums(count, largest)
   for (let start = 0; start < count; start += BLOCK) {
-    sums.addBlock(values, start, Math.min(count, start + BLOCK), scale, 0, 0)
+    sums.addBlock(values, start, Math.min(count, start + BLOCK), scale, 0)
   }
   sums.normalize()
   return sums
@@ -131,6 +124,10 @@ export function powerSums(values: Float64Array, count: number, scale: number, la
  * The same sums of `x * scale - shift`. Near the mean as shift, the squares lose nothing to cancellation when
  * the spread is small beside the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance,
  * The American Statistician 37, 1983).
+ *
+ * A difference is exact unless x and the shift are a factor of two apart; what rounding takes then, e, adds
+ * 2 (x - shift) e to the squares. To the sum it adds e, which is left out: the sum of deviations counts only times
+ * the distance of shift and mean, below u times the mean, so that it makes no more than 4 u² of the squares.
  *
  * @param largest the largest magnitude of a rounded difference `x * scale - shift`
  */
@@ -144,17 +141,14 @@ export function shiftedPowerSums(
   const sums = new PowerSums(count, largest)
   for (let start = 0; start < count; start += BLOCK) {
     const length = Math.min(BLOCK, count - start)
-    let lowSum = 0
     let lowSquares = 0
     for (let i = 0; i < length; i++) {
       const x = values[start + i]! * scale
       const deviation = x - shift
-      const low = sumError(x, -shift, deviation)
       deviations[i] = deviation
-      lowSum += low
-      lowSquares += 2 * deviation * low
+      lowSquares += 2 * deviation * sumError(x, -shift, deviation)
     }
-    sums.addBlock(deviations, 0, length, 1, lowSum, lowSquares)
+    sums.addBlock(deviations, 0, length, 1, lowSquares)
   }
   sums.normalize()
   return sums

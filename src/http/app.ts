@@ -1,7 +1,10 @@
 import { Hono } from 'hono'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
+import type { DocumentSchema } from '../store/document-schema.ts'
+import type { DocumentStore } from '../store/document-store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
 import { type Exchange, json } from './exchange.ts'
@@ -22,10 +25,14 @@ export interface AppOptions {
   /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
   readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
+  readonly store: DocumentStore
+  /** What every document must satisfy, beside being an object. */
+  readonly documentSchema?: DocumentSchema | undefined
   readonly limits: {
     readonly maxNumbers: number
     readonly maxTextLength: number
     readonly bodyBytesMax: number
+    readonly documentBytesMax: number
   }
   readonly requestTimeoutMs: number
   readonly validationStatus: 400 | 422
@@ -52,6 +59,13 @@ export function createApp(options: AppOptions): App {
   const problems = createProblems(options.validationStatus)
   const documented = [
     ...payloadRoutes({ limits, bodyBytesMax: limits.bodyBytesMax, problems, metrics }),
+    ...dataRoutes({
+      store: options.store,
+      schema: options.documentSchema,
+      documentBytesMax: limits.documentBytesMax,
+      problems,
+      metrics,
+    }),
     ...operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build }),
   ]
   const routes = [

@@ -6,7 +6,8 @@ const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 export type BodyResult =
-  | { readonly ok: true; readonly value: unknown }
+  /** The value, and the text that it was parsed from. */
+  | { readonly ok: true; readonly value: unknown; readonly text: string }
   | { readonly ok: false; readonly refusal: Refusal }
 
 /**
@@ -69,7 +70,7 @@ function parse(bytes: Uint8Array): BodyResult {
     return refuse('not-utf-8', 'The body holds bytes that are not UTF-8.')
   }
   try {
-    return { ok: true, value: JSON.parse(text) }
+    return { ok: true, value: JSON.parse(text), text }
   } catch (error) {
     const reason = error instanceof Error ? error.message.slice(0, 200) : ''
     return refuse('malformed-json', text === '' ? 'The body is empty.' : reason)

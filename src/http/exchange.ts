@@ -39,6 +39,30 @@ export function json(
   return text(exchange, JSON.stringify(body), 'application/json', status, headers)
 }
 
+/** Above this an answer is streamed: a large Response is otherwise copied whole for every slow reader. */
+const streamFrom = 256 * 1024
+
+/** Answers JSON that is text already, in parts; a large one is handed out as the client reads. */
+export function jsonText(
+  exchange: Exchange,
+  parts: readonly string[],
+  status = 200,
+  headers?: Readonly<Record<string, string>>,
+): Response {
+  const length = parts.reduce((total, part) => total + part.length, 0)
+  if (length <= streamFrom) return text(exchange, parts.join(''), 'application/json', status, headers)
+  const encoder = new TextEncoder()
+  const left = parts.values()
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const { value, done } = left.next()
+      if (done) controller.close()
+      else controller.enqueue(encoder.encode(value))
+    },
+  })
+  return new Response(body, { status, headers: { ...identity(exchange, 'application/json'), ...headers } })
+}
+
 /** Answers a text of any media type. */
 export function text(
   exchange: Exchange,

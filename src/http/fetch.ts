@@ -1,5 +1,6 @@
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { refusalOf } from './domain-problems.ts'
 import { type Exchange, identify, unmatched } from './exchange.ts'
 import { createHostGuard } from './host-guard.ts'
 import type { InFlight } from './in-flight.ts'
@@ -54,6 +55,8 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   }
 
   const failed = (exchange: Exchange, error: unknown): Response => {
+    const refusal = refusalOf(error)
+    if (refusal !== undefined) return problems.answer(exchange, refusal)
     log.error('request failed', { request_id: exchange.requestId, route: exchange.route, error })
     return problems.answer(exchange, {
       code: 'internal-error',

@@ -7,7 +7,7 @@ import type { FieldError } from './problem.ts'
  *
  * @example fieldErrors(error) // [{ pointer: '/numbers/3', detail: 'must be a number', code: 'type' }]
  */
-export function fieldErrors(error: z.ZodError): FieldError[] {
+export function fieldErrors(error: { readonly issues: readonly z.core.$ZodIssue[] }): FieldError[] {
   return error.issues.flatMap((issue): FieldError | FieldError[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((key) => ({

@@ -31,6 +31,7 @@ export function openApiDocument(routes: readonly Route[], build: Build) {
     security: [],
     tags: [
       { name: 'payload', description: 'Analysis' },
+      { name: 'data', description: 'Documents that stay' },
       { name: 'operations', description: 'What a platform asks' },
     ],
     paths,

@@ -15,13 +15,18 @@ const problems = {
   'not-utf-8': [400, 'The body is not UTF-8'],
   'invalid-input': [400, 'The body is not what it should be'],
   'invalid-query': [400, 'The query is not what it should be'],
+  'invalid-header': [400, 'A header is not what it should be'],
   'body-not-received': [400, 'The body did not arrive'],
   'not-found': [404, 'There is nothing here'],
   'method-not-allowed': [405, 'Not with this method'],
+  'document-exists': [409, 'The id is taken'],
+  'precondition-failed': [412, 'Not the version that was expected'],
   'body-too-large': [413, 'The body is too large'],
   'not-json': [415, 'Only JSON is understood'],
+  'idempotency-key-reused': [422, 'The key was used for another request'],
   'internal-error': [500, 'Something went wrong'],
   'request-timeout': [503, 'The answer took too long'],
+  'store-unavailable': [503, 'The documents cannot be reached'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof problems

@@ -1,8 +1,22 @@
 import type { AppOptions } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
+import { type DocumentStore, StoreUnavailable } from '../../src/store/document-store.ts'
 import { createLineSink } from '../../src/telemetry/line-sink.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+
+const away = (): Promise<never> => Promise.reject(new StoreUnavailable(1, {}))
+
+/** A store that is away. What needs documents is given a real one. */
+const absentStore: DocumentStore = {
+  create: away,
+  get: away,
+  list: away,
+  replace: away,
+  delete: away,
+  ping: away,
+  close: () => Promise.resolve(),
+}
 
 /** The options of a complete service that listens nowhere; what it logs goes into `lines`. */
 export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = []): AppOptions {
@@ -31,7 +45,13 @@ export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = 
       instance: 'instance-1',
       sink: createLineSink({ write: (chunk) => lines.push(chunk), flush: () => {} }),
     }),
-    limits: { maxNumbers: 1_000_000, maxTextLength: 1_000_000, bodyBytesMax: 32 * 2 ** 20 },
+    store: absentStore,
+    limits: {
+      maxNumbers: 1_000_000,
+      maxTextLength: 1_000_000,
+      bodyBytesMax: 32 * 2 ** 20,
+      documentBytesMax: 2 ** 20,
+    },
     requestTimeoutMs: 30_000,
     validationStatus: 400,
     accessLog: true,

@@ -1,0 +1,38 @@
+import { IdempotencyMismatch } from '../idempotency.ts'
+import {
+  DocumentExists,
+  InvalidPosition,
+  PreconditionFailed,
+  StoreUnavailable,
+} from '../store/document-store.ts'
+import type { Refusal } from './problem.ts'
+
+/**
+ * What an error of the domain is to HTTP. Whatever is not in here is nobody's refusal but our fault: 500.
+ *
+ * @returns undefined for an error that is not of the domain
+ */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (error instanceof DocumentExists)
+    return { code: 'document-exists', detail: 'A document with this id exists already.' }
+  if (error instanceof PreconditionFailed)
+    return { code: 'precondition-failed', detail: 'The document is not in the version that If-Match names.' }
+  if (error instanceof IdempotencyMismatch)
+    return {
+      code: 'idempotency-key-reused',
+      detail: 'This Idempotency-Key was used before with another body.',
+    }
+  if (error instanceof InvalidPosition)
+    return {
+      code: 'invalid-query',
+      detail: 'cursor is not one that a page has given.',
+      errors: [{ pointer: '/cursor', detail: 'is not one that a page has given', code: 'invalid-value' }],
+    }
+  if (error instanceof StoreUnavailable)
+    return {
+      code: 'store-unavailable',
+      detail: 'The documents cannot be reached now. A write that was under way may or may not be kept.',
+      headers: { 'retry-after': String(error.retryAfterSeconds) },
+    }
+  return undefined
+}

@@ -1,0 +1,29 @@
+import type { Idempotency } from '../idempotency.ts'
+import type { Refusal } from './problem.ts'
+
+/** What a key may be: visible ASCII, so that it means the same to every proxy and log. */
+const sane = /^[\x21-\x7e]{1,255}$/
+
+/**
+ * The promise that a client asks for with `Idempotency-Key`: the same key and body count once.
+ *
+ * @param scope keeps the keys of one route apart from all others
+ * @param body the text that was sent; its SHA-256 tells a repetition from another request
+ * @returns undefined without the header; a refusal when it is no key
+ */
+export function idempotencyOf(
+  headers: Headers,
+  scope: string,
+  body: string,
+): Idempotency | { readonly refusal: Refusal } | undefined {
+  const key = headers.get('idempotency-key')
+  if (key === null) return undefined
+  if (!sane.test(key))
+    return {
+      refusal: {
+        code: 'invalid-header',
+        detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.',
+      },
+    }
+  return { scope, key, fingerprint: new Bun.CryptoHasher('sha256').update(body).digest('hex') }
+}

@@ -1,0 +1,30 @@
+import { zValidator } from '@hono/zod-validator'
+import type { Context, Handler } from 'hono'
+import type { z } from 'zod'
+import type { Exchange } from './exchange.ts'
+import { fieldErrors, summarize } from './field-errors.ts'
+import type { Problems } from './problem.ts'
+import type { Env } from './route.ts'
+
+/**
+ * A handler that gets its query validated: a query that the schema refuses is answered with a problem that
+ * names the parameter.
+ */
+export function withQuery<Schema extends z.ZodType>(
+  schema: Schema,
+  problems: Problems,
+  handle: (c: Context<Env>, query: z.output<Schema>) => Response | Promise<Response>,
+): Handler<Env> {
+  const validate = zValidator('query', schema, (result, c) => {
+    if (result.success) return undefined
+    const errors = fieldErrors(result.error)
+    return problems.answer(c.env as Exchange, { code: 'invalid-query', detail: summarize(errors), errors })
+  })
+  return async (c) => {
+    let answer: Response | undefined
+    const refused = await validate(c as never, async () => {
+      answer = await handle(c, c.req.valid('query' as never))
+    })
+    return (refused as Response | undefined) ?? answer
+  }
+}
