@@ -1,0 +1,53 @@
+/** Where a task stands. Once completed or failed it stays so, unless an operator retries a failed one. */
+export type TaskStatus = 'pending' | 'processing' | 'completed' | 'failed'
+
+export const taskStatuses = ['pending', 'processing', 'completed', 'failed'] as const satisfies TaskStatus[]
+
+/** Work that was accepted and is not forgotten. */
+export interface Task {
+  /** A UUID v7. */
+  readonly id: string
+  /** JSON text of what is to be done, as it was accepted. */
+  readonly payload: string
+  readonly status: TaskStatus
+  /** Runs that were begun and not handed back. */
+  readonly attempts: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** JSON text; exactly one for a completed task, none otherwise. */
+  readonly result: string | undefined
+  /** Why the newest run failed; for a failed task, why it was given up. */
+  readonly error: string | undefined
+}
+
+/** The moves a task can make. A task in processing goes back when its worker dies, hands it back, or fails and tries again. */
+const moves: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
+  pending: ['processing'],
+  processing: ['completed', 'failed', 'pending'],
+  completed: [],
+  failed: ['pending'],
+}
+
+/** Whether a task may go from one status to another. */
+export function mayMove(from: TaskStatus, to: TaskStatus): boolean {
+  return moves[from].includes(to)
+}
+
+/** Whether nothing more happens to a task by itself. */
+export function isEnded({ status }: Pick<Task, 'status'>): boolean {
+  return status === 'completed' || status === 'failed'
+}
+
+/**
+ * How long to wait before the next run of a task that failed: exponential, with full jitter, so that tasks
+ * that failed together do not come back together (Brooker, Exponential Backoff And Jitter, 2015).
+ *
+ * @param attempts runs so far, at least 1
+ * @param random uniform in [0, 1)
+ * @returns milliseconds, half to the whole of 1 s, 2 s, 4 s … up to 60 s
+ */
+export function backoffMs(attempts: number, random: number): number {
+  const full = Math.min(60_000, 1_000 * 2 ** (attempts - 1))
+  return Math.round(full / 2 + (full / 2) * random)
+}
