@@ -143,7 +143,7 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     if (settings.thinkTimeSeconds > 0) sleep(settings.thinkTimeSeconds)
     // A server that is asked to close and does not repeat it (Bun) leaves the connection with Go until the
     // FIN is read. The pause keeps this user's next request off it: that loss would be our own making.
-    else if (closing && response.status !== 0) sleep(0.02)
+    else if (closing && response.status !== 0) sleep(0.005)
   }
 }
 

@@ -14,52 +14,75 @@ const bottom = 32
 const markerRows = 3
 const top = 16 + markerRows * 14
 
-/**
- * Lines over time as an SVG of its own: no script, no font, no address outside.
- *
- * @param step seconds between two values
- * @param scale `log` for times, where a stall must show without flattening the rest to zero
- */
-export function lineChart(chart: {
+/** What a chart shows; `step` is the seconds between two values. */
+export type Chart = {
   title: string
   unit: string
   step: number
   lines: Line[]
   markers: Marker[]
-  scale: 'linear' | 'log'
   format: (value: number) => string
-}): string {
-  const length = Math.max(1, ...chart.lines.map(({ values }) => values.length))
-  const lastSecond = Math.max(chart.step, (length - 1) * chart.step)
-  const values = chart.lines.flatMap((line) => line.values).filter((value) => value !== null)
-  const axis = chart.scale === 'log' ? logAxis(values) : linearAxis(values)
-  const x = (second: number): number =>
-    left + ((width - left - right) * Math.min(second, lastSecond)) / lastSecond
-  const y = (value: number): number => height - bottom - (height - bottom - top) * axis.position(value)
+}
 
-  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(chart.title)}">
-${axis.ticks
-  .map(
+/**
+ * Times over time as an SVG of its own: no script, no font, no address outside. The axis is logarithmic,
+ * so that a stall of a second shows without flattening the rest to zero.
+ */
+export function timesChart(chart: Chart): string {
+  const axis = logAxis(chart.lines.flatMap((line) => line.values).filter((value) => value !== null))
+  return frame(chart, axis, (x, y) => chart.lines.map((line) => polylines(line, chart.step, x, y)).join('\n'))
+}
+
+/** Counts over time, one area upon the other: equal counts would hide each other as lines. */
+export function countsChart(chart: Chart): string {
+  const totals: number[] = Array.from({ length: stepsOf(chart) }, () => 0)
+  const layers = chart.lines.map((line) => {
+    const floor = totals.slice()
+    for (const [index, value] of line.values.entries()) totals[index] = (totals[index] ?? 0) + (value ?? 0)
+    return { color: line.color, floor, ceiling: totals.slice() }
+  })
+  return frame(chart, linearAxis(totals), (x, y) =>
+    layers
+      .map(({ color, floor, ceiling }) => {
+        const edge = (values: number[]) =>
+          values.map((value, index) => `${x(index * chart.step)},${y(value)}`)
+        return `<polygon points="${[...edge(ceiling), ...edge(floor).reverse()].join(' ')}" style="fill:${color}"/>`
+      })
+      .join('\n'),
+  )
+}
+
+type Scale = (value: number) => number
+
+/** Axes, markers and legend around what `plot` draws. */
+function frame(chart: Chart, axis: Axis, plot: (x: Scale, y: Scale) => string): string {
+  const lastSecond = Math.max(1, stepsOf(chart) - 1) * chart.step
+  const x: Scale = (second) =>
+    round(left + ((width - left - right) * Math.min(Math.max(0, second), lastSecond)) / lastSecond)
+  const y: Scale = (value) => round(height - bottom - (height - bottom - top) * axis.position(value))
+  const levels = axis.ticks.map(
     (tick) =>
-      `<line class="grid" x1="${left}" x2="${width - right}" y1="${round(y(tick))}" y2="${round(y(tick))}"/><text class="tick" x="${left - 8}" y="${round(y(tick) + 4)}" text-anchor="end">${escapeMarkup(chart.format(tick))}</text>`,
+      `<line class="grid" x1="${left}" x2="${width - right}" y1="${y(tick)}" y2="${y(tick)}"/><text x="${left - 8}" y="${y(tick) + 4}" text-anchor="end">${escapeMarkup(chart.format(tick))}</text>`,
   )
-  .join('\n')}
-${timeTicks(lastSecond)
-  .map(
-    (second) =>
-      `<text class="tick" x="${round(x(second))}" y="${height - 10}" text-anchor="middle">${second} s</text>`,
+  const times = timeTicks(lastSecond).map(
+    (second) => `<text x="${x(second)}" y="${height - 10}" text-anchor="middle">${second} s</text>`,
   )
-  .join('\n')}
-${chart.markers
-  .map(({ second, label }, index) => {
-    const at = round(x(Math.max(0, second)))
+  const markers = chart.markers.map(({ second, label }, index) => {
+    const at = x(second)
     const flip = at > width * 0.8
     return `<line class="marker" x1="${at}" x2="${at}" y1="${top - 4}" y2="${height - bottom}"/><text class="marker" x="${at + (flip ? -3 : 3)}" y="${14 + (index % markerRows) * 14}" text-anchor="${flip ? 'end' : 'start'}">${escapeMarkup(label)}</text>`
   })
-  .join('\n')}
-${chart.lines.map((line) => polylines(line, chart.step, x, y)).join('\n')}
+  const legend = chart.lines.map(
+    ({ name, color }) => `<span><i style="background:${color}"></i>${escapeMarkup(name)}</span>`,
+  )
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeMarkup(chart.title)}">
+${[...levels, ...times, plot(x, y), ...markers].join('\n')}
 </svg>
-<p class="legend">${chart.lines.map(({ name, color }) => `<span><i style="background:${color}"></i>${escapeMarkup(name)}</span>`).join('')}<span class="unit">${escapeMarkup(chart.unit)}</span></p>`
+<p class="legend">${legend.join('')}<span class="unit">${escapeMarkup(chart.unit)}</span></p>`
+}
+
+function stepsOf(chart: Chart): number {
+  return Math.max(1, ...chart.lines.map(({ values }) => values.length))
 }
 
 /** One polyline for each run of values without a gap; a lone value becomes a dot. */
@@ -79,9 +102,9 @@ function polylines(
       const [only] = run
       if (!only) return ''
       if (run.length === 1) {
-        return `<circle cx="${round(only[0])}" cy="${round(only[1])}" r="2" style="fill:${line.color}"/>`
+        return `<circle cx="${only[0]}" cy="${only[1]}" r="2" style="fill:${line.color}"/>`
       }
-      const points = run.map(([px, py]) => `${round(px)},${round(py)}`).join(' ')
+      const points = run.map(([px, py]) => `${px},${py}`).join(' ')
       return `<polyline points="${points}" style="stroke:${line.color}"/>`
     })
     .join('')
@@ -90,7 +113,7 @@ function polylines(
 type Axis = { ticks: number[]; position: (value: number) => number }
 
 function linearAxis(values: number[]): Axis {
-  const step = niceStep(Math.max(1, ...values) / 4)
+  const step = Math.max(1, niceStep(Math.max(1, ...values) / 4))
   const most = step * Math.max(1, Math.ceil(Math.max(1, ...values) / step))
   return {
     ticks: Array.from({ length: Math.round(most / step) + 1 }, (_, index) => index * step),

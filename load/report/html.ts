@@ -1,4 +1,4 @@
-import { type Line, lineChart, type Marker } from './chart.ts'
+import { countsChart, type Line, type Marker, timesChart } from './chart.ts'
 import { escapeMarkup } from './markup.ts'
 import type { Check, InstanceRow, Report } from './report.ts'
 
@@ -74,20 +74,19 @@ function latencyChart(report: Report): string {
     color: `var(--${color})`,
     values: report.timeline.map((bucket) => bucket[name]),
   })
-  return lineChart({
+  return timesChart({
     title: 'Latency over time',
     unit: `each ${report.bucketSeconds} s, logarithmic`,
     step: report.bucketSeconds,
     lines: [line('max', 'c3'), line('p99', 'c1'), line('p95', 'c2'), line('p50', 'c0')],
     markers: markersOf(report),
-    scale: 'log',
     format: (seconds) => (seconds >= 1 ? `${seconds} s` : `${Number((seconds * 1_000).toPrecision(3))} ms`),
   })
 }
 
 function instanceChart(report: Report): string {
   const names = [...new Set(report.timeline.flatMap(({ instances }) => Object.keys(instances)))].sort()
-  return lineChart({
+  return countsChart({
     title: 'Requests by instance',
     unit: `answers each ${report.bucketSeconds} s, by X-Served-By`,
     step: report.bucketSeconds,
@@ -97,13 +96,12 @@ function instanceChart(report: Report): string {
       values: report.timeline.map(({ instances }) => instances[name] ?? 0),
     })),
     markers: markersOf(report),
-    scale: 'linear',
     format: String,
   })
 }
 
 function failureChart(report: Report): string {
-  return lineChart({
+  return countsChart({
     title: 'Refused and lost over time',
     unit: `requests each ${report.bucketSeconds} s`,
     step: report.bucketSeconds,
@@ -116,7 +114,6 @@ function failureChart(report: Report): string {
       },
     ],
     markers: markersOf(report),
-    scale: 'linear',
     format: String,
   })
 }
@@ -201,9 +198,10 @@ dt{font-size:12px;color:var(--soft)}dd{margin:0;font-size:21px;font-variant-nume
 svg{display:block;width:100%;height:auto}
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg text.marker{fill:var(--text)}
 .grid{stroke:var(--line)}.marker{stroke:var(--soft);stroke-dasharray:3 3}text.marker{stroke:none}
+polygon{stroke:var(--page);stroke-width:.6;opacity:.85}
 polyline{fill:none;stroke-width:1.6;stroke-linejoin:round}
 .legend{display:flex;flex-wrap:wrap;gap:4px 16px;margin:4px 0;font-size:13px}
-.legend i{display:inline-block;width:12px;height:3px;margin-right:6px;vertical-align:middle}.unit{color:var(--soft)}
+.legend i{display:inline-block;width:12px;height:8px;border-radius:2px;margin-right:6px;}.unit{color:var(--soft)}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:4px 16px 4px 0;border-bottom:1px solid var(--line);white-space:nowrap}th{font-size:12px;color:var(--soft);font-weight:600}
 `

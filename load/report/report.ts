@@ -145,23 +145,37 @@ function check(name: string, passed: boolean, detail: string): Check {
   return { name, result: passed ? 'passed' : 'failed', detail }
 }
 
+/**
+ * Answers without an error on both sides: a 502 that the balancer made itself is no instance's, and one
+ * of an instance is not "answered".
+ */
 function compare(summary: Summary, tally: Tally, service: ServiceCounts): Report['agreement'] {
-  const byClient = [...tally.instances.values()].reduce((sum, { answers }) => sum + answers, 0)
   if (service.source === null) {
     const text = `Only the client's side is counted: ${service.why}`
     return { source: null, agree: null, text, notes: [] }
   }
-  const byService = [...service.pods.values()].reduce((sum, { requests }) => sum + requests, 0)
+  const goodByClient = (name: string): number => {
+    const view = tally.instances.get(name)
+    return view ? view.answers - view.errors : 0
+  }
+  const goodByService = (name: string): number => {
+    const view = service.pods.get(name)
+    return view ? view.requests - view.errors : 0
+  }
+  const names = [...new Set([...service.pods.keys(), ...tally.instances.keys()])]
+  const byClient = names.reduce((sum, name) => sum + goodByClient(name), 0)
+  const byService = names.reduce((sum, name) => sum + goodByService(name), 0)
   const counts = `Sum over instances: ${byService} by ${service.source}, ${byClient} by X-Served-By; answered ${summary.answered}`
-  const off = [...new Set([...service.pods.keys(), ...tally.instances.keys()])].filter(
-    (name) => service.pods.get(name)?.requests !== tally.instances.get(name)?.answers,
-  )
+  const off = names.filter((name) => goodByService(name) !== goodByClient(name))
   const sumsAgree = byService === summary.answered && byClient === summary.answered
   if (sumsAgree && off.length === 0) {
     return { source: service.source, agree: true, text: `${counts}: they agree`, notes: service.notes }
   }
   const difference = byService - summary.answered
   const notes = [...service.notes]
+  if (difference < 0) {
+    notes.push('what an instance did between its last scrape and its end is in no scrape')
+  }
   if (off.length > 0) notes.push(`the two sides differ at: ${off.join(', ')}`)
   return {
     source: service.source,
