@@ -130,7 +130,9 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
       async () => {
         const proxy = startTcpProxy(server.port)
         const url = (await emptyDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
-        const store = await openAt(url, { connectMsMax: 500, statementMsMax: 300, callMsMax: 400 })
+        // With one connection, keeping the dead one would mean never getting through again.
+        const limits = { connectionsMax: 1, connectMsMax: 500, statementMsMax: 300, callMsMax: 400 }
+        const store = await openAt(url, limits)
         await store.create({ id: 'a', body: '{}' })
         proxy.freeze()
         await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
