@@ -40,6 +40,28 @@ export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
   })
 }
 
+/** The schema of what a task is given: a text alone, or a payload. */
+export function workSchema(limits: PayloadLimits) {
+  const payload = payloadSchema(limits)
+  return z
+    .custom<string | Payload>()
+    .meta({
+      description: 'A text, or numbers and a text, to analyse.',
+      override: {
+        oneOf: [
+          { type: 'string', minLength: 1, maxLength: limits.maxTextLength },
+          { $ref: '#/components/schemas/Payload' },
+        ],
+      },
+    })
+    .superRefine((value: unknown, context) => {
+      if (value === undefined || typeof value === 'string')
+        return addIssues(context, textFaults(value, limits.maxTextLength))
+      // Told as the payload's own issues: a union would only say that neither form fits.
+      for (const issue of payload.safeParse(value).error?.issues ?? []) context.addIssue({ ...issue })
+    })
+}
+
 export type Payload = z.output<ReturnType<typeof payloadSchema>>
 
 export const numericAnalysisSchema = z
@@ -95,6 +117,11 @@ export type CompactSummary = z.output<typeof compactSummarySchema>
  */
 export function analyze({ numbers, text }: Payload): Analysis {
   return { numeric_analysis: analyzeNumbers(numbers), text_analysis: analyzeText(text) }
+}
+
+/** What a task answers: the analysis of a payload, or of a text alone. */
+export function analyzeWork(work: string | Payload): Analysis | Pick<Analysis, 'text_analysis'> {
+  return typeof work === 'string' ? { text_analysis: analyzeText(work) } : analyze(work)
 }
 
 /** The short form of an analysis (`?format=compact`). */
