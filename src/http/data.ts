@@ -10,6 +10,7 @@ import {
 } from '../store/document-store.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { readJson } from './body.ts'
+import { linkTo, pointIn } from './cursor.ts'
 import { dataDocs } from './data-docs.ts'
 import { deeperThan, keyOf, withId } from './document-text.ts'
 import { etagOf, versionsIn } from './etag.ts'
@@ -74,7 +75,7 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
     const { document, replayed } = await store.create({ id, body }, idempotency)
     if (!replayed) metrics.countDocument()
     return jsonText(c.env, [`{"message":"created","item":`, document.body, '}'], 201, {
-      location: `${pathOf(c)}/${document.id}`,
+      location: `${c.req.path}/${document.id}`,
       etag: etagOf(document.version),
     })
   }
@@ -109,9 +110,12 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
   }
 
   const list = withQuery(listQuery, problems, async (c, { limit, cursor }) => {
-    const { documents, next } = await store.list({ limit, after: cursor && positionIn(cursor) })
+    const { documents, next } = await store.list({
+      limit,
+      after: cursor === undefined ? undefined : pointIn(cursor),
+    })
     const parts = documents.flatMap(({ body }, i) => (i === 0 ? [body] : [',', body]))
-    return jsonText(c.env, ['[', ...parts, ']'], 200, linkTo(c, limit, next))
+    return jsonText(c.env, ['[', ...parts, ']'], 200, linkTo(c.req.path, { limit }, next))
   })
 
   return [
@@ -150,21 +154,4 @@ function answer(exchange: Exchange, { body, version }: Document, status: number)
 
 function idIn(c: Context<Env>): string {
   return c.req.param('id') ?? ''
-}
-
-/** The path that was asked for, with its prefix (`/v1`) where there was one. */
-function pathOf(c: Context<Env>): string {
-  return c.req.path
-}
-
-/** Where the next page is (RFC 8288). The cursor is opaque to clients: what it holds may change. */
-function linkTo(c: Context<Env>, limit: number, next: string | undefined): Record<string, string> {
-  if (next === undefined) return {}
-  const cursor = Buffer.from(`p${next}`).toString('base64url')
-  return { link: `<${pathOf(c)}?limit=${limit}&cursor=${cursor}>; rel="next"` }
-}
-
-/** The position in a cursor; what is not one of ours is refused by the store. */
-function positionIn(cursor: string): string {
-  return Buffer.from(cursor, 'base64url').toString('latin1').replace(/^p/, '')
 }

@@ -1,4 +1,5 @@
 import { IdempotencyMismatch } from '../idempotency.ts'
+import { InvalidTaskCursor, QueueFull, QueueUnavailable, TaskNotFailed } from '../queue/task-queue.ts'
 import {
   DocumentExists,
   InvalidPosition,
@@ -22,17 +23,36 @@ export function refusalOf(error: unknown): Refusal | undefined {
       code: 'idempotency-key-reused',
       detail: 'This Idempotency-Key was used before with another body.',
     }
-  if (error instanceof InvalidPosition)
-    return {
-      code: 'invalid-query',
-      detail: 'cursor is not one that a page has given.',
-      errors: [{ pointer: '/cursor', detail: 'is not one that a page has given', code: 'invalid-value' }],
-    }
+  if (error instanceof InvalidPosition) return badCursor
   if (error instanceof StoreUnavailable)
     return {
       code: 'store-unavailable',
       detail: 'The documents cannot be reached now. A write that was under way may or may not be kept.',
       headers: { 'retry-after': String(error.retryAfterSeconds) },
     }
+  if (error instanceof InvalidTaskCursor) return badCursor
+  if (error instanceof TaskNotFailed)
+    return {
+      code: 'task-not-failed',
+      detail: `Only a failed task can be retried; this one is ${error.status}.`,
+    }
+  if (error instanceof QueueFull)
+    return {
+      code: 'queue-full',
+      detail: `${error.waitingMax} tasks are waiting already.`,
+      headers: { 'retry-after': String(error.retryAfterSeconds) },
+    }
+  if (error instanceof QueueUnavailable)
+    return {
+      code: 'queue-unavailable',
+      detail: 'Tasks cannot be reached now. One that was being accepted may or may not be kept.',
+      headers: { 'retry-after': String(error.retryAfterSeconds) },
+    }
   return undefined
+}
+
+const badCursor: Refusal = {
+  code: 'invalid-query',
+  detail: 'cursor is not one that a page has given.',
+  errors: [{ pointer: '/cursor', detail: 'is not one that a page has given', code: 'invalid-value' }],
 }

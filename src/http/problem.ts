@@ -19,13 +19,16 @@ const problems = {
   'body-not-received': [400, 'The body did not arrive'],
   'not-found': [404, 'There is nothing here'],
   'method-not-allowed': [405, 'Not with this method'],
+  'task-not-failed': [409, 'The task has not failed'],
   'document-exists': [409, 'The id is taken'],
   'precondition-failed': [412, 'Not the version that was expected'],
   'body-too-large': [413, 'The body is too large'],
   'not-json': [415, 'Only JSON is understood'],
   'idempotency-key-reused': [422, 'The key was used for another request'],
+  'queue-full': [429, 'Too many tasks are waiting'],
   'internal-error': [500, 'Something went wrong'],
   'request-timeout': [503, 'The answer took too long'],
+  'queue-unavailable': [503, 'The queue cannot be reached'],
   'store-unavailable': [503, 'The documents cannot be reached'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 

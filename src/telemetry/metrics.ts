@@ -26,6 +26,8 @@ export interface Metrics {
   readonly requests: RequestMetrics
   /** Counts the size of one accepted payload. */
   observePayload(numbers: number, textCharacters: number): void
+  /** Counts one task accepted. */
+  countTask(): void
   /** Counts one document created. */
   countDocument(): void
   /** Counts a fault that was nobody's request: an uncaught exception, an unhandled rejection. */
@@ -39,6 +41,7 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
   const numbers = new HistogramCell(sizeBuckets)
   const characters = new HistogramCell(sizeBuckets)
   let documents = 0
+  let tasks = 0
   let faults = 0
 
   const value = (type: 'counter' | 'gauge', name: string, help: string, read: () => number): void =>
@@ -70,6 +73,7 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
   )
   sizes(`${prefix}payload_numbers`, 'Numbers in an accepted payload', numbers)
   sizes(`${prefix}payload_text_characters`, 'Characters in the text of an accepted payload', characters)
+  value('counter', `${prefix}tasks_created_total`, 'Tasks accepted', () => tasks)
   value('counter', `${prefix}documents_total`, 'Documents created', () => documents)
   registerPlain(registry, {
     name: 'app_state',
@@ -100,6 +104,9 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
     observePayload(count, length) {
       numbers.observe(count)
       characters.observe(length)
+    },
+    countTask() {
+      tasks++
     },
     countDocument() {
       documents++

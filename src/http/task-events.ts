@@ -1,0 +1,85 @@
+import { isEnded, type Task } from '../queue/task.ts'
+import type { TaskQueue } from '../queue/task-queue.ts'
+import { type Exchange, identify } from './exchange.ts'
+import { taskMembers } from './task-text.ts'
+
+/** Streams of events that are open, so that a drain can end them. */
+export interface EventStreams {
+  /** A signal for one more stream; false when no more may be opened. */
+  open(): AbortController
+  /** Ends every stream, completely and in order: clients ask again, and another instance answers. */
+  endAll(): void
+}
+
+/** Keeps proxies from taking a quiet stream for a dead one, in ms. */
+const heartbeatMs = 15_000
+/** How soon a client should ask again when a stream ends before its task, in ms. */
+const retryMs = 1_000
+
+export function createEventStreams(): EventStreams {
+  const controllers = new Set<AbortController>()
+  let ended = false
+  return {
+    open() {
+      const controller = new AbortController()
+      if (ended) controller.abort()
+      controllers.add(controller)
+      controller.signal.addEventListener('abort', () => controllers.delete(controller))
+      return controller
+    },
+    endAll() {
+      ended = true
+      for (const controller of controllers) controller.abort()
+    },
+  }
+}
+
+/**
+ * The changes of a task as server-sent events: one `task` event now, one after each change, and the end of
+ * the stream with the end of the task. A stream also ends when the instance drains.
+ */
+export function taskEvents(
+  exchange: Exchange,
+  queue: TaskQueue,
+  task: Task,
+  streams: EventStreams,
+): Response {
+  const controller = streams.open()
+  const encoder = new TextEncoder()
+  let heartbeat: ReturnType<typeof setInterval> | undefined
+
+  const body = new ReadableStream<Uint8Array>({
+    async start(stream) {
+      const send = (text: string): void => stream.enqueue(encoder.encode(text))
+      send(`retry: ${retryMs}\n\n${eventOf(task)}`)
+      heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
+      try {
+        if (!isEnded(task))
+          for await (const changed of queue.watch(task.id, controller.signal)) {
+            if (changed.updatedAt !== task.updatedAt || changed.status !== task.status) send(eventOf(changed))
+          }
+        stream.close()
+      } catch (error) {
+        stream.error(error)
+      } finally {
+        clearInterval(heartbeat)
+        controller.abort()
+      }
+    },
+    cancel() {
+      clearInterval(heartbeat)
+      controller.abort()
+    },
+  })
+  const headers = {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+  }
+  return identify(exchange, new Response(body, { headers }))
+}
+
+/** JSON has no raw line breaks, so a task is one `data` line. */
+function eventOf(task: Task): string {
+  return `event: task\ndata: ${taskMembers(task).join('')}\n\n`
+}

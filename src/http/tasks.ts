@@ -1,0 +1,113 @@
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { type PayloadLimits, workSchema } from '../analysis/payload.ts'
+import { type Task, taskStatuses } from '../queue/task.ts'
+import { TASKS_PAGE_MAX, type TaskQueue } from '../queue/task-queue.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { readJson } from './body.ts'
+import { linkTo, pointIn } from './cursor.ts'
+import { json, jsonText } from './exchange.ts'
+import { fieldErrors, summarize } from './field-errors.ts'
+import { idempotencyOf } from './idempotency-key.ts'
+import type { Problems, Refusal } from './problem.ts'
+import { withQuery } from './query.ts'
+import type { Env, Route } from './route.ts'
+import { type EventStreams, taskEvents } from './task-events.ts'
+import { taskMembers } from './task-text.ts'
+import { tasksDocs } from './tasks-docs.ts'
+
+export interface TasksOptions {
+  readonly queue: TaskQueue
+  readonly limits: PayloadLimits
+  readonly bodyBytesMax: number
+  readonly problems: Problems
+  readonly metrics: Pick<Metrics, 'countTask'>
+  readonly streams: EventStreams
+}
+
+const listQuery = z.strictObject({
+  status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
+  limit: z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(TASKS_PAGE_MAX, `must be at most ${TASKS_PAGE_MAX}`)
+    .default(100),
+  cursor: z.string().max(200, 'is not one that a page has given').optional(),
+})
+
+const noSuch: Refusal = { code: 'not-found', detail: 'There is no task with this id, or no more.' }
+
+/** /tasks: the work of /payload, later: accepted at once, done by a worker, never forgotten. */
+export function tasksRoutes({
+  queue,
+  limits,
+  bodyBytesMax,
+  problems,
+  metrics,
+  streams,
+}: TasksOptions): Route[] {
+  const bodySchema = z
+    .strictObject({ payload: workSchema(limits) })
+    .meta({ id: 'NewTask', example: { payload: 'Sample text for analysis' } })
+  const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
+
+  const create = async (c: Context<Env>): Promise<Response> => {
+    const body = await readJson(c.req.raw, bodyBytesMax)
+    if (!body.ok) return refuse(c, body.refusal)
+    const parsed = bodySchema.safeParse(body.value)
+    if (!parsed.success) {
+      const errors = fieldErrors(parsed.error)
+      return refuse(c, { code: 'invalid-input', detail: summarize(errors), errors })
+    }
+    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /tasks', body.text)
+    if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
+    const { task, replayed } = await queue.enqueue(JSON.stringify(parsed.data.payload), idempotency)
+    if (!replayed) metrics.countTask()
+    // The first answer again for a repeated key: it was pending then, whatever it is by now.
+    const location = `${c.req.path}/${task.id}`
+    return json(c.env, { task_id: task.id, status: 'pending' }, 201, { location })
+  }
+
+  const answer = (c: Context<Env>, task: Task | undefined): Response =>
+    task === undefined ? refuse(c, noSuch) : jsonText(c.env, ['{"task":', ...taskMembers(task), '}'])
+
+  const list = withQuery(listQuery, problems, async (c, { status, limit, cursor }) => {
+    const after = cursor === undefined ? undefined : pointIn(cursor)
+    const { tasks, next } = await queue.list({ status, limit, after })
+    const parts = tasks.flatMap((task, i) => (i === 0 ? taskMembers(task) : [',', ...taskMembers(task)]))
+    return jsonText(c.env, ['{"tasks":[', ...parts, ']}'], 200, linkTo(c.req.path, { status, limit }, next))
+  })
+
+  const events = async (c: Context<Env>): Promise<Response> => {
+    const id = c.req.param('id') ?? ''
+    const task = await queue.find(id)
+    return task === undefined ? refuse(c, noSuch) : taskEvents(c.env, queue, task, streams)
+  }
+
+  return [
+    {
+      method: 'POST',
+      path: '/tasks',
+      kind: 'application',
+      handler: create,
+      doc: tasksDocs.create(bodySchema),
+    },
+    { method: 'GET', path: '/tasks', kind: 'application', handler: list, doc: tasksDocs.list },
+    {
+      method: 'GET',
+      path: '/tasks/:id',
+      kind: 'application',
+      handler: async (c) => answer(c, await queue.find(c.req.param('id') ?? '')),
+      doc: tasksDocs.read,
+    },
+    { method: 'GET', path: '/tasks/:id/events', kind: 'application', handler: events, doc: tasksDocs.events },
+    {
+      method: 'POST',
+      path: '/tasks/:id/retry',
+      kind: 'application',
+      handler: async (c) => answer(c, await queue.retry(c.req.param('id') ?? '')),
+      doc: tasksDocs.retry,
+    },
+  ]
+}
