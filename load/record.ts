@@ -45,7 +45,7 @@ export function recordLine(record: RequestRecord): string {
 
 /** A separator inside a value would shift the columns behind it, so it becomes a space. */
 function field(value: string): string {
-  return value.replace(/[,"\r\n]+/g, ' ')
+  return value.replace(/[\s,"]+/g, ' ')
 }
 
 /**

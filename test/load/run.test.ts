@@ -1,0 +1,215 @@
+/** `load/run.ts` from end to end with real k6: its exit codes, its report, and that the numbers add up. */
+
+import { afterEach, describe, expect, test } from 'bun:test'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findK6 } from '../../load/k6.ts'
+import { rightAnswers } from './right-answer.ts'
+import { k6Present, type LoadRun, runLoad } from './run-load.ts'
+
+const closedPort = 'http://127.0.0.1:1'
+const answers = rightAnswers(1, 'small')
+const servers: Bun.Server<undefined>[] = []
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop(true)))
+})
+
+/**
+ * A service of two instances on one port that counts in /metrics as one.
+ *
+ * @param answer takes the place of the right answer to the nth request; null leaves it
+ * @param miscount what its counter shows too much
+ */
+function startService(answer: (nth: number) => Response | null | Promise<null> = () => null, miscount = 0) {
+  let served = 0
+  const server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    routes: {
+      '/health': Response.json({ status: 'ok' }),
+      '/metrics': () =>
+        new Response(
+          `api_http_requests_total{route="/payload",status="200"} ${served === 0 ? 0 : served + miscount}\napi_http_request_duration_seconds_sum{route="/payload"} ${served / 1_000}\n`,
+        ),
+      '/payload': async (request) => {
+        const nth = ++served
+        const right = answers.get(await request.text())
+        if (!right) return new Response('a payload of another seed', { status: 400 })
+        return (await answer(nth)) ?? Response.json(right, { headers: { 'X-Served-By': 'api-1' } })
+      },
+    },
+    fetch: () => new Response(null, { status: 404 }),
+  })
+  servers.push(server)
+  return `http://127.0.0.1:${server.port}`
+}
+
+function expectSumsToHold({ report, records }: LoadRun) {
+  if (!report) throw new Error('no report')
+  const { sent, answered, refused, lost } = report.summary
+  expect(sent).toBe(answered + refused + lost)
+  expect(records).toHaveLength(sent)
+  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
+  expect(sum(report.timeline.map((bucket) => bucket.answered))).toBe(answered)
+  expect(sum(report.phases.map((phase) => phase.answered + phase.refused + phase.lost))).toBe(sent)
+  expect(sum(report.reasons.map(({ count }) => count))).toBe(refused + lost)
+}
+
+describe.skipIf(!k6Present)('load/run.ts', () => {
+  test('exit 0: everything answered, the known lines in their order, both sides agree', async () => {
+    const run = await runLoad('load', { SERVICE_URL: startService(), N_REQUESTS: '300', CONCURRENCY: '3' })
+    expect(run.stderr).toBe('')
+    expect(run.exitCode).toBe(0)
+    const s = String.raw`\d+\.\d+s`
+    expect(run.stdout).toMatch(
+      new RegExp(
+        [
+          'Sending load\\.\\.\\.',
+          `Sent 300 requests in ${s}`,
+          'Fatal errors: 0',
+          'Connection errors \\(pre-flight\\): 0',
+          `Response time: min=${s}, max=${s}, avg=${s}, p95=${s}, p99=${s}`,
+          '',
+          '--- Per-Pod /payload Metrics Report \\(CONCURRENCY=3\\) ---',
+          `Pod: api-1  \\| /payload Requests: 300 \\| Errors: 0 \\| Error Rate: 0\\.00% \\| Avg /payload Latency: 0\\.001000s \\| Client saw: 300`,
+          'Sum over instances: 300 by /metrics, 300 by X-Served-By; answered 300: they agree',
+          '',
+          'Identity: sent 300 = answered 300 \\+ refused 0 \\+ lost 0',
+        ].join('\n'),
+      ),
+    )
+    expectSumsToHold(run)
+    expect(run.html).not.toMatch(/(src|href)=|@import|url\(/)
+    expect(run.junit).toContain('failures="0" skipped="0"')
+  })
+
+  test('exit 1: unreachable, in the words of the reason', async () => {
+    const run = await runLoad('load', { SERVICE_URL: closedPort })
+    expect(run.stderr).toStartWith(`Service unreachable: ${closedPort}/health: `)
+    expect(run.exitCode).toBe(1)
+    expect(run.report).toBeNull()
+  })
+
+  test('exit 1: the service says that it is not well', async () => {
+    const run = await runLoad('load', { SERVICE_URL: startService(), HEALTH_ENDPOINT: '/nothing' })
+    expect(run.stderr).toMatch(/^Service not healthy: .*\/nothing answers 404/)
+    expect(run.exitCode).toBe(1)
+  })
+
+  test('exit 1: every connection refused, nothing sent', async () => {
+    const run = await runLoad('load', {
+      SERVICE_URL: startService(),
+      PAYLOAD_ENDPOINT: `${closedPort}/payload`,
+      N_REQUESTS: '5',
+    })
+    expect(run.report?.summary).toMatchObject({ sent: 5, answered: 0, refused: 5, lost: 0 })
+    expect(run.exitCode).toBe(1)
+    expectSumsToHold(run)
+  })
+
+  test('exit 1: wrong settings and profiles are told, nothing is sent', async () => {
+    const settings = await runLoad('load', { N_REQUESTS: 'x', SIZE: 'y' })
+    expect(settings.stderr).toMatch(/^N_REQUESTS=x: .*\nSIZE=y: .*/)
+    expect(settings.exitCode).toBe(1)
+    const profile = await runLoad('lod', {})
+    expect(profile.stderr).toBe('no profile lod: one of load, smoke, stress, spike, soak, rollout, large\n')
+    expect(profile.exitCode).toBe(1)
+  })
+
+  test('exit 2: one loss among many, named, and in the JUnit file', async () => {
+    const service = startService((nth) => (nth === 7 ? new Response('going away', { status: 503 }) : null))
+    const run = await runLoad('load', { SERVICE_URL: service, N_REQUESTS: '50' })
+    expect(run.exitCode).toBe(2)
+    expect(run.report?.summary).toMatchObject({ sent: 50, answered: 49, refused: 0, lost: 1 })
+    expect(run.stdout).toContain('Fatal errors: 1\n')
+    expect(run.stdout).toContain('1 × lost: status 503')
+    expect(run.stdout).toContain('FAILED: no request is lost (lost 1)')
+    expect(run.junit).toContain('failures="1"')
+    expectSumsToHold(run)
+  })
+
+  test('exit 2: a threshold is crossed though nothing is lost: an answer after more than a second', async () => {
+    const service = startService((nth) => (nth === 2 ? Bun.sleep(1_100).then(() => null) : null))
+    const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3' })
+    expect(run.report?.summary).toMatchObject({ answered: 3, lost: 0, slow: 1 })
+    expect(run.stdout).toContain('FAILED: threshold answers_slow count==0')
+    expect(run.exitCode).toBe(2)
+  })
+
+  test('a sum that is off is told, and fails the run where REQUIRE_SUM=1 asks for it', async () => {
+    const settings = { SERVICE_URL: startService(undefined, 4), N_REQUESTS: '20' }
+    const lenient = await runLoad('load', settings)
+    expect(lenient.stdout).toContain('answered 20: they DIFFER by +4')
+    expect(lenient.exitCode).toBe(0)
+    const strict = await runLoad('load', {
+      ...settings,
+      SERVICE_URL: startService(undefined, 4),
+      REQUIRE_SUM: '1',
+    })
+    expect(strict.exitCode).toBe(2)
+  })
+
+  test('a steady arrival with events: phases and marks in the report, in every connection mode', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'events-'))
+    try {
+      const events = join(directory, 'events')
+      for (const connection of ['reuse', 'no-reuse', 'mixed']) {
+        await Bun.write(events, `${Date.now() + 700} roll <api-1>\n`)
+        const run = await runLoad('rollout', {
+          SERVICE_URL: startService(),
+          RATE: '100',
+          DURATION: '1s',
+          CONNECTION: connection,
+          EVENTS_FILE: events,
+        })
+        expect([connection, run.exitCode, run.report?.summary.lost]).toEqual([connection, 0, 0])
+        expect(run.report?.phases.map(({ label }) => label)).toEqual(['before', 'roll <api-1>'])
+        expect(run.html).toContain('>roll &lt;api-1&gt;</text>')
+        expectSumsToHold(run)
+      }
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  }, 20_000)
+
+  test('big payloads beside small ones are timed apart', async () => {
+    const medium = rightAnswers(1, 'medium')
+    const server = Bun.serve({
+      hostname: '127.0.0.1',
+      port: 0,
+      fetch: async (request) => {
+        const body = await request.text()
+        return Response.json(answers.get(body) ?? medium.get(body) ?? {})
+      },
+    })
+    servers.push(server)
+    const run = await runLoad('large', {
+      SERVICE_URL: `http://127.0.0.1:${server.port}`,
+      SIZE: 'medium',
+      RATE: '20',
+      DURATION: '1s',
+    })
+    expect(Object.keys(run.report?.timesBySize ?? {}).sort()).toEqual(['medium', 'small'])
+    expect(run.stdout).toMatch(/ {2}medium: \d+ answers, median=/)
+    expect(run.exitCode).toBe(0)
+    expectSumsToHold(run)
+  })
+})
+
+describe('findK6', () => {
+  test('K6 goes before the PATH, the PATH before .tools/bin, and nothing is null', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'k6-'))
+    try {
+      expect(findK6({ PATH: '/nowhere' }, root)).toBeNull()
+      await Bun.write(join(root, '.tools/bin/k6'), '')
+      expect(findK6({ PATH: '/nowhere' }, root)).toBe(join(root, '.tools/bin/k6'))
+      await Bun.write(join(root, 'path/k6'), '#!/bin/sh\n')
+      await chmod(join(root, 'path/k6'), 0o755)
+      expect(findK6({ PATH: join(root, 'path') }, root)).toBe(join(root, 'path/k6'))
+      expect(findK6({ K6: '/opt/k6', PATH: join(root, 'path') }, root)).toBe('/opt/k6')
+    } finally {
+      await rm(root, { recursive: true })
+    }
+  })
+})
