@@ -43,7 +43,7 @@ export class PowerSums {
   /**
    * What `squaresHigh + squaresLow` can be away from the exact sum of squares S. The low parts of a block are
    * below 2^-25 of its squares, so adding them up errs by less than (m + 4) 2^-78 S; adding up the blocks by
-   * less than 4 B² u² S. The factor of two and more leaves room for the shift's own low parts.
+   * less than 4 B² u² S. The factor of two leaves room for what a shift adds (see `shiftedPowerSums`).
    */
   get squaresErrorBound(): number {
     const longest = Math.min(this.count, BLOCK)
@@ -125,9 +125,10 @@ export function powerSums(values: Float64Array, count: number, scale: number, la
  * the spread is small beside the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance,
  * The American Statistician 37, 1983).
  *
- * A difference is exact unless x and the shift are a factor of two apart; what rounding takes then, e, adds
- * 2 (x - shift) e to the squares. To the sum it adds e, which is left out: the sum of deviations counts only times
- * the distance of shift and mean, below u times the mean, so that it makes no more than 4 u² of the squares.
+ * A difference is exact unless x and the shift are a factor of two apart. What rounding takes then, e, adds
+ * 2 (x − shift) e to the squares. To the sum it would add e, which is left out: the sum of the deviations counts
+ * only times the distance of shift and mean, below u times the mean, so that all e make less than 4 u² S. Hence
+ * the shift must be the rounded mean, and the sum is not to be used for anything but the variance.
  *
  * @param largest the largest magnitude of a rounded difference `x * scale - shift`
  */

@@ -16,7 +16,7 @@ function ofBits(bits: bigint): number {
 }
 
 /** A finite double as a whole number of 2^-1074, the smallest double. */
-export function unitsOf(x: number): bigint {
+function unitsOf(x: number): bigint {
   const bits = bitsOf(x)
   const exponent = (bits >> 52n) & 0x7ffn
   const fraction = bits & 0xfffffffffffffn
@@ -60,7 +60,7 @@ function sign(x: bigint): number {
 export class ExactMoments {
   private readonly count: bigint
   private readonly sum: bigint
-  /** n² (n − 1) / n times the variance, in squared units. */
+  /** n (n − 1) times the variance, in squared units. */
   private readonly spread: bigint
 
   constructor(numbers: Iterable<number>) {

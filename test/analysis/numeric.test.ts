@@ -65,6 +65,15 @@ describe('every result is the double nearest to the exact value', () => {
     expectExact(uniform(100_000).map((x) => 1 + Math.floor(x * 4) * 2 ** -52))
   })
 
+  test('a few numbers near zero among many far from it', () => {
+    const values = new Float64Array(20_000)
+    for (const far of uniform(40)) {
+      values.fill(1e6)
+      values.set([far, far / 3], 7777)
+      expectExact(values)
+    }
+  })
+
   test('100,000 numbers of all magnitudes', () => {
     expectExact(uniform(100_000).map((x, i) => (i % 2 === 0 ? x : -x) * 2 ** (((i * 7919) % 2000) - 1000)))
   })
@@ -142,7 +151,7 @@ describe('known results', () => {
   })
 
   test('zero is never negative', () => {
-    for (const numbers of [[-0], [-0, -0], [0, -0], [-0, 1, -0], [-1, -0, -0, 1]]) {
+    for (const numbers of [[-0], [-0, -0], [0, -0], [-0, 1, -0], [-1, -0, -0, 1], [-(2 ** -1074), 0]]) {
       const { minimum, maximum, mean, median, standard_deviation } = analyzeNumbers(numbers)
       for (const value of [minimum, maximum, mean, median, standard_deviation]) {
         expect(Object.is(value, -0)).toBe(false)
