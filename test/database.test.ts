@@ -89,7 +89,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
   beforeAll(async () => {
     server = await startPostgres()
   }, TIMEOUT_MS)
-  afterAll(() => server.remove())
+  afterAll(() => server?.remove())
   beforeEach(() => server.psql('drop schema public cascade; create schema public'))
 
   const open = async (migrations: readonly string[] = POSTGRES_MIGRATIONS) => {

@@ -5,8 +5,8 @@ import { sqliteUnavailable, whenUnlocked } from './sqlite-lock.ts'
 /** Writes that may wait for their commit; one more is refused at once. */
 export const WRITES_WAITING_MAX = 10_000
 /** Writes in one transaction, and the time after which it takes no more: the event loop stands still meanwhile. */
-export const BATCH_WRITES_MAX = 512
-export const BATCH_MS_MAX = 10
+const BATCH_WRITES_MAX = 512
+const BATCH_MS_MAX = 10
 
 interface WaitingWrite {
   /** Does the write inside its savepoint and gives the function that answers the caller once it is committed. */

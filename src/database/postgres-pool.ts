@@ -18,9 +18,9 @@ export interface PostgresPoolOptions {
 
 /** Calls that may wait for a connection, and for how long; one more, or one longer, is refused. */
 export const CALLS_WAITING_MAX = 1_000
-export const CALL_WAIT_MS_MAX = 2_000
+const CALL_WAIT_MS_MAX = 2_000
 /** After a server was silent until a timeout, calls fail at once for this long instead of waiting for it one by one. */
-export const AWAY_MS = 1_000
+const AWAY_MS = 1_000
 /** How long `close` waits for calls that came before it, and then for their connections to be cut. */
 const CLOSE_MS_MAX = 2_000
 

@@ -2,7 +2,7 @@ import { SQLiteError } from 'bun:sqlite'
 import { DatabaseUnavailable, type UnavailableReason } from './database-error.ts'
 
 /** How long a call goes on trying while other processes hold the lock. */
-export const LOCK_WAIT_MS_MAX = 5_000
+const LOCK_WAIT_MS_MAX = 5_000
 /** The longest pause between two tries; each pause is random below it, so that processes do not march in step. */
 const LOCK_PAUSE_MS_MAX = 8
 

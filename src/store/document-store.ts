@@ -66,8 +66,9 @@ export interface Condition {
  * What every adapter promises:
  * - A write that was confirmed is there after `kill -9` of every process, and after a restart of the database.
  * - Every write is atomic, and writes to one document happen one after the other, also from several processes.
- * - Any call can fail with StoreUnavailable, promptly (PostgreSQL refusing: at once; not answering: in about 2 s) and
- *   only that while the database is away; when it is back, calls succeed again without a restart.
+ * - Any call can fail with StoreUnavailable, and only that while the database is away: at once when PostgreSQL
+ *   refuses, in 1.5 s when nobody answers at its address, in 4 s when a connection falls silent in mid-call, and at once
+ *   for the second after either. When it is back, calls succeed again without a restart.
  * - After StoreUnavailable a write may or may not have been carried out: the connection can break between the commit
  *   and its confirmation. Repeating it is safe for `create` (with an idempotency key, or an id of the caller's own,
  *   which is then taken), `replace` and `delete`.

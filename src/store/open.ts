@@ -7,7 +7,7 @@ import { PostgresDocumentStore } from './postgres.ts'
 import { SqliteDocumentStore } from './sqlite.ts'
 
 /** The file under the data directory when no URL says otherwise. The tasks of the embedded queue share it. */
-export const SQLITE_FILE = 'tally.db'
+const SQLITE_FILE = 'tally.db'
 
 export interface StoreOptions {
   /** `sqlite:` and a path, or `postgres://…`. Left out: SQLITE_FILE in `dataDir`. */

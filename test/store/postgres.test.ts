@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { PostgresPoolOptions } from '../../src/database/postgres-pool.ts'
+import { CALLS_WAITING_MAX, type PostgresPoolOptions } from '../../src/database/postgres-pool.ts'
 import { type DocumentStore, StoreUnavailable } from '../../src/store/document-store.ts'
 import { openStore } from '../../src/store/open.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
@@ -15,7 +15,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   beforeAll(async () => {
     server = await startPostgres()
   }, TIMEOUT_MS)
-  afterAll(() => server.remove())
+  afterAll(() => server?.remove())
 
   /** The one database, emptied: cheaper than a new one, whose files the next shutdown would have to write out. */
   async function emptyDatabase(): Promise<string> {
@@ -168,10 +168,10 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   test('more calls than may wait are refused at once, and the others are served', async () => {
     const store = await openAt(await emptyDatabase(), { connectionsMax: 2 })
     await store.ping()
-    const outcomes = await Promise.allSettled(Array.from({ length: 1_500 }, () => store.get('a')))
+    const calls = Array.from({ length: 2 + CALLS_WAITING_MAX + 500 }, () => store.get('a'))
+    const outcomes = await Promise.allSettled(calls)
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
-    expect(refused).toHaveLength(1_500 - 1_000 - 2)
-    expect(new Set(refused.map(({ reason }) => reason.code))).toEqual(new Set(['store_unavailable']))
+    expect(refused.map(({ reason }) => reason.code)).toEqual(Array(500).fill('store_unavailable'))
     await store.close()
   })
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 
 /** How long initdb, a start or a stop may take on a loaded machine before the test gives up. */
 const STEP_MS_MAX = 30_000
+const PORTS_TRIED_MAX = 5
 const ROOT = 0
 
 /** A real PostgreSQL server of the test's own: on a free loopback port, in a temporary directory, fsync on. */
@@ -30,7 +31,7 @@ export interface PostgresServer {
  *
  * @returns the directory, or undefined when the machine has no PostgreSQL
  */
-export function postgresBinaries(): string | undefined {
+function postgresBinaries(): string | undefined {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
   const onPath = Bun.which('initdb')
@@ -84,23 +85,15 @@ export async function startPostgres(): Promise<PostgresServer> {
     ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'],
   ])
 
-  const port = freePort()
-  const url = `postgres://tally:${password}@127.0.0.1:${port}/tally`
+  let port = 0
   let server: ReturnType<typeof Bun.spawn> | undefined
 
   async function psql(statement: string, database = 'tally'): Promise<string> {
+    // Through the socket in our own directory: whoever else may listen on the port, this is our server.
+    const connection = ['-h', home, '-p', `${port}`, '-U', 'tally', '-d', database]
     return await succeed(
-      [
-        join(binaries as string, 'psql'),
-        '-XAtq',
-        '-v',
-        'ON_ERROR_STOP=1',
-        '-h',
-        '127.0.0.1',
-        '-p',
-        `${port}`,
-      ].concat(['-U', 'tally', '-d', database, '-c', statement]),
-      { PGPASSWORD: password },
+      [join(binaries as string, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connection, '-c', statement],
+      { PGPASSWORD: password, PGCONNECT_TIMEOUT: '5' },
     )
   }
 
@@ -123,7 +116,7 @@ export async function startPostgres(): Promise<PostgresServer> {
       const answer = await psql('select 1', 'postgres').catch((error: Error) => error)
       if (answer === '1') return
       if (started.exitCode !== null || Date.now() > deadline) {
-        server = undefined
+        await end('SIGQUIT')
         throw new Error(`PostgreSQL did not start: ${await Bun.file(log).text()}`, { cause: answer })
       }
       await Bun.sleep(20)
@@ -138,8 +131,20 @@ export async function startPostgres(): Promise<PostgresServer> {
     await ending.exited
   }
 
+  /** The port stays the same for the server's life, so somebody may take it just before the first start. */
+  async function startSomewhere(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      port = freePort()
+      try {
+        return await start()
+      } catch (error) {
+        if (attempt === PORTS_TRIED_MAX) throw error
+      }
+    }
+  }
+
   try {
-    await start()
+    await startSomewhere()
     await psql('create database tally', 'postgres')
   } catch (error) {
     await end('SIGQUIT')
@@ -147,7 +152,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     throw error
   }
   return {
-    url,
+    url: `postgres://tally:${password}@127.0.0.1:${port}/tally`,
     port,
     password,
     start,
@@ -172,12 +177,20 @@ async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | und
   return { uid: Number(account[2]), gid: Number(account[3]) }
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago, from below the range that the system gives away by itself (32768 and up on
+ * Linux): it has to stay free while the server is stopped, and other tests open many listeners on port 0 meanwhile.
+ */
 function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const port = listener.port
-  listener.stop(true)
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    try {
+      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
+      return port
+    } catch {
+      // Taken; try another one.
+    }
+  }
 }
 
 async function succeed(cmd: string[], env: Record<string, string> = {}): Promise<string> {
