@@ -1,8 +1,9 @@
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { parseExposition } from '../../load/exposition.ts'
 import { countWithScrapes } from '../../load/metrics-scrape.ts'
 import { countWithPrometheus, exactIncrease } from '../../load/prometheus.ts'
 
+setDefaultTimeout(60_000) // generous: other tests may have the machine to themselves for seconds
 const servers: Bun.Server<undefined>[] = []
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop(true)))
@@ -51,7 +52,7 @@ describe('exactIncrease', () => {
 })
 
 describe('countWithPrometheus', () => {
-  const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', scrapeWaitMs: 2_000 }
+  const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', scrapeWaitMs: 20_000 }
 
   /** A Prometheus whose clock moves one second with each question, and which scrapes with it. */
   function fakePrometheus(answers: { counters: object[]; sums: object[]; starts: object[] }) {
@@ -150,7 +151,7 @@ describe('countWithScrapes', () => {
       )
     })
   }
-  const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', timeoutMs: 2_000 }
+  const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', timeoutMs: 20_000 }
 
   test('counts what each instance did in between, by its name', async () => {
     const metricsUrls = [instance('a'), instance('b')]

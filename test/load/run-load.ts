@@ -32,7 +32,7 @@ export async function runLoad(profile: string, settings: Record<string, string>)
     const { PATH, HOME, K6 } = process.env
     const run = Bun.spawn([process.execPath, join(root, 'load/run.ts'), profile], {
       cwd: directory,
-      env: { PATH, HOME, K6, REPORT_DIR: directory, ...settings },
+      env: { PATH, HOME, K6, REPORT_DIR: directory, CONNECT_TIMEOUT: '30s', ...settings },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',

@@ -1,6 +1,6 @@
 /** `load/run.ts` from end to end with real k6: its exit codes, its report, and that the numbers add up. */
 
-import { afterEach, describe, expect, test } from 'bun:test'
+import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { findK6 } from '../../load/k6.ts'
 import { rightAnswers } from './right-answer.ts'
 import { k6Present, type LoadRun, runLoad } from './run-load.ts'
 
+setDefaultTimeout(60_000) // generous: other tests may have the machine to themselves for seconds
 const closedPort = 'http://127.0.0.1:1'
 const answers = rightAnswers(1, 'small')
 const servers: Bun.Server<undefined>[] = []
@@ -132,7 +133,8 @@ describe.skipIf(!k6Present)('load/run.ts', () => {
   test('exit 2: a threshold is crossed though nothing is lost: an answer after more than a second', async () => {
     const service = startService((nth) => (nth === 2 ? Bun.sleep(1_100).then(() => null) : null))
     const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3' })
-    expect(run.report?.summary).toMatchObject({ answered: 3, lost: 0, slow: 1 })
+    expect(run.report?.summary).toMatchObject({ answered: 3, lost: 0 })
+    expect(run.report?.summary.slow).toBeGreaterThanOrEqual(1)
     expect(run.stdout).toContain('FAILED: threshold answers_slow count==0')
     expect(run.exitCode).toBe(2)
   })
@@ -150,28 +152,32 @@ describe.skipIf(!k6Present)('load/run.ts', () => {
     expect(strict.exitCode).toBe(2)
   })
 
-  test('a steady arrival with events: phases and marks in the report, in every connection mode', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'events-'))
-    try {
+  test.each(['reuse', 'no-reuse', 'mixed'])(
+    'a steady arrival, CONNECTION=%s: phases and marks in the report',
+    async (connection) => {
+      const directory = await mkdtemp(join(tmpdir(), 'events-'))
       const events = join(directory, 'events')
-      for (const connection of ['reuse', 'no-reuse', 'mixed']) {
-        await Bun.write(events, `${Date.now() + 700} roll <api-1>\n`)
+      const service = startService((nth) =>
+        nth === 40 ? Bun.write(events, `${Date.now()} roll <api-1>\n`).then(() => null) : null,
+      )
+      try {
         const run = await runLoad('rollout', {
-          SERVICE_URL: startService(),
+          SERVICE_URL: service,
           RATE: '100',
           DURATION: '1s',
           CONNECTION: connection,
           EVENTS_FILE: events,
         })
-        expect([connection, run.exitCode, run.report?.summary.lost]).toEqual([connection, 0, 0])
+        expect(run.report?.summary).toMatchObject({ refused: 0, lost: 0 })
         expect(run.report?.phases.map(({ label }) => label)).toEqual(['before', 'roll <api-1>'])
+        expect(run.report?.phases.every(({ answered }) => answered > 0)).toBe(true)
         expect(run.html).toContain('>roll &lt;api-1&gt;</text>')
         expectSumsToHold(run)
+      } finally {
+        await rm(directory, { recursive: true })
       }
-    } finally {
-      await rm(directory, { recursive: true })
-    }
-  }, 20_000)
+    },
+  )
 
   test('big payloads beside small ones are timed apart', async () => {
     const medium = rightAnswers(1, 'medium')
@@ -192,7 +198,7 @@ describe.skipIf(!k6Present)('load/run.ts', () => {
     })
     expect(Object.keys(run.report?.timesBySize ?? {}).sort()).toEqual(['medium', 'small'])
     expect(run.stdout).toMatch(/ {2}medium: \d+ answers, median=/)
-    expect(run.exitCode).toBe(0)
+    expect(run.report?.summary).toMatchObject({ refused: 0, lost: 0 })
     expectSumsToHold(run)
   })
 })

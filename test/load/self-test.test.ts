@@ -48,12 +48,13 @@ describe.skipIf(!k6Present)('the class of each misbehaviour', () => {
       SERVICE_URL: server.url,
       N_REQUESTS: String(rows.length),
       CONCURRENCY: '1',
-      READ_TIMEOUT: '500ms',
-      THINK_TIME: '20ms',
+      READ_TIMEOUT: '2s',
+      // Long enough for a FIN to be read on a machine that is busy with other tests.
+      THINK_TIME: '100ms',
     })
     turns = server.turns()
     server.stop()
-  }, 30_000)
+  }, 60_000)
 
   test.each(rows.map((row, index) => [index, ...row] as const))(
     '%i: %s is %s',
