@@ -28,6 +28,37 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
      primary key (scope, key)
    ) strict;
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
+  // The embedded queue. `due_at`: when a pending task may run, and when the lease of one in processing runs out.
+  // The counts are kept by triggers, for counting a long queue at every new task would cost its length.
+  `create table tasks (
+     seq integer primary key autoincrement,
+     id text not null unique,
+     payload text not null,
+     status text not null,
+     attempts integer not null,
+     due_at integer not null,
+     lease text,
+     result text,
+     error text,
+     created_at integer not null,
+     updated_at integer not null
+   ) strict;
+   create index tasks_due on tasks (due_at, seq) where status in ('pending', 'processing');
+   create index tasks_by_status on tasks (status, seq);
+   create index tasks_by_lease on tasks (lease) where lease is not null;
+   create index tasks_ended on tasks (updated_at) where status in ('completed', 'failed');
+   create table task_counts (status text primary key, n integer not null) strict;
+   insert into task_counts values ('pending', 0), ('processing', 0), ('completed', 0), ('failed', 0);
+   create trigger task_inserted after insert on tasks begin
+     update task_counts set n = n + 1 where status = new.status;
+   end;
+   create trigger task_moved after update of status on tasks when old.status <> new.status begin
+     update task_counts set n = n - 1 where status = old.status;
+     update task_counts set n = n + 1 where status = new.status;
+   end;
+   create trigger task_deleted after delete on tasks begin
+     update task_counts set n = n - 1 where status = old.status;
+   end;`,
 ]
 
 /** The same tables on PostgreSQL. Ids and keys compare by bytes (`collate "C"`): exact, and cheaper to index. */
