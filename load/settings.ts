@@ -7,7 +7,7 @@ import { type Size, sizes } from './payloads.ts'
 
 const connections = ['reuse', 'no-reuse', 'mixed'] as const
 /** Keep connections alive, open one for each request, or half of the users each. */
-export type Connection = (typeof connections)[number]
+type Connection = (typeof connections)[number]
 
 export type Settings = {
   payloadUrl: string
@@ -145,7 +145,7 @@ export function parseSettings(
  * @example parseSeconds('500ms') // 0.5
  * @example parseSeconds('2m') // 120
  */
-export function parseSeconds(value: string): number | null {
+function parseSeconds(value: string): number | null {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value)
   if (!match) return null
   const factors: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3_600 }

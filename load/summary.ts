@@ -3,7 +3,7 @@
  * (record.ts) are checked against it.
  */
 
-export type ThresholdResult = { metric: string; expression: string; passed: boolean }
+type ThresholdResult = { metric: string; expression: string; passed: boolean }
 
 export type Summary = {
   sent: number

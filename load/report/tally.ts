@@ -3,13 +3,13 @@ import type { LoadEvent } from '../events.ts'
 import type { RequestRecord } from '../record.ts'
 import { quantileSorted, type TimeStatistics, timeStatistics } from './statistics.ts'
 
-export type ClassCounts = Record<RequestClass, number>
+type ClassCounts = Record<RequestClass, number>
 
 /** What the client saw of one instance, by the X-Served-By of its answers. */
 export type ClientView = { answers: number; errors: number; avgSeconds: number }
 
 /** The requests that ended from one event to the next. */
-export type Phase = ClassCounts & {
+type Phase = ClassCounts & {
   label: string
   fromMs: number
   toMs: number
@@ -18,7 +18,7 @@ export type Phase = ClassCounts & {
 }
 
 /** One step of the time axis. The quantiles are seconds, null where nothing was answered. */
-export type Bucket = ClassCounts & {
+type Bucket = ClassCounts & {
   /** Seconds since the start of the run. */
   second: number
   p50: number | null
