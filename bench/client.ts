@@ -46,7 +46,7 @@ async function closedLoop(
 ): Promise<Traffic> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const timer = setTimeout(
-    () => reject(new Error(`no answer within ${answerTimeoutMs} ms`)),
+    () => reject(new Error(`${underWay} requests without an answer after ${answerTimeoutMs} ms`)),
     durationMs + answerTimeoutMs,
   )
   const latenciesMs: number[] = []
@@ -113,7 +113,8 @@ class Connection {
   /** A large body takes more than one write: the rest waits until the socket has room again. */
   #write(): void {
     if (this.#unsent.length === 0) return
-    const written = this.socket.write(this.#unsent)
+    // -1 says that the connection is gone; the close event follows.
+    const written = Math.max(0, this.socket.write(this.#unsent))
     this.#unsent = this.#unsent.subarray(written)
   }
 

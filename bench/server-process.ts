@@ -47,12 +47,20 @@ export async function startServer(target: Target): Promise<ServerProcess> {
   return { target, pid: child.pid, port, stop }
 }
 
-/** A port that nobody listens on: the kernel's choice, given back for the target to take. */
+/**
+ * A port that nobody listens on, below those that the kernel gives to outgoing connections: one of them could
+ * take it before the target does, even the very connection that asks whether the target listens.
+ */
 function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  const { port } = listener
-  listener.stop(true)
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
+    try {
+      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
+      return port
+    } catch {
+      // Taken: another one.
+    }
+  }
 }
 
 async function untilItListens(port: number, child: Bun.Subprocess): Promise<void> {
