@@ -2,10 +2,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BUN = $(shell scripts/bun.sh)
-CONTAINER ?= $(shell command -v docker || command -v podman)
-COMPOSE ?= $(CONTAINER) compose
-IMAGE ?= tally:dev
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # PORT= and other settings given to make reach the program.
 export
 
@@ -49,8 +45,8 @@ load: node_modules .tools/bin/k6 ## Send 5,000 requests and account for each (SE
 	@sh scripts/k6.sh
 
 .PHONY: image
-image: ## Build the container image (BASE=... for another base)
-	$(CONTAINER) build --build-arg VERSION=$(VERSION) --build-arg VCS_REF=$$(git rev-parse HEAD) --build-arg BUILD_DATE=$$(date -u +%Y-%m-%dT%H:%M:%SZ) $(if $(BASE),--build-arg BASE=$(BASE)) -t $(IMAGE) .
+image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
+	@container/build.sh
 
 .PHONY: image-test
 image-test: node_modules ## Build the image and prove that it stops without losing a request
@@ -58,19 +54,19 @@ image-test: node_modules ## Build the image and prove that it stops without losi
 
 .PHONY: up
 up: ## Start the service in a container
-	$(COMPOSE) up --detach --wait
+	@container/compose.sh up --build --detach --wait
 
 .PHONY: down
 down: ## Stop it
-	$(COMPOSE) down
+	@container/compose.sh down
 
 .PHONY: logs
 logs: ## Follow its logs
-	$(COMPOSE) logs --follow
+	@container/compose.sh logs --follow
 
 .PHONY: ps
 ps: ## Show what runs
-	$(COMPOSE) ps
+	@container/compose.sh ps
 
 .PHONY: clean
 clean: ## Remove what was fetched, built and written

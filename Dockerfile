@@ -1,0 +1,62 @@
+# One file for testing, building and running. It needs no shell in any stage (every RUN is a program and
+# its arguments), no BuildKit and nothing but `bun` in its base, so that any base with Bun and glibc will
+# do: the official image, a mirror of it, or one made in a place without a network.
+#
+# Distroless: no shell, no package manager, and the smallest of the official images on glibc. It sets no
+# user of its own; the numeric one below does.
+ARG BASE=oven/bun:1.4.5-distroless
+
+FROM ${BASE} AS dependencies
+WORKDIR /build
+COPY package.json bun.lock bunfig.toml ./
+RUN ["bun", "install", "--frozen-lockfile", "--production", "--ignore-scripts"]
+
+# docker build --target test .
+FROM dependencies AS test
+RUN ["bun", "install", "--frozen-lockfile", "--ignore-scripts"]
+COPY . .
+RUN ["bun", "test", "--parallel"]
+
+# A bundle, not a compiled program: that starts in 43 ms instead of 79 ms (source: 121 ms), but is a layer
+# of 115 MB for every release, where this is one of 4 MB on a base that the node has already.
+# Names stay and the source map goes with it, so that a stack trace in the log says where.
+FROM dependencies AS build
+COPY tsconfig.json ./
+COPY src ./src
+RUN ["bun", "build", "--target=bun", "--minify-syntax", "--minify-whitespace", "--sourcemap=linked", \
+  "--public-path=/app/", "--outdir=/out/app", "src/main.ts", "src/check.ts"]
+# An empty directory for the volume, made without a shell; the COPY below gives it to the user.
+RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
+
+FROM ${BASE} AS production
+# Above 10000, so that it is nobody's number on the host; a number, so that Kubernetes can see that it is
+# not root (runAsNonRoot).
+COPY --from=build --chown=65532:65532 /out/volume/ /
+COPY --from=build /out/app /app
+WORKDIR /app
+USER 65532:65532
+# DRAIN_MIN: what a platform needs to take an instance out of its balancers after SIGTERM.
+ENV NODE_ENV=production \
+    PORT=8000 \
+    DATA_DIR=/data \
+    DRAIN_MIN=5s
+VOLUME /data
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/check.js"]
+# Bun is PID 1 and takes the signals itself: no shell and no init in between.
+ENTRYPOINT ["bun"]
+CMD ["/app/main.js"]
+
+# Last, for they change with every build. Empty ones fall back to the package's version and to "unknown".
+ARG VERSION=""
+ARG VCS_REF=""
+ARG BUILD_DATE=""
+ENV SERVICE_VERSION=${VERSION} \
+    SERVICE_REVISION=${VCS_REF}
+LABEL org.opencontainers.image.title="Tally" \
+      org.opencontainers.image.description="Exact statistics of numbers and text over HTTP" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${VCS_REF}" \
+      org.opencontainers.image.created="${BUILD_DATE}"

@@ -1,0 +1,89 @@
+import { connect, type Socket } from 'node:net'
+
+/** A complete answer. */
+export interface Answer {
+  readonly status: number
+  readonly body: string
+  /** The server said `Connection: close`. */
+  readonly closes: boolean
+}
+
+/**
+ * One TCP connection that speaks just enough HTTP/1.1 to tell a lost request from all else. Clients of a
+ * library will not do: most of them send a request again by themselves when a kept-alive connection is
+ * cut, and so hide the very thing that is looked for.
+ */
+export interface Connection {
+  /** False once either side has closed it. */
+  readonly usable: boolean
+  /**
+   * Sends one request completely and waits for its answer.
+   *
+   * @throws Error when the connection ends before the answer is complete: the request is lost
+   */
+  exchange(request: string): Promise<Answer>
+  close(): void
+}
+
+/**
+ * Connects.
+ *
+ * @returns undefined when the connection is refused: nothing was sent, so nothing can be lost
+ */
+export function open(port: number): Promise<Connection | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+    socket.once('error', () => resolve(undefined))
+    socket.once('connect', () => resolve(over(socket)))
+  })
+}
+
+function over(socket: Socket): Connection {
+  let received = ''
+  let usable = true
+  let waiting: PromiseWithResolvers<Answer> | undefined
+
+  const end = (why: string) => {
+    usable = false
+    waiting?.reject(new Error(`${why} after ${received.length} bytes of the answer`))
+    waiting = undefined
+  }
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    received += chunk
+    const answer = parse(received)
+    if (answer === undefined) return
+    received = ''
+    if (answer.closes) usable = false
+    waiting?.resolve(answer)
+    waiting = undefined
+  })
+  socket.on('end', () => end('closed by the server'))
+  socket.on('close', () => end('closed'))
+  socket.on('error', (error) => end(error.message))
+
+  return {
+    get usable() {
+      return usable
+    },
+    exchange(request) {
+      waiting = Promise.withResolvers<Answer>()
+      socket.write(request)
+      return waiting.promise
+    },
+    close() {
+      socket.destroy()
+    },
+  }
+}
+
+/** The answer, once all of it is there. */
+function parse(received: string): Answer | undefined {
+  const headEnd = received.indexOf('\r\n\r\n')
+  if (headEnd === -1) return undefined
+  const head = received.slice(0, headEnd)
+  const length = Number(/^content-length: *(\d+)/im.exec(head)?.[1])
+  const body = received.slice(headEnd + 4)
+  if (body.length < length) return undefined
+  return { status: Number(head.split(' ', 2)[1]), body, closes: /^connection: *close/im.test(head) }
+}
