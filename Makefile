@@ -7,7 +7,7 @@ export
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules: package.json bun.lock
 	@$(BUN) install --frozen-lockfile
@@ -39,10 +39,17 @@ bench: node_modules ## Measure against a bare Bun.serve, as ratios
 
 .PHONY: load
 load: node_modules .tools/bin/k6 ## Send 5,000 requests and account for each (SERVICE_URL, N_REQUESTS, CONCURRENCY)
-	@$(BUN) load/run.ts
+	@$(BUN) load/run.ts load
+
+load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike, -soak, -large
+	@$(BUN) load/run.ts $*
 
 .tools/bin/k6:
 	@sh scripts/k6.sh
+
+.PHONY: rollout-test
+rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under load; every request is accounted for (QUICK=1: a minute)
+	@$(BUN) rollout/main.ts
 
 .PHONY: image
 image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
