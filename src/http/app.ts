@@ -86,7 +86,9 @@ export function createApp(options: AppOptions): App {
     inFlight,
     isBackground: (request) => operations.has(pathOf(request.url)),
     fetch: createFetch({
-      route: (request, exchange) => router.fetch(request, exchange),
+      // HEAD goes as GET, whose body the server drops: Hono would drop it here, and its length with it.
+      route: (request, exchange) =>
+        router.fetch(request.method === 'HEAD' ? new Request(request, { method: 'GET' }) : request, exchange),
       problems,
       inFlight,
       log,

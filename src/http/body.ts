@@ -1,7 +1,11 @@
+import { isNestedDeeperThan } from './json-nesting.ts'
 import type { Refusal } from './problem.ts'
 
 /** A media type of JSON, in UTF-8 if it says. */
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
+
+/** Levels of arrays and objects in each other. A payload has two, a document may have many. */
+const nestingMax = 1_000
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
@@ -40,16 +44,17 @@ const tooLarge = (bytesMax: number): Refusal => ({
 })
 
 async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array | Refusal> {
-  const announced = request.headers.get('content-length')
+  // A length said twice reads "5, 5", which is no number: such a body is counted like one of no length.
+  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
   try {
-    if (announced !== null) return Number(announced) > bytesMax ? tooLarge(bytesMax) : await request.bytes()
-    return await readChunks(request, bytesMax)
+    if (announced > bytesMax) return tooLarge(bytesMax)
+    return announced <= bytesMax ? await request.bytes() : await readChunks(request, bytesMax)
   } catch {
     return { code: 'body-not-received', detail: 'The connection ended before the body was complete.' }
   }
 }
 
-/** A chunked body announces no size, so it is counted. */
+/** A body that announces no size is counted while it arrives. */
 async function readChunks(request: Request, bytesMax: number): Promise<Uint8Array | Refusal> {
   if (request.body === null) return new Uint8Array()
   const chunks: Uint8Array[] = []
@@ -69,6 +74,8 @@ function parse(bytes: Uint8Array): BodyResult {
   } catch {
     return refuse('not-utf-8', 'The body holds bytes that are not UTF-8.')
   }
+  if (isNestedDeeperThan(nestingMax, text))
+    return refuse('malformed-json', `Arrays and objects must be nested at most ${nestingMax} deep.`)
   try {
     return { ok: true, value: JSON.parse(text), text }
   } catch (error) {

@@ -20,7 +20,7 @@ export function diagnosticsRoutes(problems: Problems): Route[] {
       return json(exchange, { delayed: Number(seconds), method: request.method })
     }),
     debug('/debug/status/:code', (_request, exchange, code) => {
-      if (!within(code, 200, 599)) return refuse(exchange, 'code must be 200 to 599.')
+      if (!wholeWithin(code, 200, 599)) return refuse(exchange, 'code must be 200 to 599.')
       return json(exchange, { status: Number(code) }, Number(code))
     }),
     debug('/debug/stream/:seconds', (_request, exchange, seconds) => {
@@ -28,7 +28,7 @@ export function diagnosticsRoutes(problems: Problems): Route[] {
       return new Response(ticks(Number(seconds)), { headers: { 'content-type': 'text/plain' } })
     }),
     debug('/debug/bytes/:count', (_request, exchange, count) => {
-      if (!within(count, 0, 2 ** 30)) return refuse(exchange, 'count must be 0 to 1073741824.')
+      if (!wholeWithin(count, 0, 2 ** 30)) return refuse(exchange, 'count must be 0 to 1073741824.')
       return new Response(zeros(Number(count)), {
         headers: { 'content-type': 'application/octet-stream', 'content-length': count },
       })
@@ -61,6 +61,10 @@ function debug(
 
 function within(value: string, minimum: number, maximum: number): boolean {
   return /^\d+(\.\d+)?$/.test(value) && Number(value) >= minimum && Number(value) <= maximum
+}
+
+function wholeWithin(value: string, minimum: number, maximum: number): boolean {
+  return within(value, minimum, maximum) && Number.isInteger(Number(value))
 }
 
 /** A line every 100 ms. */

@@ -1,16 +1,17 @@
 import type { z } from 'zod'
-import type { FieldError } from './problem.ts'
+import { type FieldError, fieldErrorsMax } from './problem.ts'
 
 /**
  * The issues of a failed validation as field errors: a JSON pointer each, a sentence, a stable code.
- * Values of the caller are not repeated, names of unknown keys are (cut to 100 characters).
+ * Values of the caller are not repeated, names of unknown keys are (cut to 100 characters; not more of
+ * them than a problem tells, for a body may hold millions).
  *
  * @example fieldErrors(error) // [{ pointer: '/numbers/3', detail: 'must be a number', code: 'type' }]
  */
 export function fieldErrors(error: { readonly issues: readonly z.core.$ZodIssue[] }): FieldError[] {
   return error.issues.flatMap((issue): FieldError | FieldError[] => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, fieldErrorsMax).map((key) => ({
         pointer: pointer([...issue.path, key.slice(0, 100)]),
         detail: 'is not known here',
         code: 'unknown',

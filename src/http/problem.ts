@@ -38,7 +38,7 @@ export type ProblemCode = keyof typeof problems
 const validation: ReadonlySet<ProblemCode> = new Set(['malformed-json', 'not-utf-8', 'invalid-input'])
 
 /** Places told about in one problem at the most. */
-const fieldErrorsMax = 20
+export const fieldErrorsMax = 20
 
 export const problemType = 'application/problem+json'
 
