@@ -2,8 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 BUN = $(shell scripts/bun.sh)
-# PORT= and other settings given to make reach the program.
-export
+# Settings given to make (make dev PORT=9000) reach the program: make passes them on by itself.
 
 .PHONY: help
 help: ## Show this help
