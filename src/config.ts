@@ -1,6 +1,9 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
+/** The longest a timer of this runtime can run, in ms: a longer one would fire at once. */
+const timerMsMax = 2 ** 31 - 1
+
 /** Milliseconds from `500ms`, `5s`, `1m`, `24h`. */
 const duration = (def: string) =>
   z
@@ -10,6 +13,7 @@ const duration = (def: string) =>
       const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
       return Number(amount) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
     })
+    .refine((ms) => ms <= timerMsMax, 'must be at most 596h')
     .prefault(def)
 
 const integer = (minimum: number, maximum: number, def: number) =>
@@ -17,7 +21,8 @@ const integer = (minimum: number, maximum: number, def: number) =>
     .string()
     .regex(/^\d+$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().min(minimum, `must be at least ${minimum}`).max(maximum, `must be at most ${maximum}`))
+    .refine((number) => number >= minimum, `must be at least ${minimum}`)
+    .refine((number) => number <= maximum, `must be at most ${maximum}`)
     .prefault(String(def))
 
 /** Bytes from `1024`, `64KiB`, `32MiB`. */
@@ -29,7 +34,8 @@ const bytes = (def: string) =>
       const [, amount = '0', unit] = /^(\d+)(KiB|MiB|GiB)?$/.exec(text) ?? []
       return Number(amount) * { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[(unit ?? 'B') as 'B']
     })
-    .pipe(z.number().min(1, 'must be at least 1'))
+    .refine((size) => size >= 1, 'must be at least 1')
+    .refine((size) => size <= Number.MAX_SAFE_INTEGER, 'is too large')
     .prefault(def)
 
 const flag = z
@@ -150,24 +156,50 @@ const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR' }
 export function parseConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const given = Object.fromEntries(
     Object.keys(environment.shape)
-      .map((key) => [key, env[key] ?? env[aliases[key] ?? '']] as const)
-      .filter(([key, value]) => value !== undefined && (value !== '' || mayBeEmpty.has(key))),
+      .map((key) => [key, [key, aliases[key] ?? key].find((one) => isSet(key, env[one]))] as const)
+      .flatMap(([key, from]) => (from === undefined ? [] : [[key, env[from]]])),
   )
   const result = environment.safeParse(given)
-  const problems = result.success
-    ? contradictions(result.data)
-    : result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`)
-  return result.success && problems.length === 0 ? { ok: true, config: result.data } : { ok: false, problems }
+  if (result.success) {
+    const problems = contradictions(result.data)
+    return problems.length === 0 ? { ok: true, config: result.data } : { ok: false, problems }
+  }
+  // What is right by itself may still contradict the rest: that too is told now and not at the next start.
+  const wrong = new Set(result.error.issues.map(({ path }) => String(path[0])))
+  const right = Object.fromEntries(Object.entries(given).filter(([key]) => !wrong.has(key)))
+  return {
+    ok: false,
+    problems: [
+      ...result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`),
+      ...contradictions(environment.parse(right), wrong),
+    ],
+  }
 }
 
-/** What is wrong with values that are right one by one. */
-function contradictions(config: Config): string[] {
+function isSet(key: string, value: string | undefined): boolean {
+  return value !== undefined && (value !== '' || mayBeEmpty.has(key))
+}
+
+/** What is wrong with values that are right one by one; nothing about those that are `wrong` anyway. */
+function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()): string[] {
   const problems: string[] = []
-  if (config.IDLE_TIMEOUT > 255_000) problems.push('IDLE_TIMEOUT must be at most 255s')
-  if (config.IDLE_TIMEOUT < 8_000)
-    problems.push('IDLE_TIMEOUT must be at least 8s: the server looks every 4 s')
-  if (config.REQUEST_TIMEOUT >= config.IDLE_TIMEOUT)
-    problems.push('REQUEST_TIMEOUT must be below IDLE_TIMEOUT, or the connection is cut before the 503')
-  if (config.DRAIN_MIN > config.DRAIN_MAX) problems.push('DRAIN_MIN must not be above DRAIN_MAX')
+  const expect = (holds: boolean, problem: string, ...names: (keyof Config)[]): void => {
+    if (!holds && !names.some((name) => wrong.has(name))) problems.push(problem)
+  }
+  const { IDLE_TIMEOUT, REQUEST_TIMEOUT, DRAIN_MIN, DRAIN_MAX } = config
+  expect(IDLE_TIMEOUT <= 255_000, 'IDLE_TIMEOUT must be at most 255s', 'IDLE_TIMEOUT')
+  expect(
+    IDLE_TIMEOUT >= 8_000,
+    'IDLE_TIMEOUT must be at least 8s: the server looks every 4 s',
+    'IDLE_TIMEOUT',
+  )
+  expect(REQUEST_TIMEOUT > 0, 'REQUEST_TIMEOUT must be at least 1ms', 'REQUEST_TIMEOUT')
+  expect(
+    REQUEST_TIMEOUT < IDLE_TIMEOUT,
+    'REQUEST_TIMEOUT must be below IDLE_TIMEOUT, or the connection is cut before the 503',
+    'REQUEST_TIMEOUT',
+    'IDLE_TIMEOUT',
+  )
+  expect(DRAIN_MIN <= DRAIN_MAX, 'DRAIN_MIN must not be above DRAIN_MAX', 'DRAIN_MIN', 'DRAIN_MAX')
   return problems
 }

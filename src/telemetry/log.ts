@@ -99,20 +99,39 @@ function cachedTimestamp(now: () => number): () => string {
 
 /** The fields as the tail of a JSON object. */
 function rest(fields: LogFields): string {
-  const own = JSON.stringify(fields, replacer).slice(1, -1)
+  const own = stringify(fields).slice(1, -1)
   return own === '' ? '' : `,${own}`
+}
+
+/** JSON of fields. One that cannot be written (a cycle, a throwing `toJSON`) must not cost the others. */
+function stringify(fields: LogFields): string {
+  try {
+    return JSON.stringify(fields, replacer)
+  } catch {
+    const members = Object.entries(fields).map(([key, value]) => {
+      try {
+        return [key, JSON.parse(JSON.stringify(value, replacer) ?? 'null')]
+      } catch (error) {
+        return [key, `cannot be written: ${error instanceof Error ? error.message : error}`]
+      }
+    })
+    return JSON.stringify(Object.fromEntries(members))
+  }
 }
 
 /** Errors have no enumerable properties: without this they would be logged as `{}`. */
 function replacer(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString()
-  if (!(value instanceof Error)) return value
-  return {
-    name: value.name,
-    message: value.message,
-    stack: value.stack,
-    ...(value.cause === undefined ? {} : { cause: value.cause }),
-  }
+  return value instanceof Error ? errorMembers(value, 0) : value
+}
+
+/** An error may be its own cause, by way of others. */
+const causesMax = 8
+
+function errorMembers(error: Error, depth: number): object {
+  const { name, message, stack, cause } = error
+  if (cause === undefined || depth === causesMax) return { name, message, stack }
+  return { name, message, stack, cause: cause instanceof Error ? errorMembers(cause, depth + 1) : cause }
 }
 
 const colours: Readonly<Record<LogLevel, string>> = {
@@ -124,10 +143,19 @@ const colours: Readonly<Record<LogLevel, string>> = {
 
 function pretty(time: string, level: LogLevel, message: string, fields: LogFields): string {
   const shown = Object.entries(fields).map(([key, value]) => {
-    if (value instanceof Error) return `\n  ${value.stack ?? value.message}`
+    if (value instanceof Error) return prettyError(value, 0)
     // Quoted unless it is a plain word, so that no value can write a line of its own.
     const plain = typeof value === 'string' && /^[\w.:/-]+$/.test(value)
-    return ` ${key}=${plain ? value : JSON.stringify(value, replacer)}`
+    return ` ${key}=${plain ? value : stringify({ value }).slice('{"value":'.length, -1)}`
   })
   return `${time.slice(11, 23)} ${colours[level]}${level.padEnd(5)}\x1b[0m ${message}${shown.join('')}\n`
+}
+
+/** The stack, then its causes, indented: an error's message may hold line breaks and terminal controls. */
+function prettyError({ stack, message, cause }: Error, depth: number): string {
+  const lines = (stack ?? message).split('\n').map((line) => line.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, ' '))
+  const own = `\n    ${lines.join('\n    ')}`
+  if (cause === undefined || depth === causesMax) return own
+  const why = cause instanceof Error ? prettyError(cause, depth + 1) : ` ${JSON.stringify(cause, replacer)}`
+  return `${own}\n  caused by:${why}`
 }
