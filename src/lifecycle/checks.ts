@@ -3,14 +3,17 @@ import { type Clock, systemClock, timedOut, withDeadline } from './clock.ts'
 /** Something the instance depends on, and how to ask it. */
 export interface Check {
   readonly name: string
-  /** Resolves when the dependency answers; rejects when it does not. */
-  readonly probe: () => Promise<void>
+  /** Resolves when the dependency answers; rejects when it does not. `signal` aborts when its time is up. */
+  readonly probe: (signal: AbortSignal) => Promise<void>
   /** Whether a failure takes the instance out of rotation. Default false: it is shown, and nothing else. */
   readonly required?: boolean
 }
 
 export interface CheckOptions {
-  /** What one probe may take, in ms. Default 1,000. */
+  /**
+   * What one probe may take, in ms. Keep it below the time the platform gives the readiness probe
+   * (Kubernetes: 1 s), or a dependency that hangs takes the instance out, required or not. Default 500.
+   */
   readonly timeoutMs?: number
   /** How long a result is good for, in ms: probes of many balancers must not become a load. Default 1,000. */
   readonly cacheMs?: number
@@ -34,16 +37,19 @@ export interface Checks {
  * failed only after several failures in a row. A check that never succeeded fails at its first failure.
  */
 export function createChecks(checks: readonly Check[], options: CheckOptions = {}): Checks {
-  const { timeoutMs = 1_000, cacheMs = 1_000, failures = 3, clock = systemClock } = options
+  const { timeoutMs = 500, cacheMs = 1_000, failures = 3, clock = systemClock } = options
   const entries = checks.map((check) => ({ check, failed: failures, askedAt: Number.NEGATIVE_INFINITY }))
   let asking: Promise<void> | undefined
 
   const ask = async (entry: (typeof entries)[number]): Promise<void> => {
     if (clock.now() - entry.askedAt < cacheMs) return
-    const ok = await withDeadline(Promise.try(entry.check.probe), timeoutMs, clock).then(
+    const timeUp = new AbortController()
+    const probing = Promise.try(() => entry.check.probe(timeUp.signal))
+    const ok = await withDeadline(probing, timeoutMs, clock).then(
       (result) => result !== timedOut,
       () => false,
     )
+    if (!ok) timeUp.abort()
     entry.failed = ok ? 0 : entry.failed + 1
     entry.askedAt = clock.now()
   }

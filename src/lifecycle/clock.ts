@@ -4,14 +4,21 @@
  */
 export interface Clock {
   now(): number
-  /** Resolves after `ms` milliseconds; never rejects. */
-  sleep(ms: number): Promise<void>
+  /** Resolves after `ms` milliseconds, or as soon as `signal` is aborted; never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
 /** The process's own monotonic clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    }),
 }
 
 /** What `withDeadline` answers when the time was up first. */
@@ -30,5 +37,14 @@ export async function withDeadline<T>(
 ): Promise<T | typeof timedOut> {
   // A late rejection has nobody left to hear it; it must not take the process down.
   work.catch(() => {})
-  return Promise.race([work, clock.sleep(Math.max(0, ms)).then((): typeof timedOut => timedOut)])
+  // Without this the timer of a shutdown that took 1 s would keep the process alive for 30.
+  const settled = new AbortController()
+  try {
+    return await Promise.race([
+      work,
+      clock.sleep(Math.max(0, ms), settled.signal).then((): typeof timedOut => timedOut),
+    ])
+  } finally {
+    settled.abort()
+  }
 }

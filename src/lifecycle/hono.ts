@@ -16,10 +16,12 @@ export function liveness(describe: () => Record<string, unknown> = () => ({})): 
 /**
  * A readiness handler: 200 when the instance wants traffic, else 503 with the reason: `starting`,
  * `draining`, `disabled`, or `<check> unavailable` for a required check that fails.
+ *
+ * A draining instance asks nothing, for the answer is known and what it would ask may be closing.
  */
 export function readiness(lifecycle: Lifecycle, checks?: Checks): Handler {
   return async (c: Context) => {
-    const results = (await checks?.results()) ?? {}
+    const results = lifecycle.draining ? {} : ((await checks?.results()) ?? {})
     const failing = Object.entries(results).find(
       ([, { status, required }]) => required && status === 'failing',
     )

@@ -22,7 +22,7 @@ export type StateName = LifecycleState['name']
 /** How a shutdown went. */
 export interface Outcome {
   readonly reason: ShutdownReason
-  /** 0, or 1 when anything was cut, a hook failed or was late, or the reason itself was a fault. */
+  /** 0, or 1 when anything was cut, failed or was late, or a fault began the shutdown or came during it. */
   readonly exitCode: number
   /** The work that was cut at the deadline, each by a name an operator can search for. */
   readonly cut: readonly string[]
@@ -74,6 +74,9 @@ export interface LifecycleOptions extends DrainWindowOptions {
 /** What all hooks together may take, in ms: the last part of the shutdown's budget. */
 export const closeTimeoutMs = 5_000
 
+/** What naming and ending the work of one target may take, in ms; it is taken from `closeTimeoutMs`. */
+const cutTimeoutMs = 2_000
+
 export interface HookOptions {
   /** What this hook alone may take, in ms; never more than what is left of the budget. Default 2,000. */
   readonly timeoutMs?: number
@@ -89,15 +92,23 @@ export interface Lifecycle {
   markReady(): void
   /** Takes the instance out of rotation by hand (readiness only), or back in. */
   setEnabled(enabled: boolean): void
+  /** Adds something that has work in hand. One that is added after the drain window is ended at once. */
   addTarget(target: DrainTarget): void
-  /** Registers cleanup. Hooks run in reverse order of registration, after the last answer. */
+  /**
+   * Registers cleanup. Hooks run one after the other in reverse order of registration, after the last
+   * answer; one that is registered after all others ran is run at once.
+   */
   onClose(name: string, close: () => void | Promise<void>, options?: HookOptions): void
+  /** What a listener throws is among the outcome's errors and stops nothing. */
   subscribe(listener: (event: LifecycleEvent) => void): void
   /** Tells the listeners something that happened to the process and changes no state. */
   report(event: Extract<LifecycleEvent, { type: 'signal-repeated' | 'fault' }>): void
   /** Changes the times; those of a shutdown that has begun stay. */
   configure(options: LifecycleOptions): void
-  /** Starts the shutdown; every further call returns the same promise. Never rejects. */
+  /**
+   * Starts the shutdown; every further call returns the same promise, and may make its exit code worse.
+   * Never rejects.
+   */
   shutdown(reason: ShutdownReason, options?: { readonly exitCode?: number }): Promise<Outcome>
 }
 
@@ -126,30 +137,75 @@ export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = s
   const targets: DrainTarget[] = []
   const hooks: Hook[] = []
   const listeners: ((event: LifecycleEvent) => void)[] = []
+  const errors: Error[] = []
   let state: LifecycleState = { name: 'starting', since: clock.now() }
   let enabled = true
+  let worstExitCode = 0
   let stopping: Promise<Outcome> | undefined
 
   const emit = (event: LifecycleEvent): void => {
-    for (const listener of listeners) listener(event)
+    for (const listener of listeners) {
+      try {
+        listener(event)
+      } catch (cause) {
+        // Whoever only watches must not be able to stop a shutdown.
+        errors.push(asError(cause))
+      }
+    }
   }
   const enter = (next: LifecycleState): void => {
     state = next
     emit({ type: 'state', state })
   }
-
-  async function finishTarget(target: DrainTarget): Promise<readonly string[]> {
-    const result = await withDeadline(target.finish(), options.shutdownTimeoutMs ?? 30_000, clock)
-    if (result !== timedOut) return []
-    const work = await target.cut()
-    if (work.length > 0) emit({ type: 'cut', target: target.name, work })
-    return work
+  const beginDrain = (target: DrainTarget): void => {
+    try {
+      target.beginDrain()
+    } catch (cause) {
+      errors.push(asError(cause))
+    }
   }
 
-  async function closeAll(errors: Error[]): Promise<void> {
-    const deadline = clock.now() + closeTimeoutMs
-    for (const hook of hooks.toReversed()) {
-      const timeoutMs = Math.min(hook.timeoutMs, Math.max(0, deadline - clock.now()))
+  async function window(reason: ShutdownReason, times: LifecycleOptions): Promise<Outcome['windowEnd']> {
+    if (!targets.some((target) => target.traffic !== undefined)) return 'skipped'
+    try {
+      return await drainWindow(targets, reason, times, clock)
+    } catch (cause) {
+      errors.push(asError(cause))
+      return 'skipped'
+    }
+  }
+
+  /** Waits for a target's work in hand; cuts what is left when that is too late or goes wrong. */
+  async function finish(target: DrainTarget, timeoutMs: number): Promise<readonly string[]> {
+    try {
+      const result = await withDeadline(
+        Promise.try(() => target.finish()),
+        timeoutMs,
+        clock,
+      )
+      if (result !== timedOut) return []
+    } catch (cause) {
+      errors.push(asError(cause))
+    }
+    try {
+      const work = await withDeadline(
+        Promise.try(() => target.cut()),
+        cutTimeoutMs,
+        clock,
+      )
+      if (work === timedOut) throw new Error(`${target.name} was not cut within ${cutTimeoutMs} ms`)
+      if (work.length > 0) emit({ type: 'cut', target: target.name, work })
+      return work
+    } catch (cause) {
+      errors.push(asError(cause))
+      return []
+    }
+  }
+
+  /** Runs the hooks, newest first, also those that are registered meanwhile; `closeBy` is `Clock.now()`. */
+  async function closeAll(closeBy: number): Promise<void> {
+    for (let hook = hooks.pop(); hook !== undefined; hook = hooks.pop()) {
+      const timeoutMs = Math.min(hook.timeoutMs, Math.max(0, closeBy - clock.now()))
       try {
         const result = await withDeadline(Promise.try(hook.close), timeoutMs, clock)
         if (result === timedOut)
@@ -162,32 +218,32 @@ export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = s
     }
   }
 
-  async function run(reason: ShutdownReason, exitCode: number): Promise<Outcome> {
+  async function run(reason: ShutdownReason): Promise<Outcome> {
+    const times = options
     const wasServing = state.name === 'ready'
-    const errors: Error[] = []
     const drainStart = clock.now()
     enter({ name: 'draining', since: drainStart, reason, phase: 'window' })
-    for (const target of targets) target.beginDrain()
+    for (const target of targets) beginDrain(target)
 
     // An instance that was never ready had no traffic to wait for.
-    const windowEnd = wasServing ? await drainWindow(targets, reason, options, clock) : 'skipped'
+    const windowEnd = wasServing ? await window(reason, times) : 'skipped'
 
     const finishStart = clock.now()
+    const { shutdownTimeoutMs = 30_000 } = times
     enter({ name: 'draining', since: drainStart, reason, phase: 'finishing' })
-    const settled = await Promise.allSettled(targets.map(finishTarget))
-    const cut = settled.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
-    for (const result of settled) if (result.status === 'rejected') errors.push(asError(result.reason))
+    const cut = (await Promise.all(targets.map((target) => finish(target, shutdownTimeoutMs)))).flat()
 
     const closeStart = clock.now()
     enter({ name: 'draining', since: drainStart, reason, phase: 'closing' })
-    await closeAll(errors)
+    // What cutting took is part of the time to close: the whole must stay within the budget.
+    await closeAll(Math.min(closeStart, finishStart + shutdownTimeoutMs) + closeTimeoutMs)
 
     const now = clock.now()
     const outcome: Outcome = {
       reason,
-      exitCode: exitCode !== 0 ? exitCode : cut.length > 0 || errors.length > 0 ? 1 : 0,
+      exitCode: Math.max(worstExitCode, cut.length > 0 || errors.length > 0 ? 1 : 0),
       cut,
-      errors,
+      errors: [...errors],
       durationsMs: {
         window: finishStart - drainStart,
         finishing: closeStart - finishStart,
@@ -219,11 +275,15 @@ export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = s
     },
     addTarget(target) {
       targets.push(target)
+      if (state.name === 'starting' || state.name === 'ready') return
       // Opened while the shutdown runs already: it must not go on as if nothing had happened.
-      if (state.name === 'draining') target.beginDrain()
+      beginDrain(target)
+      const { shutdownTimeoutMs = 30_000 } = options
+      if (state.name === 'stopped' || state.phase !== 'window') void finish(target, shutdownTimeoutMs)
     },
     onClose(name, close, { timeoutMs = 2_000 } = {}) {
       hooks.push({ name, close, timeoutMs })
+      if (state.name === 'stopped') void closeAll(clock.now() + closeTimeoutMs)
     },
     subscribe(listener) {
       listeners.push(listener)
@@ -233,7 +293,13 @@ export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = s
       options = { ...options, ...changed }
     },
     shutdown(reason, { exitCode = 0 } = {}) {
-      stopping ??= run(reason, exitCode)
+      worstExitCode = Math.max(worstExitCode, exitCode)
+      if (stopping === undefined) {
+        // Set before anything runs: a listener may ask for the shutdown that it is being told of.
+        const { promise, resolve } = Promise.withResolvers<Outcome>()
+        stopping = promise
+        void run(reason).then(resolve)
+      }
       return stopping
     },
   }

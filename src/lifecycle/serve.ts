@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from './clock.ts'
 import { openConnections } from './connections.ts'
 import type { DrainTarget, Lifecycle } from './lifecycle.ts'
+import { acceptSilentConnections, emptyAcceptQueue } from './listener.ts'
 
 type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
 
@@ -31,7 +32,7 @@ export interface BoundServer {
   readonly url: URL
   /** Requests accepted and not yet answered completely. */
   readonly inFlight: number
-  /** Application requests answered since draining began. */
+  /** Application requests accepted since draining began. */
   readonly servedWhileDraining: number
 }
 
@@ -41,7 +42,8 @@ export interface BoundServer {
  * Until the shutdown this adds nothing to a request: the handler given is the handler that Bun calls.
  * When draining begins, `server.reload` swaps a handler in that answers the same and adds
  * `Connection: close`; it also holds for connections that are open already, whose next request it serves.
- * Only when the drain window is over does the server refuse (`server.stop()`).
+ * Only when the drain window is over does the server refuse: the accept queue is emptied, then
+ * `server.stop()` closes what is idle and waits for the rest.
  *
  * @throws when the port cannot be had.
  */
@@ -74,17 +76,21 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     name: 'server',
     beginDrain() {
       server.reload({ ...settings, fetch: drainingFetch })
+      acceptSilentConnections(port)
     },
     traffic: () => ({
       inFlight: server.pendingRequests,
       openConnections: openConnections(port),
       lastRequestAt,
     }),
-    finish: () => server.stop(),
-    async cut() {
-      // A client that never finished its request line holds stop() too; nothing of it was accepted.
-      const work =
-        server.pendingRequests === 0 ? [] : named(server.pendingRequests, describeInFlight?.() ?? [])
+    async finish() {
+      await emptyAcceptQueue(port, clock)
+      await server.stop()
+    },
+    cut() {
+      // A client that never finished its request head holds stop() too; nothing of it was accepted.
+      const { pendingRequests } = server
+      const work = pendingRequests === 0 ? [] : named(pendingRequests, describeInFlight?.() ?? [])
       void server.stop(true)
       return work
     },
