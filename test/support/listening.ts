@@ -1,0 +1,29 @@
+import { type AppOptions, createApp } from '../../src/http/app.ts'
+import { createLifecycle, serve } from '../../src/lifecycle/index.ts'
+import { appOptions } from './app-options.ts'
+
+export interface Listening extends AsyncDisposable {
+  readonly port: number
+  readonly url: string
+  readonly app: ReturnType<typeof createApp>
+  /** Requests that the server counts as not yet answered. */
+  inFlight(): number
+}
+
+/** The whole service on a free loopback port, until it is disposed of. */
+export function listen(changes: Partial<AppOptions> = {}, lines: string[] = []): Listening {
+  const app = createApp(appOptions(changes, lines))
+  // What a hostile client leaves half-sent must not hold the end of a test.
+  const lifecycle = createLifecycle({ shutdownTimeoutMs: 0 })
+  const server = serve(lifecycle, { port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+  return {
+    port: server.port,
+    url: `http://127.0.0.1:${server.port}`,
+    app,
+    inFlight: () => server.inFlight,
+    async [Symbol.asyncDispose]() {
+      await lifecycle.shutdown('test')
+      app.inFlight.close()
+    },
+  }
+}
