@@ -1,7 +1,8 @@
 # Every target works on a fresh clone: what is missing is fetched first (see scripts/bun.sh).
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-BUN = $(shell scripts/bun.sh)
+# The pinned Bun, first on the path, for scripts call it by name.
+BUN = PATH="$$(dirname "$$(scripts/bun.sh)"):$$PATH" exec bun
 # Settings given to make (make dev PORT=9000) reach the program: make passes them on by itself.
 
 .PHONY: help
@@ -9,16 +10,17 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules: package.json bun.lock
+	@scripts/bun.sh > /dev/null
 	@$(BUN) install --frozen-lockfile
 	@touch node_modules
 
 .PHONY: dev
 dev: node_modules ## Serve on :8000 with reload
-	@exec $(BUN) run dev
+	@$(BUN) run dev
 
 .PHONY: start
 start: node_modules ## Serve without reload
-	@exec $(BUN) src/main.ts
+	@$(BUN) src/main.ts
 
 .PHONY: test
 test: node_modules ## Run the tests
