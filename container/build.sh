@@ -7,7 +7,7 @@ engine=$(container/engine.sh)
 
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo dev)}
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-set -- "$@" --build-arg "VERSION=$version" --build-arg "VCS_REF=$revision" \
+set -- --target production "$@" --build-arg "VERSION=$version" --build-arg "VCS_REF=$revision" \
   --build-arg "BUILD_DATE=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 if [ -n "${BASE:-}" ]; then set -- "$@" --build-arg "BASE=$BASE"; fi
 # The OCI format, Podman's default, has no place for a health check.
