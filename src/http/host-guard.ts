@@ -23,7 +23,8 @@ export function createHostGuard(): (request: Request) => Refusal | undefined {
       return {
         code: 'method-not-allowed',
         detail: `${request.method} is not answered here.`,
-        headers: { allow: 'GET, HEAD, POST, OPTIONS' },
+        // After a CONNECT this runtime takes what follows for a tunnel's: the connection is of no more use.
+        headers: { allow: 'GET, HEAD, POST, OPTIONS', connection: 'close' },
       }
     const host = request.headers.get('host')
     if (host !== null && host === lastGood && request.url.startsWith('http')) return undefined

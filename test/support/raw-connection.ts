@@ -10,8 +10,11 @@ export interface RawResponse {
 export interface RawConnection extends Disposable {
   /** Sends bytes as they are; a string as Latin-1. Resolves when they are handed to the system. */
   send(bytes: string | Uint8Array): Promise<void>
-  /** The next complete response, or undefined when the server ends the connection before one. */
-  next(): Promise<RawResponse | undefined>
+  /**
+   * The next complete response, or undefined when the server ends the connection before one.
+   * @param method what it answers: after HEAD a length announces no body
+   */
+  next(method?: 'HEAD'): Promise<RawResponse | undefined>
 }
 
 /** A TCP connection for requests that no HTTP client would send. */
@@ -36,9 +39,9 @@ export async function connectRaw(port: number): Promise<RawConnection> {
       new Promise((resolve) => {
         socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, () => resolve())
       }),
-    async next() {
+    async next(method) {
       for (;;) {
-        const parsed = parseResponse(received)
+        const parsed = parseResponse(received, method === 'HEAD')
         if (parsed !== undefined) {
           received = received.slice(parsed.length)
           return parsed.response
@@ -64,7 +67,10 @@ export async function exchangeRaw(
 }
 
 /** The first complete response in what was received, and how much of it that was. */
-function parseResponse(text: string): { response: RawResponse; length: number } | undefined {
+function parseResponse(
+  text: string,
+  bodiless: boolean,
+): { response: RawResponse; length: number } | undefined {
   const headEnd = text.indexOf('\r\n\r\n')
   if (headEnd === -1) return undefined
   const [statusLine = '', ...lines] = text.slice(0, headEnd).split('\r\n')
@@ -75,7 +81,7 @@ function parseResponse(text: string): { response: RawResponse; length: number } 
     ]),
   )
   const bodyStart = headEnd + 4
-  const length = bodyStart + Number(headers.get('content-length') ?? 0)
+  const length = bodyStart + (bodiless ? 0 : Number(headers.get('content-length') ?? 0))
   if (text.length < length) return undefined
   const status = Number(statusLine.split(' ')[1])
   return { response: { status, headers, body: text.slice(bodyStart, length) }, length }
