@@ -75,7 +75,8 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const withDeadline = (exchange: Exchange, answer: Promise<Response>): Promise<Response> =>
     new Promise((resolve) => {
       const settle = (response: Response): void => {
-        if (exchange.answered) void response.body?.cancel()
+        // A body that cannot be cancelled (somebody reads it) ends by itself; that is nobody's fault.
+        if (exchange.answered) response.body?.cancel().catch(() => {})
         else resolve(finish(exchange, identify(exchange, response)))
       }
       exchange.expire = () => settle(expired(exchange))
