@@ -1,17 +1,16 @@
-import { dlopen, ptr } from 'bun:ffi'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { ptr } from 'bun:ffi'
+import { setSocketOption, socketsOn } from '../lifecycle/sockets.ts'
 
 // From the kernel's headers: asm-generic/socket.h, linux/filter.h, linux/bpf_common.h.
-const SOL_SOCKET = 1
 const SO_ATTACH_REUSEPORT_CBPF = 51
 const SO_DETACH_REUSEPORT_BPF = 68
-const loadRandomWord = 0x20
-const randomAncillary = 0xffff_f000 + 56
+const loadAbsoluteWord = 0x20
+/** SKF_AD_OFF + SKF_AD_RANDOM: the "word of the packet" that is a random number. */
+const randomNumber = 0xffff_f000 + 56
 const moduloConstant = 0x94
 const jumpIfAtLeast = 0x35
 const addConstant = 0x04
 const returnAccumulator = 0x16
-const listenState = '0A'
 
 /**
  * Steers new connections of a port that several processes share (SO_REUSEPORT).
@@ -37,23 +36,19 @@ export interface Steering {
 /**
  * Steering through this process's own listener on a port.
  *
- * @throws when this is not Linux with glibc or musl, or the process does not listen on that port.
+ * @throws when the platform does not tell its sockets, or the process does not listen on that port.
  */
 export function openSteering(port: number): Steering {
-  const fd = listenerFd(port)
-  const { symbols } = openLibc()
+  const listener = socketsOn(port)?.find(({ state }) => state === 'listen')
+  if (listener === undefined) throw new Error(`no listener of this process is known on port ${port}`)
   const set = (option: number, value: Uint8Array): void => {
-    if (symbols.setsockopt(fd, SOL_SOCKET, option, ptr(value), value.byteLength) !== 0)
+    if (!setSocketOption(listener.fd, option, value))
       throw new Error(`the kernel refused socket option ${option} on the listener of port ${port}`)
   }
   return {
     away(index, size) {
-      const program = skipping(index, size)
-      // struct sock_fprog { unsigned short len; struct sock_filter *filter; }
-      const header = new DataView(new ArrayBuffer(16))
-      header.setUint16(0, program.byteLength / 8, true)
-      header.setBigUint64(8, BigInt(ptr(program)), true)
-      set(SO_ATTACH_REUSEPORT_CBPF, new Uint8Array(header.buffer))
+      const instructions = skipping(index, size)
+      set(SO_ATTACH_REUSEPORT_CBPF, programOf(instructions))
     },
     even() {
       set(SO_DETACH_REUSEPORT_BPF, new Uint8Array(4))
@@ -61,52 +56,32 @@ export function openSteering(port: number): Steering {
   }
 }
 
+/** Kept for good: the structure that is handed to the kernel points into it. */
+const instructionBytes = new Uint8Array(5 * 8)
+
 /** A program that returns a random index below `size`, but never `index`. */
 function skipping(index: number, size: number): Uint8Array {
   const instructions: [code: number, ifTrue: number, ifFalse: number, k: number][] = [
-    [loadRandomWord, 0, 0, randomAncillary],
+    [loadAbsoluteWord, 0, 0, randomNumber],
     [moduloConstant, 0, 0, size - 1],
     [jumpIfAtLeast, 0, 1, index],
     [addConstant, 0, 0, 1],
     [returnAccumulator, 0, 0, 0],
   ]
-  const view = new DataView(new ArrayBuffer(instructions.length * 8))
   for (const [i, [code, ifTrue, ifFalse, k]] of instructions.entries()) {
-    view.setUint16(i * 8, code, true)
-    view.setUint8(i * 8 + 2, ifTrue)
-    view.setUint8(i * 8 + 3, ifFalse)
-    view.setUint32(i * 8 + 4, k, true)
+    const view = new DataView(instructionBytes.buffer, i * 8, 8)
+    view.setUint16(0, code, true)
+    view.setUint8(2, ifTrue)
+    view.setUint8(3, ifFalse)
+    view.setUint32(4, k, true)
   }
-  return new Uint8Array(view.buffer)
+  return instructionBytes
 }
 
-/** The descriptor on which this process listens on a port: Bun does not tell, /proc does. */
-function listenerFd(port: number): number {
-  const suffix = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
-  const inodes = new Set<string>()
-  for (const file of ['/proc/self/net/tcp', '/proc/self/net/tcp6']) {
-    for (const line of readFileSync(file, 'latin1').split('\n')) {
-      const [, local = '', , state, , , , , , inode = ''] = line.trim().split(/\s+/)
-      if (state === listenState && local.endsWith(suffix)) inodes.add(`socket:[${inode}]`)
-    }
-  }
-  for (const fd of readdirSync('/proc/self/fd')) {
-    try {
-      if (inodes.has(readlinkSync(`/proc/self/fd/${fd}`))) return Number(fd)
-    } catch {
-      // Closed between the listing and the look.
-    }
-  }
-  throw new Error(`this process does not listen on port ${port}`)
-}
-
-function openLibc() {
-  const functions = {
-    setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' },
-  } as const
-  try {
-    return dlopen('libc.so.6', functions)
-  } catch {
-    return dlopen('libc.so', functions)
-  }
+/** struct sock_fprog { unsigned short len; struct sock_filter *filter; } on a 64-bit machine. */
+function programOf(instructions: Uint8Array): Uint8Array {
+  const header = new DataView(new ArrayBuffer(16))
+  header.setUint16(0, instructions.byteLength / 8, true)
+  header.setBigUint64(8, BigInt(ptr(instructions)), true)
+  return new Uint8Array(header.buffer)
 }
