@@ -1,0 +1,105 @@
+import { type Balancer, startBalancer } from './balancer.ts'
+import { type Instance, type InstanceEnd, startInstance } from './instance.ts'
+import { freePorts } from './ports.ts'
+import { type Prometheus, startPrometheus } from './prometheus.ts'
+import type { Program } from './settings.ts'
+
+/** As many as the balancer's configuration has. */
+const slots = ['api-1', 'api-2', 'api-3', 'api-4', 'api-5'] as const
+export type Slot = (typeof slots)[number]
+
+/** An instance that is gone, and how it went. */
+export interface Ended extends InstanceEnd {
+  readonly instance: Instance
+}
+
+/** A balancer, its instances and Prometheus, on free loopback ports. */
+export interface Platform {
+  readonly url: string
+  readonly prometheusUrl: string
+  readonly balancer: Balancer
+  /** Every instance there was, in order of its start. */
+  readonly instances: readonly Instance[]
+  readonly ended: readonly Ended[]
+  /** Starts an instance in a free slot; resolves when the balancer uses it. */
+  add(slot: Slot, version: string): Promise<void>
+  /** Stops the instance of a slot as a platform does; resolves when it is gone. */
+  remove(slot: Slot): Promise<void>
+  /** Kills the instance of a slot in the middle of a request. */
+  killBusy(slot: Slot): Promise<void>
+  /** Stops what still runs: the instances first, as in a shutdown of the whole. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a platform with instances of version v1 in the first three slots.
+ *
+ * @param directory takes every log and file.
+ */
+export async function startPlatform(directory: string, program: Program): Promise<Platform> {
+  const [port = 0, statsPort = 0, prometheusPort = 0, ...slotPorts] = freePorts(3 + slots.length)
+  const instances: Instance[] = []
+  const ended: Ended[] = []
+  const running = new Map<Slot, Instance>()
+  let prometheus: Prometheus | undefined
+
+  // One after another: several slots change at the same moment when scaling.
+  let scraping = Promise.resolve()
+  const scrape = (): Promise<void> => {
+    scraping = scraping.then(() =>
+      prometheus?.setTargets([...running.values()].map(({ name: pod, port }) => ({ pod, port }))),
+    )
+    return scraping
+  }
+  const start = async (slot: Slot, version: string): Promise<Instance> => {
+    const slotPort = slotPorts[slots.indexOf(slot)] ?? 0
+    const instance = await startInstance({ directory, slot, version, port: slotPort, program })
+    instances.push(instance)
+    running.set(slot, instance)
+    await scrape()
+    return instance
+  }
+  const end = async (slot: Slot, how: 'stop' | 'kill'): Promise<void> => {
+    const instance = running.get(slot)
+    if (instance === undefined) throw new Error(`${slot} has no instance`)
+    const result = await instance[how]()
+    ended.push({ instance, ...result })
+    running.delete(slot)
+    await scrape()
+  }
+
+  for (const slot of slots.slice(0, 3)) await start(slot, 'v1')
+  prometheus = await startPrometheus(directory, prometheusPort)
+  await scrape()
+  const balancer = await startBalancer({ directory, port, statsPort, slotPorts })
+  for (const slot of running.keys()) await balancer.untilUp(slot)
+  for (const { name } of running.values()) await prometheus.untilScraped(name)
+
+  return {
+    url: balancer.url,
+    prometheusUrl: prometheus.url,
+    balancer,
+    instances,
+    ended,
+    async add(slot, version) {
+      const before = ended.findLast(({ instance }) => instance.slot === slot)
+      if (before !== undefined) await prometheus.untilForgotten(before.instance.name)
+      await start(slot, version)
+      await balancer.untilUp(slot)
+    },
+    remove: (slot) => end(slot, 'stop'),
+    async killBusy(slot) {
+      // Between two looks at the balancer thousands of requests may come and go; a big one stays.
+      const deadline = performance.now() + 5_000
+      while (performance.now() < deadline) {
+        if (((await balancer.states()).get(slot)?.inFlight ?? 0) > 0) break
+      }
+      await end(slot, 'kill')
+    },
+    async stop() {
+      await Promise.all([...running.keys()].map((slot) => end(slot, 'stop')))
+      await balancer.stop()
+      await prometheus?.stop()
+    },
+  }
+}

@@ -1,0 +1,104 @@
+import type { Run } from '../run.ts'
+
+export interface Judged {
+  readonly run: Run
+  readonly faults: readonly string[]
+}
+
+const heads = [
+  'connections',
+  'payload',
+  'phase',
+  'sent',
+  'answered',
+  'refused',
+  'lost',
+  'slow',
+  'closed idle',
+  'max',
+]
+
+/** The rows of the table phase × mode, a sum behind each run's phases. */
+export function phaseRows({ name, connection, size, phases }: Run): string[][] {
+  const sum = phases.reduce(
+    (total, phase) => ({
+      phase: name === 'kill' ? 'kill: all' : 'all',
+      sent: total.sent + phase.sent,
+      answered: total.answered + phase.answered,
+      refused: total.refused + phase.refused,
+      lost: total.lost + phase.lost,
+      slow: total.slow + phase.slow,
+      closedIdle: total.closedIdle + phase.closedIdle,
+      maxMs: Math.max(total.maxMs, phase.maxMs),
+    }),
+    { phase: '', sent: 0, answered: 0, refused: 0, lost: 0, slow: 0, closedIdle: 0, maxMs: 0 },
+  )
+  return [...phases, sum].map((each) => [
+    connection,
+    size,
+    each.phase,
+    String(each.sent),
+    String(each.answered),
+    String(each.refused),
+    String(each.lost),
+    String(each.slow),
+    String(each.closedIdle),
+    `${each.maxMs.toFixed(0)} ms`,
+  ])
+}
+
+/** The report for a terminal and a log. */
+export function renderText(program: string, judged: readonly Judged[]): string {
+  const rows = [heads, ...judged.flatMap(({ run }) => phaseRows(run))]
+  const widths = heads.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
+  const table = rows.map((row) =>
+    row
+      .map((cell, column) =>
+        column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('  '),
+  )
+  return [
+    '',
+    `--- Rollout under load (${program}) ---`,
+    ...table,
+    '',
+    ...judged.flatMap(({ run, faults }) => [
+      ...runLines(run),
+      ...faults.map((fault) => `  FAILED: ${fault}`),
+    ]),
+    '',
+    verdict(judged),
+    '',
+  ].join('\n')
+}
+
+function runLines({ name, ratePerSecond, capacityPerSecond, instances, report }: Run): string[] {
+  const sum = (witness: 'client' | 'prometheus' | 'log'): number =>
+    instances.reduce((total, instance) => total + instance[witness], 0)
+  const stops = instances.map(({ stopSeconds }) => stopSeconds)
+  const capacity = capacityPerSecond === null ? '' : ` of at most ${capacityPerSecond.toFixed(0)}`
+  return [
+    `${name}: ${ratePerSecond}/s${capacity}, ${instances.length} instances, stops took ${Math.min(...stops).toFixed(1)} to ${Math.max(...stops).toFixed(1)} s`,
+    `  sum over the instances: ${sum('client')} by X-Served-By, ${sum('prometheus')} by Prometheus, ${sum('log')} by access log; answered ${report.summary.answered}`,
+    ...report.reasons.map(({ class: kind, reason, count }) => `  ${count} × ${kind}: ${reason}`),
+    ...(report.summary.notStarted > 0
+      ? [
+          `  ${report.summary.notStarted} requests were not sent in time (no user was free), so the load was below its rate`,
+        ]
+      : []),
+    ...(name === 'kill'
+      ? [`  The kill cost ${report.summary.lost} requests: this check sees a loss when there is one.`]
+      : []),
+  ]
+}
+
+/** One line that says it all. */
+export function verdict(judged: readonly Judged[]): string {
+  const rolled = judged.filter(({ run }) => run.name !== 'kill')
+  const total = (field: 'sent' | 'lost' | 'refused' | 'slow'): number =>
+    rolled.reduce((sum, { run }) => sum + run.phases.reduce((inner, phase) => inner + phase[field], 0), 0)
+  const failed = judged.filter(({ faults }) => faults.length > 0).map(({ run }) => run.name)
+  const counts = `rolling and scaling lost ${total('lost')}, refused ${total('refused')}, delayed ${total('slow')} of ${total('sent')} requests`
+  return failed.length === 0 ? `Passed: ${counts}` : `FAILED (${failed.join(', ')}): ${counts}`
+}
