@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from './database/database-error.ts'
 import { migrateSqlite, SQLITE_MIGRATIONS } from './database/migrations.ts'
 import { PostgresPool, type PostgresPoolOptions } from './database/postgres-pool.ts'
@@ -77,4 +77,55 @@ export async function openPostgres(url: string, options: PostgresPoolOptions = {
     throw error
   }
   return pool
+}
+
+/** The file under the data directory when no URL says otherwise. */
+const SQLITE_FILE = 'tally.db'
+
+export interface DatabaseOptions {
+  /** `sqlite:` and a path, or `postgres://…`. Left out: SQLITE_FILE in `dataDir`. */
+  readonly url?: string | undefined
+  /** Where a relative SQLite path begins. */
+  readonly dataDir: string
+  /** Pool size and time limits, for PostgreSQL. */
+  readonly postgres?: PostgresPoolOptions
+}
+
+/** An open database, shared by the documents and the tasks of a process. Closing it twice is no error. */
+export type OpenDatabase =
+  | { readonly engine: 'sqlite'; readonly file: SqliteFile; close(): Promise<void> }
+  | { readonly engine: 'postgres'; readonly pool: PostgresPool; close(): Promise<void> }
+
+/**
+ * Opens the database that a URL names.
+ *
+ * - `sqlite:tally.db`, `sqlite:///var/lib/tally/tally.db`: a file, made when missing; `sqlite::memory:` for tests
+ * - `postgres://user:password@host:port/database`, also `postgresql://`: need not be there yet; calls then fail with
+ *   DatabaseUnavailable until it is
+ *
+ * @throws DatabaseUnusable when the URL or the database is not usable; SchemaTooNew when a newer version has migrated it
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
+  const { url = `sqlite:${SQLITE_FILE}`, dataDir, postgres = {} } = options
+  if (/^postgres(ql)?:\/\//i.test(url)) {
+    const pool = await openPostgres(url, postgres)
+    return { engine: 'postgres', pool, close: () => pool.close() }
+  }
+  const path = sqlitePath(url, dataDir)
+  if (path === undefined)
+    throw new DatabaseUnusable('the database URL has to begin with sqlite:, postgres:// or postgresql://')
+  const file = await openSqlite(path)
+  return { engine: 'sqlite', file, close: () => file.close() }
+}
+
+/**
+ * Where the file of an `sqlite:` URL is.
+ *
+ * @returns an absolute path, `:memory:`, or undefined for another scheme
+ * @example sqlitePath('sqlite:a.db', '/data') // '/data/a.db'
+ */
+export function sqlitePath(url: string, dataDir: string): string | undefined {
+  const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(url)?.[1]
+  if (path === undefined || path === ':memory:') return path
+  return path.startsWith('/') ? path : join(dataDir, path)
 }

@@ -29,11 +29,11 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
    ) strict;
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
   // The embedded queue. `due_at`: when a pending task may run, and when the lease of one in processing runs out.
+  // The payload is apart, for SQLite writes a row as a whole: renewing a lease must not rewrite megabytes.
   // The counts are kept by triggers, for counting a long queue at every new task would cost its length.
   `create table tasks (
      seq integer primary key autoincrement,
      id text not null unique,
-     payload text not null,
      status text not null,
      attempts integer not null,
      due_at integer not null,
@@ -43,6 +43,7 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
      created_at integer not null,
      updated_at integer not null
    ) strict;
+   create table task_payloads (seq integer primary key, payload text not null) strict;
    create index tasks_due on tasks (due_at, seq) where status in ('pending', 'processing');
    create index tasks_by_status on tasks (status, seq);
    create index tasks_by_lease on tasks (lease) where lease is not null;
@@ -58,6 +59,7 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
    end;
    create trigger task_deleted after delete on tasks begin
      update task_counts set n = n - 1 where status = old.status;
+     delete from task_payloads where seq = old.seq;
    end;`,
 ]
 

@@ -2,7 +2,9 @@ import type { Task } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
+  QueueUnavailable,
   type RunReport,
+  RunTimeout,
   type TaskHandler,
   UnrecoverableTask,
 } from './task-queue.ts'
@@ -15,11 +17,14 @@ export interface Leases {
   renew(lease: string): Promise<boolean>
   /** @returns false when the lease is lost, and nothing was written */
   complete(lease: string, result: string): Promise<boolean>
-  fail(lease: string, task: Task, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'>
+  /** @param isFinal that no further run would help */
+  fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'>
   /** @returns false when the lease is lost */
   handBack(lease: string): Promise<boolean>
-  /** Resolves when there may be a task to claim, or the signal aborts. */
-  waitForTasks(signal: AbortSignal): Promise<void>
+  /** How often tasks were heard to come. */
+  arrivals(): number
+  /** Resolves when there may be a task to claim that was not there at `since` arrivals, or the signal aborts. */
+  waitForTasks(signal: AbortSignal, since: number): Promise<void>
 }
 
 export interface LeaseConsumerOptions extends ConsumeOptions {
@@ -27,8 +32,10 @@ export interface LeaseConsumerOptions extends ConsumeOptions {
   readonly leaseMs: number
 }
 
-/** How long to wait when the queue is away, in ms. */
-const awayMs = 500
+/** How long to wait before the next try when the queue is away, in ms. */
+const awayMs = 300
+/** How long handing back may take, in ms: the process is about to end, and the lease does it too. */
+const handBackMsMax = 2_000
 /** Characters of an error that are kept with its task. */
 const errorLengthMax = 2_000
 
@@ -36,6 +43,17 @@ interface Run {
   readonly lease: string
   readonly task: Task
   readonly controller: AbortController
+}
+
+/** The run was ended for the queue's sake: whatever the handler still says does not count. */
+class Abandoned extends Error {
+  override readonly name = 'Abandoned'
+  constructor(
+    readonly outcome: 'handed-back' | 'lost',
+    message: string,
+  ) {
+    super(message)
+  }
 }
 
 /** Claims tasks as they come, as many at a time as it may, renews their leases, and records how each run ended. */
@@ -67,9 +85,14 @@ export class LeaseConsumer implements Consumer {
     this.pause()
     const runs = [...this.#runs]
     // First the queue, then the handler: whatever the handler still says comes under a lease that is gone.
-    const handedBack = await Promise.allSettled(runs.map(({ lease }) => this.#leases.handBack(lease)))
-    for (const { controller } of runs) controller.abort(new Error('the worker stops'))
-    return runs.filter((_, i) => handedBack[i]?.status === 'fulfilled').map(({ task }) => task.id)
+    const unfinished = new Set(runs)
+    const attempts = runs.map(async (run) => {
+      // Without its lease a task has ended meanwhile, or is somebody else's.
+      if (!(await this.#leases.handBack(run.lease))) unfinished.delete(run)
+    })
+    await Promise.race([Promise.allSettled(attempts), Bun.sleep(handBackMsMax)])
+    for (const { controller } of runs) controller.abort(new Abandoned('handed-back', 'the worker stops'))
+    return [...unfinished].map(({ task }) => task.id)
   }
 
   /** One of as many loops as tasks may run at a time. */
@@ -78,52 +101,86 @@ export class LeaseConsumer implements Consumer {
     while (!signal.aborted) {
       const lease = crypto.randomUUID()
       try {
+        const since = this.#leases.arrivals()
         const task = await this.#leases.claim(lease)
-        if (task === undefined) await this.#leases.waitForTasks(signal)
+        if (task === undefined) await this.#leases.waitForTasks(signal, since)
+        // A claim can come back after the pause, and even after handBack has looked at what there is.
+        else if (signal.aborted) await this.#leases.handBack(lease)
         else await this.#run(lease, task)
       } catch {
         // The queue is away. What it has is not lost: the lease runs out, and the task is claimed again.
-        await Bun.sleep(awayMs)
+        if (!signal.aborted) await Bun.sleep(awayMs)
       }
     }
   }
 
   async #run(lease: string, task: Task): Promise<void> {
+    const { leaseMs, runMsMax, onRun } = this.#options
     const controller = new AbortController()
     const run: Run = { lease, task, controller }
     this.#runs.add(run)
-    const heartbeat = setInterval(() => void this.#renew(run), this.#options.leaseMs / 3)
+    const heartbeat = setInterval(() => void this.#renew(run), leaseMs / 3)
+    const limit = setTimeout(() => controller.abort(new RunTimeout(runMsMax)), runMsMax)
     const startedAt = performance.now()
     try {
-      const report = await this.#handle(run)
-      this.#options.onRun?.({ ...report, durationMs: performance.now() - startedAt })
+      const report = await this.#handle(run, () => clearTimeout(limit))
+      onRun?.({ ...report, durationMs: performance.now() - startedAt })
     } finally {
       clearInterval(heartbeat)
+      clearTimeout(limit)
       this.#runs.delete(run)
     }
   }
 
-  async #handle({ lease, task, controller }: Run): Promise<Omit<RunReport, 'durationMs'>> {
-    let result: string
+  /** @param handled called when the handler has ended and only the recording is left */
+  async #handle(run: Run, handled: () => void): Promise<Omit<RunReport, 'durationMs'>> {
+    const { lease, task, controller } = run
+    const { signal } = controller
     try {
-      result = await aborting(this.#handler(task, { signal: controller.signal }), controller.signal)
+      const result = await orAbort(
+        Promise.try(() => this.#handler(task, { signal })),
+        signal,
+      )
+      handled()
+      const recorded = await this.#record(run, () => this.#leases.complete(lease, result))
+      return { task, outcome: recorded ? 'completed' : 'lost' }
     } catch (error) {
-      if (controller.signal.aborted) return { task, outcome: 'handed-back', error }
+      handled()
+      if (error instanceof QueueUnavailable) throw error
+      if (error instanceof Abandoned) return { task, outcome: error.outcome, error }
       const message = (error instanceof Error ? error.message : String(error)).slice(0, errorLengthMax)
-      const outcome = await this.#leases.fail(lease, task, message, error instanceof UnrecoverableTask)
-      return { task, outcome, error }
+      const isFinal = error instanceof UnrecoverableTask
+      return {
+        task,
+        outcome: await this.#record(run, () => this.#leases.fail(lease, message, isFinal)),
+        error,
+      }
     }
-    return { task, outcome: (await this.#leases.complete(lease, result)) ? 'completed' : 'lost' }
+  }
+
+  /** Writes how a run ended. While the queue is away it is tried again, until the lease must have run out. */
+  async #record<T>({ controller }: Run, write: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#options.leaseMs
+    for (;;) {
+      try {
+        return await write()
+      } catch (error) {
+        const mayHold = !controller.signal.aborted && performance.now() < deadline
+        if (!(error instanceof QueueUnavailable) || !mayHold) throw error
+      }
+      await Bun.sleep(awayMs)
+    }
   }
 
   async #renew({ lease, controller }: Run): Promise<void> {
+    // While the queue is away nothing is known; the lease may still hold.
     const held = await this.#leases.renew(lease).catch(() => true)
-    if (!held) controller.abort(new Error('another worker has the task now'))
+    if (!held) controller.abort(new Abandoned('lost', 'another worker has the task now'))
   }
 }
 
-/** The work's outcome, or a rejection as soon as the signal aborts: a handler need not listen. */
-function aborting<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+/** The work's outcome, or a rejection with the signal's reason as soon as it aborts: a handler need not listen. */
+function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))
     work.then(resolve, reject)

@@ -2,6 +2,7 @@ import type { SqliteFile } from '../database/sqlite-file.ts'
 import { SqliteIdempotency } from '../database/sqlite-idempotency.ts'
 import type { Idempotency } from '../idempotency.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
+import type { QueueOptions } from './queue-options.ts'
 import { backoffMs, isEnded, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
@@ -9,6 +10,8 @@ import {
   type Enqueued,
   InvalidTaskCursor,
   QueueFull,
+  QueueUnavailable,
+  TASKS_PAGE_CHARACTERS_MAX,
   type TaskHandler,
   TaskNotFailed,
   type TaskPage,
@@ -18,28 +21,13 @@ import {
 import { asQueue } from './unavailable.ts'
 import { WakeUp } from './wake-up.ts'
 
-/** How often another process's changes are looked for, in ms; those of this process are seen at once. */
+/** How often other processes' changes are looked for, in ms; those of this process are seen at once. */
 const pollMs = 200
 /** How often ended tasks whose time is over are deleted, in ms, and how many at most: the rest waits for the next look. */
 const cleanUpEveryMs = 10_000
 const cleanUpMax = 1_000
 /** How soon a client may try again when as many tasks wait as may, in seconds. */
 const fullRetryAfterSeconds = 5
-
-export interface SqliteQueueOptions {
-  /** Tasks that may wait; one more is refused. */
-  readonly waitingMax: number
-  /** Runs of a task before it is given up. */
-  readonly attemptsMax: number
-  /** How long an ended task is kept, in ms. */
-  readonly keptMs: number
-  /** How long a worker may be silent before its task is given to another, in ms. Default 15,000. */
-  readonly leaseMs?: number
-  /** Milliseconds since the epoch, the same for all processes. */
-  readonly now?: () => number
-  /** Uniform in [0, 1). */
-  readonly random?: () => number
-}
 
 interface Row {
   seq: number
@@ -61,35 +49,40 @@ interface Row {
  */
 export class SqliteTaskQueue implements TaskQueue, Leases {
   readonly #file: SqliteFile
-  readonly #options: Required<SqliteQueueOptions>
+  readonly #options: QueueOptions
   readonly #statements
   readonly #idempotency: SqliteIdempotency
   readonly #tasksCame = new WakeUp()
   readonly #tasksChanged = new WakeUp()
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #cleaner: ReturnType<typeof setInterval>
+  #closed: Promise<void> | undefined
 
-  constructor(file: SqliteFile, options: SqliteQueueOptions) {
+  constructor(file: SqliteFile, options: QueueOptions) {
     this.#file = file
-    this.#options = { leaseMs: 15_000, now: Date.now, random: Math.random, ...options }
+    this.#options = options
     this.#statements = prepare(file)
     this.#idempotency = new SqliteIdempotency(file.db)
-    this.#cleaner = setInterval(() => void this.#cleanUp().catch(() => {}), cleanUpEveryMs)
+    this.#cleaner = setInterval(
+      () => void this.#cleanUp().catch(() => {}),
+      Math.min(cleanUpEveryMs, options.keptMs),
+    )
     this.#cleaner.unref()
   }
 
   async enqueue(payload: string, idempotency?: Idempotency): Promise<Enqueued> {
-    const enqueued = await asQueue(() =>
+    const enqueued = await this.#call(() =>
       this.#file.write(() => {
         const now = this.#options.now()
         const first = idempotency && this.#idempotency.recall(idempotency, now)
-        if (first !== undefined) return { task: JSON.parse(first) as Task, replayed: true }
+        if (first !== undefined) return { task: firstAnswer(first, payload), replayed: true }
         if (this.#waiting() >= this.#options.waitingMax)
           throw new QueueFull(this.#options.waitingMax, fullRetryAfterSeconds)
         const id = Bun.randomUUIDv7()
-        this.#statements.insert.run(id, payload, now)
+        const { lastInsertRowid } = this.#statements.insert.run(id, now)
+        this.#statements.insertPayload.run(lastInsertRowid, payload)
         const task = pending(id, payload, now)
-        if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify(task), now)
+        if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify({ id, now }), now)
         return { task, replayed: false }
       }),
     )
@@ -98,34 +91,29 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   find(id: string): Promise<Task | undefined> {
-    return asQueue(async () => {
+    return this.#call(async () => {
       const row = await this.#file.read(() => this.#statements.find.get(id))
       return row === null ? undefined : fromRow(row)
     })
   }
 
-  list({ limit, status, after }: TaskPageRequest): Promise<TaskPage> {
-    return asQueue(async () => {
-      if (after !== undefined && !/^[1-9][0-9]{0,15}$/.test(after)) throw new InvalidTaskCursor()
-      const before = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after)
-      const { list, listByStatus } = this.#statements
-      const rows = await this.#file.read(() =>
-        status === undefined ? list.all(before, limit + 1) : listByStatus.all(status, before, limit + 1),
-      )
-      const page = rows.slice(0, limit)
-      const next = rows.length > limit ? String(page.at(-1)?.seq) : undefined
-      return { tasks: page.map(fromRow), next }
+  list(request: TaskPageRequest): Promise<TaskPage> {
+    return this.#call(async () => {
+      if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after))
+        throw new InvalidTaskCursor()
+      return await this.#file.read(() => this.#page(request))
     })
   }
 
   async retry(id: string): Promise<Task | undefined> {
-    const task = await asQueue(() =>
+    const task = await this.#call(() =>
       this.#file.write(() => {
         const row = this.#statements.find.get(id)
         if (row === null) return undefined
         if (row.status !== 'failed') throw new TaskNotFailed(row.status)
-        const again = this.#statements.retry.get(id, this.#options.now())
-        return again === null ? undefined : fromRow(again)
+        const now = this.#options.now()
+        this.#statements.retry.run(id, now)
+        return fromRow({ ...row, status: 'pending', attempts: 0, updated_at: now })
       }),
     )
     this.#tasksCame.wake()
@@ -134,20 +122,25 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   async *watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    let seen = ''
+    let seen: string | undefined
     while (!signal.aborted) {
-      const task = await this.find(id)
-      if (task === undefined) return
-      const state = `${task.status} ${task.attempts} ${task.updatedAt}`
-      if (state !== seen) yield task
-      if (isEnded(task)) return
-      seen = state
-      await this.#tasksChanged.wait(pollMs, signal)
+      const since = this.#tasksChanged.count
+      // The state alone: the payload may be large, and it does not change.
+      const state = await this.#call(() => this.#file.read(() => this.#statements.state.get(id)?.state))
+      if (state === undefined) return
+      if (state !== seen) {
+        const task = await this.find(id)
+        if (task === undefined) return
+        yield task
+        if (isEnded(task)) return
+        seen = state
+      }
+      await this.#tasksChanged.wait(pollMs, signal, since)
     }
   }
 
   depth(): Promise<number> {
-    return asQueue(() => this.#file.read(() => this.#waiting()))
+    return this.#call(() => this.#file.read(() => this.#waiting()))
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
@@ -157,7 +150,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   ping(): Promise<void> {
-    return asQueue(async () => {
+    return this.#call(async () => {
       await this.#file.read(() => this.#statements.ping.get())
     })
   }
@@ -168,9 +161,14 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   /** The file belongs to whoever opened it. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#cleaner)
-    await Promise.all([...this.#consumers].map((consumer) => consumer.finish()))
+    await Promise.all([...this.#consumers].map((consumer) => consumer.handBack()))
   }
 
   // Leases: what a consumer asks for.
@@ -183,16 +181,17 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
       const now = this.#options.now()
       // A worker died in each of these tasks' runs, the last one included: it is the task that kills.
       this.#statements.giveUpDead.run(now, this.#options.attemptsMax)
-      const row = this.#statements.claim.get(lease, now, now + this.#options.leaseMs)
+      this.#statements.claim.run(lease, now, now + this.#options.leaseMs)
+      const row = this.#statements.claimed.get(lease)
       return row === null ? undefined : fromRow(row)
     })
   }
 
   renew(lease: string): Promise<boolean> {
     return asQueue(() =>
-      this.#file.write(() => {
-        return this.#statements.renew.run(lease, this.#options.now() + this.#options.leaseMs).changes > 0
-      }),
+      this.#file.write(
+        () => this.#statements.renew.run(lease, this.#options.now() + this.#options.leaseMs).changes > 0,
+      ),
     )
   }
 
@@ -200,30 +199,70 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     return this.#changing(() => this.#statements.complete.run(lease, result, this.#options.now()).changes > 0)
   }
 
-  fail(lease: string, task: Task, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'> {
+  fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'> {
     return this.#changing(() => {
-      const now = this.#options.now()
-      const givenUp = isFinal || task.attempts >= this.#options.attemptsMax
-      const dueAt = now + backoffMs(task.attempts, this.#options.random())
-      const { changes } = givenUp
-        ? this.#statements.giveUp.run(lease, error, now)
-        : this.#statements.tryAgain.run(lease, error, now, dueAt)
-      return changes === 0 ? 'lost' : givenUp ? 'failed' : 'retried'
+      const run = this.#statements.run.get(lease)
+      if (run === null) return 'lost'
+      const { attemptsMax, backoffFirstMs, now, random } = this.#options
+      if (isFinal || run.attempts >= attemptsMax) {
+        this.#statements.giveUp.run(lease, error, now())
+        return 'failed'
+      }
+      this.#statements.tryAgain.run(
+        lease,
+        error,
+        now(),
+        now() + backoffMs(run.attempts, backoffFirstMs, random()),
+      )
+      return 'retried'
     })
   }
 
-  handBack(lease: string): Promise<boolean> {
-    return this.#changing(() => this.#statements.handBack.run(lease, this.#options.now()).changes > 0)
+  async handBack(lease: string): Promise<boolean> {
+    const handedBack = await this.#changing(
+      () => this.#statements.handBack.run(lease, this.#options.now()).changes > 0,
+    )
+    this.#tasksCame.wake()
+    return handedBack
   }
 
-  waitForTasks(signal: AbortSignal): Promise<void> {
-    return this.#tasksCame.wait(pollMs, signal)
+  arrivals(): number {
+    return this.#tasksCame.count
+  }
+
+  waitForTasks(signal: AbortSignal, since: number): Promise<void> {
+    return this.#tasksCame.wait(pollMs, signal, since)
+  }
+
+  /** A call from outside; a consumer that finishes while the queue closes still comes through. */
+  #call<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new QueueUnavailable(1, { cause: 'the queue is closed' }))
+    return asQueue(work)
   }
 
   async #changing<T>(work: () => T): Promise<T> {
     const result = await asQueue(() => this.#file.write(work))
     this.#tasksChanged.wake()
     return result
+  }
+
+  /** Row by row, so that a page of huge payloads stops before it is all in memory. */
+  #page({ limit, status, after }: TaskPageRequest): TaskPage {
+    const before = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after)
+    const { list, listByStatus } = this.#statements
+    const rows = status === undefined ? list.iterate(before) : listByStatus.iterate(before, status)
+    const tasks: Task[] = []
+    let characters = 0
+    let last = before
+    for (const row of rows) {
+      const task = fromRow(row)
+      characters += task.payload.length
+      if (tasks.length === limit || (tasks.length > 0 && characters > TASKS_PAGE_CHARACTERS_MAX))
+        return { tasks, next: String(last) }
+      tasks.push(task)
+      last = row.seq
+    }
+    return { tasks, next: undefined }
   }
 
   #waiting(): number {
@@ -239,31 +278,38 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
 /** Prepared once; the database closes them with itself. */
 function prepare({ db }: SqliteFile) {
   return {
-    insert: db.query<never, [string, string, number]>(
-      `insert into tasks (id, payload, status, attempts, due_at, created_at, updated_at)
-       values (?1, ?2, 'pending', 0, ?3, ?3, ?3)`,
+    insert: db.query<never, [string, number]>(
+      `insert into tasks (id, status, attempts, due_at, created_at, updated_at)
+       values (?1, 'pending', 0, ?2, ?2, ?2)`,
     ),
-    find: db.query<Row, [string]>(`select ${columns} from tasks where id = ?1`),
-    list: db.query<Row, [number, number]>(
-      `select ${columns} from tasks where seq < ?1 order by seq desc limit ?2`,
+    insertPayload: db.query<never, [number | bigint, string]>('insert into task_payloads values (?1, ?2)'),
+    find: db.query<Row, [string]>(`select ${columns} from ${withPayload} where id = ?1`),
+    state: db.query<{ state: string }, [string]>(
+      `select status || ' ' || attempts || ' ' || updated_at as state from tasks where id = ?1`,
     ),
-    listByStatus: db.query<Row, [string, number, number]>(
-      `select ${columns} from tasks where status = ?1 and seq < ?2 order by seq desc limit ?3`,
+    list: db.query<Row, [number]>(
+      `select ${columns} from ${withPayload} where tasks.seq < ?1 order by tasks.seq desc`,
+    ),
+    listByStatus: db.query<Row, [number, string]>(
+      `select ${columns} from ${withPayload} where status = ?2 and tasks.seq < ?1 order by tasks.seq desc`,
     ),
     waiting: db.query<{ n: number }, []>("select n from task_counts where status = 'pending'"),
-    retry: db.query<Row, [string, number]>(
+    retry: db.query<never, [string, number]>(
       `update tasks set status = 'pending', attempts = 0, due_at = ?2, updated_at = ?2
-       where id = ?1 and status = 'failed' returning ${columns}`,
+       where id = ?1 and status = 'failed'`,
     ),
     due: db.query<unknown, [number]>(
       `select 1 from tasks where status in ('pending', 'processing') and due_at <= ?1 limit 1`,
     ),
-    claim: db.query<Row, [string, number, number]>(
+    claim: db.query<never, [string, number, number]>(
       `update tasks set status = 'processing', attempts = attempts + 1, lease = ?1, due_at = ?3, updated_at = ?2
        where seq = (
          select seq from tasks where status in ('pending', 'processing') and due_at <= ?2
-         order by due_at, seq limit 1)
-       returning ${columns}`,
+         order by due_at, seq limit 1)`,
+    ),
+    claimed: db.query<Row, [string]>(`select ${columns} from ${withPayload} where lease = ?1`),
+    run: db.query<{ attempts: number }, [string]>(
+      "select attempts from tasks where lease = ?1 and status = 'processing'",
     ),
     giveUpDead: db.query<never, [number, number]>(
       `update tasks set status = 'failed', lease = null, updated_at = ?1,
@@ -297,7 +343,14 @@ function prepare({ db }: SqliteFile) {
   }
 }
 
-const columns = 'seq, id, payload, status, attempts, result, error, created_at, updated_at'
+const columns = 'tasks.seq, id, payload, status, attempts, result, error, created_at, updated_at'
+const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
+
+/** The task as it was accepted under an idempotency key: the same fingerprint means the same payload. */
+function firstAnswer(remembered: string, payload: string): Task {
+  const { id, now } = JSON.parse(remembered) as { id: string; now: number }
+  return pending(id, payload, now)
+}
 
 function pending(id: string, payload: string, now: number): Task {
   return {

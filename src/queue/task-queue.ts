@@ -1,8 +1,9 @@
 import type { Idempotency } from '../idempotency.ts'
 import type { Task, TaskStatus } from './task.ts'
 
-/** Tasks of one page. */
+/** Tasks of one page, and the text after which a page ends early (it always has at least one task). */
 export const TASKS_PAGE_MAX = 1_000
+export const TASKS_PAGE_CHARACTERS_MAX = 16 * 1024 * 1024
 
 export interface Enqueued {
   readonly task: Task
@@ -19,8 +20,9 @@ export interface TaskPageRequest {
 }
 
 export interface TaskPage {
-  /** Newest first. */
+  /** Newest first. There may be fewer than asked for, and still a next page. */
   readonly tasks: readonly Task[]
+  /** Where the next page continues; undefined when there was nothing more. */
   readonly next: string | undefined
 }
 
@@ -39,6 +41,8 @@ export type TaskHandler = (task: Task, context: RunContext) => Promise<string>
 export interface ConsumeOptions {
   /** Tasks run at a time. */
   readonly concurrency: number
+  /** How long one run may take, in ms; then it is aborted, and that counts as a failure of the task. */
+  readonly runMsMax: number
   /** Told about every run that ended, for metrics and logs. */
   readonly onRun?: (run: RunReport) => void
 }
@@ -57,7 +61,10 @@ export interface Consumer {
   pause(): void
   /** Resolves when the tasks in hand are done. Implies pause. */
   finish(): Promise<void>
-  /** Aborts the tasks in hand and hands them back, their attempts not spent. Resolves with their ids. */
+  /**
+   * Aborts the tasks in hand and hands them back, their attempts not spent. Resolves soon, also when the queue is
+   * away, with the ids of all tasks that did not end: those that could not be handed back run when their lease is over.
+   */
   handBack(): Promise<readonly string[]>
 }
 
@@ -116,7 +123,10 @@ export interface TaskQueue {
   /** Whether accepted tasks survive a crash of the queue's own server, and what is wrong if not. */
   durability(): Promise<{ readonly durable: true } | { readonly durable: false; readonly reason: string }>
 
-  /** Finishes what was begun, then closes. Twice is the same promise. Never hangs on a server that is away. */
+  /**
+   * Hands back what its consumers still have, then closes. Later calls fail with QueueUnavailable. Twice is the same
+   * promise. Never hangs on a server that is away.
+   */
   close(): Promise<void>
 }
 
@@ -153,6 +163,14 @@ export class InvalidTaskCursor extends Error {
 /** Thrown by a handler: another run of this task would end the same way. */
 export class UnrecoverableTask extends Error {
   override readonly name = 'UnrecoverableTask'
+}
+
+/** A handler took longer than it may. */
+export class RunTimeout extends Error {
+  override readonly name = 'RunTimeout'
+  constructor(readonly runMsMax: number) {
+    super(`the run was not done after ${runMsMax / 1_000} s`)
+  }
 }
 
 /** The queue cannot do this now; try again after so many seconds. The cause is for the log, not for clients. */

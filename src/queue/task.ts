@@ -39,15 +39,20 @@ export function isEnded({ status }: Pick<Task, 'status'>): boolean {
   return status === 'completed' || status === 'failed'
 }
 
+/** The longest wait between two runs of a task, in ms. */
+const backoffMsMax = 60_000
+
 /**
- * How long to wait before the next run of a task that failed: exponential, with full jitter, so that tasks
+ * How long to wait before the next run of a task that failed: exponential, with jitter, so that tasks
  * that failed together do not come back together (Brooker, Exponential Backoff And Jitter, 2015).
  *
  * @param attempts runs so far, at least 1
+ * @param firstMs the longest wait after the first run; it doubles with each further one, up to a minute
  * @param random uniform in [0, 1)
- * @returns milliseconds, half to the whole of 1 s, 2 s, 4 s … up to 60 s
+ * @returns milliseconds, between half and the whole of the longest wait
+ * @example backoffMs(3, 1_000, 0.5) // 3,000: between 2,000 and 4,000
  */
-export function backoffMs(attempts: number, random: number): number {
-  const full = Math.min(60_000, 1_000 * 2 ** (attempts - 1))
-  return Math.round(full / 2 + (full / 2) * random)
+export function backoffMs(attempts: number, firstMs: number, random: number): number {
+  const longest = Math.min(backoffMsMax, firstMs * 2 ** (attempts - 1))
+  return Math.round((longest / 2) * (1 + random))
 }

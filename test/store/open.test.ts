@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseUnusable } from '../../src/database/database-error.ts'
-import { openStore, sqlitePath } from '../../src/store/open.ts'
+import { sqlitePath } from '../../src/database.ts'
+import { openStore } from '../../src/store/open.ts'
 
 describe('openStore', () => {
   test.each([

@@ -1,12 +1,19 @@
+/** How long a condition may take to come true on a loaded machine, in ms. */
+const patienceMs = 20_000
+
 /**
- * Resolves as soon as the condition holds.
+ * Waits until a condition gives something truthy, and gives that.
  *
- * @throws after 10 s, naming what never came
+ * @throws Error naming the condition when it does not come true in time
  */
-export async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 10_000
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`never came: ${what}`)
+export async function until<T>(
+  condition: () => T | Promise<T>,
+): Promise<Exclude<T, undefined | false | null>> {
+  const deadline = performance.now() + patienceMs
+  for (;;) {
+    const value = await condition()
+    if (value) return value as Exclude<T, undefined | false | null>
+    if (performance.now() > deadline) throw new Error(`did not come true: ${condition}`)
     await Bun.sleep(5)
   }
 }
