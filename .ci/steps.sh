@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# Steps of a run: each is timed, counted as one check, and does not stop the ones after it.
+
+steps_passed=0
+steps_failed=0
+steps_table=()
+junit_files=()
+
+# step NAME COMMAND [ARGUMENT...]
+step() {
+  local name=$1 started=$SECONDS verdict
+  shift
+  printf '\n===== %s\n' "$name"
+  # In the background, for there `set -e` holds inside a function; within `if` it would not.
+  "$@" </dev/null &
+  if wait $!; then
+    verdict=ok
+    steps_passed=$((steps_passed + 1))
+  else
+    verdict=FAILED
+    steps_failed=$((steps_failed + 1))
+  fi
+  steps_table+=("$(printf '%-7s %4d s  %s' "$verdict" $((SECONDS - started)) "$name")")
+  printf '===== %s: %s after %d s\n' "$name" "$verdict" $((SECONDS - started))
+}
+
+# A step without which none of the others makes sense.
+required_step() {
+  local failed_before=$steps_failed
+  step "$@"
+  if ((steps_failed > failed_before)); then finish; fi
+}
+
+# test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]: a step whose tests are counted too.
+test_step() {
+  local name=$1
+  junit_files+=("$2")
+  shift 2
+  step "$name" "$@"
+}
+
+# What an attribute of the outermost element says, summed over the JUnit files that were written.
+junit_sum() {
+  local file value sum=0
+  for file in "${junit_files[@]}"; do
+    [[ -f $file ]] || continue
+    value=$(grep -m1 '<testsuites ' "$file" | sed -n "s/.* $1=\"\([0-9]*\)\".*/\1/p")
+    sum=$((sum + ${value:-0}))
+  done
+  echo "$sum"
+}
+
+# Prints the table and the totals and ends the run.
+finish() {
+  local tests failures errors skipped passed failed
+  tests=$(junit_sum tests)
+  failures=$(junit_sum failures)
+  errors=$(junit_sum errors)
+  skipped=$(junit_sum skipped)
+  passed=$((tests - failures - errors - skipped + steps_passed))
+  failed=$((failures + errors + steps_failed))
+  printf '\n===== Summary after %d s\n' "$SECONDS"
+  printf '%s\n' "${steps_table[@]}"
+  printf 'Tests: %d run, %d failed, %d skipped; steps: %d ok, %d failed\n' \
+    $((tests - skipped)) $((failures + errors)) "$skipped" "$steps_passed" "$steps_failed"
+  echo "$passed passed, $failed failed"
+  exit $((failed > 0))
+}
