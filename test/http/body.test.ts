@@ -215,9 +215,9 @@ describe('the size, over a socket', () => {
     ]) {
       const connection = await connectRaw(server.port)
       await connection.send(start)
-      await until('the request in flight', () => server.app.inFlight.describe().length === 1)
+      await until(() => server.app.inFlight.describe().length === 1)
       connection[Symbol.dispose]()
-      await until('nothing in flight', () => server.app.inFlight.describe().length === 0)
+      await until(() => server.app.inFlight.describe().length === 0)
     }
     expect(
       (

@@ -134,7 +134,7 @@ describe('a handler that takes too long', () => {
     using way = wayIn(() => gate.promise)
     await expectProblem(await way.fetch(), 503, 'request-timeout')
     gate.reject(new Error('too late'))
-    await until('the log line', async () => (await way.logged()).some(({ level }) => level === 'error'))
+    await until(async () => (await way.logged()).some(({ level }) => level === 'error'))
     expect(await way.answered()).toHaveLength(1)
   })
 
