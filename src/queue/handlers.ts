@@ -1,0 +1,47 @@
+import { analyzeWork, type PayloadLimits, workSchema } from '../analysis/payload.ts'
+import { JobFailed, type ThreadPool } from '../threads/thread-pool.ts'
+import { type TaskHandler, UnrecoverableTask } from './task-queue.ts'
+
+/** Characters of a payload that is analysed on the spot: it takes about a millisecond. */
+const hereMax = 64 * 1024
+
+/**
+ * The handler of tasks: what `/payload` would have answered. A large payload is analysed on a thread of its own, so
+ * that leases are renewed and probes are answered meanwhile.
+ */
+export function analysisHandler(limits: PayloadLimits, threads: Pick<ThreadPool, 'run'>): TaskHandler {
+  const resultHere = analysisOf(limits)
+  return async ({ payload }, { signal }) => {
+    if (payload.length <= hereMax) return resultHere(payload)
+    try {
+      return await threads.run(payload, signal)
+    } catch (error) {
+      if (error instanceof JobFailed && error.errorName === UnrecoverableTask.name)
+        throw new UnrecoverableTask(error.message)
+      throw error
+    }
+  }
+}
+
+/**
+ * Makes the function from the JSON text of a task's payload to the JSON text of its result.
+ *
+ * The function throws UnrecoverableTask for a payload beyond the limits: what accepted it had others.
+ *
+ * @example analysisOf(limits)('"a b"') // '{"text_analysis":{"word_count":2,…}}'
+ */
+export function analysisOf(limits: PayloadLimits): (payload: string) => string {
+  const schema = workSchema(limits)
+  return (payload) => {
+    const work = schema.safeParse(JSON.parse(payload))
+    if (!work.success) {
+      const [issue] = work.error.issues
+      throw new UnrecoverableTask(`${['payload', ...(issue?.path ?? [])].join('/')} ${issue?.message}`)
+    }
+    const start = performance.now()
+    const analysis = analyzeWork(work.data)
+    if (!('numeric_analysis' in analysis)) return JSON.stringify(analysis)
+    const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
+    return JSON.stringify({ ...analysis, processing_time_ms })
+  }
+}
