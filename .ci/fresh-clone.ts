@@ -35,8 +35,9 @@ if (failure !== undefined) {
 
 async function followReadme(): Promise<void> {
   const readme = await Bun.file(join(clone, 'README.md')).text()
-  const [, command = ''] = /```sh\n(curl -s localhost:8000\/payload[^]*?)```/.exec(readme) ?? []
-  const [, answer = ''] = /answers\s+```json\n([^]*?)```/.exec(readme) ?? []
+  const [, command = ''] = /```sh\n(curl -s localhost:8000\/payload[\s\S]*?)```/.exec(readme) ?? []
+  const [, answer = ''] = /answers\s+```json\n([\s\S]*?)```/.exec(readme) ?? []
+  if (command === '' || answer === '') throw new Error('The README shows no curl of /payload with its answer')
   const curl = command.replace('localhost:8000', `localhost:${port}`)
   const expected = withoutTime(JSON.parse(answer))
 
@@ -61,9 +62,10 @@ async function followReadme(): Promise<void> {
     const seconds = ((performance.now() - started) / 1_000).toFixed(1)
     console.log(`make dev answered the README's curl after ${seconds} s, in an empty home directory`)
   } finally {
-    process.kill(-make.pid, 'SIGTERM')
-    const ended = await Promise.race([make.exited, Bun.sleep(stopMsMax).then(() => undefined)])
-    if (ended === undefined) process.kill(-make.pid, 'SIGKILL')
+    if (make.exitCode === null) process.kill(-make.pid, 'SIGTERM')
+    const insist = setTimeout(() => process.kill(-make.pid, 'SIGKILL'), stopMsMax)
+    await make.exited
+    clearTimeout(insist)
   }
 }
 
