@@ -2,17 +2,19 @@
 # Installs the Debian packages that are missing here. Every package that the checks need stands in this
 # one list. Does nothing, and says so, where there is no apt or no way to become root.
 set -euo pipefail
+cd "$(dirname "$0")/.."
 
 packages=(
   git make curl ca-certificates procps iproute2
-  # the image: an engine, its network, a runtime that also works on cgroup v1
-  podman netavark aardvark-dns iptables runc
   # the stores and queues that the tests start themselves
   postgresql redis-server
   # the load balancers and the Prometheus of the rollout tests
   nginx-light haproxy prometheus
   shellcheck
 )
+# For the image: an engine, its network, and a runtime that also works on cgroup v1. Only where no engine
+# answers, for these would push out a Docker that is there.
+if ! container/engine.sh >/dev/null 2>&1; then packages+=(podman netavark aardvark-dns iptables runc); fi
 
 if ! command -v apt-get >/dev/null; then
   echo "No apt-get here; the checks need: ${packages[*]}"
