@@ -1,0 +1,68 @@
+/** The exact text of a document; undefined when there is none. */
+type State = string | undefined
+
+/**
+ * What clients were told about their documents, and so what must be found afterwards. A request without an answer, or
+ * with a 503, may or may not have been carried out: then both outcomes are right, and nothing in between.
+ */
+export class Ledger {
+  /** The states that are right, by id. */
+  readonly #states = new Map<string, Set<State>>()
+  /** Texts that were sent without an id and never confirmed. */
+  readonly #unnamed = new Set<string>()
+
+  /** It was answered with success: nothing but this is right. */
+  confirm(id: string, state: State): void {
+    this.#states.set(id, new Set([state]))
+  }
+
+  /** It was not: what was right before still is, and this as well. */
+  doubt(id: string, state: State): void {
+    this.#states.set(id, new Set([...(this.#states.get(id) ?? [undefined]), state]))
+  }
+
+  /** The same for a document whose id the service would have chosen. */
+  doubtUnnamed(sent: string): void {
+    this.#unnamed.add(sent)
+  }
+
+  /** A repetition was answered: the text has its id now. */
+  confirmUnnamed(sent: string, id: string, text: string): void {
+    this.#unnamed.delete(sent)
+    this.confirm(id, text)
+  }
+
+  /**
+   * Compares with what is there.
+   *
+   * @param texts of all documents
+   * @returns every difference, in words: lost, torn, twice, or from nobody
+   */
+  differences(texts: readonly string[]): string[] {
+    const differences: string[] = []
+    const found = new Set<string>()
+    const unnamed = new Set(this.#unnamed)
+    for (const text of texts) {
+      const id = idOf(text)
+      const states = this.#states.get(id)
+      if (found.has(id)) differences.push(`twice: ${text}`)
+      else if (states === undefined && !unnamed.delete(withoutId(text, id)))
+        differences.push(`sent by nobody, or torn, or twice: ${text}`)
+      else if (states !== undefined && !states.has(text))
+        differences.push(`not one of ${[...states].join(' or ')}: ${text}`)
+      found.add(id)
+    }
+    for (const [id, states] of this.#states)
+      if (!states.has(undefined) && !found.has(id)) differences.push(`lost: ${[...states].join(' or ')}`)
+    return differences
+  }
+}
+
+function idOf(text: string): string {
+  return (JSON.parse(text) as { id: string }).id
+}
+
+/** The text as it was sent, from what the service made of it by putting an id in front. */
+function withoutId(text: string, id: string): string {
+  return text.replace(`{"id":"${id}",`, '{')
+}
