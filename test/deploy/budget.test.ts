@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
+import { parseConfig } from '../../src/config.ts'
+import { closeTimeoutMs, shutdownBudgetMs } from '../../src/lifecycle/index.ts'
+import { root } from './tools.ts'
+
+const defaults = parseConfig({})
+if (!defaults.ok) throw new Error('the defaults are no configuration')
+const { config } = defaults
+
+const processMs = shutdownBudgetMs({
+  preStopMs: 0,
+  drainMaxMs: config.DRAIN_MAX,
+  shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
+  closeTimeoutMs,
+})
+/** The log is flushed after everything else (handleSignals). */
+const flushMs = 2_000
+/** A supervisor waits a second longer than its processes may take, then closes as they do (processes.ts). */
+const supervisorMs = processMs + 1_000 + closeTimeoutMs
+
+const seconds = (text: string): number => {
+  const [, amount, unit] = /^(\d+)(s|m)?$/.exec(text) ?? []
+  if (amount === undefined) throw new Error(`not a time: ${text}`)
+  return Number(amount) * (unit === 'm' ? 60 : 1)
+}
+
+describe('what a platform waits before it kills covers what a shutdown may take', () => {
+  test('in compose.yaml, for every service of our image', async () => {
+    const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()) as {
+      services: Record<
+        string,
+        { image: string; stop_grace_period?: string; environment?: Record<string, string> }
+      >
+    }
+    const ours = Object.entries(compose.services).filter(([, { image }]) => image.includes('tally'))
+    expect(ours.map(([name]) => name)).toEqual(expect.arrayContaining(['api', 'api-1', 'api-2', 'api-3']))
+    for (const [name, service] of ours) {
+      const grace = service.stop_grace_period ?? '10s'
+      expect([name, seconds(grace) * 1_000 >= processMs + flushMs]).toEqual([name, true])
+      // The service warns by this number, so it must be the true one.
+      expect([name, service.environment?.GRACE_PERIOD]).toEqual([name, grace])
+    }
+  })
+
+  test('in the systemd unit, for a supervisor and its processes', async () => {
+    const unit = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
+    const stop = /^TimeoutStopSec=(.+)$/m.exec(unit)?.[1] ?? ''
+    expect(/^Environment=WEB_CONCURRENCY=2$/m.test(unit)).toBe(true)
+    expect(seconds(stop) * 1_000).toBeGreaterThanOrEqual(supervisorMs + flushMs)
+    expect(/^Environment=GRACE_PERIOD=(.+)$/m.exec(unit)?.[1]).toBe(stop)
+  })
+})
+
+describe('the side that closes an idle connection is never the one that serves it', () => {
+  const haproxy = Bun.file(join(root, 'deploy/haproxy/haproxy.cfg')).text()
+  const nginx = Bun.file(join(root, 'deploy/nginx/tally.conf')).text()
+
+  test("HAProxy's time limits are below the service's IDLE_TIMEOUT, and its patience above REQUEST_TIMEOUT", async () => {
+    const timeouts = new Map(
+      [...(await haproxy).matchAll(/^ {2}timeout (\S+) (\d+)s$/gm)].map(([, name, s]) => [
+        name,
+        Number(s) * 1_000,
+      ]),
+    )
+    expect(timeouts.size).toBeGreaterThan(5)
+    for (const ms of timeouts.values()) expect(ms).toBeLessThan(config.IDLE_TIMEOUT)
+    expect(timeouts.get('server')).toBeGreaterThan(config.REQUEST_TIMEOUT)
+  })
+
+  test('nginx closes what is idle before a draining process does, and is patient for longer than REQUEST_TIMEOUT', async () => {
+    const upstream = /upstream tally \{[^}]*?\n\s*keepalive_timeout (\d+)s;/.exec(await nginx)?.[1]
+    expect(Number(upstream) * 1_000).toBeLessThan(config.DRAIN_QUIET)
+    const read = /proxy_read_timeout (\d+)s;/.exec(await nginx)?.[1]
+    expect(Number(read) * 1_000).toBeGreaterThan(config.REQUEST_TIMEOUT)
+    expect(Number(read) * 1_000).toBeLessThan(config.IDLE_TIMEOUT)
+  })
+})

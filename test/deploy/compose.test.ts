@@ -1,0 +1,68 @@
+import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { hasProgram, root, run } from './tools.ts'
+
+const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()) as {
+  services: Record<
+    string,
+    {
+      image: string
+      profiles?: string[]
+      volumes?: string[]
+      depends_on?: string[] | Record<string, unknown>
+    }
+  >
+}
+const services = Object.entries(compose.services)
+
+describe('compose.yaml', () => {
+  test('starts the service alone when nothing is said', () => {
+    expect(services.filter(([, { profiles }]) => profiles === undefined).map(([name]) => name)).toEqual([
+      'api',
+    ])
+  })
+
+  test('the balancer and Grafana bring the whole platform with them, and not the service alone', () => {
+    const started = new Set<string>()
+    const start = (name: string): void => {
+      if (started.has(name)) return
+      started.add(name)
+      const needs = compose.services[name]?.depends_on ?? []
+      for (const need of Array.isArray(needs) ? needs : Object.keys(needs)) start(need)
+    }
+    start('balancer')
+    start('grafana')
+    const platform = services.filter(([, { profiles }]) => profiles?.includes('platform'))
+    expect([...started].sort()).toEqual(platform.map(([name]) => name).sort())
+  })
+
+  test('names a version of every image', () => {
+    for (const [name, { image }] of services) {
+      if (!image.includes('tally'))
+        expect([name, image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)])
+    }
+  })
+
+  test('mounts only what is there', () => {
+    const mounted = services.flatMap(([, { volumes = [] }]) =>
+      volumes.flatMap((volume) => (volume.startsWith('./') ? [volume.split(':')[0] ?? ''] : [])),
+    )
+    expect(mounted.length).toBeGreaterThan(3)
+    for (const path of mounted) expect([path, existsSync(join(root, path))]).toEqual([path, true])
+  })
+
+  test.skipIf(!hasProgram('docker-compose', 'docker-compose'))('is what Compose expects', async () => {
+    const { PATH, HOME } = process.env
+    const command = [
+      'docker-compose',
+      '--file',
+      join(root, 'compose.yaml'),
+      '--profile',
+      'platform',
+      'config',
+      '-q',
+    ]
+    expect(await run(command, { env: { PATH, HOME } })).toEqual({ exitCode: 0, output: '' })
+  })
+})

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { appOptions } from '../support/app-options.ts'
+import { hasProgram, root, run } from './tools.ts'
+
+interface Panel {
+  title: string
+  targets?: { expr: string }[]
+}
+
+const promtool = hasProgram('promtool', 'prometheus')
+const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } = await Bun.file(
+  join(root, 'deploy/grafana/dashboards/tally.json'),
+).json()
+const expressions = [
+  ...dashboard.panels.flatMap(({ targets }) => targets ?? []),
+  ...dashboard.annotations.list,
+].map(({ expr }) => expr)
+
+describe.skipIf(!promtool)('Prometheus', () => {
+  let directory = ''
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'prometheus-'))
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  test('accepts its configuration', async () => {
+    const { exitCode, output } = await run([
+      'promtool',
+      'check',
+      'config',
+      'deploy/prometheus/prometheus.yml',
+    ])
+    expect([exitCode, output]).toEqual([0, expect.stringContaining('SUCCESS')])
+  })
+
+  test('understands every expression of the dashboard', async () => {
+    const file = join(directory, 'rules.yml')
+    const rules = expressions.map((expr, index) => ({
+      record: `panel:${index}`,
+      expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$pod', '.*'),
+    }))
+    await Bun.write(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }))
+    const { exitCode, output } = await run(['promtool', 'check', 'rules', file])
+    expect([exitCode, output]).toEqual([0, expect.stringContaining(`${expressions.length} rules found`)])
+  })
+})
+
+test('every metric of the dashboard is one that the service or the balancer has', async () => {
+  const text = await appOptions().metrics.registry.metrics()
+  const names = new Set(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>
+      type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+    ),
+  )
+  const used = new Set(
+    expressions.flatMap((expr) => expr.match(/\b(api_\w+|app_\w+|process_\w+|nodejs_\w+)/g) ?? []),
+  )
+  expect([...used].filter((name) => !names.has(name))).toEqual([])
+  expect(used.size).toBeGreaterThan(6)
+})
+
+test('every instance of compose.yaml is scraped, under its own name', async () => {
+  const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()) as {
+    services: Record<string, { profiles?: string[]; environment?: Record<string, string> }>
+  }
+  const targets: { targets: string[]; labels: { pod: string } }[] = await Bun.file(
+    join(root, 'deploy/prometheus/targets/api.json'),
+  ).json()
+  const instances = Object.entries(compose.services).flatMap(([service, { environment }]) =>
+    environment?.INSTANCE_NAME ? [[`${service}:8000`, environment.INSTANCE_NAME]] : [],
+  )
+  expect(instances).toHaveLength(3)
+  expect(targets.map(({ targets: [address], labels }) => [address, labels.pod])).toEqual(instances)
+})

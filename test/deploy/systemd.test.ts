@@ -1,0 +1,37 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { hasProgram, root, run } from './tools.ts'
+
+describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', () => {
+  let directory = ''
+  let unit = ''
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'unit-'))
+    unit = join(directory, 'tally.service')
+    const shipped = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
+    // The verification looks whether the program is there; here it is somewhere else.
+    await Bun.write(unit, shipped.replace('/usr/local/bin/bun', process.execPath))
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  test('is what systemd expects, without a warning', async () => {
+    expect(await run(['systemd-analyze', 'verify', '--man=no', unit])).toEqual({ exitCode: 0, output: '' })
+  })
+
+  test('leaves the service little to do harm with', async () => {
+    // In tenths. Of what is left most is being a network service; 15 is far on the side of "OK" (below 50).
+    const { exitCode, output } = await run([
+      'systemd-analyze',
+      'security',
+      '--offline=true',
+      '--threshold=15',
+      unit,
+    ])
+    expect([exitCode, output.match(/Overall exposure level.*/)?.[0]]).toEqual([
+      0,
+      expect.stringContaining('OK'),
+    ])
+  })
+})
