@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'bun:test'
+import { type Check, createChecks } from '../../src/lifecycle/index.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+
+/** A dependency whose state a test decides, and that counts how often it is asked. */
+function dependency(name = 'store') {
+  const self = { asked: 0, probing: async (_signal: AbortSignal): Promise<void> => {} }
+  const probe = (signal: AbortSignal): Promise<void> => {
+    self.asked++
+    return self.probing(signal)
+  }
+  return Object.assign(self, { check: { name, probe } satisfies Check })
+}
+
+const ok = { status: 'ok', required: false } as const
+const failing = { status: 'failing', required: false } as const
+const down = () => Promise.reject(new Error('refused'))
+
+test('without checks there are no results', async () => {
+  expect(await createChecks([]).results()).toEqual({})
+})
+
+describe('a check', () => {
+  test('is asked at most once in its time, however many ask', async () => {
+    const clock = createFakeClock()
+    const store = dependency()
+    const checks = createChecks([store.check], { clock, cacheMs: 1_000 })
+    await Promise.all([checks.results(), checks.results(), checks.results()])
+    await clock.advance(999)
+    await checks.results()
+    expect(store.asked).toBe(1)
+    await clock.advance(1)
+    await checks.results()
+    expect(store.asked).toBe(2)
+  })
+
+  test('fails only after several failures in a row, and is well again at the first success', async () => {
+    const clock = createFakeClock()
+    const store = dependency()
+    const checks = createChecks([store.check], { clock, cacheMs: 1_000, failures: 3 })
+    const next = async () => {
+      await clock.advance(1_000)
+      return (await checks.results()).store
+    }
+    expect(await next()).toEqual(ok)
+    store.probing = down
+    expect([await next(), await next()]).toEqual([ok, ok])
+    store.probing = async () => {}
+    expect(await next()).toEqual(ok)
+    store.probing = down
+    expect([await next(), await next(), await next(), await next()]).toEqual([ok, ok, failing, failing])
+    store.probing = async () => {}
+    expect(await next()).toEqual(ok)
+  })
+
+  test('that never succeeded fails at its first failure', async () => {
+    const store = dependency()
+    store.probing = down
+    expect(await createChecks([store.check], { clock: createFakeClock() }).results()).toEqual({
+      store: failing,
+    })
+  })
+
+  test('that throws instead of rejecting fails the same way', async () => {
+    const store = dependency()
+    store.probing = () => {
+      throw new Error('no client')
+    }
+    expect(await createChecks([store.check], { clock: createFakeClock() }).results()).toEqual({
+      store: failing,
+    })
+  })
+
+  test('that hangs fails when its time is up, and is told to give up', async () => {
+    const clock = createFakeClock()
+    const store = dependency()
+    let told = false
+    store.probing = (signal) => {
+      signal.addEventListener('abort', () => {
+        told = true
+      })
+      return new Promise(() => {})
+    }
+    const results = createChecks([store.check], { clock, timeoutMs: 500 }).results()
+    await clock.advance(499)
+    expect(told).toBe(false)
+    await clock.advance(1)
+    expect(await results).toEqual({ store: failing })
+    expect(told).toBe(true)
+  })
+
+  test('that hangs delays the others no longer than its own time', async () => {
+    const clock = createFakeClock()
+    const queue = dependency('queue')
+    const store = dependency('store')
+    store.probing = () => new Promise(() => {})
+    const results = createChecks([store.check, queue.check], { clock, timeoutMs: 500 }).results()
+    await clock.advance(500)
+    expect(await results).toEqual({ store: failing, queue: ok })
+  })
+
+  test('says whether it is required', async () => {
+    const required = { ...dependency().check, required: true }
+    const checks = createChecks([required], { clock: createFakeClock() })
+    expect(await checks.results()).toEqual({ store: { status: 'ok', required: true } })
+  })
+})

@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'bun:test'
+import { systemClock } from '../../src/lifecycle/clock.ts'
+import { openConnections } from '../../src/lifecycle/connections.ts'
+import { acceptSilentConnections, emptyAcceptQueue } from '../../src/lifecycle/listener.ts'
+import { get, HttpConnection } from '../support/http-connection.ts'
+
+function listen(hostname = '127.0.0.1') {
+  const server = Bun.serve({ port: 0, hostname, fetch: () => new Response('x') })
+  return { server, port: server.port!, [Symbol.asyncDispose]: () => server.stop(true) }
+}
+
+/** Blocks the event loop, so that nothing is accepted meanwhile. */
+function block(ms: number): void {
+  Bun.sleepSync(ms)
+}
+
+async function answered(port: number, hostname?: string): Promise<HttpConnection> {
+  const connection = await HttpConnection.open(port, hostname === undefined ? {} : { hostname })
+  connection.send(get('/'))
+  await connection.next()
+  return connection
+}
+
+async function countBecomes(port: number, count: number): Promise<void> {
+  for (let i = 0; i < 200 && openConnections(port) !== count; i++) await Bun.sleep(5)
+  expect(openConnections(port)).toBe(count)
+}
+
+describe.each(['127.0.0.1', '::1'])('connections on %s are counted:', (hostname) => {
+  test('none, several, and none again', async () => {
+    await using listening = listen(hostname)
+    const { port } = listening
+    expect(openConnections(port)).toBe(0)
+    const connections = await Promise.all(Array.from({ length: 7 }, () => answered(port, hostname)))
+    expect(openConnections(port)).toBe(7)
+    for (const connection of connections.splice(0, 3)) connection.close()
+    await countBecomes(port, 4)
+    for (const connection of connections) connection.close()
+    await countBecomes(port, 0)
+  })
+})
+
+test('an IPv4 client of a server on :: is counted', async () => {
+  await using listening = listen('::')
+  using connection = await answered(listening.port)
+  expect(connection.ended).toBe('no')
+  expect(openConnections(listening.port)).toBe(1)
+})
+
+test("another server's connections are not counted", async () => {
+  await using one = listen()
+  await using other = listen()
+  using connection = await answered(other.port)
+  expect(connection.ended).toBe('no')
+  expect(openConnections(one.port)).toBe(0)
+  expect(openConnections(other.port)).toBe(1)
+})
+
+test('connections in the accept queue are counted, for somebody waits for an answer on them', async () => {
+  await using listening = listen()
+  const client = Bun.spawn(
+    [
+      process.execPath,
+      '-e',
+      `const s = await Bun.connect({ hostname: '127.0.0.1', port: ${listening.port}, socket: { data() { s.end(); process.exit() } } })
+       s.write('GET / HTTP/1.1\\r\\nHost: tally.example\\r\\n\\r\\n')
+       process.stdout.write('sent')`,
+    ],
+    { stdout: Bun.file('/dev/null') },
+  )
+  // Nothing is accepted here while this loop runs.
+  let seen = 0
+  for (let i = 0; i < 1_000 && seen === 0; i++) {
+    block(5)
+    seen = openConnections(listening.port) ?? 0
+  }
+  expect(seen).toBe(1)
+  expect(await client.exited).toBe(0)
+})
+
+test("the connections of another process on the same port are not this one's", async () => {
+  const program = `
+    Bun.serve({ port: Number(process.argv[1]), hostname: '127.0.0.1', reusePort: true, fetch: () => new Response('other') })
+    process.stdout.write('listening')`
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    reusePort: true,
+    fetch: () => new Response('this'),
+  })
+  const port = server.port!
+  const child = Bun.spawn([process.execPath, '-e', program, String(port)], { stdout: 'pipe' })
+  await child.stdout.getReader().read()
+
+  const bodies: (string | undefined)[] = []
+  const connections: HttpConnection[] = []
+  // The kernel spreads them by a hash: 40 that all go to one side do not happen (2 in 2^40).
+  for (let i = 0; i < 40; i++) {
+    const connection = await HttpConnection.open(port)
+    connections.push(connection)
+    connection.send(get('/'))
+    bodies.push((await connection.next())?.body)
+  }
+  const own = bodies.filter((body) => body === 'this').length
+  expect(openConnections(port)).toBe(own)
+  expect(own).toBeGreaterThan(0)
+  expect(own).toBeLessThan(40)
+
+  for (const connection of connections) connection.close()
+  child.kill()
+  await child.exited
+  await server.stop(true)
+})
+
+test('a connection that has sent nothing is counted once silent connections are let in', async () => {
+  await using listening = listen()
+  acceptSilentConnections(listening.port)
+  using connection = await HttpConnection.open(listening.port)
+  expect(connection.ended).toBe('no')
+  await countBecomes(listening.port, 1)
+})
+
+test('once the accept queue is emptied, a new connection is not made, and refused when the server stops', async () => {
+  const { server, port } = listen()
+  using existing = await answered(port)
+  await emptyAcceptQueue(port, systemClock)
+  // Neither accepted nor refused: its SYN is dropped, and TCP sends another after a second.
+  const refused = HttpConnection.open(port).then(
+    () => 'connected',
+    () => 'refused',
+  )
+  existing.send(get('/'))
+  expect((await existing.next())?.body).toBe('x')
+  expect(openConnections(port)).toBe(1)
+  await server.stop()
+  expect(await refused).toBe('refused')
+})

@@ -1,0 +1,150 @@
+import { describe, expect, test } from 'bun:test'
+import { EventEmitter } from 'node:events'
+import { createLifecycle, handleSignals, type LifecycleEvent } from '../../src/lifecycle/index.ts'
+import { createFakeClock } from '../support/fake-clock.ts'
+
+/** A process that only remembers how it was told to exit, with a lifecycle that takes 1 s to finish. */
+function fakeProcess(beforeExit?: () => void | Promise<void>) {
+  const clock = createFakeClock()
+  const lifecycle = createLifecycle({}, clock)
+  const events: LifecycleEvent[] = []
+  lifecycle.subscribe((event) => events.push(event))
+  lifecycle.addTarget({
+    name: 'server',
+    beginDrain: () => {},
+    finish: () => clock.sleep(1_000),
+    cut: () => [],
+  })
+  const exits: number[] = []
+  const source = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) })
+  handleSignals(lifecycle, { process: source, clock, ...(beforeExit === undefined ? {} : { beforeExit }) })
+  const reported = () => events.filter(({ type }) => type !== 'state')
+  return { clock, lifecycle, source, exits, reported }
+}
+
+describe.each(['SIGTERM', 'SIGINT'])('%s', (signal) => {
+  test('drains, then exits 0', async () => {
+    const { clock, lifecycle, source, exits } = fakeProcess()
+    source.emit(signal)
+    expect(lifecycle.state).toMatchObject({ name: 'draining', reason: signal })
+    await clock.advance(999)
+    expect(exits).toEqual([])
+    await clock.advance(1)
+    expect(exits).toEqual([0])
+  })
+})
+
+test('a second SIGTERM is reported and changes nothing', async () => {
+  const { clock, source, exits, reported } = fakeProcess()
+  source.emit('SIGTERM')
+  await clock.advance(500)
+  source.emit('SIGTERM')
+  source.emit('SIGTERM')
+  expect(reported()).toEqual([
+    { type: 'signal-repeated', signal: 'SIGTERM' },
+    { type: 'signal-repeated', signal: 'SIGTERM' },
+  ])
+  await clock.advance(500)
+  expect(exits).toEqual([0])
+})
+
+test('a second SIGINT exits at once with 130', async () => {
+  const { clock, source, exits } = fakeProcess()
+  source.emit('SIGINT')
+  await clock.advance(500)
+  source.emit('SIGINT')
+  expect(exits).toEqual([130])
+})
+
+test('one Ctrl-C that arrives twice, as it does under `bun run`, is one', async () => {
+  const { clock, source, exits } = fakeProcess()
+  source.emit('SIGINT')
+  await clock.advance(5)
+  source.emit('SIGINT')
+  expect(exits).toEqual([])
+  await clock.advance(1_000)
+  expect(exits).toEqual([0])
+})
+
+test('a SIGINT after a SIGTERM is reported; the next one exits at once', async () => {
+  const { clock, source, exits, reported } = fakeProcess()
+  source.emit('SIGTERM')
+  await clock.advance(200)
+  source.emit('SIGINT')
+  expect(reported()).toEqual([{ type: 'signal-repeated', signal: 'SIGINT' }])
+  expect(exits).toEqual([])
+  await clock.advance(200)
+  source.emit('SIGINT')
+  expect(exits).toEqual([130])
+})
+
+describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
+  test('is reported, drains and exits 1', async () => {
+    const { clock, lifecycle, source, exits, reported } = fakeProcess()
+    const error = new Error('a bug')
+    source.emit(kind, error)
+    expect(lifecycle.state).toMatchObject({ name: 'draining', reason: kind })
+    expect(reported()).toEqual([{ type: 'fault', kind, error }])
+    await clock.advance(1_000)
+    expect(exits).toEqual([1])
+  })
+
+  test('during a shutdown that a signal began is reported and makes it exit 1, once', async () => {
+    const { clock, source, exits, reported } = fakeProcess()
+    source.emit('SIGTERM')
+    await clock.advance(500)
+    source.emit(kind, new Error('a bug'))
+    source.emit(kind, new Error('another'))
+    expect(reported()).toHaveLength(2)
+    await clock.advance(500)
+    expect(exits).toEqual([1])
+  })
+})
+
+test('a shutdown that somebody else began is followed by the exit when a signal comes', async () => {
+  const { clock, lifecycle, source, exits } = fakeProcess()
+  void lifecycle.shutdown('asked over HTTP')
+  source.emit('SIGTERM')
+  await clock.advance(1_000)
+  expect(exits).toEqual([0])
+})
+
+describe('beforeExit', () => {
+  test('is waited for, so that no log line is lost', async () => {
+    const flushing = Promise.withResolvers<void>()
+    const { clock, source, exits } = fakeProcess(() => flushing.promise)
+    source.emit('SIGTERM')
+    await clock.advance(1_000)
+    expect(exits).toEqual([])
+    flushing.resolve()
+    await clock.advance(0)
+    expect(exits).toEqual([0])
+  })
+
+  test('that hangs is waited for 2 s and no longer', async () => {
+    const { clock, source, exits } = fakeProcess(() => new Promise(() => {}))
+    source.emit('SIGTERM')
+    await clock.advance(1_000 + 1_999)
+    expect(exits).toEqual([])
+    await clock.advance(1)
+    expect(exits).toEqual([0])
+  })
+
+  test('that fails does not keep the process alive', async () => {
+    const { clock, source, exits } = fakeProcess(() => {
+      throw new Error('EPIPE')
+    })
+    source.emit('SIGTERM')
+    await clock.advance(1_000)
+    expect(exits).toEqual([0])
+  })
+
+  test('in which a fault happens makes the exit code 1', async () => {
+    const { clock, source, exits } = fakeProcess(() => {
+      source.emit('uncaughtException', new Error('a bug'))
+    })
+    source.emit('SIGTERM')
+    await clock.advance(1_000)
+    expect(exits).toEqual([1])
+  })
+})
