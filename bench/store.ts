@@ -4,17 +4,13 @@
  * in the middle and at the end of the list, in turn, so that all three see the same state of the machine. PostgreSQL is
  * a server of the benchmark's own, with the settings it comes with.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { DocumentStore } from '../src/store/document-store.ts'
 import { openStore } from '../src/store/open.ts'
-import { startPostgres } from '../test/support/postgres.ts'
+import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'
+import { fillStore } from './fill-store.ts'
 import { describeMachine } from './machine.ts'
 import { quantile } from './statistics.ts'
 
-/** Clients that create at the same time, each one document after the other. */
-const WRITERS = 128
 const PAGE_DOCUMENTS = 100
 /** Pages read at each place; the first tenth only warms up. */
 const PAGES = 3_000
@@ -25,22 +21,6 @@ interface Place {
   name: string
   after: string | undefined
   pageMs: number[]
-}
-
-/** Creates the documents and gives the positions of all of them, in order of creation. */
-async function fill(store: DocumentStore, documents: number): Promise<string[]> {
-  const positions: string[] = []
-  let next = 0
-  const writer = async () => {
-    while (next < documents) {
-      const n = next++
-      const id = Bun.randomUUIDv7()
-      const body = JSON.stringify({ id, name: `document ${n}`, value: n / 7, filler: 'x'.repeat(100) })
-      positions.push((await store.create({ id, body })).document.position)
-    }
-  }
-  await Promise.all(Array.from({ length: WRITERS }, writer))
-  return positions.sort((a, b) => Number(a) - Number(b))
 }
 
 /** Reads a page at each place in turn, PAGES times. */
@@ -57,10 +37,9 @@ async function readPages(store: DocumentStore, places: readonly Place[]): Promis
   }
 }
 
-async function measure(engine: string, store: DocumentStore, documents: number): Promise<void> {
-  const start = performance.now()
-  const positions = await fill(store, documents)
-  const seconds = (performance.now() - start) / 1e3
+async function measure({ name: engine, store: options }: Engine, documents: number): Promise<void> {
+  const store = await openStore(options)
+  const { seconds, positions } = await fillStore(store, documents)
   const rate = Math.round(documents / seconds).toLocaleString('en')
   console.log(
     `${engine}: ${documents.toLocaleString('en')} documents in ${seconds.toFixed(1)} s, ${rate} a second`,
@@ -82,35 +61,21 @@ async function measure(engine: string, store: DocumentStore, documents: number):
     `  last to first  p50 ${ratio.toFixed(2)}  p99 ${tailRatio.toFixed(2)}  (goal at p50: at most ${RATIO_GOAL})`,
   )
   if (ratio > RATIO_GOAL) process.exitCode = 1
+  await store.close()
 }
 
 function place(name: string, after: string | undefined): Place {
   return { name, after, pageMs: [] }
 }
 
-async function onSqlite(documents: number): Promise<void> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'tally-bench-'))
-  try {
-    const store = await openStore({ dataDir })
-    await measure('SQLite', store, documents)
-    await store.close()
-  } finally {
-    await rm(dataDir, { recursive: true })
-  }
-}
-
-async function onPostgres(documents: number): Promise<void> {
-  const server = await startPostgres()
-  try {
-    const store = await openStore({ url: server.url, dataDir: '.' })
-    await measure('PostgreSQL', store, documents)
-    await store.close()
-  } finally {
-    await server.remove()
-  }
-}
-
-const [engine = 'both', documents = '1000000'] = process.argv.slice(2)
+const [only = 'both', documents = '1000000'] = process.argv.slice(2)
 console.log(JSON.stringify(describeMachine()))
-if (engine !== 'postgres') await onSqlite(Number(documents))
-if (engine !== 'sqlite') await onPostgres(Number(documents))
+const makers = { sqlite: [sqliteEngine], postgres: [postgresEngine] }[only] ?? [sqliteEngine, postgresEngine]
+for (const make of makers) {
+  const engine = await make()
+  try {
+    await measure(engine, Number(documents))
+  } finally {
+    await engine.remove()
+  }
+}
