@@ -21,15 +21,15 @@ export interface ServerState {
 export function parseServerStates(csv: string): Map<string, ServerState> {
   const [head = '', ...rows] = csv.trim().split('\n')
   const columns = head.replace(/^# /, '').split(',')
-  const [proxy, server, current, status] = ['pxname', 'svname', 'scur', 'status'].map((name) =>
-    columns.indexOf(name),
-  )
   const states = new Map<string, ServerState>()
   for (const row of rows) {
     const cells = row.split(',')
-    const name = cells[server ?? -1] ?? ''
-    if (cells[proxy ?? -1] !== 'api' || name === 'BACKEND') continue
-    states.set(name, { status: cells[status ?? -1] ?? '', inFlight: Number(cells[current ?? -1]) })
+    const cell = (name: string): string => cells[columns.indexOf(name)] ?? ''
+    if (cell('pxname') !== 'api' || cell('svname') === 'BACKEND') continue
+    states.set(cell('svname'), {
+      status: cell('status'),
+      inFlight: Number(cell('scur')),
+    })
   }
   return states
 }

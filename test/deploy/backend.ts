@@ -1,0 +1,58 @@
+/** A server behind a balancer, whose readiness and answers a test decides. */
+export interface Backend {
+  readonly port: number
+  ready: boolean
+  /** What it does with a request that is no probe. */
+  answer: () => Response | Promise<Response>
+  /** The headers of the requests that reached it, probes left out. */
+  readonly requests: Headers[]
+  readonly probes: () => number
+  stop(): void
+}
+
+/** Listens on a free loopback port, ready, and answers 200 with its name. */
+export function startBackend(name: string): Backend {
+  let probes = 0
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch(request) {
+      if (new URL(request.url).pathname === '/ready') {
+        probes++
+        return new Response('', { status: backend.ready ? 200 : 503 })
+      }
+      // A copy: the request's own are gone when it is answered.
+      backend.requests.push(new Headers(request.headers))
+      return backend.answer()
+    },
+  })
+  const backend: Backend = {
+    port: server.port ?? 0,
+    ready: true,
+    answer: () => new Response(name),
+    requests: [],
+    probes: () => probes,
+    stop: () => void server.stop(true),
+  }
+  return backend
+}
+
+/** A server that is ready, reads a request and ends the connection without an answer, as one that is killed. */
+export function startBreakingBackend(): { port: number; requests: () => number; stop: () => void } {
+  let requests = 0
+  const server = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: {
+      data(socket, bytes) {
+        if (bytes.toString('latin1').startsWith('GET /ready ')) {
+          socket.end('HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
+        } else {
+          requests++
+          socket.terminate()
+        }
+      },
+    },
+  })
+  return { port: server.port, requests: () => requests, stop: () => server.stop(true) }
+}
