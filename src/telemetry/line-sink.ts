@@ -34,10 +34,13 @@ export function createLineSink(target: LineTarget, options: LineSinkOptions = {}
   let batch = ''
   let batchLines = 0
   let timer: ReturnType<typeof setTimeout> | undefined
-  let writing: Promise<void> | undefined
+  /** True from the first batch handed on until none is left. */
+  let writing = false
+  let written = Promise.resolve()
   let dropped = 0
 
   const handOver = async (): Promise<void> => {
+    writing = true
     while (batch !== '') {
       const chunk = batch
       const lines = batchLines
@@ -51,12 +54,12 @@ export function createLineSink(target: LineTarget, options: LineSinkOptions = {}
         dropped += lines
       }
     }
-    writing = undefined
+    writing = false
   }
   const start = (): void => {
     clearTimeout(timer)
     timer = undefined
-    writing ??= handOver()
+    if (!writing) written = handOver()
   }
 
   return {
@@ -67,14 +70,14 @@ export function createLineSink(target: LineTarget, options: LineSinkOptions = {}
       }
       batch += line
       batchLines++
-      if (writing !== undefined) return
+      if (writing) return
       if (batch.length >= batchMax) start()
       else timer ??= setTimeout(start, batchMs)
     },
     async flush() {
-      while (batch !== '' || writing !== undefined) {
+      while (batch !== '' || writing) {
         start()
-        await writing
+        await written
       }
     },
     get dropped() {

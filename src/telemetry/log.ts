@@ -146,9 +146,14 @@ function pretty(time: string, level: LogLevel, message: string, fields: LogField
     if (value instanceof Error) return prettyError(value, 0)
     // Quoted unless it is a plain word, so that no value can write a line of its own.
     const plain = typeof value === 'string' && /^[\w.:/-]+$/.test(value)
-    return ` ${key}=${plain ? value : stringify({ value }).slice('{"value":'.length, -1)}`
+    return ` ${key}=${plain ? value : quoted(value)}`
   })
   return `${time.slice(11, 23)} ${colours[level]}${level.padEnd(5)}\x1b[0m ${message}${shown.join('')}\n`
+}
+
+/** Any value as JSON. */
+function quoted(value: unknown): string {
+  return stringify({ value }).slice('{"value":'.length, -1)
 }
 
 /** The stack, then its causes, indented: an error's message may hold line breaks and terminal controls. */
@@ -156,6 +161,6 @@ function prettyError({ stack, message, cause }: Error, depth: number): string {
   const lines = (stack ?? message).split('\n').map((line) => line.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, ' '))
   const own = `\n    ${lines.join('\n    ')}`
   if (cause === undefined || depth === causesMax) return own
-  const why = cause instanceof Error ? prettyError(cause, depth + 1) : ` ${JSON.stringify(cause, replacer)}`
+  const why = cause instanceof Error ? prettyError(cause, depth + 1) : ` ${quoted(cause)}`
   return `${own}\n  caused by:${why}`
 }

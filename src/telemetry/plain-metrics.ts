@@ -37,18 +37,21 @@ export interface PlainFamily {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge' | 'histogram'
+  /** How the values of several processes become one. Default: their sum. */
+  readonly aggregator?: 'sum' | 'max'
   /** The samples as of now, each with the full name it is printed under. */
-  readonly samples: () => readonly Sample[]
+  readonly samples: () => readonly Sample[] | Promise<readonly Sample[]>
 }
 
 /**
  * Registers a family whose values live outside prom-client. The registry asks a metric for nothing but
  * its name and `get()`, so that is what it is given; its types want one of its own classes.
  */
-export function registerPlain(registry: Registry, { name, help, type, samples }: PlainFamily): void {
+export function registerPlain(registry: Registry, family: PlainFamily): void {
+  const { name, help, type, aggregator = 'sum', samples } = family
   const metric = {
     name,
-    get: async () => ({ name, help, type, aggregator: 'sum', values: [...samples()] }),
+    get: async () => ({ name, help, type, aggregator, values: [...(await samples())] }),
   }
   registry.registerMetric(metric as unknown as Histogram<string>)
 }
