@@ -99,10 +99,34 @@ export const environment = z.object({
   MAX_DOCUMENT_BYTES: bytes('1MiB').describe('Largest document; above it 413'),
   READY_REQUIRES: z
     .string()
-    .regex(/^(store)?$/, 'must be empty or store')
+    .regex(/^((store|queue)(,(store|queue))*)?$/, 'must be empty or a list of store and queue')
     .transform((text) => (text === '' ? [] : text.split(',')))
     .prefault('')
-    .describe('What must be reachable for `/ready` to say yes: `store`. Empty, for `/payload` needs nothing'),
+    .describe(
+      'What must be reachable for `/ready` to say yes: `store`, `queue` or `store,queue`. Empty, for `/payload` needs neither. The worker always requires the queue',
+    ),
+  REDIS_URL: z
+    .string()
+    .regex(/^(rediss?:\/\/.+|[\w.-]+(:\d+)?)$/, 'must begin with redis:// or rediss://, or be host:port')
+    .transform((text) => (text.includes('://') ? text : `redis://${text}`))
+    .optional()
+    .describe(
+      'Where tasks are kept: `redis://…` or `host:port`; alias `REDIS_ADDR` (default: in the database of `DATABASE_URL`)',
+    ),
+  REDIS_DURABLE: flag
+    .prefault('true')
+    .describe(
+      'With `ENVIRONMENT=production` a Redis without AOF is refused at the start; `false` accepts that a crash of Redis loses tasks',
+    ),
+  WORKER: oneOf(['embedded', 'off'], 'embedded').describe(
+    'Whether the server runs tasks itself; `off` where worker processes do',
+  ),
+  WORKER_PORT: integer(0, 65_535, 8081).describe('Port of the worker process, for what the platform asks'),
+  WORKER_CONCURRENCY: integer(1, 256, 4).describe('Tasks that one process runs at a time'),
+  QUEUE_MAX: integer(1, 100_000_000, 100_000).describe('Tasks that may wait; above it 429'),
+  TASK_ATTEMPTS: integer(1, 100, 3).describe('Runs of a task before it is failed'),
+  TASK_TIMEOUT: duration('5m').describe('What one run of a task may take; then it counts as failed'),
+  TASK_TTL: duration('24h').describe('How long an ended task is kept'),
   VALIDATION_STATUS: oneOf(['400', '422'], '400')
     .transform((text) => (text === '422' ? 422 : 400))
     .describe('Status for a body that is not what it should be'),
@@ -145,7 +169,7 @@ export type ConfigResult =
 const mayBeEmpty = new Set(['METRICS_PREFIX', 'READY_REQUIRES'])
 
 /** Names that other services know a variable by; the variable's own name wins. */
-const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR' }
+const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR', REDIS_URL: 'REDIS_ADDR' }
 
 /**
  * Reads the environment into a Config, or lists every problem at once, each with the variable's name.

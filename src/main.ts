@@ -29,6 +29,8 @@ try {
   }
 } catch (error) {
   log.error('cannot start', { error })
+  // Closes what was opened before it failed.
+  await lifecycle.shutdown('start-up failed', { exitCode: 1 })
   await log.flush()
   process.exit(1)
 }

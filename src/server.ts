@@ -12,13 +12,16 @@ import {
 } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
+import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
-import { openStore } from './store/open.ts'
+import { storeOn } from './store/open.ts'
+import { startTaskWorker } from './task-worker.ts'
 import type { Log } from './telemetry/log.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
 /**
- * The server process: metrics → store → app → listening → ready. Everything opened here is closed by the
+ * The server process: metrics → store, queue → app → listening → worker → ready. Everything opened here is closed by the
  * lifecycle, in reverse order.
  *
  * @param isMember whether a supervisor has started this process, as one of several on the port.
@@ -57,8 +60,11 @@ export async function startServer(
   })
   logLifecycle(lifecycle, log, metrics)
 
-  const store = await openStore({ url: config.DATABASE_URL, dataDir: config.DATA_DIR })
+  const database = await openConfiguredDatabase(lifecycle, config)
+  const store = storeOn(database)
   lifecycle.onClose('store', () => store.close())
+  const queue = await openConfiguredQueue(lifecycle, config, async () => database, log)
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const documentSchema = config.DATA_SCHEMA
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
     : undefined
@@ -69,12 +75,14 @@ export async function startServer(
     lifecycle,
     checks: createChecks([
       { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
+      ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
     ]),
     metrics,
     scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     log,
     store,
     documentSchema,
+    queue,
     limits: {
       maxNumbers: config.MAX_NUMBERS,
       maxTextLength: config.MAX_TEXT_LENGTH,
@@ -87,6 +95,12 @@ export async function startServer(
     debugRoutes: config.DEBUG_ROUTES,
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
+  lifecycle.addTarget({
+    name: 'event streams',
+    beginDrain: app.endStreams,
+    finish: async () => {},
+    cut: () => [],
+  })
 
   server = serve(lifecycle, {
     port: config.PORT,
@@ -101,6 +115,7 @@ export async function startServer(
     member = joinSupervisor({ lifecycle, registry: metrics.registry, port: server.port }, () =>
       process.kill(process.pid, 'SIGTERM'),
     )
+  if (config.WORKER === 'embedded') startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log })
   lifecycle.markReady()
   log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
   return server

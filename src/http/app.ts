@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
+import type { TaskQueue } from '../queue/task-queue.ts'
 import type { DocumentSchema } from '../store/document-schema.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { Log } from '../telemetry/log.ts'
@@ -14,8 +15,11 @@ import { type Build, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
 import type { Env, Route } from './route.ts'
+import { createEventStreams } from './task-events.ts'
+import { tasksRoutes } from './tasks.ts'
 
-export interface AppOptions {
+/** What every program needs that answers the platform over HTTP. */
+export interface OperationsAppOptions {
   readonly build: Build
   /** Answered in `X-Served-By`. */
   readonly instance: string
@@ -25,18 +29,22 @@ export interface AppOptions {
   /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
   readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
+  readonly requestTimeoutMs: number
+  readonly validationStatus: 400 | 422
+  readonly accessLog: boolean
+}
+
+export interface AppOptions extends OperationsAppOptions {
   readonly store: DocumentStore
   /** What every document must satisfy, beside being an object. */
   readonly documentSchema?: DocumentSchema | undefined
+  readonly queue: TaskQueue
   readonly limits: {
     readonly maxNumbers: number
     readonly maxTextLength: number
     readonly bodyBytesMax: number
     readonly documentBytesMax: number
   }
-  readonly requestTimeoutMs: number
-  readonly validationStatus: 400 | 422
-  readonly accessLog: boolean
   readonly debugRoutes: boolean
 }
 
@@ -50,15 +58,22 @@ export interface App {
   readonly isBackground: (request: Request) => boolean
 }
 
+export interface ServiceApp extends App {
+  /** Ends the streams of events, completely: a client that wants more asks again. */
+  readonly endStreams: () => void
+}
+
 /**
  * The service: every route, and around all of them the one way in (`fetch.ts`): guards, request id,
  * deadline, router, then metrics and access log.
  */
-export function createApp(options: AppOptions): App {
-  const { build, instance, lifecycle, checks, metrics, scrape, log, limits } = options
+export function createApp(options: AppOptions): ServiceApp {
+  const { build, metrics, limits } = options
+  const { bodyBytesMax } = limits
   const problems = createProblems(options.validationStatus)
+  const streams = createEventStreams()
   const documented = [
-    ...payloadRoutes({ limits, bodyBytesMax: limits.bodyBytesMax, problems, metrics }),
+    ...payloadRoutes({ limits, bodyBytesMax, problems, metrics }),
     ...dataRoutes({
       store: options.store,
       schema: options.documentSchema,
@@ -66,7 +81,8 @@ export function createApp(options: AppOptions): App {
       problems,
       metrics,
     }),
-    ...operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build }),
+    ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, problems, metrics, streams }),
+    ...operationsOf(options),
   ]
   const routes = [
     ...documented,
@@ -74,6 +90,21 @@ export function createApp(options: AppOptions): App {
     ...docsRoutes(documented, build),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
+  return { ...answering(routes, problems, options), endStreams: streams.endAll }
+}
+
+/** A program whose work is elsewhere, and which answers only what the platform asks. */
+export function createOperationsApp(options: OperationsAppOptions): App {
+  return answering(operationsOf(options), createProblems(options.validationStatus), options)
+}
+
+function operationsOf({ lifecycle, checks, metrics, scrape, build }: OperationsAppOptions): Route[] {
+  return operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build })
+}
+
+/** A table of routes, and around it the one way in. */
+function answering(routes: readonly Route[], problems: Problems, options: OperationsAppOptions): App {
+  const { instance, log, metrics } = options
   const router = createRouter(routes, problems)
   const inFlight = createInFlight(options.requestTimeoutMs)
   const operations = new Set(

@@ -32,6 +32,7 @@ export function openApiDocument(routes: readonly Route[], build: Build) {
     tags: [
       { name: 'payload', description: 'Analysis' },
       { name: 'data', description: 'Documents that stay' },
+      { name: 'tasks', description: 'The same work, later' },
       { name: 'operations', description: 'What a platform asks' },
     ],
     paths,

@@ -1,16 +1,18 @@
 import { isEnded, type Task } from '../queue/task.ts'
-import type { TaskQueue } from '../queue/task-queue.ts'
+import { QueueUnavailable, type TaskQueue } from '../queue/task-queue.ts'
 import { type Exchange, identify } from './exchange.ts'
 import { taskMembers } from './task-text.ts'
 
 /** Streams of events that are open, so that a drain can end them. */
 export interface EventStreams {
-  /** A signal for one more stream; false when no more may be opened. */
+  /** What ends one more stream. When `streamsMax` are open, the oldest ends for it. */
   open(): AbortController
   /** Ends every stream, completely and in order: clients ask again, and another instance answers. */
   endAll(): void
 }
 
+/** Streams of one process: each looks after its task. */
+const streamsMax = 1_000
 /** Keeps proxies from taking a quiet stream for a dead one, in ms. */
 const heartbeatMs = 15_000
 /** How soon a client should ask again when a stream ends before its task, in ms. */
@@ -23,6 +25,7 @@ export function createEventStreams(): EventStreams {
     open() {
       const controller = new AbortController()
       if (ended) controller.abort()
+      if (controllers.size >= streamsMax) controllers.values().next().value?.abort()
       controllers.add(controller)
       controller.signal.addEventListener('abort', () => controllers.delete(controller))
       return controller
@@ -47,6 +50,7 @@ export function taskEvents(
   const controller = streams.open()
   const encoder = new TextEncoder()
   let heartbeat: ReturnType<typeof setInterval> | undefined
+  let cancelled = false
 
   const body = new ReadableStream<Uint8Array>({
     async start(stream) {
@@ -58,15 +62,17 @@ export function taskEvents(
           for await (const changed of queue.watch(task.id, controller.signal)) {
             if (changed.updatedAt !== task.updatedAt || changed.status !== task.status) send(eventOf(changed))
           }
-        stream.close()
       } catch (error) {
-        stream.error(error)
+        // The queue is away: the stream ends, the client asks again after `retryMs`, and is told then.
+        if (!(error instanceof QueueUnavailable)) throw error
       } finally {
         clearInterval(heartbeat)
+        if (!cancelled) stream.close()
         controller.abort()
       }
     },
     cancel() {
+      cancelled = true
       clearInterval(heartbeat)
       controller.abort()
     },

@@ -72,6 +72,10 @@ export class LeaseConsumer implements Consumer {
     this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#loop()))
   }
 
+  get inHand(): number {
+    return this.#runs.size
+  }
+
   pause(): void {
     this.#paused.abort()
   }

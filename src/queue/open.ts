@@ -13,11 +13,11 @@ const defaults: QueueOptions = {
   random: Math.random,
 }
 
-/** The tasks of an open database. The database stays open when they are closed. */
-export async function openQueue(
-  database: OpenDatabase,
-  options: Partial<QueueOptions> = {},
-): Promise<TaskQueue> {
-  if (database.engine === 'postgres') throw new Error('not yet')
-  return new SqliteTaskQueue(database.file, { ...defaults, ...options })
+/** Where tasks are kept: in an open database, or on a Redis server. */
+export type QueuePlace = OpenDatabase | { readonly engine: 'redis'; readonly url: string }
+
+/** Opens the tasks of a place. A database stays open when they are closed. */
+export async function openQueue(place: QueuePlace, options: Partial<QueueOptions> = {}): Promise<TaskQueue> {
+  if (place.engine !== 'sqlite') throw new Error('not yet')
+  return new SqliteTaskQueue(place.file, { ...defaults, ...options })
 }

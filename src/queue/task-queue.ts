@@ -57,6 +57,8 @@ export interface RunReport {
 
 /** A consumer at work. */
 export interface Consumer {
+  /** How many tasks it is running now. */
+  readonly inHand: number
   /** Claims nothing more from now on. */
   pause(): void
   /** Resolves when the tasks in hand are done. Implies pause. */

@@ -14,13 +14,16 @@ export function storeOn(database: OpenDatabase, now: () => number = Date.now): D
     : new PostgresDocumentStore(database.pool, now)
 }
 
+export interface StoreOptions extends DatabaseOptions {
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number
+}
+
 /**
  * Opens the documents on a database of their own.
  *
  * @throws as openDatabase
  */
-export async function openStore(
-  options: DatabaseOptions & { readonly now?: () => number },
-): Promise<DocumentStore> {
+export async function openStore(options: StoreOptions): Promise<DocumentStore> {
   return storeOn(await openDatabase(options), options.now)
 }

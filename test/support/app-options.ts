@@ -1,5 +1,6 @@
 import type { AppOptions } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
+import { QueueUnavailable, type TaskQueue } from '../../src/queue/task-queue.ts'
 import { type DocumentStore, StoreUnavailable } from '../../src/store/document-store.ts'
 import { createLineSink } from '../../src/telemetry/line-sink.ts'
 import { createLog } from '../../src/telemetry/log.ts'
@@ -15,6 +16,27 @@ const absentStore: DocumentStore = {
   replace: away,
   delete: away,
   ping: away,
+  close: () => Promise.resolve(),
+}
+
+const queueAway = (): Promise<never> => Promise.reject(new QueueUnavailable(1, {}))
+
+/** A queue that is away. What needs tasks is given a real one. */
+const absentQueue: TaskQueue = {
+  enqueue: queueAway,
+  find: queueAway,
+  list: queueAway,
+  retry: queueAway,
+  watch: () => ({ [Symbol.asyncIterator]: () => ({ next: queueAway }) }),
+  depth: queueAway,
+  consume: () => ({
+    inHand: 0,
+    pause: () => {},
+    finish: () => Promise.resolve(),
+    handBack: () => Promise.resolve([]),
+  }),
+  ping: queueAway,
+  durability: queueAway,
   close: () => Promise.resolve(),
 }
 
@@ -46,6 +68,7 @@ export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = 
       sink: createLineSink({ write: (chunk) => lines.push(chunk), flush: () => {} }),
     }),
     store: absentStore,
+    queue: absentQueue,
     limits: {
       maxNumbers: 1_000_000,
       maxTextLength: 1_000_000,

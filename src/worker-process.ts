@@ -1,0 +1,82 @@
+import manifest from '../package.json' with { type: 'json' }
+import type { Config } from './config.ts'
+import { createOperationsApp } from './http/app.ts'
+import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
+import { logLifecycle } from './lifecycle-log.ts'
+import type { OpenLog } from './open-log.ts'
+import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { startTaskWorker } from './task-worker.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
+
+/** What handing back may take after the tasks in hand had their time, in ms. */
+const handBackMsMax = 1_000
+
+/**
+ * The worker process: metrics → queue → listening → worker → ready. It runs tasks, and over HTTP it answers only what
+ * the platform asks.
+ *
+ * @throws what Bun throws when the port cannot be had.
+ */
+export async function startWorkerProcess(
+  lifecycle: Lifecycle,
+  config: Config,
+  { log, sink }: OpenLog,
+): Promise<BoundServer> {
+  lifecycle.configure({
+    // No client has to leave: the window, in which probes are answered, lasts as long as a task is in hand.
+    drainMinMs: 0,
+    drainQuietMs: 0,
+    drainMaxMs: config.SHUTDOWN_TIMEOUT,
+    shutdownTimeoutMs: handBackMsMax,
+  })
+  const build = {
+    service: config.SERVICE_NAME,
+    version: config.SERVICE_VERSION ?? manifest.version,
+    revision: config.SERVICE_REVISION,
+  }
+  let server: BoundServer | undefined
+  const metrics = createMetrics({
+    prefix: config.METRICS_PREFIX,
+    build: { version: build.version, revision: build.revision },
+    sources: {
+      state: () => lifecycle.state.name,
+      inFlight: () => server?.inFlight ?? 0,
+      servedWhileDraining: () => server?.servedWhileDraining ?? 0,
+      logLinesDropped: () => sink.dropped,
+    },
+  })
+  logLifecycle(lifecycle, log, metrics)
+
+  const queue = await openConfiguredQueue(
+    lifecycle,
+    config,
+    () => openConfiguredDatabase(lifecycle, config),
+    log,
+  )
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const app = createOperationsApp({
+    build,
+    instance: config.INSTANCE_NAME,
+    lifecycle,
+    checks: createChecks(queueChecks(queue, true)),
+    metrics,
+    log,
+    requestTimeoutMs: config.REQUEST_TIMEOUT,
+    validationStatus: config.VALIDATION_STATUS,
+    accessLog: config.ACCESS_LOG,
+  })
+  lifecycle.onClose('deadlines', app.inFlight.close)
+  server = serve(lifecycle, {
+    port: config.WORKER_PORT,
+    hostname: config.HOST,
+    idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
+    fetch: app.fetch,
+    isBackground: app.isBackground,
+    describeInFlight: app.inFlight.describe,
+  })
+  startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log, holdsWindow: true })
+  lifecycle.markReady()
+  log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
+  return server
+}

@@ -1,0 +1,28 @@
+import { createLifecycle, handleSignals } from './lifecycle/index.ts'
+
+// Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
+const lifecycle = createLifecycle()
+let flushLog: () => Promise<void> = async () => {}
+handleSignals(lifecycle, { beforeExit: () => flushLog() })
+
+const { parseConfig } = await import('./config.ts')
+const parsed = parseConfig(process.env)
+if (!parsed.ok) {
+  console.error(`The worker cannot start, for its environment is wrong:\n  ${parsed.problems.join('\n  ')}`)
+  // EX_CONFIG of sysexits.h: a supervisor need not try again.
+  process.exit(78)
+}
+const { config } = parsed
+
+const { openLog } = await import('./open-log.ts')
+const opened = openLog(config)
+flushLog = opened.log.flush
+
+try {
+  const { startWorkerProcess } = await import('./worker-process.ts')
+  await startWorkerProcess(lifecycle, config, opened)
+} catch (error) {
+  opened.log.error('cannot start', { error })
+  await opened.log.flush()
+  process.exit(1)
+}
