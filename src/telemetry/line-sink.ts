@@ -47,8 +47,8 @@ export function createLineSink(target: LineTarget, options: LineSinkOptions = {}
       batch = ''
       batchLines = 0
       try {
-        target.write(chunk)
-        await target.flush()
+        // A large write is a promise too, and its rejection unheard would end the process.
+        await Promise.all([target.write(chunk), target.flush()])
       } catch {
         // EPIPE: the reader is gone. The service outlives its log.
         dropped += lines

@@ -86,12 +86,12 @@ describe('a reader that stalls', () => {
   test('costs a bounded amount: lines beyond are dropped and counted, those before are kept', async () => {
     const target = stalling()
     const sink = createLineSink(target, { pendingMax: 10, batchMax: 1 })
-    sink.write('on its way\n')
+    sink.write('on it\n')
     for (let i = 0; i < 100; i++) sink.write(`${i % 10}\n`)
     expect(sink.dropped).toBe(95)
     target.goOn()
     await sink.flush()
-    expect(target.chunks).toEqual(['on its way\n', '0\n1\n2\n3\n4\n'])
+    expect(target.chunks).toEqual(['on it\n', '0\n1\n2\n3\n4\n'])
   })
 
   test('is given lines again once it reads on', async () => {
@@ -169,17 +169,15 @@ describe('a real process', () => {
     )
   })
 
-  test('whose reader goes away lives on, and counts what it could not write', async () => {
-    const child = Bun.spawn(
-      [
-        process.execPath,
-        '-e',
-        writer('await sink.flush(); console.error("dropped", sink.dropped > 0); process.exit(7)'),
-      ],
-      { stdout: 'pipe', stderr: 'pipe' },
-    )
-    await child.stdout.cancel()
-    expect(await child.stderr.text()).toContain('dropped true')
-    expect(await child.exited).toBe(7)
+  test('whose reader goes away lives on, and counts what it can no longer write', async () => {
+    // A batch that is on its way when the reader goes may be lost uncounted: the runtime does not always tell.
+    const after = `
+      await sink.flush()
+      while (sink.dropped === 0) { sink.write('more\\n'); await sink.flush() }
+      console.error('dropped', sink.dropped)`
+    const child = Bun.spawn(['sh', '-c', '"$0" -e "$1" | true', process.execPath, writer(after)], {
+      stderr: 'pipe',
+    })
+    expect(await child.stderr.text()).toMatch(/^written\ndropped [1-9]\d*\n$/)
   })
 })

@@ -1,0 +1,236 @@
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { type Config, environment, parseConfig } from '../src/config.ts'
+
+setDefaultTimeout(20_000)
+
+function configOf(env: Record<string, string | undefined>): Config {
+  const result = parseConfig(env)
+  if (!result.ok) throw new Error(result.problems.join('\n'))
+  return result.config
+}
+
+function problemsOf(env: Record<string, string>): readonly string[] {
+  const result = parseConfig(env)
+  return result.ok ? [] : result.problems
+}
+
+describe('defaults', () => {
+  test('an empty environment starts the service of DESIGN.md', () => {
+    expect(configOf({})).toMatchObject({
+      PORT: 8000,
+      HOST: '0.0.0.0',
+      SERVICE_NAME: 'tally',
+      ENVIRONMENT: 'development',
+      LOG_LEVEL: 'info',
+      LOG_FORMAT: 'json',
+      ACCESS_LOG: true,
+      WEB_CONCURRENCY: 1,
+      MAX_NUMBERS: 1_000_000,
+      MAX_TEXT_LENGTH: 1_000_000,
+      MAX_BODY_BYTES: 33_554_432,
+      VALIDATION_STATUS: 400,
+      REQUEST_TIMEOUT: 30_000,
+      IDLE_TIMEOUT: 120_000,
+      DRAIN_MIN: 0,
+      SHUTDOWN_TIMEOUT: 30_000,
+      METRICS_PREFIX: 'api_',
+      DEBUG_ROUTES: false,
+      DATA_DIR: './data',
+    })
+    expect(configOf({}).INSTANCE_NAME).not.toBe('')
+  })
+
+  test('an empty value is as good as none', () => {
+    const empty = Object.fromEntries(
+      Object.keys(environment.shape)
+        .filter((key) => key !== 'METRICS_PREFIX')
+        .map((key) => [key, '']),
+    )
+    expect(configOf(empty)).toEqual(configOf({}))
+  })
+
+  test('but for METRICS_PREFIX, where empty says: no prefix', () => {
+    expect(configOf({ METRICS_PREFIX: '' }).METRICS_PREFIX).toBe('')
+  })
+
+  test('variables that are not ours are left alone', () => {
+    const others = {
+      PATH: '/bin',
+      Port: 'x',
+      TALLY_PORT: 'x',
+      NODE_ENV: 'y',
+      LD_PRELOAD: '',
+      __proto__: 'z',
+      toString: 'f',
+    }
+    expect(configOf(others)).toEqual(configOf({}))
+  })
+
+  test('every variable says what it is for', () => {
+    for (const [name, schema] of Object.entries(environment.shape))
+      expect({ name, described: (schema.description ?? '').length > 10 }).toEqual({ name, described: true })
+  })
+})
+
+describe('what is right', () => {
+  for (const [text, ms] of [
+    ['1ms', 1],
+    ['500ms', 500],
+    ['5s', 5_000],
+    ['1m', 60_000],
+    ['2h', 7_200_000],
+    ['0s', 0],
+    ['596h', 2_145_600_000],
+  ] as const) {
+    test(`the duration ${text} is ${ms} ms`, () => {
+      expect(configOf({ SHUTDOWN_TIMEOUT: text }).SHUTDOWN_TIMEOUT).toBe(ms)
+    })
+  }
+
+  for (const [text, bytes] of [
+    ['1', 1],
+    ['1048576', 1_048_576],
+    ['64KiB', 65_536],
+    ['32MiB', 33_554_432],
+    ['1GiB', 1_073_741_824],
+  ] as const) {
+    test(`the size ${text} is ${bytes} bytes`, () => {
+      expect(configOf({ MAX_BODY_BYTES: text }).MAX_BODY_BYTES).toBe(bytes)
+    })
+  }
+
+  for (const [text, value] of [
+    ['true', true],
+    ['1', true],
+    ['false', false],
+    ['0', false],
+  ] as const) {
+    test(`the flag ${text} is ${value}`, () => {
+      expect(configOf({ ACCESS_LOG: text, DEBUG_ROUTES: text })).toMatchObject({
+        ACCESS_LOG: value,
+        DEBUG_ROUTES: value,
+      })
+    })
+  }
+
+  test('the edges of a range', () => {
+    expect(configOf({ PORT: '0' }).PORT).toBe(0)
+    expect(configOf({ PORT: '65535' }).PORT).toBe(65_535)
+    expect(configOf({ VALIDATION_STATUS: '422' }).VALIDATION_STATUS).toBe(422)
+    expect(configOf({ IDLE_TIMEOUT: '255s', REQUEST_TIMEOUT: '254s' }).IDLE_TIMEOUT).toBe(255_000)
+    expect(configOf({ DRAIN_MIN: '20s', DRAIN_MAX: '20s' }).DRAIN_MIN).toBe(20_000)
+  })
+
+  test('an alias stands in for a name that is not set, and the name wins', () => {
+    expect(configOf({ RUNS_DIR: '/runs' }).DATA_DIR).toBe('/runs')
+    expect(configOf({ RUNS_DIR: '/runs', DATA_DIR: '' }).DATA_DIR).toBe('/runs')
+    expect(configOf({ RUNS_DIR: '/runs', DATA_DIR: '/data' }).DATA_DIR).toBe('/data')
+  })
+})
+
+describe('what is wrong is told, with the name of its variable', () => {
+  for (const [name, value, problem] of [
+    ['PORT', 'http', 'must be a whole number'],
+    ['PORT', '-1', 'must be a whole number'],
+    ['PORT', '80.5', 'must be a whole number'],
+    ['PORT', ' 80', 'must be a whole number'],
+    ['PORT', '1e3', 'must be a whole number'],
+    ['PORT', '65536', 'must be at most 65535'],
+    ['PORT', '9'.repeat(400), 'must be at most 65535'],
+    ['MAX_NUMBERS', '0', 'must be at least 1'],
+    ['MAX_BODY_BYTES', '0', 'must be at least 1'],
+    ['MAX_BODY_BYTES', '32MB', 'must be a size such as 1048576, 512KiB or 32MiB'],
+    ['MAX_BODY_BYTES', `${'9'.repeat(400)}GiB`, 'is too large'],
+    ['SHUTDOWN_TIMEOUT', '5', 'must be a duration such as 500ms, 5s, 1m or 24h'],
+    ['SHUTDOWN_TIMEOUT', '-5s', 'must be a duration such as 500ms, 5s, 1m or 24h'],
+    ['SHUTDOWN_TIMEOUT', '1.5s', 'must be a duration such as 500ms, 5s, 1m or 24h'],
+    ['SHUTDOWN_TIMEOUT', '597h', 'must be at most 596h'],
+    ['LOG_LEVEL', 'loud', 'must be one of debug, info, warn, error'],
+    ['LOG_LEVEL', 'INFO', 'must be one of debug, info, warn, error'],
+    ['LOG_FORMAT', 'xml', 'must be one of json, pretty'],
+    ['DEBUG_ROUTES', 'yes', 'must be true or false'],
+    ['VALIDATION_STATUS', '418', 'must be one of 400, 422'],
+    ['METRICS_PREFIX', '9_', 'must be empty or a Prometheus name such as api_'],
+    ['METRICS_PREFIX', 'a-b', 'must be empty or a Prometheus name such as api_'],
+    ['INSTANCE_NAME', 'a\r\nX-Injected: b', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['INSTANCE_NAME', 'a\n', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['SERVICE_NAME', '"', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['SERVICE_NAME', 'x'.repeat(129), 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['IDLE_TIMEOUT', '256s', 'must be at most 255s'],
+    ['REQUEST_TIMEOUT', '0s', 'must be at least 1ms'],
+  ] as const) {
+    test(`${name}=${value.slice(0, 20).replaceAll(/\s/g, ' ')} ${problem}`, () => {
+      expect(problemsOf({ [name]: value })).toEqual([`${name} ${problem}`])
+    })
+  }
+
+  for (const [name, env, problem] of [
+    [
+      'a handler that may take longer than its connection',
+      { REQUEST_TIMEOUT: '60s', IDLE_TIMEOUT: '60s' },
+      /^REQUEST_TIMEOUT must be below IDLE_TIMEOUT/,
+    ],
+    [
+      'a drain window that ends before it may',
+      { DRAIN_MIN: '30s', DRAIN_MAX: '20s' },
+      /^DRAIN_MIN must not be above DRAIN_MAX/,
+    ],
+    [
+      'a timeout below the tick of the server',
+      { IDLE_TIMEOUT: '4s', REQUEST_TIMEOUT: '1s' },
+      /^IDLE_TIMEOUT must be at least 8s/,
+    ],
+  ] as const) {
+    test(`contradictions: ${name}`, () => {
+      const problems = problemsOf(env)
+      expect(problems).toHaveLength(1)
+      expect(problems[0]).toMatch(problem)
+    })
+  }
+
+  test('all of it at once, also contradictions among the rest', () => {
+    const problems = problemsOf({
+      PORT: 'x',
+      LOG_LEVEL: 'y',
+      MAX_BODY_BYTES: 'z',
+      DRAIN_MIN: '30s',
+      DRAIN_MAX: '20s',
+    })
+    expect(problems.map((one) => one.split(' ')[0])).toEqual([
+      'PORT',
+      'LOG_LEVEL',
+      'MAX_BODY_BYTES',
+      'DRAIN_MIN',
+    ])
+  })
+
+  test('but no contradiction with a value that is wrong itself', () => {
+    expect(problemsOf({ DRAIN_MIN: '30s', DRAIN_MAX: 'x' })).toEqual([
+      'DRAIN_MAX must be a duration such as 500ms, 5s, 1m or 24h',
+    ])
+  })
+
+  test('and no value is repeated: it may be a secret in the wrong place', () => {
+    const secret = 'hunter2'
+    for (const name of Object.keys(environment.shape))
+      expect(problemsOf({ [name]: `mysql://user:${secret}@host/\n` }).join('\n')).not.toContain(secret)
+  })
+})
+
+describe('a real process', () => {
+  const main = new URL('../src/main.ts', import.meta.url).pathname
+
+  test('refuses to start with 78 and every problem on stderr, and leaves stdout to the log', async () => {
+    const child = Bun.spawn([process.execPath, main], {
+      env: { PORT: 'http', LOG_LEVEL: 'loud', DATABASE_URL: 'mysql://user:hunter2@host/x', DRAIN_MIN: '1h' },
+      stdout: 'pipe',
+      stderr: 'pipe',
+    })
+    const said = await child.stderr.text()
+    expect(await child.exited).toBe(78)
+    for (const name of ['PORT', 'LOG_LEVEL', 'DATABASE_URL', 'DRAIN_MIN'])
+      expect(said).toContain(`${name} must`)
+    expect(said).not.toContain('hunter2')
+    expect(await child.stdout.text()).toBe('')
+  })
+})
