@@ -20,7 +20,7 @@ COPY tsconfig.json ./
 COPY src ./src
 RUN ["bun", "build", "--target=bun", "--minify-syntax", "--minify-whitespace", "--sourcemap=linked", \
   "--public-path=/app/", "--outdir=/out/app", \
-  "src/main.ts", "src/check.ts", "src/analysis-thread.ts"]
+  "src/main.ts", "src/worker.ts", "src/check.ts", "src/analysis-thread.ts"]
 # An empty directory for the volume, made without a shell; the COPY below gives it to the user.
 RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
 
@@ -40,7 +40,8 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/check.js"]
-# Bun is PID 1 and takes the signals itself: no shell and no init in between.
+# Bun is PID 1 and takes the signals itself: no shell and no init in between. The worker is the same image
+# with another argument, /app/worker.js, checked by `bun /app/check.js 8081`.
 ENTRYPOINT ["bun"]
 CMD ["/app/main.js"]
 

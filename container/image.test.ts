@@ -8,6 +8,7 @@ import { startTraffic } from './traffic.ts'
 const base = 'tally-base:local'
 const image = 'tally:image-test'
 const container = `tally-image-test-${crypto.randomUUID().slice(0, 8)}`
+const worker = `${container}-worker`
 const version = '1.2.3-image-test'
 
 /** What the image may add to its base, in bytes: what every release makes every node fetch. */
@@ -32,24 +33,30 @@ describe.skipIf(engine === undefined)('the image', () => {
   beforeAll(async () => {
     await script('container/base.sh', [base])
     await script('container/build.sh', [], { BASE: base, IMAGE: image, VERSION: version })
-    await run(
-      ...['run', '--detach', '--name', container, '--publish', '127.0.0.1::8000'],
-      ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
-      ...(isPodman ? podmanOptions : []),
-      image,
-    )
+    await start(container, '--publish', '127.0.0.1::8000')
     url = `http://${await run('port', container, '8000/tcp')}`
-    await untilHealthy()
+    await untilHealthy(container, await healthCheck())
   }, buildMsMax)
 
   afterAll(async () => {
-    await attempt('rm', '--force', '--volumes', container)
+    await attempt('rm', '--force', '--volumes', container, worker)
   })
 
-  async function untilHealthy(): Promise<void> {
+  /** Starts a container as a careful platform does; what follows `--` goes to the program. */
+  async function start(name: string, ...rest: string[]): Promise<void> {
+    const split = rest.includes('--') ? rest.indexOf('--') : rest.length
+    await run(
+      ...['run', '--detach', '--name', name, ...rest.slice(0, split)],
+      ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+      ...(isPodman ? podmanOptions : []),
+      ...[image, ...rest.slice(split + 1)],
+    )
+  }
+
+  async function untilHealthy(name: string, check: string[]): Promise<void> {
     const deadline = Date.now() + startMsMax
-    while ((await attempt('exec', container, ...(await healthCheck()))).code !== 0) {
-      if (Date.now() > deadline) throw new Error(`not healthy: ${await run('logs', container)}`)
+    while ((await attempt('exec', name, ...check)).code !== 0) {
+      if (Date.now() > deadline) throw new Error(`not healthy: ${await run('logs', name)}`)
       await Bun.sleep(50)
     }
   }
@@ -167,6 +174,35 @@ describe.skipIf(engine === undefined)('the image', () => {
     const bundle = await (await fetch(`${url}/docs/swagger-ui-bundle.js`)).text()
     expect(bundle).toContain('SwaggerUIBundle')
   })
+
+  test('does a large task, on the thread that is built beside the server', async () => {
+    const numbers = Array.from({ length: 50_000 }, (_, i) => i)
+    const created = await fetch(`${url}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ payload: { numbers, text: 'large' } }),
+    })
+    expect(created.status).toBe(201)
+    const location = new URL(created.headers.get('location') ?? '', url)
+    const deadline = Date.now() + startMsMax
+    for (;;) {
+      const { task } = (await (await fetch(location)).json()) as { task: { status: string; result?: object } }
+      if (task.status === 'completed') {
+        expect(task.result).toMatchObject({ numeric_analysis: { count: 50_000, mean: 24_999.5 } })
+        return
+      }
+      expect(['pending', 'processing']).toContain(task.status)
+      expect(Date.now()).toBeLessThan(deadline)
+      await Bun.sleep(50)
+    }
+  })
+
+  test('is a worker when told so, with a check of its own port, and stops as cleanly', async () => {
+    await start(worker, '--', '/app/worker.js')
+    await untilHealthy(worker, [...(await healthCheck()), '8081'])
+    await run('stop', '--time', `${graceSeconds}`, worker)
+    expect(await run('inspect', '--format', '{{.State.ExitCode}}', worker)).toBe('0')
+  }, 90_000)
 
   // Last, for it ends the container.
   test('stops under load without losing a request, and exits 0', async () => {

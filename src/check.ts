@@ -28,7 +28,8 @@ export function check(port: number, timeoutMs = 2_500): Promise<void> {
 
 if (import.meta.main) {
   try {
-    await check(Number(process.env.PORT || 8000))
+    // The port of the environment is the server's; a worker's check names its own.
+    await check(Number(process.argv[2] || process.env.PORT || 8000))
     process.exit(0)
   } catch (error) {
     // The engine keeps what a health check prints, and shows it beside the verdict.

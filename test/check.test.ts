@@ -7,8 +7,8 @@ function serveStatus(status: number) {
   return Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('{}', { status }) })
 }
 
-async function runCheck(port: number, env: Record<string, string> = {}): Promise<number> {
-  const child = Bun.spawn([process.execPath, program], {
+async function runCheck(port: number, env: Record<string, string> = {}, ...args: string[]): Promise<number> {
+  const child = Bun.spawn([process.execPath, program, ...args], {
     env: { ...process.env, ...env, PORT: String(port) },
     stdout: 'ignore',
     stderr: 'ignore',
@@ -60,6 +60,12 @@ describe('the health check', () => {
     using failing = serveStatus(500)
     expect(await runCheck(live.port ?? 0)).toBe(0)
     expect(await runCheck(failing.port ?? 0)).toBe(1)
+  })
+
+  test('as a program asks the port of its argument, when it has one, and not the one of PORT', async () => {
+    using live = serveStatus(200)
+    using failing = serveStatus(500)
+    expect(await runCheck(failing.port ?? 0, {}, `${live.port}`)).toBe(0)
   })
 
   test('goes past a proxy that the environment names', async () => {
