@@ -87,7 +87,7 @@ export function createApp(options: AppOptions): ServiceApp {
   const routes = [
     ...documented,
     indexRoute(build),
-    ...docsRoutes(documented, build),
+    ...docsRoutes(documented, build, options.validationStatus),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
   return { ...answering(routes, problems, options), endStreams: streams.endAll }

@@ -24,7 +24,7 @@ const policy =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 /** The API document, and a page to read and try it that works without internet. */
-export function docsRoutes(documented: readonly Route[], build: Build): Route[] {
+export function docsRoutes(documented: readonly Route[], build: Build, validationStatus: 400 | 422): Route[] {
   let document: Promise<object> | undefined
   return [
     {
@@ -33,7 +33,9 @@ export function docsRoutes(documented: readonly Route[], build: Build): Route[] 
       kind: 'page',
       handler: async (c) => {
         // Loaded when it is first asked for: a start should not wait for it.
-        document ??= import('./openapi.ts').then(({ openApiDocument }) => openApiDocument(documented, build))
+        document ??= import('./openapi.ts').then(({ openApiDocument }) =>
+          openApiDocument(documented, build, validationStatus),
+        )
         return json(c.env, await document)
       },
     },

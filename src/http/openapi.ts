@@ -1,12 +1,14 @@
-import { createDocument, type ZodOpenApiPathsObject } from 'zod-openapi'
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import type { Build } from './operations.ts'
 import type { Route } from './route.ts'
 
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
  * table is in the document.
+ *
+ * @param validationStatus what a body that is not what it should be is answered with.
  */
-export function openApiDocument(routes: readonly Route[], build: Build) {
+export function openApiDocument(routes: readonly Route[], build: Build, validationStatus: 400 | 422 = 400) {
   const paths: ZodOpenApiPathsObject = {}
   for (const { method, path, kind, doc } of routes) {
     if (doc === undefined) continue
@@ -14,7 +16,7 @@ export function openApiDocument(routes: readonly Route[], build: Build) {
     paths[documented] = {
       ...(kind === 'application' && { servers: [{ url: '/' }, { url: '/v1' }] }),
       ...paths[documented],
-      [method.toLowerCase()]: doc,
+      [method.toLowerCase()]: validationStatus === 422 ? withUnprocessable(doc) : doc,
     }
   }
   return createDocument({
@@ -37,4 +39,11 @@ export function openApiDocument(routes: readonly Route[], build: Build) {
     ],
     paths,
   })
+}
+
+/** With `VALIDATION_STATUS=422` what takes a body may answer 422 besides 400 (for its Host, its query). */
+function withUnprocessable(doc: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
+  const badInput = doc.responses['400']
+  if (doc.requestBody === undefined || badInput === undefined) return doc
+  return { ...doc, responses: { '422': badInput, ...doc.responses } }
 }

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { chromium, startBrowser } from '../support/browser.ts'
+import { type Listening, listen } from '../support/listening.ts'
+import { until } from '../support/until.ts'
+
+setDefaultTimeout(60_000)
+
+let server: Listening
+beforeAll(() => {
+  server = listen()
+})
+afterAll(async () => {
+  await server[Symbol.asyncDispose]()
+})
+
+/** Every place that a document of ours takes something from. */
+const sourcesIn = (html: string): string[] =>
+  [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source = '']) => source)
+
+describe('/docs', () => {
+  test('is a page of ours whose every part is of ours, with its right type', async () => {
+    const page = await fetch(`${server.url}/docs`)
+    expect(page.status).toBe(200)
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    const sources = sourcesIn(await page.text())
+    expect(sources).toHaveLength(3)
+    for (const source of sources) {
+      const part = new URL(source, page.url)
+      expect(part.origin).toBe(server.url)
+      const answer = await fetch(part)
+      expect(answer.status).toBe(200)
+      const type = source.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8'
+      expect(answer.headers.get('content-type')).toBe(type)
+      expect((await answer.bytes()).length).toBeGreaterThan(20)
+    }
+  })
+
+  test('names no other host: neither the page nor the script that starts it', async () => {
+    for (const path of ['/docs', '/docs/start.js'])
+      expect(await (await fetch(server.url + path)).text()).not.toMatch(/https?:|\/\/[a-z]/i)
+  })
+
+  test('tells the browser to fetch from nowhere else and to run no script but files of ours', async () => {
+    const policy = (await fetch(`${server.url}/docs`)).headers.get('content-security-policy') ?? ''
+    const rules = new Map(
+      policy.split(';').map((rule) => {
+        const [name = '', ...values] = rule.trim().split(' ')
+        return [name, values] as const
+      }),
+    )
+    expect(rules.get('default-src')).toEqual(["'self'"])
+    expect(rules.get('frame-ancestors')).toEqual(["'none'"])
+    expect(rules.has('script-src')).toBe(false)
+    for (const values of rules.values())
+      expect(values.join(' ')).not.toMatch(/\*|https?:|unsafe-eval|[a-z]\.[a-z]/)
+  })
+
+  test('has files that a browser may keep, and an API document that it may not', async () => {
+    expect((await fetch(`${server.url}/docs/swagger-ui.css`)).headers.get('cache-control')).toContain(
+      'max-age=',
+    )
+    expect((await fetch(`${server.url}/openapi.json`)).headers.get('cache-control')).toBeNull()
+  })
+})
+
+// On a machine without Chromium this is skipped; in CI (CI=true) that is a failure.
+test.skipIf(chromium === null && process.env.CI !== 'true')(
+  'a browser lists the operations on /docs and asks no other host for anything',
+  async () => {
+    if (chromium === null) throw new Error('CI=true needs Chromium for this test')
+    await using browser = await startBrowser(chromium)
+    await browser.open(`${server.url}/docs`)
+    const listed = await until(async () => {
+      const ids = await browser.evaluate("[...document.querySelectorAll('.opblock')].map(({ id }) => id)")
+      return Array.isArray(ids) && ids.length > 0 && ids
+    })
+    for (const { kind, doc } of server.app.routes)
+      if (kind !== 'page') expect(listed).toContain(`operations-${doc?.tags?.[0]}-${doc?.operationId}`)
+    expect(await browser.evaluate('document.title')).toBe('Tally API')
+    const hosts = browser.requested
+      .filter((url) => !url.startsWith('data:'))
+      .map((url) => new URL(url).origin)
+    expect(hosts.length).toBeGreaterThanOrEqual(5)
+    expect(hosts.filter((origin) => origin !== server.url)).toEqual([])
+  },
+)
