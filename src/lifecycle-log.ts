@@ -1,4 +1,4 @@
-import type { Lifecycle, LifecycleEvent } from './lifecycle/index.ts'
+import type { CheckChange, Lifecycle, LifecycleEvent } from './lifecycle/index.ts'
 import type { Log } from './telemetry/log.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -8,6 +8,12 @@ export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metr
     tell(event, log)
     if (event.type === 'fault') metrics?.countFault()
   })
+}
+
+/** Tells the log that something this instance depends on cannot be reached, why, and when it can again. */
+export function logCheck(log: Log, { check, status, error }: CheckChange): void {
+  if (status === 'failing') log.warn('cannot be reached', { check, error })
+  else log.info('can be reached again', { check })
 }
 
 function tell(event: LifecycleEvent, log: Log): void {

@@ -10,7 +10,7 @@ import {
   serve,
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
-import { logLifecycle } from './lifecycle-log.ts'
+import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
@@ -73,10 +73,13 @@ export async function startServer(
     build,
     instance: config.INSTANCE_NAME,
     lifecycle,
-    checks: createChecks([
-      { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
-      ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
-    ]),
+    checks: createChecks(
+      [
+        { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
+        ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
+      ],
+      { onChange: (change) => logCheck(log, change) },
+    ),
     metrics,
     scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     log,

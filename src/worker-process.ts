@@ -2,7 +2,7 @@ import manifest from '../package.json' with { type: 'json' }
 import type { Config } from './config.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
-import { logLifecycle } from './lifecycle-log.ts'
+import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -59,7 +59,7 @@ export async function startWorkerProcess(
     build,
     instance: config.INSTANCE_NAME,
     lifecycle,
-    checks: createChecks(queueChecks(queue, true)),
+    checks: createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) }),
     metrics,
     log,
     requestTimeoutMs: config.REQUEST_TIMEOUT,

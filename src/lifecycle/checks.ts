@@ -19,7 +19,16 @@ export interface CheckOptions {
   readonly cacheMs?: number
   /** Failures in a row before a check counts as failed: one slow answer is no outage. Default 3. */
   readonly failures?: number
+  /** Told when a check begins to fail and when it recovers, once each: for the log. */
+  readonly onChange?: (change: CheckChange) => void
   readonly clock?: Clock
+}
+
+export interface CheckChange {
+  readonly check: string
+  readonly status: 'ok' | 'failing'
+  /** Why it fails. */
+  readonly error?: unknown
 }
 
 export interface CheckResult {
@@ -37,21 +46,31 @@ export interface Checks {
  * failed only after several failures in a row. A check that never succeeded fails at its first failure.
  */
 export function createChecks(checks: readonly Check[], options: CheckOptions = {}): Checks {
-  const { timeoutMs = 500, cacheMs = 1_000, failures = 3, clock = systemClock } = options
-  const entries = checks.map((check) => ({ check, failed: failures, askedAt: Number.NEGATIVE_INFINITY }))
+  const { timeoutMs = 500, cacheMs = 1_000, failures = 3, onChange, clock = systemClock } = options
+  const entries = checks.map((check) => ({
+    check,
+    failed: failures,
+    askedAt: Number.NEGATIVE_INFINITY,
+    told: 'ok' as CheckResult['status'],
+  }))
   let asking: Promise<void> | undefined
+  const statusOf = (failed: number): CheckResult['status'] => (failed >= failures ? 'failing' : 'ok')
 
   const ask = async (entry: (typeof entries)[number]): Promise<void> => {
     if (clock.now() - entry.askedAt < cacheMs) return
     const timeUp = new AbortController()
     const probing = Promise.try(() => entry.check.probe(timeUp.signal))
-    const ok = await withDeadline(probing, timeoutMs, clock).then(
-      (result) => result !== timedOut,
-      () => false,
+    const error = await withDeadline(probing, timeoutMs, clock).then(
+      (result) => (result === timedOut ? new Error(`no answer within ${timeoutMs} ms`) : undefined),
+      (cause: unknown) => cause ?? new Error('failed without a reason'),
     )
-    if (!ok) timeUp.abort()
-    entry.failed = ok ? 0 : entry.failed + 1
+    if (error !== undefined) timeUp.abort()
+    entry.failed = error === undefined ? 0 : entry.failed + 1
     entry.askedAt = clock.now()
+    const status = statusOf(entry.failed)
+    if (status === entry.told) return
+    entry.told = status
+    onChange?.({ check: entry.check.name, status, ...(error === undefined ? {} : { error }) })
   }
 
   return {
@@ -63,7 +82,7 @@ export function createChecks(checks: readonly Check[], options: CheckOptions = {
       return Object.fromEntries(
         entries.map(({ check, failed }) => [
           check.name,
-          { status: failed >= failures ? 'failing' : 'ok', required: check.required ?? false } as const,
+          { status: statusOf(failed), required: check.required ?? false } as const,
         ]),
       )
     },

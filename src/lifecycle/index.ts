@@ -1,5 +1,5 @@
 export { type ShutdownBudget, shutdownBudgetMs } from './budget.ts'
-export { type Check, type CheckOptions, type Checks, createChecks } from './checks.ts'
+export { type Check, type CheckChange, type CheckOptions, type Checks, createChecks } from './checks.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { liveness, readiness } from './hono.ts'
 export {

@@ -99,6 +99,31 @@ describe('a check', () => {
     expect(await results).toEqual({ store: failing, queue: ok })
   })
 
+  test('tells once when it begins to fail, with the reason, and once when it is well again', async () => {
+    const clock = createFakeClock()
+    const store = dependency()
+    const changes: unknown[] = []
+    const checks = createChecks([store.check], {
+      clock,
+      cacheMs: 1_000,
+      failures: 2,
+      onChange: ({ check, status, error }) => changes.push([check, status, (error as Error)?.message]),
+    })
+    const look = async (): Promise<void> => {
+      await checks.results()
+      await clock.advance(1_000)
+    }
+    await look()
+    store.probing = down
+    for (let i = 0; i < 4; i++) await look()
+    store.probing = async () => {}
+    for (let i = 0; i < 2; i++) await look()
+    expect(changes).toEqual([
+      ['store', 'failing', 'refused'],
+      ['store', 'ok', undefined],
+    ])
+  })
+
   test('says whether it is required', async () => {
     const required = { ...dependency().check, required: true }
     const checks = createChecks([required], { clock: createFakeClock() })
