@@ -60,8 +60,9 @@ async function main(): Promise<number> {
       ...settings,
       name: 'kill',
       connection: 'reuse',
-      // Big payloads, so that the instance surely has one in hand.
+      // Big payloads, so that the instance surely has one in hand; few, for this is not about speed.
       size: '1mb',
+      rate: 20,
       seconds: 6,
       reportDirectory: join(directory, 'kill'),
       scenario: killOne,

@@ -10,7 +10,7 @@ export function faultsOf(run: Run): string[] {
     if (slow > 0) faults.push(`${phase}: ${slow} answered after more than 1 s`)
   }
   if (summary.answered === 0) faults.push('nothing was answered')
-  if (!run.inTime) faults.push('the load was over before everything was done: give it more SECONDS')
+  if (!run.inTime) faults.push('the load was over before everything was done: give it a longer DURATION')
   for (const { name, exitCode } of run.instances) {
     if (exitCode !== 0) faults.push(`${name} ended with ${exitCode}`)
   }

@@ -24,6 +24,7 @@ describe('settings of the rollout test', () => {
     expect(() => readRolloutSettings({ CONNECTIONS: 'reuse,never' })).toThrow('CONNECTION')
     expect(() => readRolloutSettings({ SIZES: 'huge' })).toThrow('SIZE')
     expect(() => readRolloutSettings({ LOAD_SHARE: 'half' })).toThrow('LOAD_SHARE')
+    expect(() => readRolloutSettings({ DURATION: 'long' })).toThrow('DURATION')
   })
 })
 
