@@ -1,5 +1,5 @@
 import type { Size } from '../load/payloads.ts'
-import { parseSeconds, parseSettings, type Settings } from '../load/settings.ts'
+import { parseSettings, type Settings } from '../load/settings.ts'
 
 /** How an instance is started, and what of the shutdown it then leaves out. */
 export type Program = keyof typeof programs
@@ -50,11 +50,6 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     if (!(value > 0)) throw new Error(`${name} must be a number above 0`)
     return value
   }
-  const seconds = (name: string, fallback: string): number => {
-    const value = parseSeconds(env[name] || fallback)
-    if (value === null || value <= 0) throw new Error(`${name} must be a time such as 90s or 2m`)
-    return value
-  }
   const program = env.PROGRAM || 'complete'
   if (!isProgram(program)) throw new Error(`PROGRAM must be one of ${Object.keys(programs).join(', ')}`)
   return {
@@ -66,7 +61,7 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     sizes: list('SIZES', quick ? 'small' : 'small,1mb').map((size) => parseSettings({ SIZE: size }, {}).size),
     loadShare: number('LOAD_SHARE', 0.6),
     rate: env.RATE ? number('RATE', 1) : null,
-    seconds: seconds('DURATION', quick ? '35s' : '75s'),
+    seconds: parseSettings({ DURATION: env.DURATION || (quick ? '35s' : '75s') }, {}).durationSeconds,
     rolls: number('ROLLS', quick ? 1 : 2),
     kill: env.KILL !== '0',
     reportDirectory: env.REPORT_DIR || 'reports/rollout',
