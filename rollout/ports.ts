@@ -1,12 +1,24 @@
+/** Below the range that Linux gives to outgoing connections (32768 and up), of which a load opens thousands. */
+const portMin = 10_000
+const portMax = 32_000
+
 /**
- * Free loopback ports, all different. They are free when this returns; nothing holds them after that, so
- * whoever starts a program on one must be ready to see it fail.
+ * Free loopback ports, all different, that nobody is given by chance: an instance's port must still be
+ * free when its successor starts. Nothing holds them after this returns.
+ *
+ * @throws Error when there are not so many.
  */
 export function freePorts(count: number): number[] {
-  const holders = Array.from({ length: count }, () =>
-    Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } }),
-  )
-  const ports = holders.map(({ port }) => port)
-  for (const holder of holders) holder.stop(true)
-  return ports
+  const holders = new Map<number, Bun.TCPSocketListener<undefined>>()
+  for (let tries = 0; holders.size < count; tries++) {
+    if (tries > 100 * count) throw new Error(`no ${count} free ports on 127.0.0.1`)
+    const port = portMin + Math.floor(Math.random() * (portMax - portMin))
+    try {
+      holders.set(port, Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }))
+    } catch {
+      // Taken; another one.
+    }
+  }
+  for (const holder of holders.values()) holder.stop(true)
+  return [...holders.keys()]
 }
