@@ -53,14 +53,16 @@ export interface Balancer {
  * Starts HAProxy with the configuration that is shipped.
  *
  * @param slotPorts the port of each slot on 127.0.0.1, used or not.
+ * @param retries how often a connection that could not be opened is tried again.
  */
 export async function startBalancer(options: {
   directory: string
   port: number
   statsPort: number
   slotPorts: readonly number[]
+  retries: number
 }): Promise<Balancer> {
-  const { directory, port, statsPort, slotPorts } = options
+  const { directory, port, statsPort, slotPorts, retries } = options
   const slots = slotPorts.map((slotPort, index) => [`API_${index + 1}`, `127.0.0.1:${slotPort}`])
   const program: RunningProgram = startProgram({
     name: 'balancer',
@@ -68,6 +70,7 @@ export async function startBalancer(options: {
     env: {
       BALANCER_ADDRESS: `127.0.0.1:${port}`,
       BALANCER_STATS_ADDRESS: `127.0.0.1:${statsPort}`,
+      BALANCER_RETRIES: String(retries),
       ...Object.fromEntries(slots),
     },
     logFile: join(directory, 'balancer.log'),

@@ -36,7 +36,13 @@ export interface Platform {
  *
  * @param directory takes every log and file.
  */
-export async function startPlatform(directory: string, program: Program): Promise<Platform> {
+export async function startPlatform(options: {
+  directory: string
+  program: Program
+  balancerRetries: number
+}): Promise<Platform> {
+  const { directory, program, balancerRetries: retries } = options
+
   const [port = 0, statsPort = 0, prometheusPort = 0, ...slotPorts] = freePorts(3 + slots.length)
   const instances: Instance[] = []
   const ended: Ended[] = []
@@ -71,7 +77,7 @@ export async function startPlatform(directory: string, program: Program): Promis
   for (const slot of slots.slice(0, 3)) await start(slot, 'v1')
   prometheus = await startPrometheus(directory, prometheusPort)
   await scrape()
-  const balancer = await startBalancer({ directory, port, statsPort, slotPorts })
+  const balancer = await startBalancer({ directory, port, statsPort, slotPorts, retries })
   for (const slot of running.keys()) await balancer.untilUp(slot)
   for (const { name } of running.values()) await prometheus.untilScraped(name)
 

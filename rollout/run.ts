@@ -51,6 +51,7 @@ const capacityRequests: Record<Size, number> = { small: 8_000, medium: 800, '1mb
 export async function runUnderLoad(options: {
   name: string
   program: Program
+  balancerRetries: number
   connection: Settings['connection']
   size: Size
   /** Requests a second; null: `loadShare` of what is measured first. */
@@ -62,7 +63,7 @@ export async function runUnderLoad(options: {
 }): Promise<Run> {
   const { name, connection, size, reportDirectory } = options
   const directory = await mkdtemp(join(tmpdir(), 'rollout-'))
-  const platform = await startPlatform(directory, options.program)
+  const platform = await startPlatform({ ...options, directory })
   const target = { SERVICE_URL: platform.url, CONNECTION: connection, SIZE: size }
 
   const capacity =

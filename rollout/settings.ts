@@ -22,6 +22,8 @@ export const programs = {
 
 export interface RolloutSettings {
   readonly program: Program
+  /** How often the balancer tries a connection again that it could not open. */
+  readonly balancerRetries: number
   readonly connections: readonly Settings['connection'][]
   readonly sizes: readonly Size[]
   /** The part of the measured capacity that is sent: room for a machine with one instance less. */
@@ -54,6 +56,7 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
   if (!isProgram(program)) throw new Error(`PROGRAM must be one of ${Object.keys(programs).join(', ')}`)
   return {
     program,
+    balancerRetries: parseRetries(env.BALANCER_RETRIES || '2'),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
       // The load's own reader knows which values there are, and says so.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
@@ -66,6 +69,11 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     kill: env.KILL !== '0',
     reportDirectory: env.REPORT_DIR || 'reports/rollout',
   }
+}
+
+function parseRetries(text: string): number {
+  if (!/^\d$/.test(text)) throw new Error('BALANCER_RETRIES must be 0 to 9')
+  return Number(text)
 }
 
 function isProgram(name: string): name is Program {

@@ -18,7 +18,13 @@ async function balance(ports: readonly number[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'balancer-'))
   cleanup.push(() => rm(directory, { recursive: true }))
   const [port = 0, statsPort = 0, ...unused] = freePorts(7 - ports.length)
-  const balancer = await startBalancer({ directory, port, statsPort, slotPorts: [...ports, ...unused] })
+  const balancer = await startBalancer({
+    directory,
+    port,
+    statsPort,
+    slotPorts: [...ports, ...unused],
+    retries: 2,
+  })
   cleanup.push(balancer.stop)
   const slots = ['api-1', 'api-2', 'api-3', 'api-4', 'api-5']
   await until('the slots to be known', 10_000, async () => {
