@@ -33,7 +33,7 @@ describe.skipIf(engine === undefined)('the image', () => {
   beforeAll(async () => {
     await script('container/base.sh', [base])
     await script('container/build.sh', [], { BASE: base, IMAGE: image, VERSION: version })
-    await start(container, '--publish', '127.0.0.1::8000')
+    await start(container, ['--publish', '127.0.0.1::8000'], [])
     url = `http://${await run('port', container, '8000/tcp')}`
     await untilHealthy(container, await healthCheck())
   }, buildMsMax)
@@ -42,14 +42,13 @@ describe.skipIf(engine === undefined)('the image', () => {
     await attempt('rm', '--force', '--volumes', container, worker)
   })
 
-  /** Starts a container as a careful platform does; what follows `--` goes to the program. */
-  async function start(name: string, ...rest: string[]): Promise<void> {
-    const split = rest.includes('--') ? rest.indexOf('--') : rest.length
+  /** Starts a container as a careful platform does. */
+  async function start(name: string, options: string[], command: string[]): Promise<void> {
     await run(
-      ...['run', '--detach', '--name', name, ...rest.slice(0, split)],
+      ...['run', '--detach', '--name', name, ...options],
       ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
       ...(isPodman ? podmanOptions : []),
-      ...[image, ...rest.slice(split + 1)],
+      ...[image, ...command],
     )
   }
 
@@ -198,7 +197,7 @@ describe.skipIf(engine === undefined)('the image', () => {
   })
 
   test('is a worker when told so, with a check of its own port, and stops as cleanly', async () => {
-    await start(worker, '--', '/app/worker.js')
+    await start(worker, [], ['/app/worker.js'])
     await untilHealthy(worker, [...(await healthCheck()), '8081'])
     await run('stop', '--time', `${graceSeconds}`, worker)
     expect(await run('inspect', '--format', '{{.State.ExitCode}}', worker)).toBe('0')
