@@ -18,6 +18,16 @@ export type QueuePlace = OpenDatabase | { readonly engine: 'redis'; readonly url
 
 /** Opens the tasks of a place. A database stays open when they are closed. */
 export async function openQueue(place: QueuePlace, options: Partial<QueueOptions> = {}): Promise<TaskQueue> {
-  if (place.engine !== 'sqlite') throw new Error('not yet')
-  return new SqliteTaskQueue(place.file, { ...defaults, ...options })
+  const complete = { ...defaults, ...options }
+  switch (place.engine) {
+    case 'sqlite':
+      return new SqliteTaskQueue(place.file, complete)
+    case 'postgres':
+      throw new Error('not yet')
+    case 'redis': {
+      // Loaded only where it is used: BullMQ would double the time of a start.
+      const { RedisTaskQueue } = await import('./redis.ts')
+      return new RedisTaskQueue(place.url, complete)
+    }
+  }
 }

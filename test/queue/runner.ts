@@ -8,6 +8,8 @@ import type { TaskQueue } from '../../src/queue/task-queue.ts'
 
 /** How a process finds the queue of its test. */
 export interface QueuePlace {
+  /** A Redis server; else the database of `url` or `dataDir`. */
+  readonly redisUrl?: string
   readonly url?: string
   readonly dataDir: string
 }
@@ -20,11 +22,15 @@ export interface RunnerTask extends QueuePlace {
 }
 
 /** The queue of a place, with times that suit a test. */
-export async function openPlace({ url, dataDir }: QueuePlace): Promise<{
+export async function openPlace({ redisUrl, url, dataDir }: QueuePlace): Promise<{
   queue: TaskQueue
   close(): Promise<void>
 }> {
   const options = { leaseMs: 1_000, backoffFirstMs: 20, attemptsMax: 3 }
+  if (redisUrl !== undefined) {
+    const queue = await openQueue({ engine: 'redis', url: redisUrl }, options)
+    return { queue, close: () => queue.close() }
+  }
   const database = await openDatabase({ url, dataDir })
   const queue = await openQueue(database, options)
   return {
