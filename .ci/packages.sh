@@ -10,6 +10,8 @@ packages=(
   postgresql redis-server
   # the load balancers and the Prometheus of the rollout tests
   nginx-light haproxy prometheus
+  # the browser that looks at the pages
+  chromium
   shellcheck
 )
 # For the image: an engine, its network, and a runtime that also works on cgroup v1. Only where no engine

@@ -124,6 +124,27 @@ export function analyzeWork(work: string | Payload): Analysis | Pick<Analysis, '
   return typeof work === 'string' ? { text_analysis: analyzeText(work) } : analyze(work)
 }
 
+/**
+ * Whether a parsed JSON value is a payload: what `payloadSchema` accepts, and nothing else (a test holds the
+ * two together). The schema says what is wrong; this only says yes or no, in half the time for a small one.
+ */
+export function isPayload(value: unknown, { maxNumbers, maxTextLength }: PayloadLimits): value is Payload {
+  if (typeof value !== 'object' || value === null) return false
+  const { numbers, text } = value as Partial<Payload>
+  let members = 0
+  for (const _ in value) members++
+  return (
+    members === 2 &&
+    Array.isArray(numbers) &&
+    numbers.length > 0 &&
+    numbers.length <= maxNumbers &&
+    indexOfFault(numbers, 0) === -1 &&
+    typeof text === 'string' &&
+    text.length > 0 &&
+    !isTooLong(text, maxTextLength)
+  )
+}
+
 /** The short form of an analysis (`?format=compact`). */
 export function compact({ numeric_analysis: n, text_analysis: t }: Analysis): CompactSummary {
   return {
@@ -157,23 +178,39 @@ function numbersFaults(value: unknown, maxNumbers: number): Fault[] {
   if (value.length > maxNumbers)
     return [{ code: 'too-long', message: `must hold at most ${maxNumbers} numbers, has ${value.length}` }]
   const faults: Fault[] = []
-  for (let index = 0; index < value.length && faults.length < faultsMax; index++) {
-    const item: unknown = value[index]
-    if (typeof item !== 'number') faults.push({ code: 'type', message: 'must be a number', index })
-    // JSON has no NaN; an infinity is the only number that differs from itself by NaN.
-    else if (item - item !== 0)
-      faults.push({ code: 'not-finite', message: 'is beyond the range of a double', index })
+  for (let index = indexOfFault(value, 0); index !== -1; index = indexOfFault(value, index + 1)) {
+    faults.push(
+      typeof value[index] === 'number'
+        ? { code: 'not-finite', message: 'is beyond the range of a double', index }
+        : { code: 'type', message: 'must be a number', index },
+    )
+    if (faults.length === faultsMax) break
   }
   return faults
+}
+
+/** The index of the first item from `start` on that is no finite number, or -1. */
+function indexOfFault(items: readonly unknown[], start: number): number {
+  for (let index = start; index < items.length; index++) {
+    const item = items[index]
+    // JSON has no NaN; an infinity is the only number that differs from itself by NaN.
+    if (typeof item !== 'number' || item - item !== 0) return index
+  }
+  return -1
 }
 
 function textFaults(value: unknown, maxTextLength: number): Fault[] {
   if (value === undefined) return [{ code: 'missing', message: 'is required' }]
   if (typeof value !== 'string') return [{ code: 'type', message: 'must be a string' }]
   if (value.length === 0) return [{ code: 'too-short', message: 'must hold at least one character' }]
-  // A code point is one or two code units, so only lengths in between need counting.
-  const tooLong =
-    value.length > 2 * maxTextLength ||
-    (value.length > maxTextLength && countCodePoints(value) > maxTextLength)
-  return tooLong ? [{ code: 'too-long', message: `must hold at most ${maxTextLength} characters` }] : []
+  return isTooLong(value, maxTextLength)
+    ? [{ code: 'too-long', message: `must hold at most ${maxTextLength} characters` }]
+    : []
+}
+
+/** A code point is one or two code units, so only lengths in between need counting. */
+function isTooLong(text: string, maxTextLength: number): boolean {
+  return (
+    text.length > 2 * maxTextLength || (text.length > maxTextLength && countCodePoints(text) > maxTextLength)
+  )
 }

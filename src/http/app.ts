@@ -1,4 +1,3 @@
-import { Hono } from 'hono'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
 import type { TaskQueue } from '../queue/task-queue.ts'
 import type { DocumentSchema } from '../store/document-schema.ts'
@@ -8,13 +7,15 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
-import { type Exchange, json } from './exchange.ts'
+import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import { type Build, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
-import type { Env, Route } from './route.ts'
+import { pathOf } from './request-path.ts'
+import type { Route } from './route.ts'
+import { createRouter, pathsOf } from './router.ts'
 import { createEventStreams } from './task-events.ts'
 import { tasksRoutes } from './tasks.ts'
 
@@ -105,21 +106,14 @@ function operationsOf({ lifecycle, checks, metrics, scrape, build }: OperationsA
 /** A table of routes, and around it the one way in. */
 function answering(routes: readonly Route[], problems: Problems, options: OperationsAppOptions): App {
   const { instance, log, metrics } = options
-  const router = createRouter(routes, problems)
   const inFlight = createInFlight(options.requestTimeoutMs)
-  const operations = new Set(
-    routes
-      .filter(({ kind }) => kind === 'operations')
-      .flatMap(({ path, aliases = [] }) => [path, ...aliases]),
-  )
+  const operations = new Set(routes.filter(({ kind }) => kind === 'operations').flatMap(pathsOf))
   return {
     routes,
     inFlight,
     isBackground: (request) => operations.has(pathOf(request.url)),
     fetch: createFetch({
-      // HEAD goes as GET, whose body the server drops: Hono would drop it here, and its length with it.
-      route: (request, exchange) =>
-        router.fetch(request.method === 'HEAD' ? new Request(request, { method: 'GET' }) : request, exchange),
+      route: createRouter(routes, problems),
       problems,
       inFlight,
       log,
@@ -128,39 +122,6 @@ function answering(routes: readonly Route[], problems: Problems, options: Operat
       accessLog: options.accessLog,
     }),
   }
-}
-
-/** Every route under its paths, and for a known path with another method the 405 that names the right ones. */
-function createRouter(routes: readonly Route[], problems: Problems): Hono<Env> {
-  const router = new Hono<Env>()
-  const allowed = new Map<string, { route: string; methods: string[] }>()
-  for (const { method, path, aliases = [], kind, handler } of routes) {
-    const paths = [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
-    for (const one of paths) {
-      router.on(method, one, (c, next) => {
-        c.env.route = path
-        c.env.background = kind === 'operations'
-        return handler(c, next)
-      })
-      const known = allowed.get(one) ?? { route: path, methods: [] }
-      known.methods.push(...(method === 'GET' ? ['GET', 'HEAD'] : [method]))
-      allowed.set(one, known)
-    }
-  }
-  for (const [path, { route, methods }] of allowed) {
-    const allow = methods.join(', ')
-    router.all(path, (c) => {
-      c.env.route = route
-      const detail = `${route} answers ${allow}.`
-      return problems.answer(c.env, { code: 'method-not-allowed', detail, headers: { allow } })
-    })
-  }
-  router.notFound((c) => problems.answer(c.env, { code: 'not-found', detail: 'No route has this path.' }))
-  // Whatever a handler throws is one thing to the outside; fetch.ts logs it.
-  router.onError((error) => {
-    throw error
-  })
-  return router
 }
 
 /** GET /: who answers here, and where to go on. */
@@ -174,12 +135,5 @@ function indexRoute({ service, version }: Build): Route {
     ready: '/ready',
     metrics: '/metrics',
   }
-  return { method: 'GET', path: '/', kind: 'page', handler: (c) => json(c.env satisfies Exchange, body) }
-}
-
-/** The path of an absolute URL, without making a URL of it. */
-function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3)
-  const query = url.indexOf('?', start)
-  return start === -1 ? '/' : url.slice(start, query === -1 ? undefined : query)
+  return { method: 'GET', path: '/', kind: 'page', answer: (_, exchange) => json(exchange, body) }
 }

@@ -93,6 +93,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       route: unmatched,
       background: false,
       answered: false,
+      identified: false,
       expire: undefined,
     }
     inFlight.add(exchange)

@@ -2,6 +2,7 @@ import {
   analyze,
   compact,
   compactSummarySchema,
+  isPayload,
   type PayloadLimits,
   payloadSchema,
   summarySchema,
@@ -39,13 +40,13 @@ export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: Paylo
       })
     const body = await readJson(request, bodyBytesMax)
     if (!body.ok) return problems.answer(exchange, body.refusal)
-    const payload = schema.safeParse(body.value)
-    if (!payload.success) {
-      const errors = fieldErrors(payload.error)
+    const payload = body.value
+    if (!isPayload(payload, limits)) {
+      const errors = fieldErrors(schema.safeParse(payload).error ?? { issues: [] })
       return problems.answer(exchange, { code: 'invalid-input', detail: summarize(errors), errors })
     }
     const start = performance.now()
-    const analysis = analyze(payload.data)
+    const analysis = analyze(payload)
     const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
     metrics.observePayload(analysis.numeric_analysis.count, analysis.text_analysis.character_count)
     return json(exchange, format === 'compact' ? compact(analysis) : { ...analysis, processing_time_ms })
@@ -56,7 +57,7 @@ export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: Paylo
       method: 'POST',
       path: '/payload',
       kind: 'application',
-      handler: (c) => answer(c.req.raw, c.env),
+      answer,
       doc: {
         operationId: 'analyzePayload',
         summary: 'Analyse numbers and a text',

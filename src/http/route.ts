@@ -7,16 +7,27 @@ export interface Env {
   Bindings: Exchange
 }
 
-/** One row of the table of routes: how it is asked for, who answers, and what the documents say. */
-export interface Route {
+interface RouteOf {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Hono's syntax; also the `route` label of metrics and logs. */
   readonly path: string
   /** Other paths to the same handler; they share its label. */
   readonly aliases?: readonly string[]
-  readonly handler: Handler<Env>
   /** `application`: also under /v1. `operations`: what the platform asks; it does not count as traffic. */
   readonly kind: 'application' | 'operations' | 'page'
   /** Its entry in the OpenAPI document; pages and assets for people have none. */
   readonly doc?: ZodOpenApiOperationObject
 }
+
+/** A route whose handler works with Hono's context. */
+interface HonoRoute extends RouteOf {
+  readonly handler: Handler<Env>
+}
+
+/** A route with a path of its own letters only, whose handler needs nothing of Hono's: it can be found without it. */
+interface ExactRoute extends RouteOf {
+  readonly answer: (request: Request, exchange: Exchange) => Response | Promise<Response>
+}
+
+/** One row of the table of routes: how it is asked for, who answers, and what the documents say. */
+export type Route = HonoRoute | ExactRoute

@@ -1,0 +1,72 @@
+import { Hono } from 'hono'
+import type { Exchange } from './exchange.ts'
+import type { Problems } from './problem.ts'
+import { pathOf } from './request-path.ts'
+import type { Env, Route } from './route.ts'
+
+export type Router = (request: Request, exchange: Exchange) => Response | Promise<Response>
+
+/**
+ * From one table of routes two ways to its handlers. Hono knows every route. A route whose handler needs
+ * nothing of Hono's (`answer`) is also found by its exact path, in a map: for a small payload, Hono's
+ * dispatch and context are a tenth of the cost. Whatever the map does not know, such as the same path with
+ * encoded characters, comes to the same handler through Hono.
+ */
+export function createRouter(routes: readonly Route[], problems: Problems): Router {
+  const hono = createHono(routes, problems)
+  const exact = new Map<string, Route & { readonly answer: Router }>()
+  for (const route of routes)
+    if ('answer' in route) for (const path of pathsOf(route)) exact.set(`${route.method} ${path}`, route)
+
+  return (request, exchange) => {
+    const route = exact.get(`${request.method} ${pathOf(request.url)}`)
+    if (route !== undefined) {
+      enter(exchange, route)
+      return route.answer(request, exchange)
+    }
+    // HEAD goes as GET, whose body the server drops: Hono would drop it here, and its length with it.
+    return hono.fetch(request.method === 'HEAD' ? new Request(request, { method: 'GET' }) : request, exchange)
+  }
+}
+
+/** Every path of a route: its own, its aliases, and for the application's routes all of them under /v1. */
+export function pathsOf({ path, aliases = [], kind }: Route): string[] {
+  return [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
+}
+
+/** What the exchange is from now on, for metrics and log. */
+function enter(exchange: Exchange, { path, kind }: Route): void {
+  exchange.route = path
+  exchange.background = kind === 'operations'
+}
+
+/** Every route under its paths, and for a known path with another method the 405 that names the right ones. */
+function createHono(routes: readonly Route[], problems: Problems): Hono<Env> {
+  const hono = new Hono<Env>()
+  const allowed = new Map<string, { route: string; methods: string[] }>()
+  for (const route of routes) {
+    for (const path of pathsOf(route)) {
+      hono.on(route.method, path, (c, next) => {
+        enter(c.env, route)
+        return 'answer' in route ? route.answer(c.req.raw, c.env) : route.handler(c, next)
+      })
+      const known = allowed.get(path) ?? { route: route.path, methods: [] }
+      known.methods.push(...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]))
+      allowed.set(path, known)
+    }
+  }
+  for (const [path, { route, methods }] of allowed) {
+    const allow = methods.join(', ')
+    hono.all(path, (c) => {
+      c.env.route = route
+      const detail = `${route} answers ${allow}.`
+      return problems.answer(c.env, { code: 'method-not-allowed', detail, headers: { allow } })
+    })
+  }
+  hono.notFound((c) => problems.answer(c.env, { code: 'not-found', detail: 'No route has this path.' }))
+  // Whatever a handler throws is one thing to the outside; fetch.ts logs it.
+  hono.onError((error) => {
+    throw error
+  })
+  return hono
+}
