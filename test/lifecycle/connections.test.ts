@@ -123,7 +123,14 @@ test('a connection that has sent nothing is counted once silent connections are 
 test('once the accept queue is emptied, a new connection is not made, and refused when the server stops', async () => {
   const { server, port } = listen()
   using existing = await answered(port)
-  await emptyAcceptQueue(port, systemClock)
+  const keptOut = await emptyAcceptQueue(port, systemClock)
+  if (process.getuid?.() === 0 && process.env.CI !== undefined) expect(keptOut).toBe(true)
+  if (!keptOut) {
+    console.log('This kernel lets this process filter nothing: only the connections that exist are tested.')
+    existing.send(get('/'))
+    expect((await existing.next())?.body).toBe('x')
+    return server.stop()
+  }
   // Neither accepted nor refused: its SYN is dropped, and TCP sends another after a second.
   const refused = HttpConnection.open(port).then(
     () => 'connected',
