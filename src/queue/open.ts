@@ -1,4 +1,5 @@
 import type { OpenDatabase } from '../database.ts'
+import { PostgresTaskQueue } from './postgres.ts'
 import type { QueueOptions } from './queue-options.ts'
 import { SqliteTaskQueue } from './sqlite.ts'
 import type { TaskQueue } from './task-queue.ts'
@@ -23,7 +24,7 @@ export async function openQueue(place: QueuePlace, options: Partial<QueueOptions
     case 'sqlite':
       return new SqliteTaskQueue(place.file, complete)
     case 'postgres':
-      throw new Error('not yet')
+      return new PostgresTaskQueue(place.pool, complete)
     case 'redis': {
       // Loaded only where it is used: BullMQ would double the time of a start.
       const { RedisTaskQueue } = await import('./redis.ts')
