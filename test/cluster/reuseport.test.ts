@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'bun:test'
+import { openSteering } from '../../src/cluster/reuseport.ts'
+import { get, HttpConnection } from '../support/http-connection.ts'
+
+/** Listeners on one port, in this order, each of which answers its own number. */
+function listeners(count: number): { port: number; [Symbol.dispose](): void } {
+  const servers: Bun.Server<undefined>[] = []
+  for (let i = 0; i < count; i++) {
+    const port = servers[0]?.port ?? 0
+    servers.push(
+      Bun.serve({ port, hostname: '127.0.0.1', reusePort: true, fetch: () => new Response(String(i)) }),
+    )
+  }
+  return {
+    port: servers[0]?.port ?? 0,
+    [Symbol.dispose]() {
+      for (const server of servers) void server.stop(true)
+    },
+  }
+}
+
+/** Who answers how many of sixty new connections. The kernel leaves nobody out of so many by chance (3 × 2^-35). */
+async function answers(port: number): Promise<string[]> {
+  const seen = new Set<string>()
+  for (let i = 0; i < 60; i++) {
+    using connection = await HttpConnection.open(port)
+    connection.send(get('/'))
+    seen.add((await connection.next())?.body ?? 'nothing')
+  }
+  return [...seen].sort()
+}
+
+describe.skipIf(process.platform !== 'linux')('steering on Linux', () => {
+  test('sends new connections to every listener but one, whichever it is, and to all again', async () => {
+    using group = listeners(3)
+    const steering = openSteering(group.port)
+    expect(await answers(group.port)).toEqual(['0', '1', '2'])
+    steering.away(0, 3)
+    expect(await answers(group.port)).toEqual(['1', '2'])
+    steering.away(1, 3)
+    expect(await answers(group.port)).toEqual(['0', '2'])
+    steering.away(2, 3)
+    expect(await answers(group.port)).toEqual(['0', '1'])
+    steering.even()
+    expect(await answers(group.port)).toEqual(['0', '1', '2'])
+  })
+
+  test('is not to be had without a listener of this process, or alone', () => {
+    expect(() => openSteering(1)).toThrow('no listener')
+    const alone = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
+    expect(() => openSteering(alone.port ?? 0).even()).toThrow('refused')
+    void alone.stop(true)
+  })
+})

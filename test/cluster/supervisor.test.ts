@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startSupervisor } from '../../src/cluster/supervisor.ts'
+import { memoryLog } from '../support/memory-log.ts'
+import { until } from '../support/until.ts'
+
+const command = [process.execPath, 'src/main.ts']
+
+/** A supervisor in this process, and its servers as processes of their own. */
+async function supervise(env: Record<string, string> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'tally-supervisor-'))
+  const memory = memoryLog()
+  const supervisor = await startSupervisor({
+    count: 2,
+    command,
+    env: {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATA_DIR: directory,
+      DRAIN_QUIET: '200ms',
+      LOG_LEVEL: 'error',
+      DEBUG_ROUTES: 'true',
+      ...env,
+    },
+    log: memory.log,
+  })
+  return {
+    ...memory,
+    supervisor,
+    ask: (path: string) =>
+      fetch(`http://127.0.0.1:${supervisor.port}${path}`, { headers: { connection: 'close' } }),
+    said: async (message: string) => (await memory.messages()).filter(({ msg }) => msg === message).length,
+    async [Symbol.asyncDispose]() {
+      supervisor.drain()
+      await supervisor.gone().catch(() => {})
+      await rm(directory, { recursive: true })
+    },
+  }
+}
+
+describe('a supervisor', () => {
+  test('counts for all its processes, also for those that it has replaced', async () => {
+    await using service = await supervise()
+    for (let i = 0; i < 10; i++) expect((await service.ask('/version')).status).toBe(200)
+    await service.supervisor.roll()
+    expect(await service.said('rolled')).toBe(1)
+    for (let i = 0; i < 10; i++) expect((await service.ask('/version')).status).toBe(200)
+    const metrics = await (await service.ask('/metrics')).text()
+    expect(metrics).toContain('api_http_requests_total{method="GET",route="/version",status="200"} 20\n')
+    expect(metrics).toContain('app_state{state="ready"} 2\n')
+  }, 30_000)
+
+  test('replaces a process that dies', async () => {
+    await using service = await supervise()
+    expect((await service.ask('/debug/crash')).status).toBe(202)
+    await until(async () => (await service.said('process started')) === 1)
+    expect(await service.said('a process died: it is replaced')).toBe(1)
+    expect((await service.ask('/health')).status).toBe(200)
+  }, 30_000)
+
+  test('ends when all its processes have ended well, and says so when one has not', async () => {
+    const service = await supervise()
+    service.supervisor.drain()
+    await service.supervisor.gone()
+
+    await using killed = await supervise()
+    expect(killed.supervisor.kill()).toHaveLength(2)
+    killed.supervisor.drain()
+    expect(killed.supervisor.gone()).rejects.toThrow('ended with')
+  }, 30_000)
+
+  test('does not start when its processes cannot', async () => {
+    expect(supervise({ PORT: 'none' })).rejects.toThrow('ended with 78')
+  }, 30_000)
+})
