@@ -60,21 +60,27 @@ image: ## Build the container image (BASE=... for another base, IMAGE=... for an
 image-test: node_modules ## Build the image and prove that it stops without losing a request
 	@$(BUN) test --timeout 600000 ./container/image.test.ts
 
+PLATFORM = container/compose.sh --profile platform
+
 .PHONY: up
-up: ## Start the service in a container
-	@container/compose.sh up --build --detach --wait
+up: ## Start the platform: three instances behind a balancer on :8000, Prometheus :9090, Grafana :3000
+	@$(PLATFORM) up --build --detach --wait balancer grafana
+
+.PHONY: roll
+roll: node_modules ## Replace the platform's instances one after another (IMAGE=, VERSION=)
+	@COMPOSE=container/compose.sh $(BUN) rollout/compose.ts
 
 .PHONY: down
-down: ## Stop it
-	@container/compose.sh down
+down: ## Stop the platform
+	@$(PLATFORM) down
 
 .PHONY: logs
-logs: ## Follow its logs
-	@container/compose.sh logs --follow
+logs: ## Follow the platform's logs
+	@$(PLATFORM) logs --follow
 
 .PHONY: ps
 ps: ## Show what runs
-	@container/compose.sh ps
+	@$(PLATFORM) ps
 
 .PHONY: clean
 clean: ## Remove what was fetched, built and written

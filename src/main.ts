@@ -26,6 +26,8 @@ try {
   } else {
     const { startServer } = await import('./server.ts')
     await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+    // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
+    process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
   }
 } catch (error) {
   log.error('cannot start', { error })

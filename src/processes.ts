@@ -15,6 +15,12 @@ const marginMs = 1_000
  */
 export async function startProcesses(lifecycle: Lifecycle, config: Config, log: Log): Promise<void> {
   logLifecycle(lifecycle, log)
+  // Before anything is started, for the signal's own action would end this process. What comes early is done late.
+  let rollWanted = false
+  let roll = (): void => {
+    rollWanted = true
+  }
+  process.on('SIGHUP', () => roll())
   const supervisor = await startSupervisor({
     count: config.WEB_CONCURRENCY,
     command: ownCommand(),
@@ -40,10 +46,11 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     finish: supervisor.gone,
     cut: supervisor.kill,
   })
-  process.on('SIGHUP', () => void supervisor.roll())
   // Somebody at a terminal insists (a second SIGINT): nothing may outlive this process.
   process.on('exit', () => void supervisor.kill())
   lifecycle.markReady()
+  roll = () => void supervisor.roll()
+  if (rollWanted) roll()
 }
 
 /** The command that started this process: from source, from a bundle, or as a compiled binary. */

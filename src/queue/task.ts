@@ -21,19 +21,6 @@ export interface Task {
   readonly error: string | undefined
 }
 
-/** The moves a task can make. A task in processing goes back when its worker dies, hands it back, or fails and tries again. */
-const moves: Readonly<Record<TaskStatus, readonly TaskStatus[]>> = {
-  pending: ['processing'],
-  processing: ['completed', 'failed', 'pending'],
-  completed: [],
-  failed: ['pending'],
-}
-
-/** Whether a task may go from one status to another. */
-export function mayMove(from: TaskStatus, to: TaskStatus): boolean {
-  return moves[from].includes(to)
-}
-
 /** Whether nothing more happens to a task by itself. */
 export function isEnded({ status }: Pick<Task, 'status'>): boolean {
   return status === 'completed' || status === 'failed'

@@ -106,6 +106,22 @@ describe('several processes on one port', () => {
     expect((await another.next())?.status).toBe(200)
   }, 30_000)
 
+  test('a reload that comes before all have started is done when they have', async () => {
+    // Resolves with the first process that listens; the second is only being started.
+    await using service = await startProcesses()
+    service.signal('SIGHUP')
+    await become(() => rolls(service) === 1)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+  }, 30_000)
+
+  test('a server alone ends in order when its terminal is closed', async () => {
+    await using service = await startService()
+    service.signal('SIGHUP')
+    expect(await service.exited).toBe(0)
+    expect(service.lines.at(-1)?.msg).toBe('stopped')
+  }, 30_000)
+
   test('a server that cannot start ends the start of all, with its reason and a code', async () => {
     await using taken = await startService()
     const starting = startService({ env: { WEB_CONCURRENCY: '2', PORT: String(taken.port) } })
