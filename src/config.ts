@@ -126,6 +126,9 @@ export const environment = z.object({
   QUEUE_MAX: integer(1, 100_000_000, 100_000).describe('Tasks that may wait; above it 429'),
   TASK_ATTEMPTS: integer(1, 100, 3).describe('Runs of a task before it is failed'),
   TASK_TIMEOUT: duration('5m').describe('What one run of a task may take; then it counts as failed'),
+  TASK_LEASE: duration('15s').describe(
+    'How long a worker may be silent before its tasks are given to others; those of a worker that died run again after that',
+  ),
   TASK_TTL: duration('24h').describe('How long an ended task is kept'),
   VALIDATION_STATUS: oneOf(['400', '422'], '400')
     .transform((text) => (text === '422' ? 422 : 400))
@@ -224,6 +227,9 @@ function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()):
     'REQUEST_TIMEOUT',
     'IDLE_TIMEOUT',
   )
+  expect(config.TASK_TIMEOUT > 0, 'TASK_TIMEOUT must be at least 1ms', 'TASK_TIMEOUT')
+  expect(config.TASK_LEASE >= 1_000, 'TASK_LEASE must be at least 1s', 'TASK_LEASE')
+  expect(config.TASK_TTL >= 1_000, 'TASK_TTL must be at least 1s', 'TASK_TTL')
   expect(DRAIN_MIN <= DRAIN_MAX, 'DRAIN_MIN must not be above DRAIN_MAX', 'DRAIN_MIN', 'DRAIN_MAX')
   return problems
 }

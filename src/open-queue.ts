@@ -33,6 +33,7 @@ export async function openConfiguredQueue(
     waitingMax: config.QUEUE_MAX,
     attemptsMax: config.TASK_ATTEMPTS,
     keptMs: config.TASK_TTL,
+    leaseMs: config.TASK_LEASE,
   })
   lifecycle.onClose('queue', () => queue.close())
   const durability = await Promise.race([

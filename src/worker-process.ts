@@ -9,8 +9,8 @@ import { startTaskWorker } from './task-worker.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
-/** What handing back may take after the tasks in hand had their time, in ms. */
-const handBackMsMax = 1_000
+/** What a probe in flight may take after the tasks in hand had their time, in ms. */
+const lastProbeMsMax = 100
 
 /**
  * The worker process: metrics → queue → listening → worker → ready. It runs tasks, and over HTTP it answers only what
@@ -28,7 +28,7 @@ export async function startWorkerProcess(
     drainMinMs: 0,
     drainQuietMs: 0,
     drainMaxMs: config.SHUTDOWN_TIMEOUT,
-    shutdownTimeoutMs: handBackMsMax,
+    shutdownTimeoutMs: lastProbeMsMax,
   })
   const build = {
     service: config.SERVICE_NAME,

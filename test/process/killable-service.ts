@@ -3,9 +3,10 @@ import { join } from 'node:path'
 /** How long a start may take on a busy machine, in ms. */
 const startMsMax = 20_000
 
-const main = join(import.meta.dir, '../../src/main.ts')
+/** The programs of ours that run until they are told to stop. */
+export type Program = 'main.ts' | 'worker.ts'
 
-/** `bun src/main.ts` as a process of its own, on a free loopback port. */
+/** `bun src/main.ts`, or another program of ours, as a process of its own, on a free loopback port. */
 export interface Service extends AsyncDisposable {
   readonly url: string
   /** Everything it has written so far, to standard output and standard error. */
@@ -20,10 +21,14 @@ export interface Service extends AsyncDisposable {
  * Starts the service and waits until it listens.
  *
  * @param env what its environment has beside PATH; nothing of this process's own gets in
+ * @param program `main.ts` or `worker.ts`
  * @throws Error with everything it has written, when it ends instead or takes too long
  */
-export async function startService(env: Readonly<Record<string, string>>): Promise<Service> {
-  const { child, output } = run(env)
+export async function startService(
+  env: Readonly<Record<string, string>>,
+  program: Program = 'main.ts',
+): Promise<Service> {
+  const { child, output } = run(env, program)
   const deadline = performance.now() + startMsMax
   let url: string | undefined
   while (url === undefined) {
@@ -55,7 +60,7 @@ export async function startService(env: Readonly<Record<string, string>>): Promi
 export async function failToStart(
   env: Readonly<Record<string, string>>,
 ): Promise<{ exitCode: number; output: string }> {
-  const { child, output, ended } = run(env)
+  const { child, output, ended } = run(env, 'main.ts')
   const timer = setTimeout(() => child.kill('SIGKILL'), startMsMax)
   const exitCode = await child.exited
   await ended
@@ -63,9 +68,16 @@ export async function failToStart(
   return { exitCode, output: output() }
 }
 
-function run(env: Readonly<Record<string, string>>) {
-  const child = Bun.spawn([process.execPath, main], {
-    env: { PATH: process.env.PATH ?? '', HOST: '127.0.0.1', PORT: '0', DRAIN_MAX: '0s', ...env },
+function run(env: Readonly<Record<string, string>>, program: Program) {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, '../../src', program)], {
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      WORKER_PORT: '0',
+      DRAIN_MAX: '0s',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let written = ''
