@@ -22,6 +22,10 @@ dev: node_modules ## Serve on :8000 with reload
 start: node_modules ## Serve without reload
 	@$(BUN) src/main.ts
 
+.PHONY: worker
+worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the server, REDIS_URL= for a queue on Redis)
+	@$(BUN) src/worker.ts
+
 .PHONY: test
 test: node_modules ## Run the tests
 	@$(BUN) run test
@@ -77,6 +81,13 @@ down: ## Stop the platform
 .PHONY: logs
 logs: ## Follow the platform's logs
 	@$(PLATFORM) logs --follow
+
+.PHONY: api-logs worker-logs
+api-logs: ## Follow the logs of the platform's API instances
+	@$(PLATFORM) logs --follow api-1 api-2 api-3
+
+worker-logs: ## Follow the logs of the platform's worker
+	@$(PLATFORM) logs --follow worker
 
 .PHONY: ps
 ps: ## Show what runs
