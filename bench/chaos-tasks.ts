@@ -1,0 +1,79 @@
+/**
+ * Whether tasks are lost: `bun bench/chaos-tasks.ts [sqlite|redis|postgres] [tasks] [kills]`, all three, 10,000 tasks
+ * and 20 kills unless told otherwise. Eight clients post tasks with an Idempotency-Key to two API processes while these
+ * and two workers are killed with -9 at random moments and started again; Redis and PostgreSQL are killed three times
+ * as well, Redis with an append-only file on the disk at every write. Ends with 1 when anything was lost or doubled.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ChaosOptions, type ChaosReport, runChaos } from '../test/process/task-chaos.ts'
+import { startPostgres } from '../test/support/postgres.ts'
+import { startRedis } from '../test/support/redis.ts'
+import { describeMachine } from './machine.ts'
+
+const clients = 8
+const outages = 3
+/** A task may meet a kill in several of its runs; leases are short, so that the end comes soon. */
+const env = { TASK_LEASE: '2s', TASK_ATTEMPTS: '20', ACCESS_LOG: 'false' }
+
+type Load = Pick<ChaosOptions, 'tasks' | 'kills'>
+
+async function onSqlite(load: Load): Promise<ChaosReport> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tally-chaos-'))
+  try {
+    return await runChaos({ ...load, clients, env: { ...env, DATA_DIR: dataDir } })
+  } finally {
+    await rm(dataDir, { recursive: true })
+  }
+}
+
+async function onRedis(load: Load): Promise<ChaosReport> {
+  const server = await startRedis()
+  const strike = async (): Promise<void> => {
+    await server.kill()
+    await server.start()
+  }
+  try {
+    const place = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
+    return await runChaos({
+      ...load,
+      clients,
+      env: { ...env, ...place },
+      outages: { count: outages, strike },
+    })
+  } finally {
+    await server.remove()
+  }
+}
+
+async function onPostgres(load: Load): Promise<ChaosReport> {
+  const server = await startPostgres()
+  const strike = async (): Promise<void> => {
+    await server.crash()
+    await server.start()
+  }
+  try {
+    const place = { DATABASE_URL: server.url }
+    return await runChaos({
+      ...load,
+      clients,
+      env: { ...env, ...place },
+      outages: { count: outages, strike },
+    })
+  } finally {
+    await server.remove()
+  }
+}
+
+const adapters = { sqlite: onSqlite, redis: onRedis, postgres: onPostgres }
+const [only = 'all', tasks = '10000', kills = '20'] = process.argv.slice(2)
+
+console.log(JSON.stringify(describeMachine()))
+for (const [name, run] of Object.entries(adapters)) {
+  if (only !== 'all' && only !== name) continue
+  const report = await run({ tasks: Number(tasks), kills: Number(kills) })
+  console.log(name.padEnd(9), JSON.stringify(report))
+  const { accepted, completed, lost, doubled, wrong } = report
+  if (accepted !== Number(tasks) || completed !== accepted || lost + doubled + wrong > 0) process.exitCode = 1
+}

@@ -1,0 +1,178 @@
+/**
+ * What tasks cost: `bun bench/queue.ts [tasks]`, 5,000 unless told otherwise. Each queue in turn, in a place of its own:
+ * tasks added a second (32 at a time), tasks run a second (a handler that does nothing, 8 at a time, all added before),
+ * and, over HTTP, the time from sending POST /tasks to the event that says completed, one small task after the other.
+ *
+ * The embedded queue stands beside bunqueue, whose file is SQLite too, and the one on Redis beside plain BullMQ. Adds
+ * are durable everywhere: on the disk before they are confirmed (Redis with an append-only file, fsync at every write).
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Queue as BullQueue, Worker as BullWorker, createBunRedisClient } from 'bullmq'
+import { Queue as BunQueue, Worker as BunQueueWorker } from 'bunqueue/client'
+import { openDatabase } from '../src/database.ts'
+import { openQueue, type QueuePlace } from '../src/queue/open.ts'
+import { type Service, startService } from '../test/process/killable-service.ts'
+import { startPostgres } from '../test/support/postgres.ts'
+import { startRedis } from '../test/support/redis.ts'
+import { describeMachine } from './machine.ts'
+import { quantile } from './statistics.ts'
+
+const addersMax = 32
+const concurrency = 8
+/** Single tasks whose way is timed; the first tenth only warms up. */
+const singles = 300
+const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
+
+/** A queue under the clock. */
+interface Contestant {
+  add(): Promise<unknown>
+  /** Starts to run tasks with a handler that does nothing. */
+  work(onDone: () => void): void
+  close(): Promise<void>
+}
+
+async function measure(name: string, tasks: number, contestant: Contestant): Promise<void> {
+  let left = tasks
+  const adder = async (): Promise<void> => {
+    while (left-- > 0) await contestant.add()
+  }
+  const addStart = performance.now()
+  await Promise.all(Array.from({ length: addersMax }, adder))
+  const addSeconds = (performance.now() - addStart) / 1e3
+
+  const all = Promise.withResolvers<void>()
+  let done = 0
+  const runStart = performance.now()
+  contestant.work(() => {
+    if (++done === tasks) all.resolve()
+  })
+  await all.promise
+  const runSeconds = (performance.now() - runStart) / 1e3
+  await contestant.close()
+  const rate = (seconds: number): string =>
+    Math.round(tasks / seconds)
+      .toLocaleString('en')
+      .padStart(8)
+  console.log(`${name.padEnd(24)} add/s ${rate(addSeconds)}   run/s ${rate(runSeconds)}`)
+}
+
+async function tally(place: QueuePlace): Promise<Contestant> {
+  const queue = await openQueue(place)
+  return {
+    add: () => queue.enqueue(payload),
+    work(onDone) {
+      queue.consume(async () => '{}', { concurrency, runMsMax: 60_000, onRun: onDone })
+    },
+    close: () => queue.close(),
+  }
+}
+
+function plainBullmq(url: string): Contestant {
+  const connection = createBunRedisClient(new Bun.RedisClient(url))
+  const queue = new BullQueue('plain', { connection })
+  let worker: BullWorker | undefined
+  return {
+    add: () => queue.add('task', { payload }),
+    work(onDone) {
+      worker = new BullWorker('plain', async () => '{}', { connection, concurrency })
+      worker.on('completed', onDone)
+    },
+    async close() {
+      await worker?.close()
+      await queue.close()
+      connection.disconnect()
+    },
+  }
+}
+
+function bunqueue(dataDir: string): Contestant {
+  const options = { embedded: true, dataPath: join(dataDir, 'bunqueue.db') }
+  const queue = new BunQueue('tasks', options)
+  let worker: BunQueueWorker | undefined
+  return {
+    add: () => queue.add('task', { payload }, { durable: true }),
+    work(onDone) {
+      worker = new BunQueueWorker('tasks', async () => '{}', { ...options, concurrency })
+      worker.on('completed', onDone)
+    },
+    async close() {
+      await worker?.close()
+      await queue.close()
+    },
+  }
+}
+
+/** From sending the POST to the event that says completed, in ms. */
+async function oneTask({ url }: Service): Promise<number> {
+  const start = performance.now()
+  const created = await fetch(`${url}/tasks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: `{"payload":${payload}}`,
+  })
+  const { task_id } = (await created.json()) as { task_id: string }
+  const events = await (await fetch(`${url}/tasks/${task_id}/events`)).text()
+  if (!events.includes('"status":"completed"')) throw new Error(`not completed: ${events}`)
+  return performance.now() - start
+}
+
+async function measureSingles(name: string, env: Record<string, string>, apart: boolean): Promise<void> {
+  const api = await startService({ ...env, ACCESS_LOG: 'false', WORKER: apart ? 'off' : 'embedded' })
+  const worker = apart ? await startService(env, 'worker.ts') : undefined
+  const ms: number[] = []
+  for (let n = 0; n < singles; n++) ms.push(await oneTask(api))
+  const warm = ms.slice(singles / 10)
+  console.log(
+    `${name.padEnd(24)} POST to completed  p50 ${quantile(warm, 0.5).toFixed(1)} ms  p99 ${quantile(warm, 0.99).toFixed(1)} ms`,
+  )
+  await Promise.all([api.kill(), worker?.kill()])
+}
+
+async function onSqlite(tasks: number): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tally-bench-'))
+  try {
+    const database = await openDatabase({ dataDir })
+    await measure('embedded', tasks, await tally(database))
+    await database.close()
+    await measure('bunqueue', tasks, bunqueue(dataDir))
+    await measureSingles('embedded', { DATA_DIR: dataDir }, false)
+    await measureSingles('embedded, worker apart', { DATA_DIR: dataDir }, true)
+  } finally {
+    await rm(dataDir, { recursive: true })
+  }
+}
+
+async function onRedis(tasks: number): Promise<void> {
+  const server = await startRedis()
+  try {
+    await measure('Redis', tasks, await tally({ engine: 'redis', url: server.url }))
+    await measure('plain BullMQ', tasks, plainBullmq(server.url))
+    const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
+    await measureSingles('Redis', env, false)
+    await measureSingles('Redis, worker apart', env, true)
+  } finally {
+    await server.remove()
+  }
+}
+
+async function onPostgres(tasks: number): Promise<void> {
+  const server = await startPostgres()
+  try {
+    const database = await openDatabase({ url: server.url, dataDir: '.' })
+    await measure('PostgreSQL', tasks, await tally(database))
+    await database.close()
+    await measureSingles('PostgreSQL', { DATABASE_URL: server.url }, false)
+    await measureSingles('PostgreSQL, worker apart', { DATABASE_URL: server.url }, true)
+  } finally {
+    await server.remove()
+  }
+}
+
+const tasks = Number(process.argv[2] ?? 5_000)
+console.log(JSON.stringify(describeMachine()))
+await onSqlite(tasks)
+await onRedis(tasks)
+await onPostgres(tasks)
+process.exit(0)
