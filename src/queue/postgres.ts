@@ -22,8 +22,14 @@ import {
 import { asQueue } from './unavailable.ts'
 import { WakeUp } from './wake-up.ts'
 
-/** How often other processes' changes are looked for, in ms; those of this process are seen at once. */
-const pollMs = 200
+/**
+ * How often other processes' tasks, and for a watcher other processes' changes, are looked for, in ms; those of this
+ * process are seen at once. One look serves all consumers of a process.
+ */
+const pollMs = 50
+const watchMs = 100
+/** A consumer looks by itself at the latest after so long, in ms. */
+const lookMs = 1_000
 /** How often ended tasks whose time is over are deleted, in ms, and how many at most. */
 const cleanUpEveryMs = 10_000
 const cleanUpMax = 1_000
@@ -60,6 +66,8 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
   readonly #tasksChanged = new WakeUp()
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #cleaner: ReturnType<typeof setInterval>
+  #poller: ReturnType<typeof setInterval> | undefined
+  #looking = false
   #counted = { waiting: 0, at: Number.NEGATIVE_INFINITY }
   #closed: Promise<void> | undefined
 
@@ -143,7 +151,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
         if (isEnded(task)) return
         seen = state
       }
-      await this.#tasksChanged.wait(pollMs, signal, since)
+      await this.#tasksChanged.wait(watchMs, signal, since)
     }
   }
 
@@ -154,6 +162,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
     const consumer = new LeaseConsumer(this, handler, { ...options, leaseMs: this.#options.leaseMs })
     this.#consumers.add(consumer)
+    this.#poller ??= setInterval(() => void this.#lookForTasks(), pollMs)
     return consumer
   }
 
@@ -183,6 +192,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
 
   async #close(): Promise<void> {
     clearInterval(this.#cleaner)
+    clearInterval(this.#poller)
     await Promise.all([...this.#consumers].map((consumer) => consumer.handBack()))
   }
 
@@ -263,7 +273,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
   }
 
   waitForTasks(signal: AbortSignal, since: number): Promise<void> {
-    return this.#tasksCame.wait(pollMs, signal, since)
+    return this.#tasksCame.wait(lookMs, signal, since)
   }
 
   /** @param repeatable as PostgresPool.run */
@@ -320,6 +330,24 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
     if (fresh && this.#counted.waiting < waitingMax) return
     this.#counted = { waiting: await this.#count(sql), at: performance.now() }
     if (this.#counted.waiting >= waitingMax) throw new QueueFull(waitingMax, fullRetryAfterSeconds)
+  }
+
+  /** Wakes the consumers when a task is due, whoever has added it and whenever. */
+  async #lookForTasks(): Promise<void> {
+    if (this.#looking) return
+    this.#looking = true
+    try {
+      const [due] = await this.#pool.run(
+        (sql) => sql`
+          select 1 from tasks where status in ('pending', 'processing') and due_at <= ${clock(sql)} limit 1`,
+        true,
+      )
+      if (due !== undefined) this.#tasksCame.wake()
+    } catch {
+      // The server is away; the consumers meet that themselves.
+    } finally {
+      this.#looking = false
+    }
   }
 
   async #count(sql: SQL | TransactionSQL): Promise<number> {

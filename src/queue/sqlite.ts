@@ -21,8 +21,12 @@ import {
 import { asQueue } from './unavailable.ts'
 import { WakeUp } from './wake-up.ts'
 
-/** How often other processes' changes are looked for, in ms; those of this process are seen at once. */
-const pollMs = 200
+/**
+ * How often other processes' tasks, and for a watcher other processes' changes, are looked for, in ms; those of this
+ * process are seen at once. A look takes some 10 µs, and there may be many watchers.
+ */
+const pollMs = 25
+const watchMs = 100
 /** How often ended tasks whose time is over are deleted, in ms, and how many at most: the rest waits for the next look. */
 const cleanUpEveryMs = 10_000
 const cleanUpMax = 1_000
@@ -135,7 +139,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         if (isEnded(task)) return
         seen = state
       }
-      await this.#tasksChanged.wait(pollMs, signal, since)
+      await this.#tasksChanged.wait(watchMs, signal, since)
     }
   }
 
