@@ -279,7 +279,10 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 }
 
-/** Prepared once; the database closes them with itself. */
+/**
+ * Prepared once; the database closes them with itself. The indexes are named where SQLite would take the one on the
+ * status, and then sort all that wait: a claim would cost the length of the queue.
+ */
 function prepare({ db }: SqliteFile) {
   return {
     insert: db.query<never, [string, number]>(
@@ -303,12 +306,13 @@ function prepare({ db }: SqliteFile) {
        where id = ?1 and status = 'failed'`,
     ),
     due: db.query<unknown, [number]>(
-      `select 1 from tasks where status in ('pending', 'processing') and due_at <= ?1 limit 1`,
+      `select 1 from tasks indexed by tasks_due
+       where status in ('pending', 'processing') and due_at <= ?1 limit 1`,
     ),
     claim: db.query<never, [string, number, number]>(
       `update tasks set status = 'processing', attempts = attempts + 1, lease = ?1, due_at = ?3, updated_at = ?2
        where seq = (
-         select seq from tasks where status in ('pending', 'processing') and due_at <= ?2
+         select seq from tasks indexed by tasks_due where status in ('pending', 'processing') and due_at <= ?2
          order by due_at, seq limit 1)`,
     ),
     claimed: db.query<Row, [string]>(`select ${columns} from ${withPayload} where lease = ?1`),
@@ -341,7 +345,8 @@ function prepare({ db }: SqliteFile) {
     ),
     deleteEnded: db.query<never, [number, number]>(
       `delete from tasks where seq in (
-         select seq from tasks where status in ('completed', 'failed') and updated_at < ?1 limit ?2)`,
+         select seq from tasks indexed by tasks_ended
+         where status in ('completed', 'failed') and updated_at < ?1 limit ?2)`,
     ),
     ping: db.query<unknown, []>('select 1 from tasks limit 1'),
   }
