@@ -198,9 +198,11 @@ describe('the worker process', () => {
     'three workers replaced one after the other under load lose and double nothing',
     () =>
       withDirectory(async (dataDir) => {
-        const env = { ...quick, DATA_DIR: dataDir, TASK_ATTEMPTS: '1' }
+        const env = { ...quick, DATA_DIR: dataDir, TASK_ATTEMPTS: '1', TASK_LEASE: '15s' }
+        await using started = new AsyncDisposableStack()
+        const start = async (): Promise<Service> => started.use(await startService(env, 'worker.ts'))
         await using api = await startService({ ...env, WORKER: 'off' })
-        const workers = await Promise.all([0, 1, 2].map(() => startService(env, 'worker.ts')))
+        const workers = await Promise.all([0, 1, 2].map(start))
         const ids: string[] = []
         let posting = true
         const posters = Array.from({ length: 4 }, async (_, n) => {
@@ -210,12 +212,11 @@ describe('the worker process', () => {
         for (const old of workers) {
           const before = ids.length
           await until(() => ids.length > before + 30)
-          await using _next = await startService(env, 'worker.ts')
+          await start()
           replaced.push(await old.stop())
         }
         posting = false
         await Promise.all(posters)
-        await using _last = await startService(env, 'worker.ts')
         expect(replaced).toEqual([0, 0, 0])
         // With one attempt each, a task that was cut instead of finished or handed back would have failed.
         for (const id of ids) {
