@@ -10,6 +10,8 @@ packages=(
   postgresql redis-server
   # the load balancers and the Prometheus of the rollout tests
   nginx-light haproxy prometheus
+  # what checks the unit, and makes the certificate that the proxy is tried with
+  systemd openssl
   # the browser that looks at the pages
   chromium
   shellcheck
