@@ -23,6 +23,8 @@ try {
   await startWorkerProcess(lifecycle, config, opened)
 } catch (error) {
   opened.log.error('cannot start', { error })
+  // Closes what was opened before it failed.
+  await lifecycle.shutdown('start-up failed', { exitCode: 1 })
   await opened.log.flush()
   process.exit(1)
 }
