@@ -17,12 +17,19 @@ const nearlyPayloads = fc
   .record(
     {
       numbers: fc.oneof(
+        {
+          weight: 3,
+          arbitrary: fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), {
+            minLength: 1,
+            maxLength: 6,
+          }),
+        },
         fc.array(fc.oneof(fc.double({ noNaN: true }), fc.constantFrom('1', null, true, [1])), {
           maxLength: 7,
         }),
         fc.jsonValue(),
       ),
-      text: fc.oneof(fc.string({ unit: 'binary', maxLength: 6 }), fc.jsonValue()),
+      text: fc.oneof({ weight: 3, arbitrary: fc.string({ unit: 'binary', maxLength: 6 }) }, fc.jsonValue()),
       extra: fc.jsonValue(),
     },
     { requiredKeys: [] },
@@ -40,7 +47,8 @@ test('the quick check says yes to exactly what the schema accepts', () => {
     }),
     { numRuns: 2_000 },
   )
-  expect(accepted).toBeGreaterThan(10)
+  // About one in five is; so few as this are not a matter of chance.
+  expect(accepted).toBeGreaterThan(50)
 })
 
 test.each([
