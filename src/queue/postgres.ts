@@ -4,7 +4,7 @@ import type { PostgresPool } from '../database/postgres-pool.ts'
 import type { Idempotency } from '../idempotency.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import type { QueueOptions } from './queue-options.ts'
-import { backoffMs, isEnded, type Task, type TaskStatus } from './task.ts'
+import { backoffMs, isEnded, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -309,7 +309,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
     await sql`
       insert into tasks (id, payload, status, due_at, created_at, updated_at)
       values (${id}, ${payload}, 'pending', ${clock(sql)}, ${now}, ${now}) on conflict (id) do nothing`
-    return { task: pending(id, payload, now), replayed: false }
+    return { task: newTask(id, payload, now), replayed: false }
   }
 
   async #insertOnce(
@@ -321,7 +321,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
     const first = await this.#idempotency.take(transaction, idempotency, JSON.stringify(wanted), wanted.now)
     if (first === undefined) return await this.#insert(transaction, wanted, payload)
     const { id, now } = JSON.parse(first) as { id: string; now: number }
-    return { task: pending(id, payload, now), replayed: id !== wanted.id }
+    return { task: newTask(id, payload, now), replayed: id !== wanted.id }
   }
 
   async #assertRoom(sql: SQL | TransactionSQL): Promise<void> {
@@ -375,19 +375,6 @@ function clock(sql: SQL | TransactionSQL) {
 /** An error can hold any text; PostgreSQL's has no NUL and no lone surrogates. */
 function storable(error: string): string {
   return error.toWellFormed().replaceAll('\0', '\ufffd')
-}
-
-function pending(id: string, payload: string, now: number): Task {
-  return {
-    id,
-    payload,
-    status: 'pending',
-    attempts: 0,
-    createdAt: now,
-    updatedAt: now,
-    result: undefined,
-    error: undefined,
-  }
 }
 
 function fromRow(row: Row): Task {

@@ -4,7 +4,7 @@ import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import type { QueueOptions } from './queue-options.ts'
 import { deleteIfScript, findScript, listScript, touchScript, unspendScript } from './redis-scripts.ts'
 import { RedisSessions, type Session } from './redis-session.ts'
-import { backoffMs, isEnded, type Task, type TaskStatus } from './task.ts'
+import { backoffMs, isEnded, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -112,7 +112,7 @@ export class RedisTaskQueue implements TaskQueue, Leases {
 
   async enqueue(payload: string, idempotency?: Idempotency): Promise<Enqueued> {
     if (idempotency === undefined) {
-      const task = pending(Bun.randomUUIDv7(), payload, this.#options.now())
+      const task = newTask(Bun.randomUUIDv7(), payload, this.#options.now())
       await this.#add(task)
       return { task, replayed: false }
     }
@@ -390,7 +390,7 @@ export class RedisTaskQueue implements TaskQueue, Leases {
     )
     const first = found === null ? mine : (JSON.parse(found) as Remembered)
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
-    const task = pending(first.id, payload, first.now)
+    const task = newTask(first.id, payload, first.now)
     const replayed = found !== null
     if (first.accepted) return { task, replayed }
     try {
@@ -432,19 +432,6 @@ export class RedisTaskQueue implements TaskQueue, Leases {
 
 /** The lease is not ours any more. */
 class LockLost extends Error {}
-
-function pending(id: string, payload: string, now: number): Task {
-  return {
-    id,
-    payload,
-    status: 'pending',
-    attempts: 0,
-    createdAt: now,
-    updatedAt: now,
-    result: undefined,
-    error: undefined,
-  }
-}
 
 function claimedTask(job: Job): Task {
   return {

@@ -3,7 +3,7 @@ import { SqliteIdempotency } from '../database/sqlite-idempotency.ts'
 import type { Idempotency } from '../idempotency.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import type { QueueOptions } from './queue-options.ts'
-import { backoffMs, isEnded, type Task, type TaskStatus } from './task.ts'
+import { backoffMs, isEnded, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -85,7 +85,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         const id = Bun.randomUUIDv7()
         const { lastInsertRowid } = this.#statements.insert.run(id, now)
         this.#statements.insertPayload.run(lastInsertRowid, payload)
-        const task = pending(id, payload, now)
+        const task = newTask(id, payload, now)
         if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify({ id, now }), now)
         return { task, replayed: false }
       }),
@@ -358,20 +358,7 @@ const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
 /** The task as it was accepted under an idempotency key: the same fingerprint means the same payload. */
 function firstAnswer(remembered: string, payload: string): Task {
   const { id, now } = JSON.parse(remembered) as { id: string; now: number }
-  return pending(id, payload, now)
-}
-
-function pending(id: string, payload: string, now: number): Task {
-  return {
-    id,
-    payload,
-    status: 'pending',
-    attempts: 0,
-    createdAt: now,
-    updatedAt: now,
-    result: undefined,
-    error: undefined,
-  }
+  return newTask(id, payload, now)
 }
 
 function fromRow(row: Row): Task {

@@ -21,6 +21,20 @@ export interface Task {
   readonly error: string | undefined
 }
 
+/** A task as it is when it was just accepted. */
+export function newTask(id: string, payload: string, now: number): Task {
+  return {
+    id,
+    payload,
+    status: 'pending',
+    attempts: 0,
+    createdAt: now,
+    updatedAt: now,
+    result: undefined,
+    error: undefined,
+  }
+}
+
 /** Whether nothing more happens to a task by itself. */
 export function isEnded({ status }: Pick<Task, 'status'>): boolean {
   return status === 'completed' || status === 'failed'
