@@ -1,4 +1,3 @@
-import manifest from '../package.json' with { type: 'json' }
 import { joinSupervisor, type Member } from './cluster/member.ts'
 import type { Config } from './config.ts'
 import { createApp } from './http/app.ts'
@@ -12,12 +11,12 @@ import {
 } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
+import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
 import { storeOn } from './store/open.ts'
 import { startTaskWorker } from './task-worker.ts'
 import type { Log } from './telemetry/log.ts'
-import { createMetrics } from './telemetry/metrics.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
 /**
@@ -41,23 +40,10 @@ export async function startServer(
   })
   warnAboutBudget(config, log)
 
-  const build = {
-    service: config.SERVICE_NAME,
-    version: config.SERVICE_VERSION ?? manifest.version,
-    revision: config.SERVICE_REVISION,
-  }
+  const build = buildOf(config)
   let server: BoundServer | undefined
   let member: Member | undefined
-  const metrics = createMetrics({
-    prefix: config.METRICS_PREFIX,
-    build: { version: build.version, revision: build.revision },
-    sources: {
-      state: () => lifecycle.state.name,
-      inFlight: () => server?.inFlight ?? 0,
-      servedWhileDraining: () => server?.servedWhileDraining ?? 0,
-      logLinesDropped: () => sink.dropped,
-    },
-  })
+  const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
   const database = await openConfiguredDatabase(lifecycle, config)

@@ -1,12 +1,11 @@
-import manifest from '../package.json' with { type: 'json' }
 import type { Config } from './config.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
+import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
 import { startTaskWorker } from './task-worker.ts'
-import { createMetrics } from './telemetry/metrics.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
 /** What a probe in flight may take after the tasks in hand had their time, in ms. */
@@ -30,22 +29,9 @@ export async function startWorkerProcess(
     drainMaxMs: config.SHUTDOWN_TIMEOUT,
     shutdownTimeoutMs: lastProbeMsMax,
   })
-  const build = {
-    service: config.SERVICE_NAME,
-    version: config.SERVICE_VERSION ?? manifest.version,
-    revision: config.SERVICE_REVISION,
-  }
+  const build = buildOf(config)
   let server: BoundServer | undefined
-  const metrics = createMetrics({
-    prefix: config.METRICS_PREFIX,
-    build: { version: build.version, revision: build.revision },
-    sources: {
-      state: () => lifecycle.state.name,
-      inFlight: () => server?.inFlight ?? 0,
-      servedWhileDraining: () => server?.servedWhileDraining ?? 0,
-      logLinesDropped: () => sink.dropped,
-    },
-  })
+  const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
   const queue = await openConfiguredQueue(
