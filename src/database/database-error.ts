@@ -48,3 +48,10 @@ export class DatabaseUnusable extends Error {
     this.name = 'DatabaseUnusable'
   }
 }
+
+/** Whether an error says that the database cannot be used now: away, busy, full, closed, or found unfit after the start. */
+export function isDatabaseFailure(error: unknown): boolean {
+  return (
+    error instanceof DatabaseUnavailable || error instanceof SchemaTooNew || error instanceof DatabaseUnusable
+  )
+}

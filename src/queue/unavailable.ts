@@ -1,4 +1,4 @@
-import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from '../database/database-error.ts'
+import { isDatabaseFailure } from '../database/database-error.ts'
 import { QueueUnavailable } from './task-queue.ts'
 
 /** How soon a client may try again while the database is away, in seconds. */
@@ -14,12 +14,7 @@ export async function asQueue<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
-    if (
-      error instanceof DatabaseUnavailable ||
-      error instanceof SchemaTooNew ||
-      error instanceof DatabaseUnusable
-    )
-      throw new QueueUnavailable(retryAfterSeconds, { cause: error })
+    if (isDatabaseFailure(error)) throw new QueueUnavailable(retryAfterSeconds, { cause: error })
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from '../database/database-error.ts'
+import { isDatabaseFailure } from '../database/database-error.ts'
 import { StoreUnavailable } from './document-store.ts'
 
 /** What a client is told to wait. Reconnecting is at once, so this only spreads the retries. */
@@ -14,13 +14,7 @@ export async function asStore<T>(call: () => Promise<T>): Promise<T> {
   try {
     return await call()
   } catch (error) {
-    if (
-      error instanceof DatabaseUnavailable ||
-      error instanceof SchemaTooNew ||
-      error instanceof DatabaseUnusable
-    ) {
-      throw new StoreUnavailable(RETRY_AFTER_SECONDS, { cause: error })
-    }
+    if (isDatabaseFailure(error)) throw new StoreUnavailable(RETRY_AFTER_SECONDS, { cause: error })
     throw error
   }
 }
