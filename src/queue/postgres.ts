@@ -4,7 +4,7 @@ import type { PostgresPool } from '../database/postgres-pool.ts'
 import type { Idempotency } from '../idempotency.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import type { QueueOptions } from './queue-options.ts'
-import { backoffMs, isEnded, newTask, type Task, type TaskStatus } from './task.ts'
+import { backoffMs, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -21,6 +21,7 @@ import {
 } from './task-queue.ts'
 import { asQueue } from './unavailable.ts'
 import { WakeUp } from './wake-up.ts'
+import { watchTask } from './watch-task.ts'
 
 /**
  * How often other processes' tasks, and for a watcher other processes' changes, are looked for, in ms; those of this
@@ -138,21 +139,16 @@ export class PostgresTaskQueue implements TaskQueue, Leases {
     return retried
   }
 
-  async *watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    let seen: string | undefined
-    while (!signal.aborted) {
-      const since = this.#tasksChanged.count
-      const state = await this.#state(id)
-      if (state === undefined) return
-      if (state !== seen) {
-        const task = await this.find(id)
-        if (task === undefined) return
-        yield task
-        if (isEnded(task)) return
-        seen = state
-      }
-      await this.#tasksChanged.wait(watchMs, signal, since)
-    }
+  watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
+    return watchTask(
+      {
+        state: () => this.#state(id),
+        find: () => this.find(id),
+        changed: this.#tasksChanged,
+        lookEveryMs: watchMs,
+      },
+      signal,
+    )
   }
 
   depth(): Promise<number> {

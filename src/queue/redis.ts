@@ -4,7 +4,7 @@ import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import type { QueueOptions } from './queue-options.ts'
 import { deleteIfScript, findScript, listScript, touchScript, unspendScript } from './redis-scripts.ts'
 import { RedisSessions, type Session } from './redis-session.ts'
-import { backoffMs, isEnded, newTask, type Task, type TaskStatus } from './task.ts'
+import { backoffMs, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -19,6 +19,7 @@ import {
   type TaskQueue,
 } from './task-queue.ts'
 import { WakeUp } from './wake-up.ts'
+import { watchTask } from './watch-task.ts'
 
 /** The queue's name on the server; BullMQ puts `bull:` before it. */
 const queueName = 'tally'
@@ -168,22 +169,13 @@ export class RedisTaskQueue implements TaskQueue, Leases {
     return { ...task, status: 'pending', attempts: 0, updatedAt: now, error: undefined }
   }
 
-  async *watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    let seen: string | undefined
-    while (!signal.aborted) {
-      const since = this.#tasksChanged.count
-      const state = await this.#find(id, true)
-      if (state === undefined) return
-      const mark = `${state.status} ${state.attempts} ${state.updatedAt}`
-      if (mark !== seen) {
-        const task = await this.find(id)
-        if (task === undefined) return
-        yield task
-        if (isEnded(task)) return
-        seen = mark
-      }
-      await this.#tasksChanged.wait(pollMs, signal, since)
+  watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
+    const state = async (): Promise<string | undefined> => {
+      const task = await this.#find(id, true)
+      return task && `${task.status} ${task.attempts} ${task.updatedAt}`
     }
+    const find = () => this.find(id)
+    return watchTask({ state, find, changed: this.#tasksChanged, lookEveryMs: pollMs }, signal)
   }
 
   depth(): Promise<number> {
