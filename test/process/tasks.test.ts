@@ -178,8 +178,9 @@ describe('the worker process', () => {
       withDirectory(async (dataDir) => {
         const env = { ...wideLimits, DATA_DIR: dataDir, SHUTDOWN_TIMEOUT: '0s', WORKER_CONCURRENCY: '1' }
         await using api = await startService({ ...env, WORKER: 'off' })
-        const ids = await Promise.all(Array.from({ length: 6 }, () => create(api, long)))
-        const worker = await startService({ ...env, WORKER_CONCURRENCY: '6' }, 'worker.ts')
+        // So many that they cannot all be done between the first look at them and the signal.
+        const ids = await Promise.all(Array.from({ length: 16 }, () => create(api, long)))
+        const worker = await startService({ ...env, WORKER_CONCURRENCY: '16' }, 'worker.ts')
         await until(async () => (await read(api, ids[0] as string)).status === 'processing')
         expect(await worker.stop()).toBe(0)
         expect(worker.output()).toContain('tasks handed back')
