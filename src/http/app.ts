@@ -9,13 +9,14 @@ import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
 import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
+import type { Gates } from './gates/gate.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import { type Build, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Route } from './route.ts'
-import { createRouter, pathsOf } from './router.ts'
+import { createRouter, isBackgroundKind, pathsOf } from './router.ts'
 import { createEventStreams } from './task-events.ts'
 import { tasksRoutes } from './tasks.ts'
 
@@ -33,6 +34,8 @@ export interface OperationsAppOptions {
   readonly requestTimeoutMs: number
   readonly validationStatus: 400 | 422
   readonly accessLog: boolean
+  /** What stands before the handlers of each kind of route. Default: nothing. */
+  readonly gates?: Gates
 }
 
 export interface AppOptions extends OperationsAppOptions {
@@ -107,13 +110,13 @@ function operationsOf({ lifecycle, checks, metrics, scrape, build }: OperationsA
 function answering(routes: readonly Route[], problems: Problems, options: OperationsAppOptions): App {
   const { instance, log, metrics } = options
   const inFlight = createInFlight(options.requestTimeoutMs)
-  const operations = new Set(routes.filter(({ kind }) => kind === 'operations').flatMap(pathsOf))
+  const background = new Set(routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap(pathsOf))
   return {
     routes,
     inFlight,
-    isBackground: (request) => operations.has(pathOf(request.url)),
+    isBackground: (request) => background.has(pathOf(request.url)),
     fetch: createFetch({
-      route: createRouter(routes, problems),
+      route: createRouter(routes, problems, options.gates),
       problems,
       inFlight,
       log,

@@ -94,6 +94,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       background: false,
       answered: false,
       identified: false,
+      headers: undefined,
       expire: undefined,
     }
     inFlight.add(exchange)
