@@ -16,14 +16,16 @@ const duration = (def: string) =>
     .refine((ms) => ms <= timerMsMax, 'must be at most 596h')
     .prefault(def)
 
-const integer = (minimum: number, maximum: number, def: number) =>
+const wholeNumber = (minimum: number, maximum: number) =>
   z
     .string()
     .regex(/^\d+$/, 'must be a whole number')
     .transform(Number)
     .refine((number) => number >= minimum, `must be at least ${minimum}`)
     .refine((number) => number <= maximum, `must be at most ${maximum}`)
-    .prefault(String(def))
+
+const integer = (minimum: number, maximum: number, def: number) =>
+  wholeNumber(minimum, maximum).prefault(String(def))
 
 /** Bytes from `1024`, `64KiB`, `32MiB`. */
 const bytes = (def: string) =>
@@ -158,6 +160,11 @@ export const environment = z.object({
     .regex(/^([a-zA-Z_][a-zA-Z0-9_]*)?$/, 'must be empty or a Prometheus name such as api_')
     .prefault('api_')
     .describe('Before the names of the metrics of this service; may be empty'),
+  METRICS_PORT: wholeNumber(0, 65_535)
+    .optional()
+    .describe(
+      'Port of its own for `/metrics` and the admin routes, which the other port then does not have; probes are answered there too. Keep it from clients',
+    ),
   DEBUG_ROUTES: flag.describe('Adds `/debug/*`, to try a platform with; never in production'),
 })
 
@@ -230,6 +237,12 @@ function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()):
   expect(config.TASK_TIMEOUT > 0, 'TASK_TIMEOUT must be at least 1ms', 'TASK_TIMEOUT')
   expect(config.TASK_LEASE >= 1_000, 'TASK_LEASE must be at least 1s', 'TASK_LEASE')
   expect(config.TASK_TTL >= 1_000, 'TASK_TTL must be at least 1s', 'TASK_TTL')
+  expect(
+    config.METRICS_PORT === undefined || config.METRICS_PORT === 0 || config.METRICS_PORT !== config.PORT,
+    'METRICS_PORT must not be PORT',
+    'METRICS_PORT',
+    'PORT',
+  )
   expect(DRAIN_MIN <= DRAIN_MAX, 'DRAIN_MIN must not be above DRAIN_MAX', 'DRAIN_MIN', 'DRAIN_MAX')
   return problems
 }

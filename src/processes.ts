@@ -1,8 +1,11 @@
-import { startSupervisor } from './cluster/supervisor.ts'
+import { Registry } from 'prom-client'
+import { snapshotOf } from './cluster/messages.ts'
+import { type Supervisor, startSupervisor } from './cluster/supervisor.ts'
 import type { Config } from './config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
 import type { Log } from './telemetry/log.ts'
+import { createRequestMetrics } from './telemetry/request-metrics.ts'
 
 /** What the processes may take beyond their own budget before they are killed, in ms. */
 const marginMs = 1_000
@@ -21,12 +24,15 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     rollWanted = true
   }
   process.on('SIGHUP', () => roll())
+  let running: Supervisor | undefined
+  if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, () => running)
   const supervisor = await startSupervisor({
     count: config.WEB_CONCURRENCY,
     command: ownCommand(),
     env: process.env,
     log,
   })
+  running = supervisor
   lifecycle.configure({
     // The window is the servers' own; here is only the wait for them.
     drainMinMs: 0,
@@ -51,6 +57,26 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
   lifecycle.markReady()
   roll = () => void supervisor.roll()
   if (rollWanted) roll()
+}
+
+/** The supervisor answers for all of its processes, and adds what it has counted itself: these requests. */
+async function openOperations(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+  supervisor: () => Supervisor | undefined,
+): Promise<void> {
+  // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
+  const { openOperationsPort, operationsOptions } = await import('./operations-port.ts')
+  const registry = new Registry()
+  openOperationsPort(lifecycle, config, {
+    ...operationsOptions(config),
+    lifecycle,
+    checks: { results: async () => (await supervisor()?.checks()) ?? {} },
+    metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
+    scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
+    log,
+  })
 }
 
 /** The command that started this process: from source, from a bundle, or as a compiled binary. */

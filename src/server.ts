@@ -13,6 +13,7 @@ import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { openOperationsPort, operationsOptions } from './operations-port.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
 import { storeOn } from './store/open.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -40,7 +41,6 @@ export async function startServer(
   })
   warnAboutBudget(config, log)
 
-  const build = buildOf(config)
   let server: BoundServer | undefined
   let member: Member | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
@@ -55,20 +55,20 @@ export async function startServer(
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
     : undefined
 
+  const checks = createChecks(
+    [
+      { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
+      ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
+    ],
+    { onChange: (change) => logCheck(log, change) },
+  )
+  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
+  // Of several processes on a port, the supervisor has the one for operations.
+  if (!isMember) openOperationsPort(lifecycle, config, operations)
+
   const app = createApp({
-    build,
-    instance: config.INSTANCE_NAME,
-    lifecycle,
-    checks: createChecks(
-      [
-        { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
-        ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
-      ],
-      { onChange: (change) => logCheck(log, change) },
-    ),
-    metrics,
+    ...operations,
     scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
-    log,
     store,
     documentSchema,
     queue,
@@ -78,9 +78,6 @@ export async function startServer(
       bodyBytesMax: config.MAX_BODY_BYTES,
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
-    requestTimeoutMs: config.REQUEST_TIMEOUT,
-    validationStatus: config.VALIDATION_STATUS,
-    accessLog: config.ACCESS_LOG,
     debugRoutes: config.DEBUG_ROUTES,
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
@@ -101,12 +98,16 @@ export async function startServer(
     describeInFlight: app.inFlight.describe,
   })
   if (isMember)
-    member = joinSupervisor({ lifecycle, registry: metrics.registry, port: server.port }, () =>
+    member = joinSupervisor({ lifecycle, registry: metrics.registry, checks, port: server.port }, () =>
       process.kill(process.pid, 'SIGTERM'),
     )
   if (config.WORKER === 'embedded') startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log })
   lifecycle.markReady()
-  log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
+  log.info('listening', {
+    url: server.url.href,
+    version: buildOf(config).version,
+    environment: config.ENVIRONMENT,
+  })
   return server
 }
 

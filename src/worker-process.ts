@@ -5,6 +5,7 @@ import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { openOperationsPort, operationsOptions } from './operations-port.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
@@ -29,7 +30,6 @@ export async function startWorkerProcess(
     drainMaxMs: config.SHUTDOWN_TIMEOUT,
     shutdownTimeoutMs: lastProbeMsMax,
   })
-  const build = buildOf(config)
   let server: BoundServer | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
@@ -41,17 +41,10 @@ export async function startWorkerProcess(
     log,
   )
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
-  const app = createOperationsApp({
-    build,
-    instance: config.INSTANCE_NAME,
-    lifecycle,
-    checks: createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) }),
-    metrics,
-    log,
-    requestTimeoutMs: config.REQUEST_TIMEOUT,
-    validationStatus: config.VALIDATION_STATUS,
-    accessLog: config.ACCESS_LOG,
-  })
+  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
+  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
+  openOperationsPort(lifecycle, config, operations)
+  const app = createOperationsApp(operations)
   lifecycle.onClose('deadlines', app.inFlight.close)
   server = serve(lifecycle, {
     port: config.WORKER_PORT,
@@ -63,6 +56,10 @@ export async function startWorkerProcess(
   })
   startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log, holdsWindow: true })
   lifecycle.markReady()
-  log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
+  log.info('listening', {
+    url: server.url.href,
+    version: buildOf(config).version,
+    environment: config.ENVIRONMENT,
+  })
   return server
 }

@@ -176,6 +176,11 @@ describe('what is wrong is told, with the name of its variable', () => {
       /^DRAIN_MIN must not be above DRAIN_MAX/,
     ],
     [
+      'one port for clients and operators',
+      { PORT: '8000', METRICS_PORT: '8000' },
+      /^METRICS_PORT must not be PORT/,
+    ],
+    [
       'a timeout below the tick of the server',
       { IDLE_TIMEOUT: '4s', REQUEST_TIMEOUT: '1s' },
       /^IDLE_TIMEOUT must be at least 8s/,

@@ -11,7 +11,7 @@ import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import type { Gates } from './gates/gate.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
-import { type Build, operationsRoutes } from './operations.ts'
+import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
@@ -27,18 +27,21 @@ export interface OperationsAppOptions {
   readonly instance: string
   readonly lifecycle: Lifecycle
   readonly checks: Checks
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'registry' | 'requests'>
   /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
   readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
   readonly requestTimeoutMs: number
   readonly validationStatus: 400 | 422
   readonly accessLog: boolean
+  /** True where `/metrics` is answered on a port of its own. Default false. */
+  readonly metricsMoved?: boolean
   /** What stands before the handlers of each kind of route. Default: nothing. */
   readonly gates?: Gates
 }
 
 export interface AppOptions extends OperationsAppOptions {
+  readonly metrics: Metrics
   readonly store: DocumentStore
   /** What every document must satisfy, beside being an object. */
   readonly documentSchema?: DocumentSchema | undefined
@@ -90,7 +93,7 @@ export function createApp(options: AppOptions): ServiceApp {
   ]
   const routes = [
     ...documented,
-    indexRoute(build),
+    indexRoute(build, options.metricsMoved),
     ...docsRoutes(documented, build, options.validationStatus),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
@@ -102,8 +105,12 @@ export function createOperationsApp(options: OperationsAppOptions): App {
   return answering(operationsOf(options), createProblems(options.validationStatus), options)
 }
 
-function operationsOf({ lifecycle, checks, metrics, scrape, build }: OperationsAppOptions): Route[] {
-  return operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build })
+function operationsOf(options: OperationsAppOptions): Route[] {
+  const { lifecycle, checks, metrics, scrape, build } = options
+  return [
+    ...operationsRoutes({ lifecycle, checks, build }),
+    ...(options.metricsMoved ? [] : [metricsRoute({ registry: metrics.registry, scrape })]),
+  ]
 }
 
 /** A table of routes, and around it the one way in. */
@@ -128,7 +135,7 @@ function answering(routes: readonly Route[], problems: Problems, options: Operat
 }
 
 /** GET /: who answers here, and where to go on. */
-function indexRoute({ service, version }: Build): Route {
+function indexRoute({ service, version }: Build, metricsMoved = false): Route {
   const body = {
     service,
     version,
@@ -136,7 +143,7 @@ function indexRoute({ service, version }: Build): Route {
     openapi: '/openapi.json',
     health: '/health',
     ready: '/ready',
-    metrics: '/metrics',
+    ...(metricsMoved ? {} : { metrics: '/metrics' }),
   }
   return { method: 'GET', path: '/', kind: 'page', answer: (_, exchange) => json(exchange, body) }
 }

@@ -13,7 +13,7 @@ export interface FetchOptions {
   readonly problems: Problems
   readonly inFlight: InFlight
   readonly log: Log
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'requests'>
   readonly servedBy: string
   /** Whether answered requests are logged at info. */
   readonly accessLog: boolean
