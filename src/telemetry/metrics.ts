@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os'
 import { Registry } from 'prom-client'
 import { HistogramCell, histogramSamples, registerPlain } from './plain-metrics.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
@@ -95,6 +96,19 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
     samples: () => [
       { metricName: 'build_info', labels: { ...build, runtime: `bun ${Bun.version}` }, value: 1 },
     ],
+  })
+  const memoryLimit = 'app_memory_limit_bytes'
+  registerPlain(registry, {
+    name: memoryLimit,
+    help: 'Memory that the container may use; absent without a limit',
+    type: 'gauge',
+    // Processes of one container share its limit.
+    aggregator: 'max',
+    samples: () => {
+      const bytes = process.constrainedMemory()
+      // Without a limit this is what the machine has.
+      return bytes < totalmem() ? [{ metricName: memoryLimit, labels: {}, value: bytes }] : []
+    },
   })
   registerProcessMetrics(registry)
 
