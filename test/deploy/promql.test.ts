@@ -7,13 +7,18 @@ import { startService } from '../support/service-process.ts'
 import { until } from '../support/until.ts'
 import { hasProgram, root } from './tools.ts'
 
+interface QueryAnswer {
+  status: string
+  data: { result: unknown[] }
+}
+
 const queries = [
   ...(await Bun.file(join(root, 'docs/promql.md')).text()).matchAll(/^```promql\n([\s\S]*?)\n```$/gm),
 ].map(([, query = '']) => query)
 
 describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/promql.md', () => {
   const running = new AsyncDisposableStack()
-  let ask: (query: string) => Promise<{ status: string; data: { result: unknown[] } }>
+  let ask: (query: string) => Promise<QueryAnswer>
 
   beforeAll(async () => {
     const service = running.use(await startService())
@@ -56,7 +61,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
         method: 'POST',
         body: new URLSearchParams({ query }),
       })
-      return answer.json()
+      return (await answer.json()) as QueryAnswer
     }
 
     // Some of everything, again and again: the first sample of a series shows no increase yet.
