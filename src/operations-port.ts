@@ -1,11 +1,12 @@
 import type { Config } from './config.ts'
 import { createOperationsApp, type OperationsAppOptions } from './http/app.ts'
 import { type Lifecycle, serveLast } from './lifecycle/index.ts'
+import { operationsGates } from './open-gates.ts'
 import { buildOf } from './open-metrics.ts'
 
 type ConfiguredOptions = Pick<
   OperationsAppOptions,
-  'build' | 'instance' | 'requestTimeoutMs' | 'validationStatus' | 'accessLog' | 'metricsMoved'
+  'build' | 'instance' | 'requestTimeoutMs' | 'validationStatus' | 'accessLog' | 'metricsMoved' | 'gates'
 >
 
 /** What is the same wherever operations are answered, as the configuration has it. */
@@ -17,6 +18,7 @@ export function operationsOptions(config: Config): ConfiguredOptions {
     validationStatus: config.VALIDATION_STATUS,
     accessLog: config.ACCESS_LOG,
     metricsMoved: config.METRICS_PORT !== undefined,
+    gates: operationsGates(config),
   }
 }
 

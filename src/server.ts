@@ -10,6 +10,7 @@ import {
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { openGates, securityOf } from './open-gates.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
@@ -79,6 +80,8 @@ export async function startServer(
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
     debugRoutes: config.DEBUG_ROUTES,
+    gates: await openGates(lifecycle, config, log),
+    security: securityOf(config),
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
   lifecycle.addTarget({

@@ -11,6 +11,7 @@ import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import type { Gates } from './gates/gate.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
+import type { Security } from './openapi.ts'
 import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
@@ -53,6 +54,8 @@ export interface AppOptions extends OperationsAppOptions {
     readonly documentBytesMax: number
   }
   readonly debugRoutes: boolean
+  /** What the gates want, for the API document. Default: nothing. */
+  readonly security?: Security
 }
 
 export interface App {
@@ -94,7 +97,7 @@ export function createApp(options: AppOptions): ServiceApp {
   const routes = [
     ...documented,
     indexRoute(build, options.metricsMoved),
-    ...docsRoutes(documented, build, options.validationStatus),
+    ...docsRoutes(documented, build, options.validationStatus, options.security),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
   return { ...answering(routes, problems, options), endStreams: streams.endAll }

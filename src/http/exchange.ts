@@ -14,6 +14,8 @@ export interface Exchange {
   answered: boolean
   /** Set when an answer was made with the headers that every answer carries. */
   identified: boolean
+  /** Who asked, as `key:name` or `sub:subject`, once a gate has found out. */
+  client: string | undefined
   /** What the answer carries beside its own headers: left by gates, none as a rule. */
   headers: Readonly<Record<string, string>> | undefined
   /** Set while a handler is at work: answers in its place. */

@@ -45,12 +45,12 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
     inFlight.remove(exchange)
-    const { method, route, requestId, background, startedAt } = exchange
+    const { method, route, requestId, background, startedAt, client } = exchange
     const { status } = response
     const durationMs = performance.now() - startedAt
     metrics.requests.observe(method, route, status, durationMs / 1_000)
     if (accessLog || status >= 500)
-      log.access(background ? 'debug' : 'info', { requestId, method, route, status, durationMs })
+      log.access(background ? 'debug' : 'info', { requestId, method, route, status, durationMs, client })
     return response
   }
 
@@ -94,6 +94,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       background: false,
       answered: false,
       identified: false,
+      client: undefined,
       headers: undefined,
       expire: undefined,
     }

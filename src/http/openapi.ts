@@ -1,6 +1,16 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import type { Build } from './operations.ts'
+import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
+
+/** By what the routes are open; all false: to everybody. */
+export interface Security {
+  readonly keys: boolean
+  readonly tokens: boolean
+  readonly metricsToken: boolean
+}
+
+const open: Security = { keys: false, tokens: false, metricsToken: false }
 
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
@@ -8,7 +18,12 @@ import type { Route } from './route.ts'
  *
  * @param validationStatus what a body that is not what it should be is answered with.
  */
-export function openApiDocument(routes: readonly Route[], build: Build, validationStatus: 400 | 422 = 400) {
+export function openApiDocument(
+  routes: readonly Route[],
+  build: Build,
+  validationStatus: 400 | 422 = 400,
+  security: Security = open,
+) {
   const paths: ZodOpenApiPathsObject = {}
   for (const { method, path, kind, doc } of routes) {
     if (doc === undefined) continue
@@ -16,7 +31,10 @@ export function openApiDocument(routes: readonly Route[], build: Build, validati
     paths[documented] = {
       ...(kind === 'application' && { servers: [{ url: '/' }, { url: '/v1' }] }),
       ...paths[documented],
-      [method.toLowerCase()]: validationStatus === 422 ? withUnprocessable(doc) : doc,
+      [method.toLowerCase()]: secured(
+        validationStatus === 422 ? withUnprocessable(doc) : doc,
+        schemesOf(kind, security),
+      ),
     }
   }
   return createDocument({
@@ -38,7 +56,41 @@ export function openApiDocument(routes: readonly Route[], build: Build, validati
       { name: 'operations', description: 'What a platform asks' },
     ],
     paths,
+    ...(Object.values(security).includes(true) && { components: { securitySchemes } }),
   })
+}
+
+const securitySchemes = {
+  key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key that the service knows' },
+  keyAsBearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: "A token of the service's issuer",
+  },
+  scraper: { type: 'http', scheme: 'bearer', description: "The scraper's token" },
+} as const
+
+/** What opens a route of a kind; any of them will do. */
+function schemesOf(kind: Route['kind'], { keys, tokens, metricsToken }: Security) {
+  if (kind === 'metrics') return metricsToken ? (['scraper'] as const) : []
+  if (kind !== 'application') return []
+  return [...(keys ? (['key', 'keyAsBearer'] as const) : []), ...(tokens ? (['token'] as const) : [])]
+}
+
+/** An operation that needs credentials, and what it answers without. */
+function secured(
+  doc: ZodOpenApiOperationObject,
+  schemes: readonly (keyof typeof securitySchemes)[],
+): ZodOpenApiOperationObject {
+  if (schemes.length === 0) return doc
+  const codes = schemes.includes('token') ? (['forbidden', 'identity-unavailable'] as const) : []
+  return {
+    ...doc,
+    security: schemes.map((scheme) => ({ [scheme]: [] })),
+    responses: { ...problemResponses('unauthorized', ...codes), ...doc.responses },
+  }
 }
 
 /** With `VALIDATION_STATUS=422` what takes a body may answer 422 besides 400 (for its Host, its query). */

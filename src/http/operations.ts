@@ -119,7 +119,7 @@ export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
   return {
     method: 'GET',
     path: '/metrics',
-    kind: 'operations',
+    kind: 'metrics',
     handler: async (c) => {
       const response = scrape === undefined ? await printMetrics(c) : c.text(await scrape())
       // The package says text/plain without the version, which Prometheus 3 refuses to guess.

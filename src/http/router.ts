@@ -40,7 +40,7 @@ export function pathsOf({ path, aliases = [], kind }: Route): string[] {
 
 /** True for what the platform asks and does: it is not traffic. */
 export function isBackgroundKind(kind: Route['kind']): boolean {
-  return kind === 'operations' || kind === 'admin'
+  return kind !== 'application' && kind !== 'page'
 }
 
 /** What the exchange is from now on, for metrics and log. */

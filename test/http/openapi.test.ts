@@ -126,6 +126,39 @@ describe('errors', () => {
   })
 })
 
+describe('credentials', () => {
+  interface Secured {
+    readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
+    readonly responses: Readonly<Record<string, { readonly headers?: object }>>
+  }
+  const securedBy = ({ security = [] }: Secured): string[] => security.flatMap((one) => Object.keys(one))
+
+  test('are not in the document of a service that wants none', () => {
+    expect(document.components).not.toHaveProperty('securitySchemes')
+    for (const { operation } of operations) expect(Object.keys(operation.responses)).not.toContain('401')
+  })
+
+  test('that a service wants are in its document, for the application routes and for /metrics', async () => {
+    const { components, paths } = await documentOf({
+      security: { keys: true, tokens: true, metricsToken: true },
+    })
+    const { securitySchemes } = components as { securitySchemes?: object }
+    expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'scraper'])
+    for (const { path, method } of operations) {
+      const operation = paths[path]?.[method] as Secured
+      const expected =
+        path === '/metrics'
+          ? ['scraper']
+          : /^\/(payload|data|tasks)/.test(path)
+            ? ['key', 'keyAsBearer', 'token']
+            : []
+      expect({ path, schemes: securedBy(operation) }).toEqual({ path, schemes: expected })
+      expect(operation.responses['401']?.headers !== undefined).toBe(expected.length > 0)
+      expect(operation.responses['403'] !== undefined).toBe(expected.includes('token'))
+    }
+  })
+})
+
 describe('examples', () => {
   test('every example of a schema satisfies it', () => {
     const examples = Object.entries(document.components.schemas).flatMap(
