@@ -4,6 +4,8 @@ import { type Supervisor, startSupervisor } from './cluster/supervisor.ts'
 import type { Config } from './config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
+import type { Live } from './live/live.ts'
+import { openLive, type Running } from './open-live.ts'
 import type { Log } from './telemetry/log.ts'
 import { createRequestMetrics } from './telemetry/request-metrics.ts'
 
@@ -16,7 +18,7 @@ const marginMs = 1_000
  *
  * @throws when the first processes cannot start.
  */
-export async function startProcesses(lifecycle: Lifecycle, config: Config, log: Log): Promise<void> {
+export async function startProcesses(lifecycle: Lifecycle, config: Config, log: Log): Promise<Running> {
   logLifecycle(lifecycle, log)
   // Before anything is started, for the signal's own action would end this process. What comes early is done late.
   let rollWanted = false
@@ -24,13 +26,15 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     rollWanted = true
   }
   process.on('SIGHUP', () => roll())
+  const live = openLive(lifecycle, config, log)
   let running: Supervisor | undefined
-  if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, () => running)
+  if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
   const supervisor = await startSupervisor({
     count: config.WEB_CONCURRENCY,
     command: ownCommand(),
     env: process.env,
     log,
+    live,
   })
   running = supervisor
   lifecycle.configure({
@@ -57,6 +61,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
   lifecycle.markReady()
   roll = () => void supervisor.roll()
   if (rollWanted) roll()
+  return { port: supervisor.port, live }
 }
 
 /** The supervisor answers for all of its processes, and adds what it has counted itself: these requests. */
@@ -64,6 +69,7 @@ async function openOperations(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
+  live: Live,
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
@@ -76,6 +82,7 @@ async function openOperations(
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
     scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
     log,
+    admin: { live, injectsFaults: true },
   })
 }
 

@@ -10,7 +10,9 @@ import {
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { withFaults } from './open-faults.ts'
 import { openGates, securityOf } from './open-gates.ts'
+import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
@@ -33,7 +35,7 @@ export async function startServer(
   config: Config,
   { log, sink }: OpenLog,
   isMember: boolean,
-): Promise<BoundServer> {
+): Promise<Running> {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
     drainQuietMs: config.DRAIN_QUIET,
@@ -46,6 +48,14 @@ export async function startServer(
   let member: Member | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
+
+  const joined = Promise.withResolvers<Member>()
+  const live = openLive(
+    lifecycle,
+    config,
+    log,
+    isMember ? async (change, by) => (await joined.promise).change(change, by) : undefined,
+  )
 
   const database = await openConfiguredDatabase(lifecycle, config)
   const store = storeOn(database)
@@ -65,7 +75,8 @@ export async function startServer(
   )
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   // Of several processes on a port, the supervisor has the one for operations.
-  if (!isMember) openOperationsPort(lifecycle, config, operations)
+  if (!isMember)
+    openOperationsPort(lifecycle, config, { ...operations, admin: { live, injectsFaults: true } })
 
   const app = createApp({
     ...operations,
@@ -80,7 +91,7 @@ export async function startServer(
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
     debugRoutes: config.DEBUG_ROUTES,
-    gates: await openGates(lifecycle, config, log),
+    gates: withFaults(await openGates(lifecycle, config, log), config, live, metrics.registry),
     security: securityOf(config),
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
@@ -100,10 +111,13 @@ export async function startServer(
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
-  if (isMember)
-    member = joinSupervisor({ lifecycle, registry: metrics.registry, checks, port: server.port }, () =>
+  if (isMember) {
+    member = joinSupervisor({ lifecycle, registry: metrics.registry, checks, live, port: server.port }, () =>
       process.kill(process.pid, 'SIGTERM'),
     )
+    joined.resolve(member)
+    await member.settled
+  }
   if (config.WORKER === 'embedded') startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log })
   lifecycle.markReady()
   log.info('listening', {
@@ -111,7 +125,7 @@ export async function startServer(
     version: buildOf(config).version,
     environment: config.ENVIRONMENT,
   })
-  return server
+  return { port: server.port, live }
 }
 
 /** A budget over the platform's grace period ends in SIGKILL, and that in lost requests: say so at once. */

@@ -2,6 +2,7 @@ import type { Config } from './config.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
@@ -22,7 +23,7 @@ export async function startWorkerProcess(
   lifecycle: Lifecycle,
   config: Config,
   { log, sink }: OpenLog,
-): Promise<BoundServer> {
+): Promise<Running> {
   lifecycle.configure({
     // No client has to leave: the window, in which probes are answered, lasts as long as a task is in hand.
     drainMinMs: 0,
@@ -34,6 +35,8 @@ export async function startWorkerProcess(
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
+  const live = openLive(lifecycle, config, log)
+
   const queue = await openConfiguredQueue(
     lifecycle,
     config,
@@ -43,7 +46,7 @@ export async function startWorkerProcess(
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  openOperationsPort(lifecycle, config, operations)
+  openOperationsPort(lifecycle, config, { ...operations, admin: { live, injectsFaults: false } })
   const app = createOperationsApp(operations)
   lifecycle.onClose('deadlines', app.inFlight.close)
   server = serve(lifecycle, {
@@ -61,5 +64,5 @@ export async function startWorkerProcess(
     version: buildOf(config).version,
     environment: config.ENVIRONMENT,
   })
-  return server
+  return { port: server.port, live }
 }

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
+import type { Decide, Live } from '../live/live.ts'
 import {
   type Answers,
   type FromMember,
@@ -17,15 +18,26 @@ const snapshotEveryMs = 1_000
 /** How long a scrape waits for the supervisor, in ms; then it answers for this process alone. */
 const sumTimeoutMs = 2_000
 
+/** How long the supervisor may take to let the processes have a change, in ms. */
+const changeTimeoutMs = 2_000
+
 export interface Member {
   /** The metrics of all processes, in the text format. */
   scrape(): Promise<string>
+  /** Resolves when this process has the settings that hold in all. */
+  readonly settled: Promise<void>
+  /**
+   * Has the supervisor change the settings of all processes.
+   * @throws when it does not answer.
+   */
+  readonly change: Decide
 }
 
 export interface MemberOptions {
   readonly lifecycle: Lifecycle
   readonly registry: Registry
   readonly checks: Checks
+  readonly live: Live
   /** Where this process listens. */
   readonly port: number
 }
@@ -37,10 +49,12 @@ export interface MemberOptions {
  * @param stop called when the supervisor is gone.
  */
 export function joinSupervisor(
-  { lifecycle, registry, checks, port }: MemberOptions,
+  { lifecycle, registry, checks, live, port }: MemberOptions,
   stop: () => void,
 ): Member {
   const sums = new PendingAnswers<string>()
+  const changes = new PendingAnswers<true>()
+  const settled = Promise.withResolvers<void>()
 
   const snapshot = (): Promise<Snapshot> => snapshotOf(registry)
   const send = (message: FromMember): void => {
@@ -64,6 +78,11 @@ export function joinSupervisor(
         return snapshot()
       case 'checks':
         return checks.results()
+      case 'settings':
+        return live.adopt(question.settings).then(() => {
+          settled.resolve()
+          return null
+        })
       case 'steer-away':
       case 'steer-evenly':
         return Promise.resolve(steer(question))
@@ -72,6 +91,7 @@ export function joinSupervisor(
 
   process.on('message', async (message: ToMember) => {
     if (message.type === 'sum') sums.settle(message.id, message.text)
+    else if (message.type === 'changed') changes.settle(message.id, true)
     else send({ type: 'answer', id: message.id, answer: await answerTo(message.question) })
   })
   process.on('disconnect', stop)
@@ -81,6 +101,14 @@ export function joinSupervisor(
   send({ type: 'listening', port })
 
   return {
+    settled: settled.promise,
+    async change(change, by) {
+      const changed = await changes.ask(
+        (id) => send({ type: 'change-wanted', id, change, by }),
+        changeTimeoutMs,
+      )
+      if (changed === undefined) throw new Error('the supervisor did not answer: the settings may differ')
+    },
     async scrape() {
       const own = await snapshot()
       const sum = await sums.ask((id) => send({ type: 'sum-wanted', id, snapshot: own }), sumTimeoutMs)

@@ -1,5 +1,7 @@
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client'
 import type { CheckResult } from '../lifecycle/index.ts'
+import type { Change } from '../live/live.ts'
+import type { LiveSettings } from '../live/settings.ts'
 
 /** A process's metrics as plain data (`registry.getMetricsAsJSON()`). */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
@@ -16,6 +18,8 @@ export type CheckResults = Readonly<Record<string, CheckResult>>
 export type Question =
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'checks' }
+  /** No question but an order: its answer says that it is carried out. */
+  | { readonly kind: 'settings'; readonly settings: LiveSettings }
   | { readonly kind: 'steer-away'; readonly index: number; readonly size: number }
   | { readonly kind: 'steer-evenly' }
 
@@ -23,6 +27,7 @@ export type Question =
 export interface Answers {
   readonly snapshot: Snapshot
   readonly checks: CheckResults
+  readonly settings: null
   /** What went wrong, or nothing. */
   readonly 'steer-away': string | null
   readonly 'steer-evenly': string | null
@@ -35,9 +40,12 @@ export type FromMember =
   | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
   /** Somebody scrapes this process: the answer is the sum over all of them. */
   | { readonly type: 'sum-wanted'; readonly id: number; readonly snapshot: Snapshot }
+  /** An operator wants a change, and asked this process. */
+  | { readonly type: 'change-wanted'; readonly id: number; readonly change: Change; readonly by: string }
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answers[Question['kind']] }
 
 /** What the supervisor tells a server process. */
 export type ToMember =
   | { readonly type: 'question'; readonly id: number; readonly question: Question }
   | { readonly type: 'sum'; readonly id: number; readonly text: string }
+  | { readonly type: 'changed'; readonly id: number }

@@ -1,4 +1,5 @@
 import type { CheckResult } from '../lifecycle/index.ts'
+import type { Live } from '../live/live.ts'
 import type { Log } from '../telemetry/log.ts'
 import { ListenerGroup } from './listener-group.ts'
 import { memberArgument } from './membership.ts'
@@ -17,6 +18,8 @@ const steerTimeoutMs = 1_000
 const snapshotTimeoutMs = 500
 /** How long a process may take to say how what it depends on is, in ms: below a readiness probe's own second. */
 const checksTimeoutMs = 800
+/** How long a process may take to take over changed settings, in ms. */
+const settingsTimeoutMs = 1_000
 
 interface MemberProcess {
   readonly process: Bun.Subprocess
@@ -35,6 +38,8 @@ export interface SupervisorOptions {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Log
+  /** The settings that hold in all processes, also in those that are started later. */
+  readonly live: Live
   /** What a member may take from its start until it listens, in ms. Default 30,000. */
   readonly startTimeoutMs?: number
 }
@@ -70,7 +75,7 @@ export interface Supervisor {
  * @throws when the first processes cannot start.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
-  const { count, command, log, startTimeoutMs = 30_000 } = options
+  const { count, command, log, live, startTimeoutMs = 30_000 } = options
   const group = new ListenerGroup<MemberProcess>()
   const members = new Set<MemberProcess>()
   const sum = new MetricsSum()
@@ -115,6 +120,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       clearTimeout(timer)
     }
     group.opened(member)
+    await adopt(member)
     // With PORT=0 the first process finds the port; the others share it.
     env = { ...env, PORT: String(port) }
     return member
@@ -148,6 +154,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   const hear = (member: MemberProcess, message: FromMember, listening: (port: number) => void): void => {
     if (message.type === 'listening') listening(message.port)
     else if (message.type === 'answer') member.answers.settle(message.id, message.answer)
+    else if (message.type === 'change-wanted') void change(member, message)
     else {
       member.snapshot = message.snapshot
       if (message.type === 'sum-wanted') void answerScrape(member, message.id)
@@ -169,6 +176,24 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     const answer = await answers.ask((id) => child.send({ type: 'question', id, question }), timeoutMs)
     // The id is this question's, and a question's kind tells the type of its answer.
     return answer as Answers[Asked['kind']] | undefined
+  }
+
+  /** Has a process take over the settings as they are now. */
+  const adopt = async (member: MemberProcess): Promise<void> => {
+    const { settings } = live
+    if ((await ask(member, { kind: 'settings', settings }, settingsTimeoutMs)) === undefined)
+      log.warn('a process did not take over the settings', { pid: member.process.pid })
+  }
+  live.subscribe(async () => {
+    await Promise.all([...members].filter((member) => group.indexOf(member) !== -1).map(adopt))
+  })
+
+  const change = async (
+    member: MemberProcess,
+    { id, change, by }: FromMember & { type: 'change-wanted' },
+  ): Promise<void> => {
+    await live.change(change, by)
+    tell(member, { type: 'changed', id })
   }
 
   /** The newest counts of all processes, in the text format. */

@@ -4,6 +4,7 @@ import type { DocumentSchema } from '../store/document-schema.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { type AdminOptions, adminRoutes } from './admin.ts'
 import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
@@ -37,6 +38,8 @@ export interface OperationsAppOptions {
   readonly accessLog: boolean
   /** True where `/metrics` is answered on a port of its own. Default false. */
   readonly metricsMoved?: boolean
+  /** What an operator can change here. Default: nothing, and there are no admin routes. */
+  readonly admin?: Pick<AdminOptions, 'live' | 'injectsFaults'> | undefined
   /** What stands before the handlers of each kind of route. Default: nothing. */
   readonly gates?: Gates
 }
@@ -92,7 +95,7 @@ export function createApp(options: AppOptions): ServiceApp {
       metrics,
     }),
     ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, problems, metrics, streams }),
-    ...operationsOf(options),
+    ...operationsOf(options, problems),
   ]
   const routes = [
     ...documented,
@@ -105,14 +108,16 @@ export function createApp(options: AppOptions): ServiceApp {
 
 /** A program whose work is elsewhere, and which answers only what the platform asks. */
 export function createOperationsApp(options: OperationsAppOptions): App {
-  return answering(operationsOf(options), createProblems(options.validationStatus), options)
+  const problems = createProblems(options.validationStatus)
+  return answering(operationsOf(options, problems), problems, options)
 }
 
-function operationsOf(options: OperationsAppOptions): Route[] {
-  const { lifecycle, checks, metrics, scrape, build } = options
+function operationsOf(options: OperationsAppOptions, problems: Problems): Route[] {
+  const { lifecycle, checks, metrics, scrape, build, admin } = options
   return [
     ...operationsRoutes({ lifecycle, checks, build }),
     ...(options.metricsMoved ? [] : [metricsRoute({ registry: metrics.registry, scrape })]),
+    ...(admin === undefined ? [] : adminRoutes({ ...admin, problems })),
   ]
 }
 

@@ -18,6 +18,8 @@ export interface Exchange {
   client: string | undefined
   /** What the answer carries beside its own headers: left by gates, none as a rule. */
   headers: Readonly<Record<string, string>> | undefined
+  /** What was done to the request on purpose, for its line in the log; nothing as a rule. */
+  fault: string | undefined
   /** Set while a handler is at work: answers in its place. */
   expire: (() => void) | undefined
 }

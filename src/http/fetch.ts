@@ -45,12 +45,20 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
     inFlight.remove(exchange)
-    const { method, route, requestId, background, startedAt, client } = exchange
+    const { method, route, requestId, background, startedAt, client, fault } = exchange
     const { status } = response
     const durationMs = performance.now() - startedAt
     metrics.requests.observe(method, route, status, durationMs / 1_000)
-    if (accessLog || status >= 500)
-      log.access(background ? 'debug' : 'info', { requestId, method, route, status, durationMs, client })
+    if (accessLog || status >= 500 || fault !== undefined)
+      log.access(background ? 'debug' : 'info', {
+        requestId,
+        method,
+        route,
+        status,
+        durationMs,
+        client,
+        fault,
+      })
     return response
   }
 
@@ -96,6 +104,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       identified: false,
       client: undefined,
       headers: undefined,
+      fault: undefined,
       expire: undefined,
     }
     inFlight.add(exchange)

@@ -29,6 +29,7 @@ const problems = {
   'idempotency-key-reused': [422, 'The key was used for another request'],
   'queue-full': [429, 'Too many tasks are waiting'],
   'rate-limited': [429, 'Too many requests'],
+  'injected-fault': [503, 'Failed on purpose'],
   'internal-error': [500, 'Something went wrong'],
   overloaded: [503, 'Too much work at the moment'],
   'identity-unavailable': [503, 'Tokens cannot be verified'],
@@ -51,6 +52,8 @@ export const problemType = 'application/problem+json'
 export interface Refusal {
   readonly code: ProblemCode
   readonly detail: string
+  /** Default: the one of the code. */
+  readonly status?: number
   readonly errors?: readonly FieldError[]
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -73,8 +76,7 @@ export function titleOf(code: ProblemCode): string {
 /** @param validationStatus what a body that is not what it should be is answered with. */
 export function createProblems(validationStatus: 400 | 422): Problems {
   return {
-    answer(exchange, { code, detail, errors, headers }) {
-      const status = statusOf(code, validationStatus)
+    answer(exchange, { code, detail, errors, headers, status = statusOf(code, validationStatus) }) {
       const body = {
         type: `urn:tally:problem:${code}`,
         title: titleOf(code),
