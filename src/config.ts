@@ -177,6 +177,11 @@ export const environment = z.object({
     .describe(
       'Port of its own for `/metrics` and the admin routes, which the other port then does not have; probes are answered there too. Keep it from clients',
     ),
+  ADMIN_TOKEN: secret(16)
+    .optional()
+    .describe(
+      'What an operator must send as a bearer to the admin routes. Without `METRICS_PORT` there are none unless it is set',
+    ),
   METRICS_TOKEN: secret(16)
     .optional()
     .describe('What a scraper must send as a bearer to read `/metrics` (default: nothing)'),

@@ -2,6 +2,7 @@ import type { Config } from './config.ts'
 import { parseApiKeys } from './http/gates/api-keys.ts'
 import { authentication } from './http/gates/authentication.ts'
 import type { Gate, Gates } from './http/gates/gate.ts'
+import { ownPagesGate } from './http/gates/own-pages.ts'
 import { tokenGate } from './http/gates/token.ts'
 import type { Security } from './http/openapi.ts'
 import type { Lifecycle } from './lifecycle/index.ts'
@@ -20,8 +21,11 @@ export async function openGates(lifecycle: Lifecycle, config: Config, log: Log):
 }
 
 /** What stands before the routes of the platform, which a worker has too. */
-export function operationsGates({ METRICS_TOKEN }: Config): Gates {
-  return METRICS_TOKEN === undefined ? {} : { metrics: [tokenGate(METRICS_TOKEN)] }
+export function operationsGates({ ADMIN_TOKEN, METRICS_TOKEN }: Config): Gates {
+  return {
+    ...(METRICS_TOKEN !== undefined && { metrics: [tokenGate(METRICS_TOKEN)] }),
+    admin: [ownPagesGate, ...(ADMIN_TOKEN === undefined ? [] : [tokenGate(ADMIN_TOKEN)])],
+  }
 }
 
 /** By what the application routes are open, for the API document. */
@@ -30,6 +34,7 @@ export function securityOf(config: Config): Security {
     keys: hasKeys(config),
     tokens: hasTokens(config),
     metricsToken: config.METRICS_TOKEN !== undefined,
+    adminToken: config.ADMIN_TOKEN !== undefined,
   }
 }
 

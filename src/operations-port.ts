@@ -23,6 +23,14 @@ export function operationsOptions(config: Config): ConfiguredOptions {
 }
 
 /**
+ * What an operator can change over the application port: something, when there is no port for it and a token keeps
+ * clients from it.
+ */
+export function adminForToken<Admin>(config: Config, admin: Admin): Admin | undefined {
+  return config.METRICS_PORT === undefined && config.ADMIN_TOKEN !== undefined ? admin : undefined
+}
+
+/**
  * Opens `METRICS_PORT`, when it is set: metrics and admin routes on a port that no client reaches, and the
  * probes there too. It goes on answering while the service drains, and is closed last.
  *

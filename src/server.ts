@@ -16,7 +16,7 @@ import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
-import { openOperationsPort, operationsOptions } from './operations-port.ts'
+import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
 import { storeOn } from './store/open.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -75,11 +75,12 @@ export async function startServer(
   )
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   // Of several processes on a port, the supervisor has the one for operations.
-  if (!isMember)
-    openOperationsPort(lifecycle, config, { ...operations, admin: { live, injectsFaults: true } })
+  const admin = { live, injectsFaults: true }
+  if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
 
   const app = createApp({
     ...operations,
+    admin: adminForToken(config, admin),
     scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     store,
     documentSchema,

@@ -6,7 +6,7 @@ import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
-import { openOperationsPort, operationsOptions } from './operations-port.ts'
+import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
@@ -46,8 +46,9 @@ export async function startWorkerProcess(
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  openOperationsPort(lifecycle, config, { ...operations, admin: { live, injectsFaults: false } })
-  const app = createOperationsApp(operations)
+  const admin = { live, injectsFaults: false }
+  openOperationsPort(lifecycle, config, { ...operations, admin })
+  const app = createOperationsApp({ ...operations, admin: adminForToken(config, admin) })
   lifecycle.onClose('deadlines', app.inFlight.close)
   server = serve(lifecycle, {
     port: config.WORKER_PORT,

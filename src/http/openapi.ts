@@ -8,9 +8,10 @@ export interface Security {
   readonly keys: boolean
   readonly tokens: boolean
   readonly metricsToken: boolean
+  readonly adminToken: boolean
 }
 
-const open: Security = { keys: false, tokens: false, metricsToken: false }
+const open: Security = { keys: false, tokens: false, metricsToken: false, adminToken: false }
 
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
@@ -54,6 +55,9 @@ export function openApiDocument(
       { name: 'data', description: 'Documents that stay' },
       { name: 'tasks', description: 'The same work, later' },
       { name: 'operations', description: 'What a platform asks' },
+      ...(routes.some(({ kind }) => kind === 'admin')
+        ? [{ name: 'admin', description: 'What an operator changes' }]
+        : []),
     ],
     paths,
     ...(Object.values(security).includes(true) && { components: { securitySchemes } }),
@@ -69,12 +73,14 @@ const securitySchemes = {
     bearerFormat: 'JWT',
     description: "A token of the service's issuer",
   },
+  operator: { type: 'http', scheme: 'bearer', description: "The operator's token" },
   scraper: { type: 'http', scheme: 'bearer', description: "The scraper's token" },
 } as const
 
 /** What opens a route of a kind; any of them will do. */
-function schemesOf(kind: Route['kind'], { keys, tokens, metricsToken }: Security) {
+function schemesOf(kind: Route['kind'], { keys, tokens, metricsToken, adminToken }: Security) {
   if (kind === 'metrics') return metricsToken ? (['scraper'] as const) : []
+  if (kind === 'admin') return adminToken ? (['operator'] as const) : []
   if (kind !== 'application') return []
   return [...(keys ? (['key', 'keyAsBearer'] as const) : []), ...(tokens ? (['token'] as const) : [])]
 }

@@ -4,6 +4,7 @@ import { type AppOptions, createApp } from '../../src/http/app.ts'
 import { openApiDocument } from '../../src/http/openapi.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
 import { appOptions } from '../support/app-options.ts'
+import { liveSettings } from '../support/live.ts'
 import { post, request } from '../support/requests.ts'
 
 interface MediaType {
@@ -140,18 +141,25 @@ describe('credentials', () => {
 
   test('that a service wants are in its document, for the application routes and for /metrics', async () => {
     const { components, paths } = await documentOf({
-      security: { keys: true, tokens: true, metricsToken: true },
+      security: { keys: true, tokens: true, metricsToken: true, adminToken: true },
+      admin: { live: liveSettings(), injectsFaults: true },
     })
     const { securitySchemes } = components as { securitySchemes?: object }
-    expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'scraper'])
-    for (const { path, method } of operations) {
+    expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'operator', 'scraper'])
+    for (const [path, method] of [
+      ...operations.map(({ path, method }) => [path, method] as const),
+      ['/ready/disable', 'post'],
+      ['/admin/faults', 'put'],
+    ] as const) {
       const operation = paths[path]?.[method] as Secured
       const expected =
         path === '/metrics'
           ? ['scraper']
           : /^\/(payload|data|tasks)/.test(path)
             ? ['key', 'keyAsBearer', 'token']
-            : []
+            : /^\/admin|able$/.test(path)
+              ? ['operator']
+              : []
       expect({ path, schemes: securedBy(operation) }).toEqual({ path, schemes: expected })
       expect(operation.responses['401']?.headers !== undefined).toBe(expected.length > 0)
       expect(operation.responses['403'] !== undefined).toBe(expected.includes('token'))
