@@ -185,6 +185,41 @@ export const environment = z.object({
   METRICS_TOKEN: secret(16)
     .optional()
     .describe('What a scraper must send as a bearer to read `/metrics` (default: nothing)'),
+  MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
+    'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
+  ),
+  SHED_AFTER: duration('100ms').describe(
+    'How long the event loop may be behind before part of what comes is answered 503; `0s`: for ever',
+  ),
+  RATE_LIMIT: z
+    .string()
+    .regex(/^\d+\/\d+[smh]$/, 'must be a rate such as 100/1s or 6000/1m')
+    .transform((text) => {
+      const [, quota = '0', amount = '0', unit = 's'] = /^(\d+)\/(\d+)([smh])$/.exec(text) ?? []
+      const windowMs = Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h']
+      return { quota: Number(quota), windowMs }
+    })
+    .refine(({ quota }) => quota >= 1 && quota <= 1_000_000, 'must allow 1 to 1000000 requests')
+    .refine(({ windowMs }) => windowMs >= 1_000 && windowMs <= 86_400_000, 'must be for 1s to 24h')
+    .optional()
+    .describe(
+      'Requests that one key, token or else address may send in a time, as `100/1s`; above it 429. Counted in `REDIS_URL` for all instances where there is one, else by each instance (default: no limit)',
+    ),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(',').map((one) => one.trim()))
+    .refine(
+      (list) =>
+        list.every((one) => z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).safeParse(one).success),
+      'must be a list of networks such as 10.0.0.0/8,fd00::/8',
+    )
+    .optional()
+    .describe(
+      'Networks whose word about the address of a client is taken, with commas between (default: none, the address is that of the connection)',
+    ),
+  FORWARDED_HEADER: oneOf(['x-forwarded-for', 'forwarded'], 'x-forwarded-for').describe(
+    'Where trusted proxies say it; they must write this one themselves, or a client can',
+  ),
   API_KEYS: z
     .string()
     .regex(

@@ -1,12 +1,17 @@
 import type { Config } from './config.ts'
+import { createClientAddress } from './http/client-address.ts'
 import { parseApiKeys } from './http/gates/api-keys.ts'
 import { authentication } from './http/gates/authentication.ts'
 import type { Gate, Gates } from './http/gates/gate.ts'
 import { ownPagesGate } from './http/gates/own-pages.ts'
+import { rateLimit } from './http/gates/rate-limit.ts'
 import { tokenGate } from './http/gates/token.ts'
 import type { Security } from './http/openapi.ts'
 import type { Lifecycle } from './lifecycle/index.ts'
+import { memoryRateLimiter } from './rate-limit/memory.ts'
+import { redisRateLimiter } from './rate-limit/redis.ts'
 import type { Log } from './telemetry/log.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 /**
@@ -15,9 +20,25 @@ import { readTexts, watchFiles } from './watch-files.ts'
  *
  * @throws when a file of keys cannot be read, or holds something else.
  */
-export async function openGates(lifecycle: Lifecycle, config: Config, log: Log): Promise<Gates> {
-  const authenticate = await openAuthentication(lifecycle, config, log)
-  return { ...operationsGates(config), application: [authenticate].filter((gate) => gate !== undefined) }
+export async function openGates(
+  lifecycle: Lifecycle,
+  config: Config,
+  { log, metrics, peerOf }: GateSources,
+): Promise<Gates> {
+  const application = [
+    await openAuthentication(lifecycle, config, log),
+    // Behind it, for who is known has a rate of their own, whatever address they share with others.
+    openRateLimit(lifecycle, config, metrics, peerOf),
+  ]
+  return { ...operationsGates(config), application: application.filter((gate) => gate !== undefined) }
+}
+
+/** What gates need of the process around them. */
+export interface GateSources {
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'countRateUnchecked'>
+  /** The address that a request came from. */
+  readonly peerOf: (request: Request) => string | undefined
 }
 
 /** What stands before the routes of the platform, which a worker has too. */
@@ -28,13 +49,14 @@ export function operationsGates({ ADMIN_TOKEN, METRICS_TOKEN }: Config): Gates {
   }
 }
 
-/** By what the application routes are open, for the API document. */
+/** By what the routes are open, for the API document. */
 export function securityOf(config: Config): Security {
   return {
     keys: hasKeys(config),
     tokens: hasTokens(config),
     metricsToken: config.METRICS_TOKEN !== undefined,
     adminToken: config.ADMIN_TOKEN !== undefined,
+    rateLimit: config.RATE_LIMIT !== undefined,
   }
 }
 
@@ -69,6 +91,22 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
   )
   lifecycle.onClose('API keys', async () => stop())
   return () => all
+}
+
+function openRateLimit(
+  lifecycle: Lifecycle,
+  { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
+  metrics: Pick<Metrics, 'countRateUnchecked'>,
+  peerOf: (request: Request) => string | undefined,
+): Gate | undefined {
+  if (rate === undefined) return undefined
+  const limiter =
+    url === undefined
+      ? memoryRateLimiter(rate)
+      : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
+  lifecycle.onClose('rate limit', async () => limiter.close())
+  const clientAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
+  return rateLimit(rate, limiter, (request) => clientAddress(request.headers, peerOf(request)))
 }
 
 /** Loaded only when there are tokens: jose takes 20 ms of a start. */

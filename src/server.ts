@@ -78,6 +78,11 @@ export async function startServer(
   const admin = { live, injectsFaults: true }
   if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
 
+  const gates = await openGates(lifecycle, config, {
+    log,
+    metrics,
+    peerOf: (request) => server?.peerOf(request),
+  })
   const app = createApp({
     ...operations,
     admin: adminForToken(config, admin),
@@ -92,7 +97,8 @@ export async function startServer(
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
     debugRoutes: config.DEBUG_ROUTES,
-    gates: withFaults(await openGates(lifecycle, config, log), config, live, metrics.registry),
+    overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
+    gates: withFaults(gates, config, live, metrics.registry),
     security: securityOf(config),
   })
   lifecycle.onClose('deadlines', app.inFlight.close)

@@ -123,6 +123,16 @@ describe('what is right', () => {
     expect(configOf({ DRAIN_MIN: '20s', DRAIN_MAX: '20s' }).DRAIN_MIN).toBe(20_000)
   })
 
+  test('a rate, and networks', () => {
+    expect(configOf({ RATE_LIMIT: '6000/1m' }).RATE_LIMIT).toEqual({ quota: 6_000, windowMs: 60_000 })
+    expect(configOf({ TRUSTED_PROXIES: '10.0.0.0/8, ::1,fd00::/8,192.0.2.1' }).TRUSTED_PROXIES).toEqual([
+      '10.0.0.0/8',
+      '::1',
+      'fd00::/8',
+      '192.0.2.1',
+    ])
+  })
+
   test('an alias stands in for a name that is not set, and the name wins', () => {
     expect(configOf({ RUNS_DIR: '/runs' }).DATA_DIR).toBe('/runs')
     expect(configOf({ RUNS_DIR: '/runs', DATA_DIR: '' }).DATA_DIR).toBe('/runs')
@@ -160,6 +170,11 @@ describe('what is wrong is told, with the name of its variable', () => {
     ['SERVICE_NAME', 'x'.repeat(129), 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['API_KEYS', 'tally_key', 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
     ['API_KEYS', `a:${'0'.repeat(63)}`, 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
+    ['RATE_LIMIT', '100', 'must be a rate such as 100/1s or 6000/1m'],
+    ['RATE_LIMIT', '0/1s', 'must allow 1 to 1000000 requests'],
+    ['RATE_LIMIT', '1/25h', 'must be for 1s to 24h'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
+    ['TRUSTED_PROXIES', 'balancer', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
     ['METRICS_TOKEN', 'short', 'must have at least 16 characters'],
     ['JWT_SECRET', 'x'.repeat(31), 'must have at least 32 characters'],
     ['JWT_JWKS_URL', 'file:///etc/passwd', 'must be an http or https URL'],

@@ -18,7 +18,14 @@ async function serviceOf(env: Record<string, string>) {
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const lifecycle = createLifecycle()
   const memory = memoryLog()
-  const app = createApp(appOptions({ gates: await openGates(lifecycle, parsed.config, memory.log) }))
+  const options = appOptions()
+  const { metrics } = options
+  const gates = await openGates(lifecycle, parsed.config, {
+    log: memory.log,
+    metrics,
+    peerOf: () => '192.0.2.1',
+  })
+  const app = createApp({ ...options, gates })
   return {
     messages: memory.messages,
     ask: async (headers: Record<string, string> = {}): Promise<number> =>

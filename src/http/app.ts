@@ -10,7 +10,8 @@ import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
 import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
-import type { Gates } from './gates/gate.ts'
+import type { Gate, Gates } from './gates/gate.ts'
+import { overload } from './gates/overload.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import type { Security } from './openapi.ts'
 import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
@@ -57,6 +58,8 @@ export interface AppOptions extends OperationsAppOptions {
     readonly documentBytesMax: number
   }
   readonly debugRoutes: boolean
+  /** What is too much at once; see `overload.ts`. Default: nothing is. */
+  readonly overload?: { readonly inFlightMax: number; readonly lateMs: number }
   /** What the gates want, for the API document. Default: nothing. */
   readonly security?: Security
 }
@@ -103,7 +106,7 @@ export function createApp(options: AppOptions): ServiceApp {
     ...docsRoutes(documented, build, options.validationStatus, options.security),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
-  return { ...answering(routes, problems, options), endStreams: streams.endAll }
+  return { ...answering(routes, problems, options, overloadGate(options)), endStreams: streams.endAll }
 }
 
 /** A program whose work is elsewhere, and which answers only what the platform asks. */
@@ -122,16 +125,26 @@ function operationsOf(options: OperationsAppOptions, problems: Problems): Route[
 }
 
 /** A table of routes, and around it the one way in. */
-function answering(routes: readonly Route[], problems: Problems, options: OperationsAppOptions): App {
-  const { instance, log, metrics } = options
+function answering(
+  routes: readonly Route[],
+  problems: Problems,
+  options: OperationsAppOptions,
+  firstGate?: (inFlight: InFlight) => Gate,
+): App {
+  const { instance, log, metrics, gates = {} } = options
   const inFlight = createInFlight(options.requestTimeoutMs)
+  const first = firstGate === undefined ? [] : [firstGate(inFlight)]
   const background = new Set(routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap(pathsOf))
   return {
     routes,
     inFlight,
     isBackground: (request) => background.has(pathOf(request.url)),
     fetch: createFetch({
-      route: createRouter(routes, problems, options.gates),
+      route: createRouter(routes, problems, {
+        ...gates,
+        application: [...first, ...(gates.application ?? [])],
+        page: [...first, ...(gates.page ?? [])],
+      }),
       problems,
       inFlight,
       log,
@@ -140,6 +153,13 @@ function answering(routes: readonly Route[], problems: Problems, options: Operat
       accessLog: options.accessLog,
     }),
   }
+}
+
+/** What sheds, by the requests in flight of this one service; nothing where nothing is too much. */
+function overloadGate({ overload: bounds, metrics }: AppOptions) {
+  if (bounds === undefined) return undefined
+  return (inFlight: InFlight) =>
+    overload({ ...bounds, inFlight: () => inFlight.size, onShed: metrics.countShed })
 }
 
 /** GET /: who answers here, and where to go on. */

@@ -3,15 +3,22 @@ import type { Build } from './operations.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
 
-/** By what the routes are open; all false: to everybody. */
+/** By what the routes are open, and how often; all false: to everybody, always. */
 export interface Security {
   readonly keys: boolean
   readonly tokens: boolean
   readonly metricsToken: boolean
   readonly adminToken: boolean
+  readonly rateLimit: boolean
 }
 
-const open: Security = { keys: false, tokens: false, metricsToken: false, adminToken: false }
+const open: Security = {
+  keys: false,
+  tokens: false,
+  metricsToken: false,
+  adminToken: false,
+  rateLimit: false,
+}
 
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
@@ -32,9 +39,9 @@ export function openApiDocument(
     paths[documented] = {
       ...(kind === 'application' && { servers: [{ url: '/' }, { url: '/v1' }] }),
       ...paths[documented],
-      [method.toLowerCase()]: secured(
-        validationStatus === 422 ? withUnprocessable(doc) : doc,
-        schemesOf(kind, security),
+      [method.toLowerCase()]: limited(
+        secured(validationStatus === 422 ? withUnprocessable(doc) : doc, schemesOf(kind, security)),
+        kind === 'application' && security.rateLimit,
       ),
     }
   }
@@ -60,9 +67,12 @@ export function openApiDocument(
         : []),
     ],
     paths,
-    ...(Object.values(security).includes(true) && { components: { securitySchemes } }),
+    ...(hasCredentials(security) && { components: { securitySchemes } }),
   })
 }
+
+const hasCredentials = ({ rateLimit: _, ...credentials }: Security): boolean =>
+  Object.values(credentials).includes(true)
 
 const securitySchemes = {
   key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key that the service knows' },
@@ -97,6 +107,12 @@ function secured(
     security: schemes.map((scheme) => ({ [scheme]: [] })),
     responses: { ...problemResponses('unauthorized', ...codes), ...doc.responses },
   }
+}
+
+/** An operation that has a rate, and what it answers above it. */
+function limited(doc: ZodOpenApiOperationObject, hasRate: boolean): ZodOpenApiOperationObject {
+  if (!hasRate) return doc
+  return { ...doc, responses: { ...problemResponses('rate-limited'), ...doc.responses } }
 }
 
 /** With `VALIDATION_STATUS=422` what takes a body may answer 422 besides 400 (for its Host, its query). */

@@ -141,7 +141,7 @@ describe('credentials', () => {
 
   test('that a service wants are in its document, for the application routes and for /metrics', async () => {
     const { components, paths } = await documentOf({
-      security: { keys: true, tokens: true, metricsToken: true, adminToken: true },
+      security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
       admin: { live: liveSettings(), injectsFaults: true },
     })
     const { securitySchemes } = components as { securitySchemes?: object }
@@ -163,6 +163,7 @@ describe('credentials', () => {
       expect({ path, schemes: securedBy(operation) }).toEqual({ path, schemes: expected })
       expect(operation.responses['401']?.headers !== undefined).toBe(expected.length > 0)
       expect(operation.responses['403'] !== undefined).toBe(expected.includes('token'))
+      expect(operation.responses['429'] !== undefined).toBe(expected.includes('key'))
     }
   })
 })
