@@ -254,6 +254,12 @@ export const environment = z.object({
     .optional()
     .describe('What must be in `scope`, else 403 (default: nothing)'),
   JWT_CLOCK_SKEW: duration('5s').describe("How far the issuer's clock may differ"),
+  CONFIG_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'JSON file with what may change while the service runs (`log_level`, `faults`), read again when it changes, such as a mounted ConfigMap (default: none)',
+    ),
   DEBUG_ROUTES: flag.describe('Adds `/debug/*`, to try a platform with; never in production'),
 })
 

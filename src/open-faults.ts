@@ -10,7 +10,8 @@ import { registerFaultMetrics } from './telemetry/fault-metrics.ts'
  * set it: elsewhere nothing of it exists, neither its metrics nor its cost.
  */
 export function withFaults(gates: Gates, config: Config, live: Live, registry: Registry): Gates {
-  if (config.METRICS_PORT === undefined && config.ADMIN_TOKEN === undefined) return gates
+  const { METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE } = config
+  if ([METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE].every((one) => one === undefined)) return gates
   const count = registerFaultMetrics(registry, config.METRICS_PREFIX, () => {
     const { error_rate, delay_rate, delay_ms, delay_jitter_ms } = live.settings.faults
     return {

@@ -2,19 +2,30 @@ import type { Config } from './config.ts'
 import type { Lifecycle } from './lifecycle/index.ts'
 import { createLive, type Decide, type Live } from './live/live.ts'
 import { type LiveSettings, noFaults } from './live/settings.ts'
+import { parseSettingsFile } from './live/settings-file.ts'
 import type { Log, LogFields } from './telemetry/log.ts'
+import { readTexts, watchFiles } from './watch-files.ts'
 
 /**
- * The settings that an operator can change while the process runs, at first as the configuration has them, and
- * what follows them in every process: the log and the readiness.
+ * The settings that an operator can change while the process runs, at first as the configuration and `CONFIG_FILE` have
+ * them, and what follows them in every process: the log and the readiness.
  *
- * @param decide where another process decides about changes. Default: they hold, and are logged.
+ * @param decide where another process decides about changes, and follows the file. Default: they hold, and are logged.
  */
-export function openLive(lifecycle: Lifecycle, config: Config, log: Log, decide?: Decide): Live {
+export async function openLive(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+  decide?: Decide,
+): Promise<Live> {
   const decideHere: Decide = async (change, by) => {
     const before = live.settings
-    await live.adopt({ ...before, ...change })
-    log.warn('settings changed', { by, ...differences(before, live.settings) })
+    const after = { ...before, ...change }
+    const tell = (): void => log.warn('settings changed', { by, ...differences(before, after) })
+    // Who turns the log down to errors should still find that in it.
+    if (after.logLevel === 'error') tell()
+    await live.adopt(after)
+    if (after.logLevel !== 'error') tell()
   }
   const live = createLive(
     { enabled: true, logLevel: config.LOG_LEVEL, faults: noFaults },
@@ -24,7 +35,32 @@ export function openLive(lifecycle: Lifecycle, config: Config, log: Log, decide?
     lifecycle.setEnabled(enabled)
     log.level = logLevel
   })
+  if (config.CONFIG_FILE !== undefined && decide === undefined)
+    await followFile(lifecycle, config, log, live, config.CONFIG_FILE)
   return live
+}
+
+/** Has the settings be what a file says, now and whenever it says something else. What is no settings is left alone. */
+async function followFile(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+  live: Live,
+  path: string,
+): Promise<void> {
+  const use = ([text = '']: readonly string[]): Promise<void> =>
+    live.change(parseSettingsFile(text, config.LOG_LEVEL), 'CONFIG_FILE')
+  const fail = (error: unknown): void =>
+    log.error('CONFIG_FILE cannot be used: the settings stay as they are', { error })
+  let first: readonly string[] = []
+  try {
+    first = await readTexts([path])
+    await use(first)
+  } catch (error) {
+    fail(error)
+  }
+  const stop = watchFiles([path], first, use, fail)
+  lifecycle.onClose('CONFIG_FILE', async () => stop())
 }
 
 /** A program that has started. */

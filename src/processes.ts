@@ -26,7 +26,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     rollWanted = true
   }
   process.on('SIGHUP', () => roll())
-  const live = openLive(lifecycle, config, log)
+  const live = await openLive(lifecycle, config, log)
   let running: Supervisor | undefined
   if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
   const supervisor = await startSupervisor({

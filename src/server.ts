@@ -50,7 +50,7 @@ export async function startServer(
   logLifecycle(lifecycle, log, metrics)
 
   const joined = Promise.withResolvers<Member>()
-  const live = openLive(
+  const live = await openLive(
     lifecycle,
     config,
     log,

@@ -35,7 +35,7 @@ export async function startWorkerProcess(
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
-  const live = openLive(lifecycle, config, log)
+  const live = await openLive(lifecycle, config, log)
 
   const queue = await openConfiguredQueue(
     lifecycle,

@@ -12,11 +12,11 @@ import { request } from './support/requests.ts'
 const token = 'a token for the operator'
 
 /** What a port for operations answers with a configuration: the application's, or the one of METRICS_PORT. */
-function portOf(env: Record<string, string>, port: 'application' | 'operations') {
+async function portOf(env: Record<string, string>, port: 'application' | 'operations') {
   const parsed = parseConfig(env)
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const { config } = parsed
-  const live = openLive(createLifecycle(), config, memoryLog().log)
+  const live = await openLive(createLifecycle(), config, memoryLog().log)
   const admin = { live, injectsFaults: true }
   const app = createOperationsApp({
     ...appOptions(),
@@ -31,7 +31,7 @@ describe('admin routes', () => {
   test('are not on the application port without ADMIN_TOKEN, or when they have a port of their own', async () => {
     for (const env of [{}, { ADMIN_TOKEN: token, METRICS_PORT: '9091' }])
       await expectProblem(
-        await portOf(env, 'application')({ authorization: `Bearer ${token}` }),
+        await (await portOf(env, 'application'))({ authorization: `Bearer ${token}` }),
         404,
         'not-found',
       )
@@ -39,8 +39,8 @@ describe('admin routes', () => {
 
   test('want ADMIN_TOKEN where it is set, on either port', async () => {
     for (const ask of [
-      portOf({ ADMIN_TOKEN: token }, 'application'),
-      portOf({ ADMIN_TOKEN: token, METRICS_PORT: '9091' }, 'operations'),
+      await portOf({ ADMIN_TOKEN: token }, 'application'),
+      await portOf({ ADMIN_TOKEN: token, METRICS_PORT: '9091' }, 'operations'),
     ]) {
       await expectProblem(await ask(), 401, 'unauthorized')
       await expectProblem(await ask({ authorization: 'Bearer another one' }), 401, 'unauthorized')
@@ -49,7 +49,7 @@ describe('admin routes', () => {
   })
 
   test('are open on METRICS_PORT without it, but not to pages of other sites', async () => {
-    const ask = portOf({ METRICS_PORT: '9091' }, 'operations')
+    const ask = await portOf({ METRICS_PORT: '9091' }, 'operations')
     expect((await ask()).status).toBe(200)
     expect((await ask({ origin: 'http://tally.example' })).status).toBe(200)
     for (const origin of ['http://evil.example', 'http://tally.example:8000', 'null'])

@@ -8,11 +8,11 @@ import { type AdminOptions, adminRoutes } from './admin.ts'
 import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
-import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
 import type { Gate, Gates } from './gates/gate.ts'
 import { overload } from './gates/overload.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
+import { indexRoute } from './index-route.ts'
 import type { Security } from './openapi.ts'
 import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
@@ -160,18 +160,4 @@ function overloadGate({ overload: bounds, metrics }: AppOptions) {
   if (bounds === undefined) return undefined
   return (inFlight: InFlight) =>
     overload({ ...bounds, inFlight: () => inFlight.size, onShed: metrics.countShed })
-}
-
-/** GET /: who answers here, and where to go on. */
-function indexRoute({ service, version }: Build, metricsMoved = false): Route {
-  const body = {
-    service,
-    version,
-    docs: '/docs',
-    openapi: '/openapi.json',
-    health: '/health',
-    ready: '/ready',
-    ...(metricsMoved ? {} : { metrics: '/metrics' }),
-  }
-  return { method: 'GET', path: '/', kind: 'page', answer: (_, exchange) => json(exchange, body) }
 }

@@ -12,6 +12,9 @@ export interface Build {
   readonly revision: string
 }
 
+/** What it runs on. */
+export const runtime = `bun ${Bun.version}`
+
 export interface OperationsOptions {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
@@ -42,7 +45,7 @@ const buildSchema = z
 
 /** What a platform asks: is it alive, does it want traffic, what is it. */
 export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions): Route[] {
-  const about = { ...build, runtime: `bun ${Bun.version}` }
+  const about = { ...build, runtime }
 
   return [
     {

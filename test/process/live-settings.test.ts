@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rename, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { HttpConnection } from '../support/http-connection.ts'
 import { examplePayload } from '../support/requests.ts'
-import { type LogLine, type ServiceProcess, startService } from '../support/service-process.ts'
+import {
+  type LogLine,
+  type ServiceOptions,
+  type ServiceProcess,
+  startService,
+} from '../support/service-process.ts'
 import { until } from '../support/until.ts'
 
 const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
@@ -26,6 +34,25 @@ async function ask(port: number, method: string, path: string, body = '') {
 async function statusesOf(port: number, method: string, path: string, body?: string) {
   const answers = await Promise.all(Array.from({ length: 30 }, () => ask(port, method, path, body)))
   return [...new Set(answers.map(({ status }) => status))]
+}
+
+/**
+ * A file as a mounted ConfigMap has it: a link into `..data`, itself a link to a directory of one version, which is
+ * replaced by a rename.
+ */
+async function mountedFile(text: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'tally-config-'))
+  let version = 0
+  const swap = async (next: string): Promise<void> => {
+    version++
+    await Bun.write(join(folder, `..v${version}`, 'live.json'), next)
+    await symlink(`..v${version}`, join(folder, '..data_tmp'))
+    await rename(join(folder, '..data_tmp'), join(folder, '..data'))
+    if (version > 1) await rm(join(folder, `..v${version - 1}`), { recursive: true })
+  }
+  await swap(text)
+  await symlink('..data/live.json', join(folder, 'live.json'))
+  return { path: join(folder, 'live.json'), swap, remove: () => rm(folder, { recursive: true }) }
 }
 
 const changesIn = ({ lines }: ServiceProcess): LogLine[] =>
@@ -70,6 +97,50 @@ describe.each([
     expect(changesIn(service)).toMatchObject([{ enabled: false }, { enabled: true }])
   }, 30_000)
 })
+
+describe.each([
+  ['a server', {}],
+  ['a worker', { program: 'src/worker.ts' }],
+  ['several processes', { env: { WEB_CONCURRENCY: '2' } }],
+])('CONFIG_FILE of %s', (name, options: ServiceOptions) => {
+  test('is followed when it is swapped as Kubernetes does it, and ignored when it is wrong', async () => {
+    const mount = await mountedFile('{"log_level": "debug"}')
+    await using service = await startService({
+      ...options,
+      env: { ...env, ...options.env, CONFIG_FILE: mount.path },
+    })
+    await until(() => changesIn(service).length === 1)
+    const operationsPort = await operationsPortOf(service)
+    const level = async () => JSON.parse((await ask(operationsPort, 'GET', '/admin/log-level')).body).level
+    expect(await level()).toBe('debug')
+
+    await mount.swap('{"log_level": "verbose"}')
+    const problem = await service.line('CONFIG_FILE cannot be used: the settings stay as they are')
+    expect(JSON.stringify(problem)).toContain('log_level')
+    expect(await level()).toBe('debug')
+
+    await mount.swap('{"faults": {"error_rate": 1, "error_status": 500}}')
+    await until(() => changesIn(service).length === 2)
+    expect(changesIn(service)).toMatchObject([
+      { by: 'CONFIG_FILE', log_level: 'debug' },
+      { by: 'CONFIG_FILE', log_level: 'info', faults: { error_rate: 1, error_status: 500 } },
+    ])
+    expect(await level()).toBe('info')
+    if (name !== 'a worker')
+      expect(await statusesOf(service.port, 'POST', '/payload', payload)).toEqual([500])
+    await mount.remove()
+  }, 30_000)
+})
+
+test('a CONFIG_FILE that is not there yet is no reason not to start, and is used when it comes', async () => {
+  const mount = await mountedFile('{}')
+  const path = join(mount.path, '../later.json')
+  await using service = await startService({ env: { ...env, CONFIG_FILE: path } })
+  await service.line('CONFIG_FILE cannot be used: the settings stay as they are')
+  await Bun.write(path, '{"log_level": "error"}')
+  await until(() => changesIn(service).length === 1)
+  await mount.remove()
+}, 30_000)
 
 test('several processes follow one change, also those that are started later', async () => {
   await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2' } })
