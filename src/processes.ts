@@ -74,6 +74,7 @@ async function openOperations(
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
   const { openOperationsPort, operationsOptions } = await import('./operations-port.ts')
+  const { foreignHeapSnapshot } = await import('./heap-snapshot.ts')
   const registry = new Registry()
   openOperationsPort(lifecycle, config, {
     ...operationsOptions(config),
@@ -82,7 +83,12 @@ async function openOperations(
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
     scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
     log,
-    admin: { live, injectsFaults: true },
+    admin: {
+      live,
+      injectsFaults: true,
+      takeHeapSnapshot: (pid) =>
+        foreignHeapSnapshot(config.DATA_DIR, async (path) => supervisor()?.writeHeapSnapshot(path, pid)),
+    },
   })
 }
 

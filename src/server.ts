@@ -1,5 +1,6 @@
 import { joinSupervisor, type Member } from './cluster/member.ts'
 import type { Config } from './config.ts'
+import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { createApp } from './http/app.ts'
 import {
   type BoundServer,
@@ -75,7 +76,7 @@ export async function startServer(
   )
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   // Of several processes on a port, the supervisor has the one for operations.
-  const admin = { live, injectsFaults: true }
+  const admin = { live, injectsFaults: true, takeHeapSnapshot: ownHeapSnapshot }
   if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
 
   const gates = await openGates(lifecycle, config, {
@@ -119,8 +120,9 @@ export async function startServer(
     describeInFlight: app.inFlight.describe,
   })
   if (isMember) {
-    member = joinSupervisor({ lifecycle, registry: metrics.registry, checks, live, port: server.port }, () =>
-      process.kill(process.pid, 'SIGTERM'),
+    member = joinSupervisor(
+      { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },
+      () => process.kill(process.pid, 'SIGTERM'),
     )
     joined.resolve(member)
     await member.settled

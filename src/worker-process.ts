@@ -1,4 +1,5 @@
 import type { Config } from './config.ts'
+import { ownHeapSnapshot } from './heap-snapshot.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
@@ -46,7 +47,7 @@ export async function startWorkerProcess(
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  const admin = { live, injectsFaults: false }
+  const admin = { live, injectsFaults: false, takeHeapSnapshot: ownHeapSnapshot }
   openOperationsPort(lifecycle, config, { ...operations, admin })
   const app = createOperationsApp({ ...operations, admin: adminForToken(config, admin) })
   lifecycle.onClose('deadlines', app.inFlight.close)

@@ -17,7 +17,7 @@ async function portOf(env: Record<string, string>, port: 'application' | 'operat
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const { config } = parsed
   const live = await openLive(createLifecycle(), config, memoryLog().log)
-  const admin = { live, injectsFaults: true }
+  const admin = { live, injectsFaults: true, takeHeapSnapshot: async () => undefined }
   const app = createOperationsApp({
     ...appOptions(),
     ...operationsOptions(config),
@@ -54,5 +54,6 @@ describe('admin routes', () => {
     expect((await ask({ origin: 'http://tally.example' })).status).toBe(200)
     for (const origin of ['http://evil.example', 'http://tally.example:8000', 'null'])
       await expectProblem(await ask({ origin }), 403, 'forbidden')
+    await expectProblem(await ask({ 'sec-fetch-site': 'cross-site' }), 403, 'forbidden')
   })
 })

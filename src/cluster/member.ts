@@ -38,6 +38,8 @@ export interface MemberOptions {
   readonly registry: Registry
   readonly checks: Checks
   readonly live: Live
+  /** Writes a heap snapshot of this process into a file. */
+  readonly writeHeapSnapshot: (path: string) => Promise<void>
   /** Where this process listens. */
   readonly port: number
 }
@@ -49,7 +51,7 @@ export interface MemberOptions {
  * @param stop called when the supervisor is gone.
  */
 export function joinSupervisor(
-  { lifecycle, registry, checks, live, port }: MemberOptions,
+  { lifecycle, registry, checks, live, writeHeapSnapshot, port }: MemberOptions,
   stop: () => void,
 ): Member {
   const sums = new PendingAnswers<string>()
@@ -83,6 +85,8 @@ export function joinSupervisor(
           settled.resolve()
           return null
         })
+      case 'heap-snapshot':
+        return writeHeapSnapshot(question.path).then(() => null, String)
       case 'steer-away':
       case 'steer-evenly':
         return Promise.resolve(steer(question))

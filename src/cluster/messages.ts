@@ -20,6 +20,8 @@ export type Question =
   | { readonly kind: 'checks' }
   /** No question but an order: its answer says that it is carried out. */
   | { readonly kind: 'settings'; readonly settings: LiveSettings }
+  /** Likewise: write a heap snapshot there. */
+  | { readonly kind: 'heap-snapshot'; readonly path: string }
   | { readonly kind: 'steer-away'; readonly index: number; readonly size: number }
   | { readonly kind: 'steer-evenly' }
 
@@ -28,6 +30,8 @@ export interface Answers {
   readonly snapshot: Snapshot
   readonly checks: CheckResults
   readonly settings: null
+  /** What went wrong, or nothing. */
+  readonly 'heap-snapshot': string | null
   /** What went wrong, or nothing. */
   readonly 'steer-away': string | null
   readonly 'steer-evenly': string | null

@@ -20,6 +20,8 @@ const snapshotTimeoutMs = 500
 const checksTimeoutMs = 800
 /** How long a process may take to take over changed settings, in ms. */
 const settingsTimeoutMs = 1_000
+/** How long a heap snapshot may take, in ms: a process stands still meanwhile, for a second per 30 MB or so. */
+const heapSnapshotTimeoutMs = 300_000
 
 interface MemberProcess {
   readonly process: Bun.Subprocess
@@ -53,6 +55,13 @@ export interface Supervisor {
   scrape(own: Snapshot): Promise<string>
   /** What the processes depend on: failing when one of them says so. `processes` itself, when none answers. */
   checks(): Promise<CheckResults>
+  /**
+   * Has a process write a heap snapshot into a file.
+   * @param pid which one. Default: any.
+   * @returns the pid of the process that did; undefined when none is asked for by this pid.
+   * @throws when it could not.
+   */
+  writeHeapSnapshot(path: string, pid?: number): Promise<number | undefined>
   /** Replaces every process, one after another, each by one that listens already. */
   roll(): Promise<void>
   /** Tells every process to drain; nothing is started any more. */
@@ -258,7 +267,11 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       throw error
     }
   }
-  log.info('supervising', { processes: count, port })
+  log.info('supervising', {
+    processes: count,
+    port,
+    pids: [...members].map(({ process: child }) => child.pid),
+  })
 
   return {
     get port() {
@@ -271,6 +284,13 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
         staying.map((member) => ask(member, { kind: 'checks' }, checksTimeoutMs)),
       )
       return together(told.filter((results) => results !== undefined))
+    },
+    async writeHeapSnapshot(path, pid) {
+      const member = [...members].find(({ process: child }) => pid === undefined || child.pid === pid)
+      if (member === undefined) return undefined
+      const problem = await ask(member, { kind: 'heap-snapshot', path }, heapSnapshotTimeoutMs)
+      if (problem !== null) throw new Error(`no heap snapshot: ${problem ?? 'no answer'}`)
+      return member.process.pid
     },
     roll: () => inLine(roll),
     drain() {

@@ -5,6 +5,7 @@ import { faultsSchema, logLevelSchema, noFaults } from '../live/settings.ts'
 import { readJson } from './body.ts'
 import { json } from './exchange.ts'
 import { fieldErrors, summarize } from './field-errors.ts'
+import { heapRoute, type TakeHeapSnapshot } from './heap.ts'
 import type { Problems } from './problem.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Env, Route } from './route.ts'
@@ -21,11 +22,12 @@ export interface AdminOptions {
   readonly live: Live
   /** Whether there are requests that faults can be injected into. */
   readonly injectsFaults: boolean
+  readonly takeHeapSnapshot: TakeHeapSnapshot
   readonly problems: Problems
 }
 
-/** What changes a running instance: its readiness, its log level, what goes wrong in it on purpose. */
-export function adminRoutes({ live, injectsFaults, problems }: AdminOptions): Route[] {
+/** What changes a running instance: its readiness, its log level, what goes wrong in it on purpose. And a look inside. */
+export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }: AdminOptions): Route[] {
   const change = (c: Context<Env>, wanted: Change): Promise<void> =>
     live.change(wanted, `request ${c.env.requestId}`)
 
@@ -89,6 +91,7 @@ export function adminRoutes({ live, injectsFaults, problems }: AdminOptions): Ro
       handler: put(logLevelBody, ({ level }) => ({ logLevel: level }), showLogLevel),
       doc: docs('setLogLevel', 'Changes it, until the next start', logLevelBody, logLevelBody),
     },
+    heapRoute(takeHeapSnapshot, problems),
   ]
   if (!injectsFaults) return routes
   return [

@@ -40,7 +40,7 @@ export interface OperationsAppOptions {
   /** True where `/metrics` is answered on a port of its own. Default false. */
   readonly metricsMoved?: boolean
   /** What an operator can change here. Default: nothing, and there are no admin routes. */
-  readonly admin?: Pick<AdminOptions, 'live' | 'injectsFaults'> | undefined
+  readonly admin?: Omit<AdminOptions, 'problems'> | undefined
   /** What stands before the handlers of each kind of route. Default: nothing. */
   readonly gates?: Gates
 }

@@ -13,6 +13,7 @@ function start({ injectsFaults = true } = {}) {
     appOptions({
       admin: {
         injectsFaults,
+        takeHeapSnapshot: async () => undefined,
         live: {
           ...live,
           get settings() {

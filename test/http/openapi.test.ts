@@ -142,7 +142,7 @@ describe('credentials', () => {
   test('that a service wants are in its document, for the application routes and for /metrics', async () => {
     const { components, paths } = await documentOf({
       security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
-      admin: { live: liveSettings(), injectsFaults: true },
+      admin: { live: liveSettings(), injectsFaults: true, takeHeapSnapshot: async () => undefined },
     })
     const { securitySchemes } = components as { securitySchemes?: object }
     expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'operator', 'scraper'])
