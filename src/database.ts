@@ -94,7 +94,7 @@ export interface DatabaseOptions {
 /** An open database, shared by the documents and the tasks of a process. Closing it twice is no error. */
 export type OpenDatabase =
   | { readonly engine: 'sqlite'; readonly file: SqliteFile; close(): Promise<void> }
-  | { readonly engine: 'postgres'; readonly pool: PostgresPool; close(): Promise<void> }
+  | { readonly engine: 'postgres'; readonly url: string; readonly pool: PostgresPool; close(): Promise<void> }
 
 /**
  * Opens the database that a URL names.
@@ -109,7 +109,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const { url = `sqlite:${SQLITE_FILE}`, dataDir, postgres = {} } = options
   if (/^postgres(ql)?:\/\//i.test(url)) {
     const pool = await openPostgres(url, postgres)
-    return { engine: 'postgres', pool, close: () => pool.close() }
+    return { engine: 'postgres', url, pool, close: () => pool.close() }
   }
   const path = sqlitePath(url, dataDir)
   if (path === undefined)

@@ -63,7 +63,10 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
    end;`,
 ]
 
-/** The same tables on PostgreSQL. Ids and keys compare by bytes (`collate "C"`): exact, and cheaper to index. */
+/**
+ * The same tables on PostgreSQL, without those of the tasks: BullMQ has its own, in the schema `bullmq`. Ids and keys
+ * compare by bytes (`collate "C"`): exact, and cheaper to index.
+ */
 export const POSTGRES_MIGRATIONS: readonly string[] = [
   `create table documents (
      seq bigint generated always as identity primary key,
@@ -82,26 +85,6 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
      primary key (scope, key)
    );
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
-  // The queue. `due_at`: when a pending task may run, and when the lease of one in processing runs out. A large payload
-  // is in TOAST, apart from the row, so renewing a lease does not rewrite it.
-  `create table tasks (
-     seq bigint generated always as identity primary key,
-     id text collate "C" not null unique,
-     payload text not null,
-     status text collate "C" not null,
-     attempts integer not null default 0,
-     due_at bigint not null,
-     lease text collate "C",
-     result text,
-     error text,
-     created_at bigint not null,
-     updated_at bigint not null
-   );
-   create index tasks_due on tasks (due_at, seq) where status in ('pending', 'processing');
-   create index tasks_pending on tasks (seq) where status = 'pending';
-   create index tasks_by_status on tasks (status, seq);
-   create index tasks_by_lease on tasks (lease) where lease is not null;
-   create index tasks_ended on tasks (updated_at) where status in ('completed', 'failed');`,
 ]
 
 /** One number for "Tally migrates", in PostgreSQL's space of advisory locks: the ASCII codes of `tally`. */

@@ -94,8 +94,11 @@ export class LeaseConsumer implements Consumer {
       // Without its lease a task has ended meanwhile, or is somebody else's.
       if (!(await this.#leases.handBack(run.lease))) unfinished.delete(run)
     })
-    await Promise.race([Promise.allSettled(attempts), Bun.sleep(handBackMsMax)])
+    const late = Bun.sleep(handBackMsMax)
+    await Promise.race([Promise.allSettled(attempts), late])
     for (const { controller } of runs) controller.abort(new Abandoned('handed-back', 'the worker stops'))
+    // A claim that was under way may bring one more task, which its loop hands back.
+    await Promise.race([this.#loops, late])
     return [...unfinished].map(({ task }) => task.id)
   }
 

@@ -1,5 +1,4 @@
 import type { OpenDatabase } from '../database.ts'
-import { PostgresTaskQueue } from './postgres.ts'
 import type { QueueOptions } from './queue-options.ts'
 import { SqliteTaskQueue } from './sqlite.ts'
 import type { TaskQueue } from './task-queue.ts'
@@ -17,18 +16,29 @@ const defaults: QueueOptions = {
 /** Where tasks are kept: in an open database, or on a Redis server. */
 export type QueuePlace = OpenDatabase | { readonly engine: 'redis'; readonly url: string }
 
-/** Opens the tasks of a place. A database stays open when they are closed. */
+/**
+ * Opens the tasks of a place. A database stays open when they are closed. BullMQ is loaded only where it is used: it
+ * would double the time of a start.
+ */
 export async function openQueue(place: QueuePlace, options: Partial<QueueOptions> = {}): Promise<TaskQueue> {
   const complete = { ...defaults, ...options }
   switch (place.engine) {
     case 'sqlite':
       return new SqliteTaskQueue(place.file, complete)
-    case 'postgres':
-      return new PostgresTaskQueue(place.pool, complete)
+    case 'postgres': {
+      const [{ BullmqTaskQueue }, { PostgresBullmq }] = await Promise.all([
+        import('./bullmq.ts'),
+        import('./bullmq-postgres.ts'),
+      ])
+      const { url, pool } = place
+      return new BullmqTaskQueue((heard) => new PostgresBullmq(url, pool, complete, heard), complete)
+    }
     case 'redis': {
-      // Loaded only where it is used: BullMQ would double the time of a start.
-      const { RedisTaskQueue } = await import('./redis.ts')
-      return new RedisTaskQueue(place.url, complete)
+      const [{ BullmqTaskQueue }, { RedisBullmq }] = await Promise.all([
+        import('./bullmq.ts'),
+        import('./bullmq-redis.ts'),
+      ])
+      return new BullmqTaskQueue((heard) => new RedisBullmq(place.url, complete, heard), complete)
     }
   }
 }

@@ -86,3 +86,26 @@ export const deleteIfScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `
+
+/**
+ * Keeps a place among the tasks that wait for one that is about to be added, and puts it into the index; gives 0 when
+ * there is none. The place is held until the task is there, so that tasks which come at the same moment do not all take
+ * the last one. A place whose task never came is free after a while.
+ *
+ * KEYS: the prefix of the queue's keys, the index, the sorted set of places by the time they were given.
+ * ARGV: the id, how many may wait, how long a place is kept, in seconds.
+ */
+export const admitScript = `
+local prefix, index, admitted = KEYS[1], KEYS[2], KEYS[3]
+local id, now = ARGV[1], tonumber(redis.call('TIME')[1])
+if redis.call('EXISTS', prefix .. id) == 1 then return 1 end
+redis.call('ZREMRANGEBYSCORE', admitted, '-inf', now - tonumber(ARGV[3]))
+for _, other in ipairs(redis.call('ZRANGE', admitted, 0, -1)) do
+  if redis.call('EXISTS', prefix .. other) == 1 then redis.call('ZREM', admitted, other) end
+end
+local waiting = redis.call('LLEN', prefix .. 'wait') + redis.call('ZCARD', prefix .. 'delayed')
+if not redis.call('ZSCORE', admitted, id) and waiting + redis.call('ZCARD', admitted) >= tonumber(ARGV[2]) then return 0 end
+redis.call('ZADD', admitted, now, id)
+redis.call('ZADD', index, 0, id)
+return 1
+`

@@ -1,5 +1,6 @@
 import { createBunRedisClient, Queue, Worker } from 'bullmq'
 import { RedisClient } from 'bun'
+import { queueName, stalledEveryMs, stalledMax } from './bullmq-server.ts'
 import { QueueUnavailable } from './task-queue.ts'
 
 /** How long a connection may take, in ms. */
@@ -21,8 +22,6 @@ export interface Session {
 
 export interface RedisSessionsOptions {
   readonly url: string
-  /** The queue's name on the server. */
-  readonly name: string
   readonly leaseMs: number
   /** Channels to listen to, and who hears a message. */
   readonly hear: Readonly<Record<string, (message: string) => void>>
@@ -66,7 +65,10 @@ export class RedisSessions {
       if (this.#session === session) this.#end?.()
     }, callMsMax)
     try {
-      return await Promise.race([work(session), late])
+      const result = await Promise.race([work(session), late])
+      // BullMQ's client answers what was in flight when its connection closed with null, as if it had been carried out.
+      if (this.#session !== session) throw new Error('the connection ended before the answer')
+      return result
     } catch (cause) {
       throw new QueueUnavailable(retryAfterSeconds, { cause })
     } finally {
@@ -102,7 +104,11 @@ export class RedisSessions {
   /** One session, from its connections to the end of the first of them. */
   async #live(): Promise<void> {
     const ended = Promise.withResolvers<void>()
-    this.#end = ended.resolve
+    const end = (): void => {
+      this.#session = undefined
+      ended.resolve()
+    }
+    this.#end = end
     const opened: { close(): void }[] = []
     const open = async (): Promise<RedisClient> => {
       const client = new RedisClient(this.#options.url, {
@@ -111,7 +117,7 @@ export class RedisSessions {
         connectionTimeout: connectMsMax,
       })
       opened.push(client)
-      client.onclose = () => ended.resolve()
+      client.onclose = end
       await within(connectMsMax, client.connect())
       // A server that still loads its files accepts connections already.
       await within(connectMsMax, client.send('PING', []))
@@ -122,7 +128,7 @@ export class RedisSessions {
       const subscriber = await open()
       for (const [channel, hear] of Object.entries(this.#options.hear))
         await within(connectMsMax, subscriber.subscribe(channel, hear))
-      const { session, close } = this.#build(client, ended.resolve)
+      const { session, close } = this.#build(client, end)
       opened.push({ close })
       this.#session = session
       this.#options.onConnected()
@@ -139,7 +145,7 @@ export class RedisSessions {
 
   /** @param ended called when a connection of BullMQ's ends; it takes the client's own `onclose` for itself */
   #build(client: RedisClient, ended: () => void): { session: Session; close: () => void } {
-    const { name, leaseMs } = this.#options
+    const { leaseMs } = this.#options
     const connection = createBunRedisClient(client)
     const connections = [connection]
     const duplicate = connection.duplicate.bind(connection)
@@ -151,14 +157,13 @@ export class RedisSessions {
     }
     connection.on('close', ended)
     connection.on('error', ended)
-    const queue = new Queue(name, { connection, skipMetasUpdate: true })
-    const worker = new Worker(name, null, {
+    const queue = new Queue(queueName, { connection, skipMetasUpdate: true })
+    const worker = new Worker(queueName, null, {
       connection,
       autorun: false,
       lockDuration: leaseMs,
-      stalledInterval: Math.max(100, Math.round(leaseMs / 3)),
-      // How often a task may die with its worker is counted with its other attempts, by ourselves.
-      maxStalledCount: Number.MAX_SAFE_INTEGER,
+      stalledInterval: stalledEveryMs(leaseMs),
+      maxStalledCount: stalledMax,
     })
     queue.on('error', ended)
     worker.on('error', ended)

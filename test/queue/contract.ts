@@ -129,6 +129,22 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       await consumer.finish()
     })
 
+    test('of many tasks that come at once, on two instances, exactly as many are accepted as may wait', async () => {
+      const instances = [await open({ waitingMax: 20 }), await open({ waitingMax: 20 })] as const
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, n) =>
+          instances[n % 2 ? 0 : 1].enqueue(
+            '"text"',
+            n % 3 ? undefined : { scope: 'tasks', key: `${n}`, fingerprint: 'f' },
+          ),
+        ),
+      )
+      const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+      expect(refused).toHaveLength(80)
+      expect(refused.filter((error) => !(error instanceof QueueFull))).toEqual([])
+      expect(await queue.depth()).toBe(20)
+    })
+
     test('a task that waits for its next run counts as waiting', async () => {
       const slow = await open({ backoffFirstMs: 60_000 })
       const { task } = await slow.enqueue('"text"')
@@ -170,6 +186,19 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await idsOf('failed')).toEqual([ids[5], ids[3], ids[1]] as string[])
       expect(await idsOf('pending')).toEqual([waiting])
       expect(await idsOf('processing')).toEqual([])
+    })
+
+    test('a status that few of many tasks have is found in the first page', async () => {
+      const rare = await add('"rare"')
+      const consumer = consume(() => Promise.reject(new UnrecoverableTask('no')))
+      await ended(rare)
+      await consumer.finish()
+      for (let n = 0; n < 15; n++) await Promise.all(Array.from({ length: 100 }, () => add()))
+      const { tasks, next } = await queue.list({ limit: 1, status: 'failed' })
+      expect(tasks.map(({ id }) => id)).toEqual([rare])
+      // There may be a next page, and it is empty then.
+      if (next !== undefined)
+        expect((await queue.list({ limit: 1, status: 'failed', after: next })).tasks).toEqual([])
     })
 
     test.each(['', '-1', 'x', "1' or 1=1", '01', '[a'])(

@@ -16,7 +16,8 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
 
   const open = (): Promise<OpenDatabase> =>
     openDatabase({ url: server.url, dataDir: '.', postgres: { connectionsMax: 5 } })
-  const empty = async (): Promise<void> => void (await server.psql('truncate tasks, idempotency_keys'))
+  const empty = async (): Promise<void> =>
+    void (await server.psql('truncate bullmq.job, bullmq.event, bullmq.meta, idempotency_keys cascade'))
 
   describe('the contract', () => {
     taskQueueContract(async () => {
@@ -36,7 +37,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   })
 
   describe('several processes', () => {
-    workersContract(async () => ({ url: server.url, dataDir: '.', remove: empty }))
+    workersContract(async () => ({ url: server.url, dataDir: '.', remove: empty }), { severalHosts: true })
   })
 
   test('calls fail while the server is away, and tasks are there and run when it is back, without a restart', async () => {

@@ -21,11 +21,14 @@ describe.skipIf(!haveRedis())('on Redis', () => {
   })
 
   describe('several processes', () => {
-    workersContract(async () => ({
-      redisUrl: server.url,
-      dataDir: '.',
-      remove: () => server.flush(),
-    }))
+    workersContract(
+      async () => ({
+        redisUrl: server.url,
+        dataDir: '.',
+        remove: () => server.flush(),
+      }),
+      { severalHosts: true },
+    )
   })
 
   describe('a server that goes away and comes back', () => {

@@ -16,8 +16,9 @@ export interface MeetingPlace extends QueuePlace {
  * What `TaskQueue` promises about workers that die or fall asleep, as tests with real processes.
  *
  * @param makePlace called in each test
+ * @param options whether the processes may be on several hosts, whose clocks differ
  */
-export function workersContract(makePlace: () => Promise<MeetingPlace>): void {
+export function workersContract(makePlace: () => Promise<MeetingPlace>, { severalHosts = false } = {}): void {
   const atPlace = (
     name: string,
     run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueuePlace>) => Runner) => Promise<void>,
@@ -74,6 +75,23 @@ export function workersContract(makePlace: () => Promise<MeetingPlace>): void {
       })
     },
   )
+
+  if (severalHosts)
+    atPlace(
+      'a worker whose clock is an hour ahead does not take the task of one that is at work',
+      async (queue, start) => {
+        const { task } = await queue.enqueue('"a"')
+        start({ name: 'right', runMs: 3_000 })
+        await until(async () => (await statusOf(queue, task.id)) === 'processing')
+        const ahead = start({ name: 'ahead', runMs: 0, clockAheadMs: 60 * 60 * 1_000 })
+        // It is at work: it has looked at the leases of others several times when the task is done.
+        const other = await queue.enqueue('"b"')
+        await until(async () => (await statusOf(queue, other.task.id)) === 'completed')
+        await until(async () => (await statusOf(queue, task.id)) === 'completed')
+        expect(ahead.child.exitCode).toBeNull()
+        expect(await queue.find(task.id)).toMatchObject({ result: '"by right"', attempts: 1 })
+      },
+    )
 
   atPlace('a task that kills its workers fails when its attempts are spent', async (queue, start) => {
     const { task } = await queue.enqueue('"kill"')

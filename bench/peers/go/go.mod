@@ -1,3 +1,0 @@
-module tally/bench/peers/go
-
-go 1.24
