@@ -39,7 +39,7 @@ format: node_modules ## Format and apply safe fixes
 	@$(BUN) run format
 
 .PHONY: bench
-bench: node_modules ## Measure against a bare Bun.serve, as ratios
+bench: node_modules ## Measure beside bare Bun, Hono, Fastify, Go, axum and FastAPI (QUICK=1: a minute)
 	@$(BUN) run bench
 
 .PHONY: load

@@ -10,29 +10,49 @@ export interface Traffic {
 
 export interface Client {
   /**
-   * Keeps one request under way on every connection for so long, then waits for the last answers, so that
-   * what the server did meanwhile belongs to complete requests alone. With 0 ms each connection sends once.
+   * Keeps requests under way for so long, then waits for the last answers, so that what the server did
+   * meanwhile belongs to complete requests alone. With 0 ms each request under way is sent once.
    *
    * @param check throws for an answer that is wrong; called with every one.
-   * @throws what `check` throws; Error for a broken connection or an answer that does not come.
+   * @param answerTimeoutMs how long the last answers may take after the end of the loop; 10 s unless told
+   * @throws what `check` throws; NoAnswer for one that does not come; Error for a broken connection.
    */
-  run(durationMs: number, check: (answer: Answer) => void): Promise<Traffic>
+  run(durationMs: number, check: (answer: Answer) => void, answerTimeoutMs?: number): Promise<Traffic>
   close(): void
 }
 
-/** How long the last answers may take after the end of a loop, in ms. */
-const answerTimeoutMs = 10_000
+/** A server went silent with requests under way. */
+export class NoAnswer extends Error {
+  constructor(underWay: number, afterMs: number) {
+    super(`${underWay} requests without an answer after ${afterMs} ms`)
+  }
+}
+
+/** No more than a server's queue of connections to be accepted holds (128 in some of them). */
+const openedAtOnce = 100
 
 /**
  * Opens kept-alive connections to a server on this machine, all of which send the same bytes.
  *
  * It stands on bare sockets because the load has one core: an HTTP client of the runtime costs more a
  * request than the servers that are measured, and would itself become what is measured.
+ *
+ * @param underWay requests under way at a time; with fewer than connections, these take turns. Default: one each.
  */
-export async function connect(port: number, request: Uint8Array, connections: number): Promise<Client> {
-  const open = await Promise.all(Array.from({ length: connections }, () => Connection.open(port, request)))
+export async function connect(
+  port: number,
+  request: Uint8Array,
+  connections: number,
+  underWay = connections,
+): Promise<Client> {
+  const open: Connection[] = []
+  while (open.length < connections) {
+    const more = Math.min(connections - open.length, openedAtOnce)
+    open.push(...(await Promise.all(Array.from({ length: more }, () => Connection.open(port, request)))))
+  }
   return {
-    run: (durationMs, check) => closedLoop(open, durationMs, check),
+    run: (durationMs, check, answerTimeoutMs = 10_000) =>
+      closedLoop(open, Math.min(underWay, connections), durationMs, check, answerTimeoutMs),
     close() {
       for (const connection of open) connection.close()
     },
@@ -41,29 +61,42 @@ export async function connect(port: number, request: Uint8Array, connections: nu
 
 async function closedLoop(
   connections: readonly Connection[],
+  atATime: number,
   durationMs: number,
   check: (answer: Answer) => void,
+  answerTimeoutMs: number,
 ): Promise<Traffic> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const timer = setTimeout(
-    () => reject(new Error(`${underWay} requests without an answer after ${answerTimeoutMs} ms`)),
+    () => reject(new NoAnswer(underWay, answerTimeoutMs)),
     durationMs + answerTimeoutMs,
   )
   const latenciesMs: number[] = []
-  let underWay = connections.length
+  let underWay = atATime
+  // A ring: whoever is answered takes the place of the connection that has been silent for longest.
+  const silent = connections.slice(atATime)
+  let turn = 0
   const start = performance.now()
   const end = start + durationMs
+  const sendNext = (answered: Connection): void => {
+    const next = silent[turn] ?? answered
+    if (next !== answered) {
+      silent[turn] = answered
+      turn = (turn + 1) % silent.length
+    }
+    next.send()
+  }
   for (const connection of connections) {
     connection.onFault = reject
     connection.onAnswer = (answer, sentAt) => {
       check(answer)
       const now = performance.now()
       latenciesMs.push(now - sentAt)
-      if (now < end) connection.send()
+      if (now < end) sendNext(connection)
       else if (--underWay === 0) resolve(now)
     }
-    connection.send()
   }
+  for (const connection of connections.slice(0, atATime)) connection.send()
   try {
     return { seconds: ((await promise) - start) / 1_000, latenciesMs }
   } finally {

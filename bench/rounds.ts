@@ -1,10 +1,11 @@
-import { connect } from './client.ts'
-import { cpuSeconds } from './cpu-time.ts'
-import { checkFigures, checkStatus } from './expected.ts'
+import { connect, NoAnswer } from './client.ts'
+import { cpuSeconds, ownCpuSeconds } from './cpu-time.ts'
+import { checkFigures, checkRefused, checkStatus, wrongBodies } from './expected.ts'
+import type { Answer } from './response-reader.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
 import type { Target } from './targets.ts'
-import type { Workload } from './workloads.ts'
+import { postPayload, type Workload } from './workloads.ts'
 
 /** How long and how often is measured. */
 export interface Plan {
@@ -12,6 +13,8 @@ export interface Plan {
   readonly windowMs: number
   /** Before the first round, so that the targets' code is compiled and their heaps have grown. */
   readonly warmUpMs: number
+  /** How long an answer may take before its server counts as silent; the client's own limit unless told. */
+  readonly answerTimeoutMs?: number
 }
 
 /** One target under load for one window. */
@@ -32,6 +35,8 @@ export interface Measurement {
   readonly target: string
   readonly windows: readonly Window[]
   readonly rejected?: string
+  /** What happened that the figures do not show: a window that had to be repeated. */
+  readonly notes: readonly string[]
 }
 
 /** What a server still does when the last answer is out (batched log lines, garbage) belongs to its window. */
@@ -40,7 +45,8 @@ const settleMs = 100
 /**
  * Measures every target under one workload, in rounds: each round gives each target one window, and each
  * round begins with another target, so that whatever else the machine does meets all of them alike. Each
- * workload gets fresh processes. A target that does not start, breaks or answers wrong is rejected.
+ * workload gets fresh processes. A target that does not start, breaks or answers wrong is rejected. One that falls
+ * silent is started anew and its window repeated, once a round, which its notes tell.
  */
 export async function measure(
   targets: readonly Target[],
@@ -63,9 +69,10 @@ export async function measure(
   } finally {
     await Promise.all(contestants.map(({ server }) => server?.stop()))
   }
-  return contestants.map(({ target, windows, rejected }) => ({
+  return contestants.map(({ target, windows, notes, rejected }) => ({
     target: target.name,
     windows,
+    notes,
     ...(rejected === undefined ? {} : { rejected }),
   }))
 }
@@ -73,27 +80,47 @@ export async function measure(
 interface Contestant {
   readonly target: Target
   readonly windows: Window[]
+  readonly notes: string[]
   server: ServerProcess | undefined
   rejected: string | undefined
 }
 
-/** Starts a target, looks at its first answer and warms it up. */
+/** Starts a target and makes it ready for its first window. */
 async function enter(target: Target, workload: Workload, plan: Plan): Promise<Contestant> {
-  const contestant: Contestant = { target, windows: [], server: undefined, rejected: undefined }
-  await orReject(contestant, async () => {
-    contestant.server = await startServer(target)
-    await checkAnswer(contestant.server, workload)
-    await measureWindow(contestant.server, workload, plan.warmUpMs)
-  })
+  const contestant: Contestant = { target, windows: [], notes: [], server: undefined, rejected: undefined }
+  await orReject(contestant, () => repeatedOnce(contestant, () => prepare(contestant, workload, plan)))
   return contestant
 }
 
 async function addWindow(contestant: Contestant, workload: Workload, plan: Plan): Promise<void> {
-  const { server, rejected, windows } = contestant
-  if (server === undefined || rejected !== undefined) return
-  await orReject(contestant, async () => {
-    windows.push(await measureWindow(server, workload, plan.windowMs))
-  })
+  if (contestant.rejected !== undefined) return
+  await orReject(contestant, () =>
+    repeatedOnce(contestant, async () => {
+      const server = contestant.server ?? (await prepare(contestant, workload, plan))
+      contestant.windows.push(await measureWindow(server, workload, plan, plan.windowMs))
+    }),
+  )
+}
+
+/** Starts a target, looks at its answers and warms it up. */
+async function prepare(contestant: Contestant, workload: Workload, plan: Plan): Promise<ServerProcess> {
+  const server = await startServer(contestant.target)
+  contestant.server = server
+  await checkAnswers(server, workload, plan)
+  await measureWindow(server, workload, plan, plan.warmUpMs)
+  return server
+}
+
+async function repeatedOnce(contestant: Contestant, attempt: () => Promise<unknown>): Promise<void> {
+  try {
+    await attempt()
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    contestant.notes.push(`started anew and the window repeated: ${error.message}`)
+    await contestant.server?.stop()
+    contestant.server = undefined
+    await attempt()
+  }
 }
 
 async function orReject(contestant: Contestant, attempt: () => Promise<void>): Promise<void> {
@@ -104,24 +131,41 @@ async function orReject(contestant: Contestant, attempt: () => Promise<void>): P
   }
 }
 
-async function checkAnswer({ target, port }: ServerProcess, workload: Workload): Promise<void> {
-  const client = await connect(port, workload.request, 1)
+async function checkAnswers({ target, port }: ServerProcess, workload: Workload, plan: Plan): Promise<void> {
+  const ask = (request: Uint8Array, check: (answer: Answer) => void): Promise<void> =>
+    askOnce(port, request, check, plan.answerTimeoutMs)
+  if (target.computes === false) return ask(workload.request, checkStatus)
+  await ask(workload.request, (answer) => checkFigures(answer, workload.expected, target.exact === true))
+  for (const body of wrongBodies) await ask(postPayload(body), (answer) => checkRefused(answer, body))
+}
+
+/** On a connection of its own: a server may close it after a request that it refused. */
+async function askOnce(
+  port: number,
+  request: Uint8Array,
+  check: (answer: Answer) => void,
+  answerTimeoutMs: number | undefined,
+): Promise<void> {
+  const client = await connect(port, request, 1)
   try {
-    await client.run(0, (answer) =>
-      target.computes === false ? checkStatus(answer) : checkFigures(answer, workload.expected),
-    )
+    await client.run(0, check, answerTimeoutMs)
   } finally {
     client.close()
   }
 }
 
-async function measureWindow(server: ServerProcess, workload: Workload, durationMs: number): Promise<Window> {
+async function measureWindow(
+  server: ServerProcess,
+  workload: Workload,
+  { answerTimeoutMs }: Plan,
+  durationMs: number,
+): Promise<Window> {
   const client = await connect(server.port, workload.request, workload.connections)
   try {
     const cpuBefore = cpuSeconds(server.pid)
-    const loadBefore = cpuSeconds(process.pid)
-    const { seconds, latenciesMs } = await client.run(durationMs, checkStatus)
-    const loadCpu = cpuSeconds(process.pid) - loadBefore
+    const loadBefore = ownCpuSeconds()
+    const { seconds, latenciesMs } = await client.run(durationMs, checkStatus, answerTimeoutMs)
+    const loadCpu = ownCpuSeconds() - loadBefore
     await Bun.sleep(settleMs)
     const cpu = cpuSeconds(server.pid) - cpuBefore
     const requests = latenciesMs.length

@@ -5,6 +5,7 @@ import { quantile, type Spread, spread } from './statistics.ts'
 export interface Row {
   readonly target: string
   readonly rejected?: string
+  readonly notes: readonly string[]
   readonly figures?: Figures
 }
 
@@ -13,6 +14,8 @@ export interface Figures {
   readonly cpuMicrosPerRequest: number
   /** CPU time per request over the baseline's in the same round; absent when the baseline was rejected. */
   readonly ratio?: Spread
+  /** The same of the median time from request to answer. */
+  readonly timeRatio?: Spread
   readonly requestsPerSecond: number
   readonly latencyMsP50: number
   readonly latencyMsP99: number
@@ -26,19 +29,23 @@ export interface Figures {
  */
 export function summarize(measurements: readonly Measurement[], baseline: string): Row[] {
   const base = measurements.find(({ target, rejected }) => target === baseline && rejected === undefined)
-  return measurements.map(({ target, windows, rejected }) =>
-    rejected === undefined ? { target, figures: figuresOf(windows, base?.windows) } : { target, rejected },
+  return measurements.map(({ target, windows, notes, rejected }) =>
+    rejected === undefined
+      ? { target, notes, figures: figuresOf(windows, base?.windows) }
+      : { target, notes, rejected },
   )
 }
 
 function figuresOf(windows: readonly Window[], base: readonly Window[] | undefined): Figures {
   const median = (figure: (window: Window) => number): number => quantile(windows.map(figure), 0.5)
-  const ratio =
-    base &&
-    spread(windows.map((window, round) => window.cpuMicrosPerRequest / base[round]!.cpuMicrosPerRequest))
+  const overBase = (figure: (window: Window) => number): Spread | undefined =>
+    base && spread(windows.map((window, round) => figure(window) / figure(base[round]!)))
+  const ratio = overBase((window) => window.cpuMicrosPerRequest)
+  const timeRatio = overBase((window) => window.latencyMsP50)
   return {
     cpuMicrosPerRequest: median((window) => window.cpuMicrosPerRequest),
     ...(ratio === undefined ? {} : { ratio }),
+    ...(timeRatio === undefined ? {} : { timeRatio }),
     requestsPerSecond: median((window) => window.requests / window.seconds),
     latencyMsP50: median((window) => window.latencyMsP50),
     latencyMsP99: median((window) => window.latencyMsP99),

@@ -1,23 +1,71 @@
+import type { GoalLine } from './goals.ts'
+import type { StartTime } from './start.ts'
 import type { Figures, Row } from './summary.ts'
 
 const headings = ['', 'CPU/request', 'ratio', 'middle half', 'requests/s', 'p50', 'p99', 'busy', 'load busy']
 
-/** The rows as a text table, one line a target; those that were rejected stand below it with the reason. */
+/** The rows as a text table, one line a target; what is to be said of them stands below. */
 export function table(title: string, rows: readonly Row[]): string {
   const lines = [
     headings,
     ...rows.flatMap(({ target, figures }) => (figures ? [cells(target, figures)] : [])),
   ]
-  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  const aligned = lines.map((line) =>
-    line
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-      .join('  '),
-  )
-  const rejected = rows.flatMap(({ target, rejected }) =>
+  const remarks = rows.flatMap(({ target, rejected, notes }) => [
+    ...notes.map((note) => `${target}: ${note}`),
+    ...(rejected ? [`${target} rejected: ${rejected}`] : []),
+  ])
+  return text([title, ...aligned(lines), ...remarks])
+}
+
+/** How long each target takes to start. */
+export function startTable(title: string, starts: readonly StartTime[]): string {
+  const lines = [
+    ['', 'median', 'middle half'],
+    ...starts.flatMap(({ target, ms }) =>
+      ms === undefined
+        ? []
+        : [[target, millis(ms.median), `${ms.lowerQuartile.toFixed(0)}–${ms.upperQuartile.toFixed(0)}`]],
+    ),
+  ]
+  const rejected = starts.flatMap(({ target, rejected }) =>
     rejected ? [`${target} rejected: ${rejected}`] : [],
   )
-  return [title, ...aligned, ...rejected].map((line) => `${line.trimEnd()}\n`).join('')
+  return text([title, ...aligned(lines), ...rejected])
+}
+
+/** The goals, each beside its figure; the missed ones cannot be overlooked. */
+export function goalTable(lines: readonly GoalLine[]): string {
+  const cells = lines.map(({ row, work, goal, figure, verdict, beside }) => [
+    String(row),
+    work,
+    goal,
+    figure,
+    verdict === 'missed' ? 'MISSED' : verdict,
+    beside.join(', '),
+  ])
+  const headings = ['', 'goals of issue 8', 'goal', 'tally', '', 'beside']
+  return text(aligned([headings, ...cells], (column) => column === 0 || column === 3))
+}
+
+/** @param isRight which columns are aligned to the right; all but the first unless told */
+function aligned(
+  lines: readonly (readonly string[])[],
+  isRight: (column: number) => boolean = (column) => column > 0,
+): string[] {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] ?? '').length)),
+  )
+  return lines.map((line) =>
+    line
+      .map((cell, column) =>
+        isRight(column) ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!),
+      )
+      .join('  '),
+  )
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line.trimEnd()}\n`).join('')
 }
 
 function cells(target: string, figures: Figures): string[] {
@@ -35,8 +83,13 @@ function cells(target: string, figures: Figures): string[] {
   ]
 }
 
-function micros(value: number): string {
+/** A time given in µs, with the unit that suits it. */
+export function micros(value: number): string {
   return value < 1e3 ? `${value.toFixed(1)} µs` : `${(value / 1e3).toFixed(2)} ms`
+}
+
+function millis(value: number): string {
+  return `${value.toFixed(0)} ms`
 }
 
 function perSecond(value: number): string {

@@ -1,4 +1,4 @@
-import { analyzePlainly, type Expected } from './expected.ts'
+import { analyzeApart, type Expected } from './expected.ts'
 
 /** One kind of request, and how it is sent. */
 export interface Workload {
@@ -29,21 +29,26 @@ export function payloadWorkloads(): Workload[] {
 function payload(name: string, numbers: readonly number[], text: string, connections: number): Workload {
   const body = JSON.stringify({ numbers, text })
   const bodyBytes = Buffer.byteLength(body)
-  const head =
-    'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n' +
-    `Content-Length: ${bodyBytes}\r\n\r\n`
   const [count, characters] = [numbers.length, text.length].map((n) => n.toLocaleString('en'))
   return {
     name,
     title: `${count} numbers, ${characters} characters, ${size(bodyBytes)}`,
-    request: Buffer.from(head + body),
+    request: postPayload(body),
     bodyBytes,
     connections,
-    expected: analyzePlainly(numbers, text),
+    expected: analyzeApart(numbers, text),
   }
 }
 
-/** The same doubles in every run, with all their digits: about 18 characters each in JSON. */
+/** A body as a request to `POST /payload`. */
+export function postPayload(body: string): Uint8Array {
+  return Buffer.from(
+    'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n' +
+      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
+/** The same doubles in every run, with up to 18 characters each in JSON: multiples of 2^-29, as `exactMoments` wants them. */
 function doubles(count: number): number[] {
   const next = randomNumbers(20_261_121)
   return Array.from({ length: count }, () => next() * 1_000)

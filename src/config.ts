@@ -16,14 +16,16 @@ const duration = (def: string) =>
     .refine((ms) => ms <= timerMsMax, 'must be at most 596h')
     .prefault(def)
 
-const integer = (minimum: number, maximum: number, def: number) =>
+const wholeNumber = (minimum: number, maximum: number) =>
   z
     .string()
     .regex(/^\d+$/, 'must be a whole number')
     .transform(Number)
     .refine((number) => number >= minimum, `must be at least ${minimum}`)
     .refine((number) => number <= maximum, `must be at most ${maximum}`)
-    .prefault(String(def))
+
+const integer = (minimum: number, maximum: number, def: number) =>
+  wholeNumber(minimum, maximum).prefault(String(def))
 
 /** Bytes from `1024`, `64KiB`, `32MiB`. */
 const bytes = (def: string) =>
@@ -48,6 +50,18 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, def: T
 
 /** What a name may hold that goes into a header, a label and a log line. */
 const name = z.string().regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -')
+
+/** A list of signature algorithms of RFC 7518 and RFC 8037. */
+const algorithms = z
+  .string()
+  .regex(
+    /^((HS|RS|PS|ES)(256|384|512)|EdDSA)(,((HS|RS|PS|ES)(256|384|512)|EdDSA))*$/,
+    'must be a list of algorithms such as RS256,ES256',
+  )
+  .transform((text) => text.split(','))
+
+/** A secret that is not to be guessed. */
+const secret = (lengthMin: number) => z.string().min(lengthMin, `must have at least ${lengthMin} characters`)
 
 /**
  * The environment, variable by variable. The reference table in the README is made from this schema:
@@ -158,6 +172,94 @@ export const environment = z.object({
     .regex(/^([a-zA-Z_][a-zA-Z0-9_]*)?$/, 'must be empty or a Prometheus name such as api_')
     .prefault('api_')
     .describe('Before the names of the metrics of this service; may be empty'),
+  METRICS_PORT: wholeNumber(0, 65_535)
+    .optional()
+    .describe(
+      'Port of its own for `/metrics` and the admin routes, which the other port then does not have; probes are answered there too. Keep it from clients',
+    ),
+  ADMIN_TOKEN: secret(16)
+    .optional()
+    .describe(
+      'What an operator must send as a bearer to the admin routes. Without `METRICS_PORT` there are none unless it is set',
+    ),
+  METRICS_TOKEN: secret(16)
+    .optional()
+    .describe('What a scraper must send as a bearer to read `/metrics` (default: nothing)'),
+  MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
+    'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
+  ),
+  SHED_AFTER: duration('100ms').describe(
+    'How long the event loop may be behind before part of what comes is answered 503; `0s`: for ever',
+  ),
+  RATE_LIMIT: z
+    .string()
+    .regex(/^\d+\/\d+[smh]$/, 'must be a rate such as 100/1s or 6000/1m')
+    .transform((text) => {
+      const [, quota = '0', amount = '0', unit = 's'] = /^(\d+)\/(\d+)([smh])$/.exec(text) ?? []
+      const windowMs = Number(amount) * { s: 1_000, m: 60_000, h: 3_600_000 }[unit as 's' | 'm' | 'h']
+      return { quota: Number(quota), windowMs }
+    })
+    .refine(({ quota }) => quota >= 1 && quota <= 1_000_000, 'must allow 1 to 1000000 requests')
+    .refine(({ windowMs }) => windowMs >= 1_000 && windowMs <= 86_400_000, 'must be for 1s to 24h')
+    .optional()
+    .describe(
+      'Requests that one key, token or else address may send in a time, as `100/1s`; above it 429. Counted in `REDIS_URL` for all instances where there is one, else by each instance (default: no limit)',
+    ),
+  TRUSTED_PROXIES: z
+    .string()
+    .transform((text) => text.split(',').map((one) => one.trim()))
+    .refine(
+      (list) =>
+        list.every((one) => z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).safeParse(one).success),
+      'must be a list of networks such as 10.0.0.0/8,fd00::/8',
+    )
+    .optional()
+    .describe(
+      'Networks whose word about the address of a client is taken, with commas between (default: none, the address is that of the connection)',
+    ),
+  FORWARDED_HEADER: oneOf(['x-forwarded-for', 'forwarded'], 'x-forwarded-for').describe(
+    'Where trusted proxies say it; they must write this one themselves, or a client can',
+  ),
+  API_KEYS: z
+    .string()
+    .regex(
+      /^[\w.-]{1,64}:[0-9a-fA-F]{64}(,[\w.-]{1,64}:[0-9a-fA-F]{64})*$/,
+      'must be a list of name:sha256, each hash as 64 hexadecimal digits',
+    )
+    .optional()
+    .describe(
+      'Who may use the application routes, as `name:sha256` with commas between; `bun scripts/api-key.ts NAME` makes one (default: everybody)',
+    ),
+  API_KEYS_FILE: z
+    .string()
+    .optional()
+    .describe('File with more of them, one a line; read again when it changes (default: none)'),
+  JWT_SECRET: secret(32)
+    .optional()
+    .describe('Shared secret of tokens (JWT) that also open the application routes (default: none)'),
+  JWT_JWKS_URL: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe('Where the public keys of an issuer of tokens are, instead of `JWT_SECRET` (default: none)'),
+  JWT_ALGORITHMS: algorithms
+    .optional()
+    .describe(
+      'Algorithms that a token may be signed with (default: `HS256` with a secret, `RS256` with public keys)',
+    ),
+  JWT_ISSUER: z.string().optional().describe('What `iss` must be (default: not looked at)'),
+  JWT_AUDIENCE: z.string().optional().describe('What `aud` must hold (default: not looked at)'),
+  JWT_SCOPE: z
+    .string()
+    .regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be one scope')
+    .optional()
+    .describe('What must be in `scope`, else 403 (default: nothing)'),
+  JWT_CLOCK_SKEW: duration('5s').describe("How far the issuer's clock may differ"),
+  CONFIG_FILE: z
+    .string()
+    .optional()
+    .describe(
+      'JSON file with what may change while the service runs (`log_level`, `faults`), read again when it changes, such as a mounted ConfigMap (default: none)',
+    ),
   DEBUG_ROUTES: flag.describe('Adds `/debug/*`, to try a platform with; never in production'),
 })
 
@@ -207,10 +309,46 @@ function isSet(key: string, value: string | undefined): boolean {
   return value !== undefined && (value !== '' || mayBeEmpty.has(key))
 }
 
+type Expect = (holds: boolean, problem: string, ...names: (keyof Config)[]) => void
+
+/** A token must be signed with what its key is for, and its issuer and audience be known where others sign too. */
+function expectTokens(config: Config, expect: Expect): void {
+  const { JWT_SECRET, JWT_JWKS_URL, JWT_ALGORITHMS = [], JWT_ISSUER, JWT_AUDIENCE } = config
+  const shared = JWT_ALGORITHMS.filter((algorithm) => algorithm.startsWith('HS'))
+  const names = ['JWT_SECRET', 'JWT_JWKS_URL', 'JWT_ALGORITHMS'] as const
+  expect(
+    JWT_SECRET === undefined || JWT_JWKS_URL === undefined,
+    'JWT_SECRET and JWT_JWKS_URL exclude each other',
+    ...names,
+  )
+  expect(
+    JWT_SECRET === undefined || shared.length === JWT_ALGORITHMS.length,
+    'JWT_ALGORITHMS must be of HS256, HS384 and HS512 with JWT_SECRET',
+    ...names,
+  )
+  expect(
+    JWT_JWKS_URL === undefined || shared.length === 0,
+    'JWT_ALGORITHMS must not be of HS256, HS384 and HS512 with JWT_JWKS_URL: its keys are public',
+    ...names,
+  )
+  expect(
+    JWT_JWKS_URL === undefined || (JWT_ISSUER !== undefined && JWT_AUDIENCE !== undefined),
+    'JWT_ISSUER and JWT_AUDIENCE must be set with JWT_JWKS_URL: its keys sign tokens for others, too',
+    ...names,
+  )
+  expect(
+    JWT_SECRET !== undefined ||
+      JWT_JWKS_URL !== undefined ||
+      [JWT_ISSUER, JWT_AUDIENCE, config.JWT_SCOPE, config.JWT_ALGORITHMS].every((one) => one === undefined),
+    'JWT_ALGORITHMS, JWT_ISSUER, JWT_AUDIENCE and JWT_SCOPE need JWT_SECRET or JWT_JWKS_URL',
+    ...names,
+  )
+}
+
 /** What is wrong with values that are right one by one; nothing about those that are `wrong` anyway. */
 function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()): string[] {
   const problems: string[] = []
-  const expect = (holds: boolean, problem: string, ...names: (keyof Config)[]): void => {
+  const expect: Expect = (holds, problem, ...names) => {
     if (!holds && !names.some((name) => wrong.has(name))) problems.push(problem)
   }
   const { IDLE_TIMEOUT, REQUEST_TIMEOUT, DRAIN_MIN, DRAIN_MAX } = config
@@ -230,6 +368,13 @@ function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()):
   expect(config.TASK_TIMEOUT > 0, 'TASK_TIMEOUT must be at least 1ms', 'TASK_TIMEOUT')
   expect(config.TASK_LEASE >= 1_000, 'TASK_LEASE must be at least 1s', 'TASK_LEASE')
   expect(config.TASK_TTL >= 1_000, 'TASK_TTL must be at least 1s', 'TASK_TTL')
+  expect(
+    config.METRICS_PORT === undefined || config.METRICS_PORT === 0 || config.METRICS_PORT !== config.PORT,
+    'METRICS_PORT must not be PORT',
+    'METRICS_PORT',
+    'PORT',
+  )
+  expectTokens(config, expect)
   expect(DRAIN_MIN <= DRAIN_MAX, 'DRAIN_MIN must not be above DRAIN_MAX', 'DRAIN_MIN', 'DRAIN_MAX')
   return problems
 }

@@ -1,10 +1,13 @@
 import { isMember } from './cluster/membership.ts'
 import { createLifecycle, handleSignals } from './lifecycle/index.ts'
+import type { Running } from './open-live.ts'
 
 // Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
 const lifecycle = createLifecycle()
 let flushLog: () => Promise<void> = async () => {}
+let onSigusr2: () => void = () => {}
 handleSignals(lifecycle, { beforeExit: () => flushLog() })
+process.on('SIGUSR2', () => onSigusr2())
 
 const { parseConfig } = await import('./config.ts')
 const parsed = parseConfig(process.env)
@@ -16,19 +19,22 @@ if (!parsed.ok) {
 const { config } = parsed
 
 const { openLog } = await import('./open-log.ts')
+const { toggleDebug } = await import('./open-live.ts')
 const { log, sink } = openLog(config)
 flushLog = log.flush
 
 try {
+  let running: Running
   if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
     const { startProcesses } = await import('./processes.ts')
-    await startProcesses(lifecycle, config, log)
+    running = await startProcesses(lifecycle, config, log)
   } else {
     const { startServer } = await import('./server.ts')
-    await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+    running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
     // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
     process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
   }
+  onSigusr2 = () => void toggleDebug(running.live, config, log)
 } catch (error) {
   log.error('cannot start', { error })
   // Closes what was opened before it failed.

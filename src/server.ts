@@ -1,5 +1,6 @@
 import { joinSupervisor, type Member } from './cluster/member.ts'
 import type { Config } from './config.ts'
+import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { createApp } from './http/app.ts'
 import {
   type BoundServer,
@@ -10,9 +11,13 @@ import {
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { withFaults } from './open-faults.ts'
+import { openGates, securityOf } from './open-gates.ts'
+import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
 import { storeOn } from './store/open.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -31,7 +36,7 @@ export async function startServer(
   config: Config,
   { log, sink }: OpenLog,
   isMember: boolean,
-): Promise<BoundServer> {
+): Promise<Running> {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
     drainQuietMs: config.DRAIN_QUIET,
@@ -40,11 +45,18 @@ export async function startServer(
   })
   warnAboutBudget(config, log)
 
-  const build = buildOf(config)
   let server: BoundServer | undefined
   let member: Member | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
+
+  const joined = Promise.withResolvers<Member>()
+  const live = await openLive(
+    lifecycle,
+    config,
+    log,
+    isMember ? async (change, by) => (await joined.promise).change(change, by) : undefined,
+  )
 
   const database = await openConfiguredDatabase(lifecycle, config)
   const store = storeOn(database)
@@ -55,20 +67,27 @@ export async function startServer(
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
     : undefined
 
-  const app = createApp({
-    build,
-    instance: config.INSTANCE_NAME,
-    lifecycle,
-    checks: createChecks(
-      [
-        { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
-        ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
-      ],
-      { onChange: (change) => logCheck(log, change) },
-    ),
-    metrics,
-    scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
+  const checks = createChecks(
+    [
+      { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
+      ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
+    ],
+    { onChange: (change) => logCheck(log, change) },
+  )
+  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
+  // Of several processes on a port, the supervisor has the one for operations.
+  const admin = { live, injectsFaults: true, takeHeapSnapshot: ownHeapSnapshot }
+  if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
+
+  const gates = await openGates(lifecycle, config, {
     log,
+    metrics,
+    peerOf: (request) => server?.peerOf(request),
+  })
+  const app = createApp({
+    ...operations,
+    admin: adminForToken(config, admin),
+    scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
     store,
     documentSchema,
     queue,
@@ -78,10 +97,10 @@ export async function startServer(
       bodyBytesMax: config.MAX_BODY_BYTES,
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
-    requestTimeoutMs: config.REQUEST_TIMEOUT,
-    validationStatus: config.VALIDATION_STATUS,
-    accessLog: config.ACCESS_LOG,
     debugRoutes: config.DEBUG_ROUTES,
+    overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
+    gates: withFaults(gates, config, live, metrics.registry),
+    security: securityOf(config),
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
   lifecycle.addTarget({
@@ -100,14 +119,22 @@ export async function startServer(
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
-  if (isMember)
-    member = joinSupervisor({ lifecycle, registry: metrics.registry, port: server.port }, () =>
-      process.kill(process.pid, 'SIGTERM'),
+  if (isMember) {
+    member = joinSupervisor(
+      { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },
+      () => process.kill(process.pid, 'SIGTERM'),
     )
+    joined.resolve(member)
+    await member.settled
+  }
   if (config.WORKER === 'embedded') startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log })
   lifecycle.markReady()
-  log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
-  return server
+  log.info('listening', {
+    url: server.url.href,
+    version: buildOf(config).version,
+    environment: config.ENVIRONMENT,
+  })
+  return { port: server.port, live }
 }
 
 /** A budget over the platform's grace period ends in SIGKILL, and that in lost requests: say so at once. */

@@ -1,10 +1,13 @@
 import type { Config } from './config.ts'
+import { ownHeapSnapshot } from './heap-snapshot.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 
@@ -21,7 +24,7 @@ export async function startWorkerProcess(
   lifecycle: Lifecycle,
   config: Config,
   { log, sink }: OpenLog,
-): Promise<BoundServer> {
+): Promise<Running> {
   lifecycle.configure({
     // No client has to leave: the window, in which probes are answered, lasts as long as a task is in hand.
     drainMinMs: 0,
@@ -29,10 +32,11 @@ export async function startWorkerProcess(
     drainMaxMs: config.SHUTDOWN_TIMEOUT,
     shutdownTimeoutMs: lastProbeMsMax,
   })
-  const build = buildOf(config)
   let server: BoundServer | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
+
+  const live = await openLive(lifecycle, config, log)
 
   const queue = await openConfiguredQueue(
     lifecycle,
@@ -41,17 +45,11 @@ export async function startWorkerProcess(
     log,
   )
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
-  const app = createOperationsApp({
-    build,
-    instance: config.INSTANCE_NAME,
-    lifecycle,
-    checks: createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) }),
-    metrics,
-    log,
-    requestTimeoutMs: config.REQUEST_TIMEOUT,
-    validationStatus: config.VALIDATION_STATUS,
-    accessLog: config.ACCESS_LOG,
-  })
+  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
+  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
+  const admin = { live, injectsFaults: false, takeHeapSnapshot: ownHeapSnapshot }
+  openOperationsPort(lifecycle, config, { ...operations, admin })
+  const app = createOperationsApp({ ...operations, admin: adminForToken(config, admin) })
   lifecycle.onClose('deadlines', app.inFlight.close)
   server = serve(lifecycle, {
     port: config.WORKER_PORT,
@@ -63,6 +61,10 @@ export async function startWorkerProcess(
   })
   startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log, holdsWindow: true })
   lifecycle.markReady()
-  log.info('listening', { url: server.url.href, version: build.version, environment: config.ENVIRONMENT })
-  return server
+  log.info('listening', {
+    url: server.url.href,
+    version: buildOf(config).version,
+    environment: config.ENVIRONMENT,
+  })
+  return { port: server.port, live }
 }

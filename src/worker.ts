@@ -3,7 +3,9 @@ import { createLifecycle, handleSignals } from './lifecycle/index.ts'
 // Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
 const lifecycle = createLifecycle()
 let flushLog: () => Promise<void> = async () => {}
+let onSigusr2: () => void = () => {}
 handleSignals(lifecycle, { beforeExit: () => flushLog() })
+process.on('SIGUSR2', () => onSigusr2())
 
 const { parseConfig } = await import('./config.ts')
 const parsed = parseConfig(process.env)
@@ -15,12 +17,14 @@ if (!parsed.ok) {
 const { config } = parsed
 
 const { openLog } = await import('./open-log.ts')
+const { toggleDebug } = await import('./open-live.ts')
 const opened = openLog(config)
 flushLog = opened.log.flush
 
 try {
   const { startWorkerProcess } = await import('./worker-process.ts')
-  await startWorkerProcess(lifecycle, config, opened)
+  const { live } = await startWorkerProcess(lifecycle, config, opened)
+  onSigusr2 = () => void toggleDebug(live, config, opened.log)
 } catch (error) {
   opened.log.error('cannot start', { error })
   // Closes what was opened before it failed.

@@ -14,6 +14,8 @@ function problemsOf(env: Record<string, string>): readonly string[] {
   return result.ok ? [] : result.problems
 }
 
+const issuer = { JWT_JWKS_URL: 'https://issuer.example/keys', JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'tally' }
+
 describe('defaults', () => {
   test('an empty environment starts the service of DESIGN.md', () => {
     expect(configOf({})).toMatchObject({
@@ -121,6 +123,16 @@ describe('what is right', () => {
     expect(configOf({ DRAIN_MIN: '20s', DRAIN_MAX: '20s' }).DRAIN_MIN).toBe(20_000)
   })
 
+  test('a rate, and networks', () => {
+    expect(configOf({ RATE_LIMIT: '6000/1m' }).RATE_LIMIT).toEqual({ quota: 6_000, windowMs: 60_000 })
+    expect(configOf({ TRUSTED_PROXIES: '10.0.0.0/8, ::1,fd00::/8,192.0.2.1' }).TRUSTED_PROXIES).toEqual([
+      '10.0.0.0/8',
+      '::1',
+      'fd00::/8',
+      '192.0.2.1',
+    ])
+  })
+
   test('an alias stands in for a name that is not set, and the name wins', () => {
     expect(configOf({ RUNS_DIR: '/runs' }).DATA_DIR).toBe('/runs')
     expect(configOf({ RUNS_DIR: '/runs', DATA_DIR: '' }).DATA_DIR).toBe('/runs')
@@ -156,6 +168,17 @@ describe('what is wrong is told, with the name of its variable', () => {
     ['INSTANCE_NAME', 'a\n', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['SERVICE_NAME', '"', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['SERVICE_NAME', 'x'.repeat(129), 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['API_KEYS', 'tally_key', 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
+    ['API_KEYS', `a:${'0'.repeat(63)}`, 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
+    ['RATE_LIMIT', '100', 'must be a rate such as 100/1s or 6000/1m'],
+    ['RATE_LIMIT', '0/1s', 'must allow 1 to 1000000 requests'],
+    ['RATE_LIMIT', '1/25h', 'must be for 1s to 24h'],
+    ['TRUSTED_PROXIES', '10.0.0.0/33', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
+    ['TRUSTED_PROXIES', 'balancer', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
+    ['METRICS_TOKEN', 'short', 'must have at least 16 characters'],
+    ['JWT_SECRET', 'x'.repeat(31), 'must have at least 32 characters'],
+    ['JWT_JWKS_URL', 'file:///etc/passwd', 'must be an http or https URL'],
+    ['JWT_ALGORITHMS', 'none', 'must be a list of algorithms such as RS256,ES256'],
     ['IDLE_TIMEOUT', '256s', 'must be at most 255s'],
     ['REQUEST_TIMEOUT', '0s', 'must be at least 1ms'],
   ] as const) {
@@ -176,10 +199,36 @@ describe('what is wrong is told, with the name of its variable', () => {
       /^DRAIN_MIN must not be above DRAIN_MAX/,
     ],
     [
+      'one port for clients and operators',
+      { PORT: '8000', METRICS_PORT: '8000' },
+      /^METRICS_PORT must not be PORT/,
+    ],
+    [
       'a timeout below the tick of the server',
       { IDLE_TIMEOUT: '4s', REQUEST_TIMEOUT: '1s' },
       /^IDLE_TIMEOUT must be at least 8s/,
     ],
+    [
+      'two kinds of keys for tokens',
+      { ...issuer, JWT_SECRET: 'x'.repeat(32) },
+      /^JWT_SECRET and JWT_JWKS_URL exclude each other/,
+    ],
+    [
+      'public keys of an issuer who signs for others, too',
+      { JWT_JWKS_URL: issuer.JWT_JWKS_URL, JWT_ISSUER: issuer.JWT_ISSUER },
+      /^JWT_ISSUER and JWT_AUDIENCE must be set/,
+    ],
+    [
+      'a public key as a shared secret',
+      { ...issuer, JWT_ALGORITHMS: 'RS256,HS256' },
+      /^JWT_ALGORITHMS must not be of HS256/,
+    ],
+    [
+      'a shared secret as a public key',
+      { JWT_SECRET: 'x'.repeat(32), JWT_ALGORITHMS: 'RS256' },
+      /^JWT_ALGORITHMS must be of HS256/,
+    ],
+    ['rules for tokens that nobody can verify', { JWT_AUDIENCE: 'tally' }, /need JWT_SECRET or JWT_JWKS_URL/],
   ] as const) {
     test(`contradictions: ${name}`, () => {
       const problems = problemsOf(env)

@@ -1,8 +1,11 @@
+import type { CheckResult } from '../lifecycle/index.ts'
+import type { Live } from '../live/live.ts'
 import type { Log } from '../telemetry/log.ts'
 import { ListenerGroup } from './listener-group.ts'
 import { memberArgument } from './membership.ts'
-import type { FromMember, Snapshot, ToMember } from './messages.ts'
+import type { Answers, CheckResults, FromMember, Question, Snapshot, ToMember } from './messages.ts'
 import { MetricsSum } from './metrics-sum.ts'
+import { PendingAnswers } from './pending-answers.ts'
 
 /** A process that dies at once again and again is started ever more slowly, in ms. */
 const backoffFirstMs = 100
@@ -13,6 +16,12 @@ const stableAfterMs = 10_000
 const steerTimeoutMs = 1_000
 /** How long a scrape waits for the other processes' counts, in ms; then their newest known ones do. */
 const snapshotTimeoutMs = 500
+/** How long a process may take to say how what it depends on is, in ms: below a readiness probe's own second. */
+const checksTimeoutMs = 800
+/** How long a process may take to take over changed settings, in ms. */
+const settingsTimeoutMs = 1_000
+/** How long a heap snapshot may take, in ms: a process stands still meanwhile, for a second per 30 MB or so. */
+const heapSnapshotTimeoutMs = 300_000
 
 interface MemberProcess {
   readonly process: Bun.Subprocess
@@ -21,8 +30,7 @@ interface MemberProcess {
   readonly gone: Promise<number>
   leaving: boolean
   snapshot: Snapshot
-  onSnapshot: (() => void) | undefined
-  onSteered: ((problem: string | undefined) => void) | undefined
+  readonly answers: PendingAnswers<Answers[Question['kind']]>
 }
 
 export interface SupervisorOptions {
@@ -32,12 +40,28 @@ export interface SupervisorOptions {
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Log
+  /** The settings that hold in all processes, also in those that are started later. */
+  readonly live: Live
   /** What a member may take from its start until it listens, in ms. Default 30,000. */
   readonly startTimeoutMs?: number
 }
 
 export interface Supervisor {
   readonly port: number
+  /**
+   * The metrics of all processes, in the text format.
+   * @param own what this process has counted itself.
+   */
+  scrape(own: Snapshot): Promise<string>
+  /** What the processes depend on: failing when one of them says so. `processes` itself, when none answers. */
+  checks(): Promise<CheckResults>
+  /**
+   * Has a process write a heap snapshot into a file.
+   * @param pid which one. Default: any.
+   * @returns the pid of the process that did; undefined when none is asked for by this pid.
+   * @throws when it could not.
+   */
+  writeHeapSnapshot(path: string, pid?: number): Promise<number | undefined>
   /** Replaces every process, one after another, each by one that listens already. */
   roll(): Promise<void>
   /** Tells every process to drain; nothing is started any more. */
@@ -60,7 +84,7 @@ export interface Supervisor {
  * @throws when the first processes cannot start.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
-  const { count, command, log, startTimeoutMs = 30_000 } = options
+  const { count, command, log, live, startTimeoutMs = 30_000 } = options
   const group = new ListenerGroup<MemberProcess>()
   const members = new Set<MemberProcess>()
   const sum = new MetricsSum()
@@ -94,8 +118,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       gone: child.exited.then((code) => buried(member, code)),
       leaving: false,
       snapshot: [],
-      onSnapshot: undefined,
-      onSteered: undefined,
+      answers: new PendingAnswers(),
     }
     members.add(member)
     void child.exited.then((code) => listening.reject(new StartError(code)))
@@ -106,6 +129,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       clearTimeout(timer)
     }
     group.opened(member)
+    await adopt(member)
     // With PORT=0 the first process finds the port; the others share it.
     env = { ...env, PORT: String(port) }
     return member
@@ -138,11 +162,11 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
   const hear = (member: MemberProcess, message: FromMember, listening: (port: number) => void): void => {
     if (message.type === 'listening') listening(message.port)
-    else if (message.type === 'steered') member.onSteered?.(message.problem)
+    else if (message.type === 'answer') member.answers.settle(message.id, message.answer)
+    else if (message.type === 'change-wanted') void change(member, message)
     else {
       member.snapshot = message.snapshot
-      if (message.type === 'snapshot') member.onSnapshot?.()
-      else void answerScrape(member, message.id)
+      if (message.type === 'sum-wanted') void answerScrape(member, message.id)
     }
   }
 
@@ -151,30 +175,60 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     if (member.process.exitCode === null) member.process.send(message)
   }
 
-  const answerScrape = async (asking: MemberProcess, id: number): Promise<void> => {
-    const others = [...members].filter((member) => member !== asking)
-    await Promise.all(
-      others.map((member) => {
-        const fresh = new Promise<void>((resolve) => {
-          member.onSnapshot = resolve
-        })
-        tell(member, { type: 'snapshot-wanted' })
-        return Promise.race([fresh, sleep(snapshotTimeoutMs)])
-      }),
-    )
-    tell(asking, { type: 'sum', id, text: await sum.text([...members].map(({ snapshot }) => snapshot)) })
+  /** @returns undefined when the process did not answer in time, or is gone. */
+  const ask = async <Asked extends Question>(
+    { process: child, answers }: MemberProcess,
+    question: Asked,
+    timeoutMs: number,
+  ): Promise<Answers[Asked['kind']] | undefined> => {
+    if (child.exitCode !== null) return undefined
+    const answer = await answers.ask((id) => child.send({ type: 'question', id, question }), timeoutMs)
+    // The id is this question's, and a question's kind tells the type of its answer.
+    return answer as Answers[Asked['kind']] | undefined
   }
 
+  /** Has a process take over the settings as they are now. */
+  const adopt = async (member: MemberProcess): Promise<void> => {
+    const { settings } = live
+    if ((await ask(member, { kind: 'settings', settings }, settingsTimeoutMs)) === undefined)
+      log.warn('a process did not take over the settings', { pid: member.process.pid })
+  }
+  live.subscribe(async () => {
+    await Promise.all([...members].filter((member) => group.indexOf(member) !== -1).map(adopt))
+  })
+
+  const change = async (
+    member: MemberProcess,
+    { id, change, by }: FromMember & { type: 'change-wanted' },
+  ): Promise<void> => {
+    await live.change(change, by)
+    tell(member, { type: 'changed', id })
+  }
+
+  /** The newest counts of all processes, in the text format. */
+  const sumOfAll = async (fresh?: MemberProcess, own: Snapshot = []): Promise<string> => {
+    const others = [...members].filter((member) => member !== fresh)
+    await Promise.all(
+      others.map(async (member) => {
+        member.snapshot = (await ask(member, { kind: 'snapshot' }, snapshotTimeoutMs)) ?? member.snapshot
+      }),
+    )
+    return sum.text([own, ...[...members].map(({ snapshot }) => snapshot)])
+  }
+
+  const answerScrape = async (asking: MemberProcess, id: number): Promise<void> =>
+    tell(asking, { type: 'sum', id, text: await sumOfAll(asking) })
+
   /** Speaks to the kernel through a process of the group other than `leaving`. */
-  const steer = async (leaving: MemberProcess, message: ToMember): Promise<void> => {
+  const steer = async (
+    leaving: MemberProcess,
+    question: Question & { kind: 'steer-away' | 'steer-evenly' },
+  ): Promise<void> => {
     const speaker = group.other(leaving)
     if (speaker === undefined) return
-    const steered = new Promise<string | undefined>((resolve) => {
-      speaker.onSteered = resolve
-    })
-    tell(speaker, message)
-    const problem = await Promise.race([steered, sleep(steerTimeoutMs).then(() => 'no answer')])
-    if (problem !== undefined)
+    const answer = await ask(speaker, question, steerTimeoutMs)
+    const problem = answer === undefined ? 'no answer' : answer
+    if (problem !== null)
       log.warn('new connections could not be steered: some may be reset (net.ipv4.tcp_migrate_req=1 helps)', {
         problem,
       })
@@ -184,10 +238,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     await start()
     if (old.process.exitCode !== null) return
     old.leaving = true
-    await steer(old, { type: 'steer-away', index: group.indexOf(old), size: group.size })
+    await steer(old, { kind: 'steer-away', index: group.indexOf(old), size: group.size })
     old.process.kill('SIGTERM')
     await old.gone
-    await steer(old, { type: 'steer-evenly' })
+    await steer(old, { kind: 'steer-evenly' })
   }
 
   const roll = async (): Promise<void> => {
@@ -213,11 +267,30 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
       throw error
     }
   }
-  log.info('supervising', { processes: count, port })
+  log.info('supervising', {
+    processes: count,
+    port,
+    pids: [...members].map(({ process: child }) => child.pid),
+  })
 
   return {
     get port() {
       return port
+    },
+    scrape: (own) => sumOfAll(undefined, own),
+    async checks() {
+      const staying = [...members].filter(({ leaving }) => !leaving)
+      const told = await Promise.all(
+        staying.map((member) => ask(member, { kind: 'checks' }, checksTimeoutMs)),
+      )
+      return together(told.filter((results) => results !== undefined))
+    },
+    async writeHeapSnapshot(path, pid) {
+      const member = [...members].find(({ process: child }) => pid === undefined || child.pid === pid)
+      if (member === undefined) return undefined
+      const problem = await ask(member, { kind: 'heap-snapshot', path }, heapSnapshotTimeoutMs)
+      if (problem !== null) throw new Error(`no heap snapshot: ${problem ?? 'no answer'}`)
+      return member.process.pid
     },
     roll: () => inLine(roll),
     drain() {
@@ -237,14 +310,20 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   }
 }
 
+/** The checks of several processes as one's. */
+function together(told: readonly CheckResults[]): CheckResults {
+  const all: Record<string, CheckResult> = {
+    processes: { status: told.length > 0 ? 'ok' : 'failing', required: true },
+  }
+  for (const [name, result] of told.flatMap((results) => Object.entries(results)))
+    if (all[name]?.status !== 'failing') all[name] = result
+  return all
+}
+
 /** A process ended before it listened. */
 export class StartError extends Error {
   override readonly name = 'StartError'
   constructor(readonly exitCode: number) {
     super(`a server process ended with ${exitCode} before it listened`)
   }
-}
-
-function sleep(ms: number): Promise<undefined> {
-  return new Promise((resolve) => setTimeout(() => resolve(undefined), ms))
 }

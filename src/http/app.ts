@@ -4,18 +4,22 @@ import type { DocumentSchema } from '../store/document-schema.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { type AdminOptions, adminRoutes } from './admin.ts'
 import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
-import { json } from './exchange.ts'
 import { createFetch } from './fetch.ts'
+import type { Gate, Gates } from './gates/gate.ts'
+import { overload } from './gates/overload.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
-import { type Build, operationsRoutes } from './operations.ts'
+import { indexRoute } from './index-route.ts'
+import type { Security } from './openapi.ts'
+import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
 import { createProblems, type Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Route } from './route.ts'
-import { createRouter, pathsOf } from './router.ts'
+import { createRouter, isBackgroundKind, pathsOf } from './router.ts'
 import { createEventStreams } from './task-events.ts'
 import { tasksRoutes } from './tasks.ts'
 
@@ -26,16 +30,23 @@ export interface OperationsAppOptions {
   readonly instance: string
   readonly lifecycle: Lifecycle
   readonly checks: Checks
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'registry' | 'requests'>
   /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
   readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
   readonly requestTimeoutMs: number
   readonly validationStatus: 400 | 422
   readonly accessLog: boolean
+  /** True where `/metrics` is answered on a port of its own. Default false. */
+  readonly metricsMoved?: boolean
+  /** What an operator can change here. Default: nothing, and there are no admin routes. */
+  readonly admin?: Omit<AdminOptions, 'problems'> | undefined
+  /** What stands before the handlers of each kind of route. Default: nothing. */
+  readonly gates?: Gates
 }
 
 export interface AppOptions extends OperationsAppOptions {
+  readonly metrics: Metrics
   readonly store: DocumentStore
   /** What every document must satisfy, beside being an object. */
   readonly documentSchema?: DocumentSchema | undefined
@@ -47,6 +58,10 @@ export interface AppOptions extends OperationsAppOptions {
     readonly documentBytesMax: number
   }
   readonly debugRoutes: boolean
+  /** What is too much at once; see `overload.ts`. Default: nothing is. */
+  readonly overload?: { readonly inFlightMax: number; readonly lateMs: number }
+  /** What the gates want, for the API document. Default: nothing. */
+  readonly security?: Security
 }
 
 export interface App {
@@ -83,37 +98,53 @@ export function createApp(options: AppOptions): ServiceApp {
       metrics,
     }),
     ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, problems, metrics, streams }),
-    ...operationsOf(options),
+    ...operationsOf(options, problems),
   ]
   const routes = [
     ...documented,
-    indexRoute(build),
-    ...docsRoutes(documented, build, options.validationStatus),
+    indexRoute(build, options.metricsMoved),
+    ...docsRoutes(documented, build, options.validationStatus, options.security),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
-  return { ...answering(routes, problems, options), endStreams: streams.endAll }
+  return { ...answering(routes, problems, options, overloadGate(options)), endStreams: streams.endAll }
 }
 
 /** A program whose work is elsewhere, and which answers only what the platform asks. */
 export function createOperationsApp(options: OperationsAppOptions): App {
-  return answering(operationsOf(options), createProblems(options.validationStatus), options)
+  const problems = createProblems(options.validationStatus)
+  return answering(operationsOf(options, problems), problems, options)
 }
 
-function operationsOf({ lifecycle, checks, metrics, scrape, build }: OperationsAppOptions): Route[] {
-  return operationsRoutes({ lifecycle, checks, registry: metrics.registry, scrape, build })
+function operationsOf(options: OperationsAppOptions, problems: Problems): Route[] {
+  const { lifecycle, checks, metrics, scrape, build, admin } = options
+  return [
+    ...operationsRoutes({ lifecycle, checks, build }),
+    ...(options.metricsMoved ? [] : [metricsRoute({ registry: metrics.registry, scrape })]),
+    ...(admin === undefined ? [] : adminRoutes({ ...admin, problems })),
+  ]
 }
 
 /** A table of routes, and around it the one way in. */
-function answering(routes: readonly Route[], problems: Problems, options: OperationsAppOptions): App {
-  const { instance, log, metrics } = options
+function answering(
+  routes: readonly Route[],
+  problems: Problems,
+  options: OperationsAppOptions,
+  firstGate?: (inFlight: InFlight) => Gate,
+): App {
+  const { instance, log, metrics, gates = {} } = options
   const inFlight = createInFlight(options.requestTimeoutMs)
-  const operations = new Set(routes.filter(({ kind }) => kind === 'operations').flatMap(pathsOf))
+  const first = firstGate === undefined ? [] : [firstGate(inFlight)]
+  const background = new Set(routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap(pathsOf))
   return {
     routes,
     inFlight,
-    isBackground: (request) => operations.has(pathOf(request.url)),
+    isBackground: (request) => background.has(pathOf(request.url)),
     fetch: createFetch({
-      route: createRouter(routes, problems),
+      route: createRouter(routes, problems, {
+        ...gates,
+        application: [...first, ...(gates.application ?? [])],
+        page: [...first, ...(gates.page ?? [])],
+      }),
       problems,
       inFlight,
       log,
@@ -124,16 +155,9 @@ function answering(routes: readonly Route[], problems: Problems, options: Operat
   }
 }
 
-/** GET /: who answers here, and where to go on. */
-function indexRoute({ service, version }: Build): Route {
-  const body = {
-    service,
-    version,
-    docs: '/docs',
-    openapi: '/openapi.json',
-    health: '/health',
-    ready: '/ready',
-    metrics: '/metrics',
-  }
-  return { method: 'GET', path: '/', kind: 'page', answer: (_, exchange) => json(exchange, body) }
+/** What sheds, by the requests in flight of this one service; nothing where nothing is too much. */
+function overloadGate({ overload: bounds, metrics }: AppOptions) {
+  if (bounds === undefined) return undefined
+  return (inFlight: InFlight) =>
+    overload({ ...bounds, inFlight: () => inFlight.size, onShed: metrics.countShed })
 }

@@ -14,6 +14,12 @@ export interface Exchange {
   answered: boolean
   /** Set when an answer was made with the headers that every answer carries. */
   identified: boolean
+  /** Who asked, as `key:name` or `sub:subject`, once a gate has found out. */
+  client: string | undefined
+  /** What the answer carries beside its own headers: left by gates, none as a rule. */
+  headers: Readonly<Record<string, string>> | undefined
+  /** What was done to the request on purpose, for its line in the log; nothing as a rule. */
+  fault: string | undefined
   /** Set while a handler is at work: answers in its place. */
   expire: (() => void) | undefined
 }
@@ -24,12 +30,13 @@ export const unmatched = 'unmatched'
 /** The headers that every answer carries. */
 function identity(exchange: Exchange, contentType: string): Record<string, string> {
   exchange.identified = true
-  return {
+  const headers = {
     'content-type': contentType,
     'x-request-id': exchange.requestId,
     'x-served-by': exchange.servedBy,
     'x-content-type-options': 'nosniff',
   }
+  return exchange.headers === undefined ? headers : { ...headers, ...exchange.headers }
 }
 
 /** Answers JSON. The response is made once, with all its headers: setting one afterwards costs 0.2 µs each. */
@@ -88,5 +95,7 @@ export function identify(exchange: Exchange, response: Response): Response {
   headers.set('x-request-id', exchange.requestId)
   headers.set('x-served-by', exchange.servedBy)
   headers.set('x-content-type-options', 'nosniff')
+  if (exchange.headers !== undefined)
+    for (const [name, value] of Object.entries(exchange.headers)) headers.set(name, value)
   return response
 }

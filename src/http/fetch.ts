@@ -13,7 +13,7 @@ export interface FetchOptions {
   readonly problems: Problems
   readonly inFlight: InFlight
   readonly log: Log
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'requests'>
   readonly servedBy: string
   /** Whether answered requests are logged at info. */
   readonly accessLog: boolean
@@ -45,12 +45,20 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
     inFlight.remove(exchange)
-    const { method, route, requestId, background, startedAt } = exchange
+    const { method, route, requestId, background, startedAt, client, fault } = exchange
     const { status } = response
     const durationMs = performance.now() - startedAt
     metrics.requests.observe(method, route, status, durationMs / 1_000)
-    if (accessLog || status >= 500)
-      log.access(background ? 'debug' : 'info', { requestId, method, route, status, durationMs })
+    if (accessLog || status >= 500 || fault !== undefined)
+      log.access(background ? 'debug' : 'info', {
+        requestId,
+        method,
+        route,
+        status,
+        durationMs,
+        client,
+        fault,
+      })
     return response
   }
 
@@ -94,6 +102,9 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       background: false,
       answered: false,
       identified: false,
+      client: undefined,
+      headers: undefined,
+      fault: undefined,
       expire: undefined,
     }
     inFlight.add(exchange)

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange.ts'
 export interface InFlight {
   add(exchange: Exchange): void
   remove(exchange: Exchange): void
+  readonly size: number
   /** Each as `METHOD route request-id`. */
   describe(): string[]
   /** Ends the timer. */
@@ -31,6 +32,9 @@ export function createInFlight(timeoutMs: number): InFlight {
   return {
     add: (exchange) => void exchanges.add(exchange),
     remove: (exchange) => void exchanges.delete(exchange),
+    get size() {
+      return exchanges.size
+    },
     describe: () => [...exchanges].map(({ method, route, requestId }) => `${method} ${route} ${requestId}`),
     close: () => clearInterval(timer),
   }

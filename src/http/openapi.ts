@@ -1,6 +1,24 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
 import type { Build } from './operations.ts'
+import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
+
+/** By what the routes are open, and how often; all false: to everybody, always. */
+export interface Security {
+  readonly keys: boolean
+  readonly tokens: boolean
+  readonly metricsToken: boolean
+  readonly adminToken: boolean
+  readonly rateLimit: boolean
+}
+
+const open: Security = {
+  keys: false,
+  tokens: false,
+  metricsToken: false,
+  adminToken: false,
+  rateLimit: false,
+}
 
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
@@ -8,7 +26,12 @@ import type { Route } from './route.ts'
  *
  * @param validationStatus what a body that is not what it should be is answered with.
  */
-export function openApiDocument(routes: readonly Route[], build: Build, validationStatus: 400 | 422 = 400) {
+export function openApiDocument(
+  routes: readonly Route[],
+  build: Build,
+  validationStatus: 400 | 422 = 400,
+  security: Security = open,
+) {
   const paths: ZodOpenApiPathsObject = {}
   for (const { method, path, kind, doc } of routes) {
     if (doc === undefined) continue
@@ -16,7 +39,10 @@ export function openApiDocument(routes: readonly Route[], build: Build, validati
     paths[documented] = {
       ...(kind === 'application' && { servers: [{ url: '/' }, { url: '/v1' }] }),
       ...paths[documented],
-      [method.toLowerCase()]: validationStatus === 422 ? withUnprocessable(doc) : doc,
+      [method.toLowerCase()]: limited(
+        secured(validationStatus === 422 ? withUnprocessable(doc) : doc, schemesOf(kind, security)),
+        kind === 'application' && security.rateLimit,
+      ),
     }
   }
   return createDocument({
@@ -36,9 +62,57 @@ export function openApiDocument(routes: readonly Route[], build: Build, validati
       { name: 'data', description: 'Documents that stay' },
       { name: 'tasks', description: 'The same work, later' },
       { name: 'operations', description: 'What a platform asks' },
+      ...(routes.some(({ kind }) => kind === 'admin')
+        ? [{ name: 'admin', description: 'What an operator changes' }]
+        : []),
     ],
     paths,
+    ...(hasCredentials(security) && { components: { securitySchemes } }),
   })
+}
+
+const hasCredentials = ({ rateLimit: _, ...credentials }: Security): boolean =>
+  Object.values(credentials).includes(true)
+
+const securitySchemes = {
+  key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key that the service knows' },
+  keyAsBearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: "A token of the service's issuer",
+  },
+  operator: { type: 'http', scheme: 'bearer', description: "The operator's token" },
+  scraper: { type: 'http', scheme: 'bearer', description: "The scraper's token" },
+} as const
+
+/** What opens a route of a kind; any of them will do. */
+function schemesOf(kind: Route['kind'], { keys, tokens, metricsToken, adminToken }: Security) {
+  if (kind === 'metrics') return metricsToken ? (['scraper'] as const) : []
+  if (kind === 'admin') return adminToken ? (['operator'] as const) : []
+  if (kind !== 'application') return []
+  return [...(keys ? (['key', 'keyAsBearer'] as const) : []), ...(tokens ? (['token'] as const) : [])]
+}
+
+/** An operation that needs credentials, and what it answers without. */
+function secured(
+  doc: ZodOpenApiOperationObject,
+  schemes: readonly (keyof typeof securitySchemes)[],
+): ZodOpenApiOperationObject {
+  if (schemes.length === 0) return doc
+  const codes = schemes.includes('token') ? (['forbidden', 'identity-unavailable'] as const) : []
+  return {
+    ...doc,
+    security: schemes.map((scheme) => ({ [scheme]: [] })),
+    responses: { ...problemResponses('unauthorized', ...codes), ...doc.responses },
+  }
+}
+
+/** An operation that has a rate, and what it answers above it. */
+function limited(doc: ZodOpenApiOperationObject, hasRate: boolean): ZodOpenApiOperationObject {
+  if (!hasRate) return doc
+  return { ...doc, responses: { ...problemResponses('rate-limited'), ...doc.responses } }
 }
 
 /** With `VALIDATION_STATUS=422` what takes a body may answer 422 besides 400 (for its Host, its query). */

@@ -12,12 +12,12 @@ export interface Build {
   readonly revision: string
 }
 
+/** What it runs on. */
+export const runtime = `bun ${Bun.version}`
+
 export interface OperationsOptions {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
-  readonly registry: Registry
-  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
-  readonly scrape?: (() => Promise<string>) | undefined
   readonly build: Build
 }
 
@@ -43,14 +43,9 @@ const buildSchema = z
   .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
   .meta({ id: 'Version' })
 
-/** What a platform asks: is it alive, does it want traffic, how is it doing, what is it. */
-export function operationsRoutes({ lifecycle, checks, registry, scrape, build }: OperationsOptions): Route[] {
-  const { printMetrics } = prometheus({
-    registry,
-    // The two standard families are fed by request-metrics.ts, which says why.
-    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
-  })
-  const about = { ...build, runtime: `bun ${Bun.version}` }
+/** What a platform asks: is it alive, does it want traffic, what is it. */
+export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions): Route[] {
+  const about = { ...build, runtime }
 
   return [
     {
@@ -95,29 +90,6 @@ export function operationsRoutes({ lifecycle, checks, registry, scrape, build }:
     },
     {
       method: 'GET',
-      path: '/metrics',
-      kind: 'operations',
-      handler: async (c) => {
-        const response = scrape === undefined ? await printMetrics(c) : c.text(await scrape())
-        // The package says text/plain without the version, which Prometheus 3 refuses to guess.
-        response.headers.set('content-type', registry.contentType)
-        return response
-      },
-      doc: {
-        operationId: 'metrics',
-        summary: 'Metrics in the Prometheus text format',
-        tags: ['operations'],
-        responses: {
-          '200': {
-            description: 'text/plain; version=0.0.4',
-            content: { 'text/plain': { schema: { type: 'string' } } },
-          },
-          ...problemResponses(),
-        },
-      },
-    },
-    {
-      method: 'GET',
       path: '/version',
       kind: 'operations',
       handler: (c) => c.json(about),
@@ -132,4 +104,42 @@ export function operationsRoutes({ lifecycle, checks, registry, scrape, build }:
       },
     },
   ]
+}
+
+export interface MetricsRouteOptions {
+  readonly registry: Registry
+  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
+  readonly scrape?: (() => Promise<string>) | undefined
+}
+
+/** How it is doing: the metrics of the process, or of all that share its port. */
+export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
+  const { printMetrics } = prometheus({
+    registry,
+    // The two standard families are fed by request-metrics.ts, which says why.
+    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
+  })
+  return {
+    method: 'GET',
+    path: '/metrics',
+    kind: 'metrics',
+    handler: async (c) => {
+      const response = scrape === undefined ? await printMetrics(c) : c.text(await scrape())
+      // The package says text/plain without the version, which Prometheus 3 refuses to guess.
+      response.headers.set('content-type', registry.contentType)
+      return response
+    },
+    doc: {
+      operationId: 'metrics',
+      summary: 'Metrics in the Prometheus text format',
+      tags: ['operations'],
+      responses: {
+        '200': {
+          description: 'text/plain; version=0.0.4',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        ...problemResponses(),
+      },
+    },
+  }
 }

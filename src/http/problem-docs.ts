@@ -35,6 +35,7 @@ export function problemResponses(...codes: readonly ProblemCode[]): ZodOpenApiRe
       description: same.map(titleOf).join('; or: '),
       content: { [problemType]: { schema: problemSchema } },
     }
+    if (status === 401) response.headers = { 'WWW-Authenticate': { schema: { type: 'string' } } }
     if (status === 503 || status === 429)
       response.headers = { 'Retry-After': { schema: { type: 'integer', minimum: 0 } } }
     responses[`${status}` as '500'] = response

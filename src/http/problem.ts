@@ -17,6 +17,8 @@ const problems = {
   'invalid-query': [400, 'The query is not what it should be'],
   'invalid-header': [400, 'A header is not what it should be'],
   'body-not-received': [400, 'The body did not arrive'],
+  unauthorized: [401, 'Credentials are needed'],
+  forbidden: [403, 'The credentials are not enough'],
   'not-found': [404, 'There is nothing here'],
   'method-not-allowed': [405, 'Not with this method'],
   'task-not-failed': [409, 'The task has not failed'],
@@ -26,7 +28,11 @@ const problems = {
   'not-json': [415, 'Only JSON is understood'],
   'idempotency-key-reused': [422, 'The key was used for another request'],
   'queue-full': [429, 'Too many tasks are waiting'],
+  'rate-limited': [429, 'Too many requests'],
+  'injected-fault': [503, 'Failed on purpose'],
   'internal-error': [500, 'Something went wrong'],
+  overloaded: [503, 'Too much work at the moment'],
+  'identity-unavailable': [503, 'Tokens cannot be verified'],
   'request-timeout': [503, 'The answer took too long'],
   'queue-unavailable': [503, 'The queue cannot be reached'],
   'store-unavailable': [503, 'The documents cannot be reached'],
@@ -46,6 +52,8 @@ export const problemType = 'application/problem+json'
 export interface Refusal {
   readonly code: ProblemCode
   readonly detail: string
+  /** Default: the one of the code. */
+  readonly status?: number
   readonly errors?: readonly FieldError[]
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -68,8 +76,7 @@ export function titleOf(code: ProblemCode): string {
 /** @param validationStatus what a body that is not what it should be is answered with. */
 export function createProblems(validationStatus: 400 | 422): Problems {
   return {
-    answer(exchange, { code, detail, errors, headers }) {
-      const status = statusOf(code, validationStatus)
+    answer(exchange, { code, detail, errors, headers, status = statusOf(code, validationStatus) }) {
       const body = {
         type: `urn:tally:problem:${code}`,
         title: titleOf(code),

@@ -13,8 +13,11 @@ interface RouteOf {
   readonly path: string
   /** Other paths to the same handler; they share its label. */
   readonly aliases?: readonly string[]
-  /** `application`: also under /v1. `operations`: what the platform asks; it does not count as traffic. */
-  readonly kind: 'application' | 'operations' | 'page'
+  /**
+   * `application`: also under /v1. `operations`: what the platform asks; it does not count as traffic, nor do
+   * `metrics`, what a scraper asks, and `admin`, what changes the instance. Each kind has gates of its own.
+   */
+  readonly kind: 'application' | 'operations' | 'metrics' | 'admin' | 'page'
   /** Its entry in the OpenAPI document; pages and assets for people have none. */
   readonly doc?: ZodOpenApiOperationObject
 }

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Exchange } from './exchange.ts'
+import { type Gate, type Gates, inOrder } from './gates/gate.ts'
 import type { Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Env, Route } from './route.ts'
@@ -11,11 +12,14 @@ export type Router = (request: Request, exchange: Exchange) => Response | Promis
  * nothing of Hono's (`answer`) is also found by its exact path, in a map: for a small payload, Hono's
  * dispatch and context are a tenth of the cost. Whatever the map does not know, such as the same path with
  * encoded characters, comes to the same handler through Hono.
+ *
+ * On both ways a handler stands behind the gates of its route's kind. Where there are none, it is called as it is.
  */
-export function createRouter(routes: readonly Route[], problems: Problems): Router {
-  const hono = createHono(routes, problems)
+export function createRouter(routes: readonly Route[], problems: Problems, gates: Gates = {}): Router {
+  const gated = routes.map((route) => behind(inOrder(gates[route.kind] ?? []), route, problems))
+  const hono = createHono(gated, problems)
   const exact = new Map<string, Route & { readonly answer: Router }>()
-  for (const route of routes)
+  for (const route of gated)
     if ('answer' in route) for (const path of pathsOf(route)) exact.set(`${route.method} ${path}`, route)
 
   return (request, exchange) => {
@@ -34,10 +38,39 @@ export function pathsOf({ path, aliases = [], kind }: Route): string[] {
   return [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
 }
 
+/** True for what the platform asks and does: it is not traffic. */
+export function isBackgroundKind(kind: Route['kind']): boolean {
+  return kind !== 'application' && kind !== 'page'
+}
+
 /** What the exchange is from now on, for metrics and log. */
 function enter(exchange: Exchange, { path, kind }: Route): void {
   exchange.route = path
-  exchange.background = kind === 'operations'
+  exchange.background = isBackgroundKind(kind)
+}
+
+/** The same route, its handler called only when the gate lets pass. */
+function behind(gate: Gate | undefined, route: Route, problems: Problems): Route {
+  if (gate === undefined) return route
+  const through = (
+    request: Request,
+    exchange: Exchange,
+    handle: () => Response | Promise<Response>,
+  ): Response | Promise<Response> => {
+    const refusal = gate(request, exchange)
+    if (refusal === undefined) return handle()
+    if (!(refusal instanceof Promise)) return problems.answer(exchange, refusal)
+    return refusal.then((one) => (one === undefined ? handle() : problems.answer(exchange, one)))
+  }
+  if ('answer' in route) {
+    const { answer } = route
+    return {
+      ...route,
+      answer: (request, exchange) => through(request, exchange, () => answer(request, exchange)),
+    }
+  }
+  const { handler } = route
+  return { ...route, handler: (c, next) => through(c.req.raw, c.env, () => handler(c, next)) }
 }
 
 /** Every route under its paths, and for a known path with another method the 405 that names the right ones. */

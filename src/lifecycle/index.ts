@@ -1,5 +1,12 @@
 export { type ShutdownBudget, shutdownBudgetMs } from './budget.ts'
-export { type Check, type CheckChange, type CheckOptions, type Checks, createChecks } from './checks.ts'
+export {
+  type Check,
+  type CheckChange,
+  type CheckOptions,
+  type CheckResult,
+  type Checks,
+  createChecks,
+} from './checks.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { liveness, readiness } from './hono.ts'
 export {
@@ -14,4 +21,5 @@ export {
   type StateName,
 } from './lifecycle.ts'
 export { type BoundServer, type ServeOptions, serve } from './serve.ts'
+export { type LastServer, type ServeLastOptions, serveLast } from './serve-last.ts'
 export { handleSignals, type SignalOptions } from './signals.ts'

@@ -80,6 +80,8 @@ const cutTimeoutMs = 2_000
 export interface HookOptions {
   /** What this hook alone may take, in ms; never more than what is left of the budget. Default 2,000. */
   readonly timeoutMs?: number
+  /** Runs after all hooks without this, whenever it was registered. Default false. */
+  readonly last?: boolean
 }
 
 export interface Lifecycle {
@@ -281,8 +283,10 @@ export function createLifecycle(initial: LifecycleOptions = {}, clock: Clock = s
       const { shutdownTimeoutMs = 30_000 } = options
       if (state.name === 'stopped' || state.phase !== 'window') void finish(target, shutdownTimeoutMs)
     },
-    onClose(name, close, { timeoutMs = 2_000 } = {}) {
-      hooks.push({ name, close, timeoutMs })
+    onClose(name, close, { timeoutMs = 2_000, last = false } = {}) {
+      const hook = { name, close, timeoutMs }
+      if (last) hooks.unshift(hook)
+      else hooks.push(hook)
       if (state.name === 'stopped') void closeAll(clock.now() + closeTimeoutMs)
     },
     subscribe(listener) {

@@ -34,6 +34,8 @@ export interface BoundServer {
   readonly inFlight: number
   /** Application requests accepted since draining began. */
   readonly servedWhileDraining: number
+  /** The address that a request came from; undefined when its connection is gone. */
+  peerOf(request: Request): string | undefined
 }
 
 /**
@@ -106,6 +108,7 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     get servedWhileDraining() {
       return servedWhileDraining
     },
+    peerOf: (request) => server.requestIP(request)?.address,
   }
 }
 

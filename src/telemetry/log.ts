@@ -15,6 +15,10 @@ export interface AccessRecord {
   readonly route: string
   readonly status: number
   readonly durationMs: number
+  /** Who asked, where that is known; any text. */
+  readonly client?: string | undefined
+  /** What was done to it on purpose: letters and commas. */
+  readonly fault?: string | undefined
 }
 
 export interface Log {
@@ -63,19 +67,21 @@ export function createLog(options: LogOptions): Log {
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    access(level, { requestId, method, route, status, durationMs }) {
+    access(level, { requestId, method, route, status, durationMs, client, fault }) {
       if (severity[level] < severity[log.level]) return
       const duration = durationMs.toFixed(3)
       if (format === 'pretty') {
         sink.write(
-          `${timestamp().slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${duration} ms  ${requestId}\n`,
+          `${timestamp().slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${duration} ms  ${requestId}${client === undefined ? '' : ` ${JSON.stringify(client)}`}${fault === undefined ? '' : ` fault=${fault}`}\n`,
         )
         return
       }
-      // Every part is ours or checked, so nothing needs escaping: a third of JSON.stringify's cost.
+      // Every part but the client is ours or checked, so nothing needs escaping: a third of JSON.stringify's cost.
       sink.write(
         `{"time":"${timestamp()}","level":"${level}","msg":"request",${identity},"request_id":"${requestId}",` +
-          `"method":"${method}","route":"${route}","status":${status},"duration_ms":${duration}}\n`,
+          `"method":"${method}","route":"${route}","status":${status},"duration_ms":${duration}` +
+          `${client === undefined ? '' : `,"client":${JSON.stringify(client)}`}` +
+          `${fault === undefined ? '' : `,"fault":"${fault}"`}}\n`,
       )
     },
     flush: () => sink.flush(),

@@ -1,9 +1,11 @@
+import { totalmem } from 'node:os'
 import { Registry } from 'prom-client'
 import { HistogramCell, histogramSamples, registerPlain } from './plain-metrics.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts'
 
 const stateNames = ['starting', 'ready', 'draining', 'stopped'] as const
+const shedReasons = ['in_flight', 'event_loop'] as const
 const sizeBuckets = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000] as const
 
 /** What the metrics ask other parts for at the scrape. */
@@ -30,6 +32,10 @@ export interface Metrics {
   countTask(): void
   /** Counts one document created. */
   countDocument(): void
+  /** Counts one request refused because there was too much to do. */
+  countShed(reason: (typeof shedReasons)[number]): void
+  /** Counts one request that no rate was held against, because Redis was away. */
+  countRateUnchecked(): void
   /** Counts a fault that was nobody's request: an uncaught exception, an unhandled rejection. */
   countFault(): void
 }
@@ -43,6 +49,8 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
   let documents = 0
   let tasks = 0
   let faults = 0
+  const shed = { in_flight: 0, event_loop: 0 }
+  let rateUnchecked = 0
 
   const value = (type: 'counter' | 'gauge', name: string, help: string, read: () => number): void =>
     registerPlain(registry, {
@@ -76,6 +84,23 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
   value('counter', `${prefix}tasks_created_total`, 'Tasks accepted', () => tasks)
   value('counter', `${prefix}documents_total`, 'Documents created', () => documents)
   registerPlain(registry, {
+    name: `${prefix}requests_shed_total`,
+    help: 'Requests refused because there was too much to do, by what told',
+    type: 'counter',
+    samples: () =>
+      shedReasons.map((reason) => ({
+        metricName: `${prefix}requests_shed_total`,
+        labels: { reason },
+        value: shed[reason],
+      })),
+  })
+  value(
+    'counter',
+    `${prefix}rate_limit_unchecked_total`,
+    'Requests let pass without a look at their rate, because Redis was away',
+    () => rateUnchecked,
+  )
+  registerPlain(registry, {
     name: 'app_state',
     help: '1 for the state the process is in',
     type: 'gauge',
@@ -96,6 +121,19 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
       { metricName: 'build_info', labels: { ...build, runtime: `bun ${Bun.version}` }, value: 1 },
     ],
   })
+  const memoryLimit = 'app_memory_limit_bytes'
+  registerPlain(registry, {
+    name: memoryLimit,
+    help: 'Memory that the container may use; absent without a limit',
+    type: 'gauge',
+    // Processes of one container share its limit.
+    aggregator: 'max',
+    samples: () => {
+      const bytes = process.constrainedMemory()
+      // Without a limit this is what the machine has.
+      return bytes < totalmem() ? [{ metricName: memoryLimit, labels: {}, value: bytes }] : []
+    },
+  })
   registerProcessMetrics(registry)
 
   return {
@@ -110,6 +148,12 @@ export function createMetrics({ prefix, sources, build }: MetricsOptions): Metri
     },
     countDocument() {
       documents++
+    },
+    countShed(reason) {
+      shed[reason]++
+    },
+    countRateUnchecked() {
+      rateUnchecked++
     },
     countFault() {
       faults++

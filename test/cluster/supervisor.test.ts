@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSupervisor } from '../../src/cluster/supervisor.ts'
+import { liveSettings } from '../support/live.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { until } from '../support/until.ts'
 
@@ -12,6 +13,7 @@ const command = [process.execPath, 'src/main.ts']
 async function supervise(env: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tally-supervisor-'))
   const memory = memoryLog()
+  const live = liveSettings({ logLevel: 'error' })
   const supervisor = await startSupervisor({
     count: 2,
     command,
@@ -26,9 +28,11 @@ async function supervise(env: Record<string, string> = {}) {
       ...env,
     },
     log: memory.log,
+    live,
   })
   return {
     ...memory,
+    live,
     supervisor,
     ask: (path: string) =>
       fetch(`http://127.0.0.1:${supervisor.port}${path}`, { headers: { connection: 'close' } }),
@@ -59,6 +63,16 @@ describe('a supervisor', () => {
     await until(async () => (await service.said('process started')) === 1)
     expect(await service.said('a process died: it is replaced')).toBe(1)
     expect((await service.ask('/health')).status).toBe(200)
+  }, 30_000)
+
+  test('lets its processes follow the settings, also one that is started later', async () => {
+    await using service = await supervise()
+    await service.live.change({ enabled: false }, 'test')
+    for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(503)
+    await service.supervisor.roll()
+    for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(503)
+    await service.live.change({ enabled: true }, 'test')
+    for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(200)
   }, 30_000)
 
   test('ends when all its processes have ended well, and says so when one has not', async () => {

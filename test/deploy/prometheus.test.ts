@@ -10,6 +10,14 @@ interface Panel {
   targets?: { expr: string }[]
 }
 
+interface RuleFile {
+  groups: { rules: { alert: string }[] }[]
+}
+
+interface RuleTests {
+  tests: { alert_rule_test?: { alertname: string; exp_alerts: unknown[] }[] }[]
+}
+
 const promtool = hasProgram('promtool', 'prometheus')
 const dashboard: { panels: Panel[]; annotations: { list: { expr: string }[] } } = await Bun.file(
   join(root, 'deploy/grafana/dashboards/tally.json'),
@@ -35,6 +43,12 @@ describe.skipIf(!promtool)('Prometheus', () => {
     ])
     expect([exitCode, output]).toEqual([0, expect.stringContaining('SUCCESS')])
   })
+
+  test('fires the alerts that should fire, and no others', async () => {
+    const tests = [...new Bun.Glob('deploy/prometheus/tests/*.yml').scanSync(root)]
+    const { exitCode, output } = await run(['promtool', 'test', 'rules', ...tests])
+    expect([exitCode, output]).toEqual([0, expect.stringContaining('SUCCESS')])
+  }, 60_000)
 
   test('understands every expression of the dashboard', async () => {
     const file = join(directory, 'rules.yml')
@@ -74,4 +88,26 @@ test('every instance of compose.yaml is scraped, under its own name', async () =
   )
   expect(instances).toHaveLength(3)
   expect(targets.map(({ targets: [address], labels }) => [address, labels.pod])).toEqual(instances)
+})
+
+describe('an alert', async () => {
+  const rules = Bun.YAML.parse(
+    await Bun.file(join(root, 'deploy/prometheus/rules/alerts.yml')).text(),
+  ) as RuleFile
+  const alerts = [...new Set(rules.groups.flatMap((group) => group.rules.map(({ alert }) => alert)))]
+  const suites = await Promise.all(
+    [...new Bun.Glob('deploy/prometheus/tests/*.yml').scanSync(root)].map(
+      async (file) => Bun.YAML.parse(await Bun.file(join(root, file)).text()) as RuleTests,
+    ),
+  )
+  const cases = suites.flatMap(({ tests }) => tests.flatMap(({ alert_rule_test = [] }) => alert_rule_test))
+  const handbook = await Bun.file(join(root, 'docs/alerts.md')).text()
+
+  test.each(alerts)('%s is shown firing and not firing, and is explained', (alert) => {
+    const fired = cases
+      .filter(({ alertname }) => alertname === alert)
+      .map(({ exp_alerts }) => exp_alerts.length > 0)
+    expect(new Set(fired)).toEqual(new Set([true, false]))
+    expect(handbook).toContain(`\n## ${alert}\n`)
+  })
 })

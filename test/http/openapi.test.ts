@@ -4,6 +4,7 @@ import { type AppOptions, createApp } from '../../src/http/app.ts'
 import { openApiDocument } from '../../src/http/openapi.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
 import { appOptions } from '../support/app-options.ts'
+import { liveSettings } from '../support/live.ts'
 import { post, request } from '../support/requests.ts'
 
 interface MediaType {
@@ -123,6 +124,47 @@ describe('errors', () => {
     expect(Object.keys(paths['/payload']?.post?.responses ?? {})).toContain('422')
     expect(Object.keys(paths['/health']?.get?.responses ?? {})).not.toContain('422')
     expect(Object.keys(document.paths['/payload']?.post?.responses ?? {})).not.toContain('422')
+  })
+})
+
+describe('credentials', () => {
+  interface Secured {
+    readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
+    readonly responses: Readonly<Record<string, { readonly headers?: object }>>
+  }
+  const securedBy = ({ security = [] }: Secured): string[] => security.flatMap((one) => Object.keys(one))
+
+  test('are not in the document of a service that wants none', () => {
+    expect(document.components).not.toHaveProperty('securitySchemes')
+    for (const { operation } of operations) expect(Object.keys(operation.responses)).not.toContain('401')
+  })
+
+  test('that a service wants are in its document, for the application routes and for /metrics', async () => {
+    const { components, paths } = await documentOf({
+      security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
+      admin: { live: liveSettings(), injectsFaults: true, takeHeapSnapshot: async () => undefined },
+    })
+    const { securitySchemes } = components as { securitySchemes?: object }
+    expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'operator', 'scraper'])
+    for (const [path, method] of [
+      ...operations.map(({ path, method }) => [path, method] as const),
+      ['/ready/disable', 'post'],
+      ['/admin/faults', 'put'],
+    ] as const) {
+      const operation = paths[path]?.[method] as Secured
+      const expected =
+        path === '/metrics'
+          ? ['scraper']
+          : /^\/(payload|data|tasks)/.test(path)
+            ? ['key', 'keyAsBearer', 'token']
+            : /^\/admin|able$/.test(path)
+              ? ['operator']
+              : []
+      expect({ path, schemes: securedBy(operation) }).toEqual({ path, schemes: expected })
+      expect(operation.responses['401']?.headers !== undefined).toBe(expected.length > 0)
+      expect(operation.responses['403'] !== undefined).toBe(expected.includes('token'))
+      expect(operation.responses['429'] !== undefined).toBe(expected.includes('key'))
+    }
   })
 })
 

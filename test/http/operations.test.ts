@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { hostname } from 'node:os'
 import { createApp } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
 import { appOptions } from '../support/app-options.ts'
@@ -121,10 +122,25 @@ describe('the others', () => {
     })
   })
 
-  test('/ says where to go on, and every path it names answers', async () => {
-    const { service, version, ...paths } = (await (await get('/')).json()) as Record<string, string>
-    expect([service, version]).toEqual(['tally', '0.0.0-test'])
-    for (const path of Object.values(paths)) expect((await get(path)).status).toBe(200)
+  test('/ says who answers and where to go on, and every path it names answers', async () => {
+    const about = (await (await get('/')).json()) as Record<string, unknown>
+    expect(about).toMatchObject({
+      name: 'tally',
+      version: '0.0.0-test',
+      revision: 'test',
+      runtime: `bun ${Bun.version}`,
+      platform: `${process.platform} ${process.arch}`,
+      host: hostname(),
+    })
+    expect(about.uptime_seconds).toBeWithin(0, process.uptime() + 1)
+    const paths = Object.values(about).filter((value) => String(value).startsWith('/'))
+    expect(paths).toHaveLength(5)
+    for (const path of paths) expect((await get(String(path))).status).toBe(200)
+  })
+
+  test('/ does not name /metrics where it is on a port of its own', async () => {
+    const response = await createApp(appOptions({ metricsMoved: true })).fetch(request('/'))
+    expect(await response.json()).not.toHaveProperty('metrics')
   })
 
   test('operations and pages have no alias under /v1', async () => {
@@ -177,7 +193,10 @@ describe('HEAD', () => {
   test('wherever GET answers, HEAD answers the same head with its length and no body', async () => {
     await using server = listen()
     const paths = server.app.routes
-      .filter(({ method, path }) => method === 'GET' && !path.includes(':') && path !== '/metrics')
+      // What these two say changes by itself, and its length may too.
+      .filter(
+        ({ method, path }) => method === 'GET' && !path.includes(':') && path !== '/metrics' && path !== '/',
+      )
       .flatMap(({ path, aliases = [] }) => [path, ...aliases])
     expect(paths).toContain('/health')
     using connection = await connectRaw(server.port)

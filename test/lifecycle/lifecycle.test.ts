@@ -301,6 +301,17 @@ describe('hooks', () => {
     expect(log).toEqual(['answered', 'store begins', 'store ends', 'log begins', 'log ends'])
   })
 
+  test('those that are to be last run after all others, whenever they were registered', async () => {
+    const lifecycle = createLifecycle()
+    const log: string[] = []
+    lifecycle.onClose('log', () => void log.push('log'))
+    lifecycle.onClose('scrapes', () => void log.push('scrapes'), { last: true })
+    lifecycle.onClose('store', () => void log.push('store'))
+    lifecycle.onClose('probes', () => void log.push('probes'), { last: true })
+    await lifecycle.shutdown('SIGTERM')
+    expect(log).toEqual(['store', 'log', 'scrapes', 'probes'])
+  })
+
   test('one that throws, rejects or is late is told by name, fails the exit code and stops no other', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)

@@ -1,0 +1,149 @@
+import type { Report } from './report.ts'
+import type { Figures, Row } from './summary.ts'
+import { loggingSuffix } from './targets.ts'
+
+/** One line of the table of goals: what was wanted, what was found, and who stands beside it. */
+export interface GoalLine extends Goal, Finding {}
+
+interface Goal {
+  /** The row of issue 8. */
+  readonly row: number
+  readonly work: string
+  readonly goal: string
+}
+
+interface Finding {
+  readonly figure: string
+  readonly verdict: 'met' | 'missed' | 'not measured'
+  /** The same figure of the others. */
+  readonly beside: readonly string[]
+}
+
+const notMeasured: Finding = { figure: '-', verdict: 'not measured', beside: [] }
+
+/** Every goal of issue 8 beside what a run found. */
+export function judge(report: Report): GoalLine[] {
+  return goals.map(({ find, ...goal }) => ({ ...goal, ...find(report) }))
+}
+
+/** In the issue's order. CPU time per request is in relation to bare's. */
+const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
+  {
+    row: 1,
+    work: 'small: 5 numbers, 24 characters, access log off',
+    goal: '≤ 1.10',
+    find: (report) => cpuRatio(without(rowsOf(report, 'small'), isLogging), 'tally', 1.1),
+  },
+  {
+    row: 2,
+    work: 'the same with one JSON access-log line a request',
+    goal: '≤ 1.18',
+    find: (report) => cpuRatio(rowsOf(report, 'small').filter(isLogging), `tally${loggingSuffix}`, 1.18),
+  },
+  {
+    row: 3,
+    work: 'medium: 1,000 numbers, 2 KB text',
+    goal: '≤ 1.06',
+    find: (report) => cpuRatio(rowsOf(report, 'medium'), 'tally', 1.06),
+  },
+  {
+    row: 4,
+    work: 'large: 100,000 numbers, 100 KB text',
+    goal: '≤ 1.10',
+    find: (report) => cpuRatio(rowsOf(report, 'large'), 'tally', 1.1),
+  },
+  {
+    row: 5,
+    work: 'huge: 1,000,000 numbers, 18 MB: time of one request, bare = 1',
+    goal: '≤ 1.15, ahead of all',
+    find: (report) => timeOfHuge(rowsOf(report, 'huge')),
+  },
+  {
+    row: 8,
+    work: 'start: exec to the first 200 of /ready, bundled as in the image',
+    goal: '≤ 60 ms',
+    find: startTime,
+  },
+  {
+    row: 11,
+    work: 'WEB_CONCURRENCY=2: CPU per request, one process = 1',
+    goal: '≤ 1.1',
+    find: ({ processes }) => cpuRatio(processes.slice(1), processes[1]?.target ?? '', 1.1),
+  },
+]
+
+function rowsOf(report: Report, name: string): readonly Row[] {
+  return report.workloads.find(({ workload }) => workload === name)?.rows ?? []
+}
+
+function isLogging({ target }: Row): boolean {
+  return target.endsWith(loggingSuffix)
+}
+
+function without(rows: readonly Row[], isUnwanted: (row: Row) => boolean): readonly Row[] {
+  return rows.filter((row) => !isUnwanted(row))
+}
+
+/** Whoever does not compute the answer, and whoever is 1 by definition, is nobody's competitor. */
+function isPeer({ target }: Row): boolean {
+  return !/^(constant|bare|tally)/.test(target)
+}
+
+function cpuRatio(rows: readonly Row[], target: string, limit: number): Finding {
+  const ratio = ({ ratio }: Figures): number | undefined => ratio?.median
+  const found = figureOf(rows, target, ratio)
+  if (found === undefined) return notMeasured
+  return {
+    figure: found.toFixed(2),
+    verdict: found <= limit ? 'met' : 'missed',
+    beside: peersBeside(rows, ratio),
+  }
+}
+
+function timeOfHuge(rows: readonly Row[]): Finding {
+  const ratio = ({ timeRatio }: Figures): number | undefined => timeRatio?.median
+  const found = figureOf(rows, 'tally', ratio)
+  if (found === undefined) return notMeasured
+  const ahead = rows.filter(isPeer).every(({ figures }) => !figures || found < (ratio(figures) ?? Infinity))
+  return {
+    figure: found.toFixed(2),
+    verdict: found <= 1.15 && ahead ? 'met' : 'missed',
+    beside: peersBeside(rows, ratio),
+  }
+}
+
+function startTime({ starts }: Report): Finding {
+  const found = starts.find(({ target }) => target.startsWith('tally'))?.ms?.median
+  if (found === undefined) return notMeasured
+  return {
+    figure: `${found.toFixed(0)} ms`,
+    verdict: found <= 60 ? 'met' : 'missed',
+    beside: starts.flatMap(({ target, ms }) =>
+      ms === undefined || target.startsWith('tally') ? [] : [`${target} ${ms.median.toFixed(0)} ms`],
+    ),
+  }
+}
+
+function figureOf(
+  rows: readonly Row[],
+  target: string,
+  pick: (figures: Figures) => number | undefined,
+): number | undefined {
+  const figures = rows.find((row) => row.target === target)?.figures
+  return figures && pick(figures)
+}
+
+/** The peers' figures, the best first. */
+function peersBeside(
+  rows: readonly Row[],
+  pick: (figures: Figures) => number | undefined,
+): readonly string[] {
+  return rows
+    .filter(isPeer)
+    .flatMap(({ target, figures }) => {
+      const value = figures && pick(figures)
+      return value === undefined ? [] : [{ name: target.replace(loggingSuffix, ''), value }]
+    })
+    .sort((a, b) => a.value - b.value)
+    .map(({ name, value }) => `${name} ${value.toFixed(value < 10 ? 2 : 0)}`)
+}

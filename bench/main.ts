@@ -1,0 +1,89 @@
+import { chart } from './chart.ts'
+import { moveToLoadCore } from './cores.ts'
+import { judge } from './goals.ts'
+import { describeMachine } from './machine.ts'
+import { buildPeers } from './peers.ts'
+import { buildProductionBundle } from './production-bundle.ts'
+import { type Report, reportFile, type WorkloadReport } from './report.ts'
+import { measure, type Plan } from './rounds.ts'
+import { measureStarts } from './start.ts'
+import { summarize } from './summary.ts'
+import { goalTable, startTable, table } from './table.ts'
+import { bare, constant, type Target, tally, tallyLogging, tallyTwice } from './targets.ts'
+import { payloadWorkloads, type Workload } from './workloads.ts'
+
+/**
+ * `make bench`: what Tally costs beside servers that do the same in another way, and the table of goals. With
+ * QUICK=1 fewer rounds and fewer peers.
+ */
+
+interface Effort {
+  readonly plan: Plan
+  readonly startRounds: number
+}
+
+const full: Effort = { plan: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 }, startRounds: 21 }
+const quick: Effort = { plan: { rounds: 3, windowMs: 400, warmUpMs: 500 }, startRounds: 5 }
+
+const chartFile = 'reports/bench/chart.svg'
+
+/** Also when it is interrupted the servers must go: they do at 'exit', which a signal alone does not bring. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+const began = performance.now()
+const seconds = (): string => `${((performance.now() - began) / 1_000).toFixed(0)} s`
+const progress = (message: string): void =>
+  void process.stderr.write(`${seconds().padStart(6)}  ${message}\n`)
+const print = (text: string): void => void process.stdout.write(`${text}\n`)
+
+const isQuick = process.env.QUICK === '1'
+const { plan, startRounds } = isQuick ? quick : full
+const date = new Date().toISOString()
+const machine = describeMachine()
+const peers = await buildPeers(isQuick, progress)
+progress('builds the bundle of the image')
+const bundled = await buildProductionBundle()
+moveToLoadCore()
+
+const plain = [bare, tally, ...peers.targets]
+const logging = [tallyLogging, ...peers.logging]
+const requests = payloadWorkloads()
+const workloads: WorkloadReport[] = []
+for (const workload of requests) {
+  // What a log line costs is told where a request costs least.
+  const targets = workload.name === 'small' ? [constant, ...plain, ...logging] : [constant, ...plain]
+  workloads.push(await measureWorkload(targets, workload))
+}
+
+const processes = summarize(await measure([tally, tallyTwice], requests[0]!, plan, progress), tally.name)
+print(table('small: one process and two', processes))
+
+const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
+const starts = await measureStarts(startTargets, startRounds, progress)
+print(startTable('start: exec to the first answer of /ready', starts))
+
+const report: Report = { date, machine, plan, leftOut: peers.leftOut, workloads, processes, starts }
+const goals = judge(report)
+print(goalTable(goals))
+for (const peer of peers.leftOut) print(`left out: ${peer}`)
+const place = machine.pinned ? 'servers and load on a core each' : 'NOT pinned: figures are worth little'
+print(
+  `${plan.rounds} rounds of ${plan.windowMs} ms, medians; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
+    `${machine.cpu}, ${place}; load average at the start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
+)
+await Bun.write(reportFile, `${JSON.stringify({ ...report, goals }, undefined, 2)}\n`)
+await Bun.write(chartFile, chart(report))
+progress(`written to ${reportFile} and ${chartFile}`)
+
+const rejected = [...workloads.flatMap(({ rows }) => rows), ...processes, ...starts].some(
+  (row) => row.rejected !== undefined,
+)
+process.exit(rejected ? 1 : 0)
+
+async function measureWorkload(targets: readonly Target[], workload: Workload): Promise<WorkloadReport> {
+  const { name, title, bodyBytes, connections } = workload
+  const measurements = await measure(targets, workload, plan, progress)
+  const rows = summarize(measurements, bare.name)
+  print(table(`${name}: ${title}, ${connections} at a time`, rows))
+  return { workload: name, title, bodyBytes, connections, rows, measurements }
+}

@@ -1,0 +1,3 @@
+module tally/bench/peers/go
+
+go 1.24

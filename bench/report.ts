@@ -1,0 +1,29 @@
+import type { Machine } from './machine.ts'
+import type { Measurement, Plan } from './rounds.ts'
+import type { StartTime } from './start.ts'
+import type { Row } from './summary.ts'
+
+/** Where the report is written, and read again by whatever draws it. */
+export const reportFile = 'reports/bench/report.json'
+
+/** All that one run found. */
+export interface Report {
+  readonly date: string
+  readonly machine: Machine
+  readonly plan: Plan
+  /** Peers that could not be built here, each with the reason. */
+  readonly leftOut: readonly string[]
+  readonly workloads: readonly WorkloadReport[]
+  /** One process beside two (`WEB_CONCURRENCY=2`), under the small workload; one process is 1. */
+  readonly processes: readonly Row[]
+  readonly starts: readonly StartTime[]
+}
+
+export interface WorkloadReport {
+  readonly workload: string
+  readonly title: string
+  readonly bodyBytes: number
+  readonly connections: number
+  readonly rows: readonly Row[]
+  readonly measurements: readonly Measurement[]
+}

@@ -1,0 +1,77 @@
+import { connect } from './client.ts'
+import { spawnServer } from './server-process.ts'
+import { type Spread, spread } from './statistics.ts'
+import type { Target } from './targets.ts'
+
+/** How long a target takes from exec to its first answer; or why that is not known. */
+export interface StartTime {
+  readonly target: string
+  readonly ms?: Spread
+  readonly rejected?: string
+}
+
+const request = Buffer.from('GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n')
+
+/** Between two questions, in ms: what a start is found too long by, on average, is half of it. */
+const pollMs = 0.5
+
+const timeoutMs = 10_000
+
+/**
+ * Starts each target so often, in turns, each time in an empty directory, and takes the time from exec to the first
+ * answer of `/ready` that is not 503. (Bare has no such route: its refusal is as good an answer.) `taskset`, which
+ * puts a server on its core, costs all of them the same millisecond.
+ */
+export async function measureStarts(
+  targets: readonly Target[],
+  rounds: number,
+  progress: (message: string) => void,
+): Promise<StartTime[]> {
+  const entries = targets.map((target) => ({ target, times: [] as number[], rejected: '' }))
+  for (let round = 0; round < rounds; round++) {
+    progress(`start: round ${round + 1} of ${rounds}`)
+    for (const entry of entries) {
+      if (entry.rejected !== '') continue
+      try {
+        entry.times.push(await timeStart(entry.target))
+      } catch (error) {
+        entry.rejected = error instanceof Error ? error.message : String(error)
+      }
+    }
+  }
+  return entries.map(({ target, times, rejected }) =>
+    rejected === '' ? { target: target.name, ms: spread(times) } : { target: target.name, rejected },
+  )
+}
+
+async function timeStart(target: Target): Promise<number> {
+  const server = await spawnServer(target)
+  try {
+    while (!(await isReady(server.port))) {
+      server.checkAlive()
+      if (performance.now() - server.startedAt > timeoutMs)
+        throw new Error(`is not ready after ${timeoutMs} ms`)
+      await Bun.sleep(pollMs)
+    }
+    return performance.now() - server.startedAt
+  } finally {
+    await server.stop()
+  }
+}
+
+async function isReady(port: number): Promise<boolean> {
+  let ready = false
+  try {
+    const client = await connect(port, request, 1)
+    try {
+      await client.run(0, ({ status }) => {
+        ready = status !== 503
+      })
+    } finally {
+      client.close()
+    }
+  } catch {
+    // Refused, or cut while it starts: not yet.
+  }
+  return ready
+}

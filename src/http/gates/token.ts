@@ -1,0 +1,15 @@
+import { timingSafeEqual } from 'node:crypto'
+import { hashOf } from './api-keys.ts'
+import { absent, invalid } from './authentication.ts'
+import type { Gate } from './gate.ts'
+
+/** Lets pass who has the one token, as a bearer: for a scraper, an operator. Compared in constant time. */
+export function tokenGate(token: string): Gate {
+  const known = hashOf(token)
+  return (request) => {
+    const authorization = request.headers.get('authorization')
+    if (authorization === null) return absent
+    const given = hashOf(authorization.replace(/^Bearer +/i, ''))
+    return timingSafeEqual(given, known) ? undefined : invalid('The token is not the right one.')
+  }
+}

@@ -1,0 +1,79 @@
+import { RedisClient } from 'bun'
+import type { Rate, RateLimiter, Verdict } from './rate.ts'
+
+/** How long an answer may take, in ms: a request waits for it. */
+const answerMsMax = 100
+/** How long it is not asked again after it failed, in ms: or every request would wait in vain. */
+const pauseMs = 1_000
+
+/**
+ * `gcra` of rate.ts, in one step on the server and by its clock, in microseconds: instances share the quota, and their
+ * clocks do not matter. A client that is not ahead needs no key: it expires.
+ */
+const script = `
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local window = tonumber(ARGV[1])
+local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), now)
+local interval = window / tonumber(ARGV[2])
+local next = arrival + interval
+if next - now > window + interval / 2 then return { 0, math.floor(arrival - now) } end
+redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000))
+return { 1, math.floor(next - now) }
+`
+
+export interface RedisRateLimiterOptions {
+  readonly url: string
+  readonly rate: Rate
+  /** Told for every request that was not checked, because the server is away or too slow. */
+  readonly onUnchecked: () => void
+}
+
+/** Rates in Redis: one quota for all instances. While it is away everybody passes. */
+export function redisRateLimiter({ url, rate, onUnchecked }: RedisRateLimiterOptions): RateLimiter {
+  const client = new RedisClient(url, {
+    enableOfflineQueue: false,
+    // By default it gives up after a while, for good.
+    maxRetries: 1_000_000,
+    connectionTimeout: 1_000,
+  })
+  // Told by every request that it was not checked.
+  client.connect().catch(() => {})
+  const args = [String(rate.windowMs * 1_000), String(rate.quota)]
+  const hash = new Bun.CryptoHasher('sha1').update(script).digest('hex')
+  let askAgainAt = 0
+
+  const ask = async (key: string): Promise<unknown> => {
+    try {
+      return await client.send('EVALSHA', [hash, '1', key, ...args])
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw error
+      return await client.send('EVAL', [script, '1', key, ...args])
+    }
+  }
+
+  return {
+    async take(name) {
+      if (performance.now() >= askAgainAt) {
+        const { promise: late, reject } = Promise.withResolvers<never>()
+        const timer = setTimeout(() => reject(new Error('too late')), answerMsMax)
+        try {
+          return verdictOf(await Promise.race([ask(`tally:rate:${name}`), late]))
+        } catch {
+          askAgainAt = performance.now() + pauseMs
+        } finally {
+          clearTimeout(timer)
+        }
+      }
+      onUnchecked()
+      return undefined
+    },
+    close: () => client.close(),
+  }
+}
+
+/** @throws when it is not what the script gives. */
+function verdictOf(answer: unknown): Verdict {
+  if (!Array.isArray(answer) || answer.length !== 2) throw new Error('not an answer of the script')
+  return { allowed: answer[0] === 1, aheadMs: Number(answer[1]) / 1_000 }
+}

@@ -1,0 +1,71 @@
+import { describe, expect, test } from 'bun:test'
+import { judge } from '../../bench/goals.ts'
+import type { Report } from '../../bench/report.ts'
+import { reportOf, row } from './report.ts'
+
+const lineOf = (report: Report, number: number) => judge(report).find(({ row }) => row === number)
+
+describe('CPU time per request', () => {
+  test('at the limit is met, above it missed', () => {
+    expect(lineOf(reportOf({ small: [row('bare', 1), row('tally', 1.1)] }), 1)?.verdict).toBe('met')
+    expect(lineOf(reportOf({ small: [row('bare', 1), row('tally', 1.11)] }), 1)?.verdict).toBe('missed')
+  })
+
+  test('with and without an access log are goals apart, each beside its own peers', () => {
+    const report = reportOf({
+      small: [
+        row('tally', 1.05),
+        row('axum', 0.9),
+        row('tally, access log', 1.3),
+        row('axum, access log', 1.2),
+      ],
+    })
+    expect(lineOf(report, 1)).toMatchObject({ figure: '1.05', verdict: 'met', beside: ['axum 0.90'] })
+    expect(lineOf(report, 2)).toMatchObject({ figure: '1.30', verdict: 'missed', beside: ['axum 1.20'] })
+  })
+
+  test('names the peers from the best to the worst, and neither bare nor the floor', () => {
+    const rows = [row('constant', 0.5), row('bare', 1), row('tally', 1), row('FastAPI', 14), row('Hono', 1.6)]
+    expect(lineOf(reportOf({ medium: rows }), 3)?.beside).toEqual(['Hono 1.60', 'FastAPI 14'])
+  })
+})
+
+describe('the time of one huge request', () => {
+  const verdict = (tally: number, peer: number) =>
+    lineOf(reportOf({ huge: [row('tally', 9, tally), row('axum', 9, peer)] }), 5)?.verdict
+
+  test('counts, not its CPU time', () => expect(verdict(1.15, 1.2)).toBe('met'))
+  test('must be within the limit', () => expect(verdict(1.16, 1.2)).toBe('missed'))
+  test('must be ahead of every peer', () => expect(verdict(0.9, 0.8)).toBe('missed'))
+})
+
+describe('what was not measured', () => {
+  test('is said so, and neither met nor missed', () => {
+    for (const line of judge(reportOf({})))
+      expect(line).toMatchObject({ verdict: 'not measured', figure: '-' })
+  })
+
+  test('a rejected target has no figure', () => {
+    const rejected = { target: 'tally', notes: [], rejected: 'answered 500' }
+    expect(lineOf(reportOf({ large: [rejected, row('axum', 1)] }), 4)?.verdict).toBe('not measured')
+  })
+})
+
+test('two processes are set against one', () => {
+  const report = { ...reportOf({}), processes: [row('tally', 1), row('tally, 2 processes', 1.08)] }
+  expect(lineOf(report, 11)).toMatchObject({ figure: '1.08', verdict: 'met' })
+})
+
+test('a start is told in milliseconds, beside those of the others', () => {
+  const ms = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median })
+  const starts = [
+    { target: 'bare', ms: ms(9) },
+    { target: 'tally, bundled', ms: ms(61) },
+    { target: 'Hono', rejected: 'ended' },
+  ]
+  expect(lineOf({ ...reportOf({}), starts }, 8)).toMatchObject({
+    figure: '61 ms',
+    verdict: 'missed',
+    beside: ['bare 9 ms'],
+  })
+})

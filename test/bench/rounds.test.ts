@@ -1,0 +1,76 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { measure } from '../../bench/rounds.ts'
+import { bare, type Target } from '../../bench/targets.ts'
+import { payloadWorkloads } from '../../bench/workloads.ts'
+
+// Real servers, and windows of a few ms: these are about verdicts, not about figures.
+const plan = { rounds: 1, windowMs: 20, warmUpMs: 10 }
+const [small] = payloadWorkloads()
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tally-rounds-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** A server whose handler this is. */
+async function serverWith(name: string, handler: string, computes = true): Promise<Target> {
+  const path = join(folder, `${name.replaceAll(' ', '-')}.ts`)
+  await Bun.write(path, `Bun.serve({ port: Number(process.env.PORT), fetch: ${handler} })`)
+  return { name, command: [process.execPath, path], computes }
+}
+
+test('a target whose answers are wrong is rejected with the figure; the others are measured', async () => {
+  const wrong = await serverWith('wrong', 'async () => Response.json({ numeric_analysis: { count: 6 } })')
+  const [first, second] = await measure([bare, wrong], small!, plan, () => {})
+  expect(first).toMatchObject({ target: 'bare', notes: [] })
+  expect(first?.windows[0]?.requests).toBeGreaterThan(0)
+  expect(second).toMatchObject({ target: 'wrong', windows: [], rejected: 'count is 6 where 5 is right' })
+})
+
+test('a target that takes what must be refused is rejected', async () => {
+  const answer = JSON.stringify(small!.expected)
+  const lenient = await serverWith('lenient', `async () => Response.json(${answer})`)
+  const [measured] = await measure([lenient], small!, plan, () => {})
+  expect(measured?.rejected).toStartWith('answered 200 to {"numbers": [1, 2], "text": ')
+})
+
+test('a target that cannot start is rejected', async () => {
+  const [measured] = await measure(
+    [{ name: 'none', command: [process.execPath, join(folder, 'none.ts')] }],
+    small!,
+    plan,
+    () => {},
+  )
+  expect(measured?.rejected).toBe('ended with exit code 1')
+})
+
+test('a target that falls silent is started anew and its window repeated, and the notes tell', async () => {
+  const once = join(folder, 'once')
+  const silent = await serverWith(
+    'silent',
+    `async () => {
+      if (await Bun.file('${once}').exists()) return new Response('{}')
+      await Bun.write('${once}', '')
+      return new Promise(() => {})
+    }`,
+    false,
+  )
+  const [measured] = await measure([silent], small!, { ...plan, answerTimeoutMs: 100 }, () => {})
+  expect(measured).toMatchObject({
+    notes: ['started anew and the window repeated: 1 requests without an answer after 100 ms'],
+    windows: [{}],
+  })
+  expect(measured?.rejected).toBeUndefined()
+})
+
+test('a target that stays silent is rejected, and the others go on', async () => {
+  const silent = await serverWith('silent', '() => new Promise(() => {})', false)
+  const constant = await serverWith('constant', "() => new Response('{}')", false)
+  const measured = await measure([silent, constant], small!, { ...plan, answerTimeoutMs: 100 }, () => {})
+  expect(measured[0]?.rejected).toBe('1 requests without an answer after 100 ms')
+  expect(measured[1]?.windows).toHaveLength(1)
+})

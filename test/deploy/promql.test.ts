@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts } from '../../rollout/ports.ts'
+import { startService } from '../support/service-process.ts'
+import { until } from '../support/until.ts'
+import { hasProgram, root } from './tools.ts'
+
+interface QueryAnswer {
+  status: string
+  data: { result: unknown[] }
+}
+
+const queries = [
+  ...(await Bun.file(join(root, 'docs/promql.md')).text()).matchAll(/^```promql\n([\s\S]*?)\n```$/gm),
+].map(([, query = '']) => query)
+
+describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/promql.md', () => {
+  const running = new AsyncDisposableStack()
+  let ask: (query: string) => Promise<QueryAnswer>
+
+  beforeAll(async () => {
+    const service = running.use(await startService())
+    const url = `http://127.0.0.1:${service.port}`
+    const [port = 0] = freePorts(1)
+    const home = await mkdtemp(join(tmpdir(), 'promql-'))
+    running.defer(() => rm(home, { recursive: true }))
+    await cp(join(root, 'deploy/prometheus'), home, { recursive: true })
+    const config = await Bun.file(join(home, 'prometheus.yml')).text()
+    // As shipped, but in a hurry: a rate needs two samples.
+    const hurried = config
+      .replace('scrape_interval: 1s', 'scrape_interval: 200ms\n  evaluation_interval: 200ms')
+      .replace('scrape_timeout: 1s', 'scrape_timeout: 200ms')
+    expect(hurried).toContain('evaluation_interval')
+    await Bun.write(join(home, 'prometheus.yml'), hurried)
+    const targets = [{ targets: [`127.0.0.1:${service.port}`], labels: { pod: 'instance-1' } }]
+    await Bun.write(join(home, 'targets/api.json'), JSON.stringify(targets))
+    const prometheus = Bun.spawn(
+      [
+        'prometheus',
+        `--config.file=${home}/prometheus.yml`,
+        `--storage.tsdb.path=${home}/data`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      { stdout: 'ignore', stderr: 'ignore' },
+    )
+    running.defer(async () => {
+      prometheus.kill('SIGKILL')
+      await prometheus.exited
+    })
+    const api = `http://127.0.0.1:${port}`
+    await until(() =>
+      fetch(`${api}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    )
+    ask = async (query) => {
+      const answer = await fetch(`${api}/api/v1/query`, {
+        method: 'POST',
+        body: new URLSearchParams({ query }),
+      })
+      return (await answer.json()) as QueryAnswer
+    }
+
+    // Some of everything, again and again: the first sample of a series shows no increase yet.
+    const send = (path: string, body: unknown): Promise<Response> =>
+      fetch(url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      })
+    await until(async () => {
+      await Promise.all([
+        send('/payload', { numbers: [1, 2, 3], text: 'Some text.' }),
+        send('/payload', { numbers: [] }),
+        send('/data', { name: 'a document' }),
+        send('/tasks', { payload: 'Some text.' }),
+      ])
+      const recorded = await ask('tally:request_errors:ratio_rate3d and tally:requests:rate5m > 0')
+      const worked = await ask('rate(worker_tasks_processed_total[5m]) > 0')
+      return recorded.data.result.length > 0 && worked.data.result.length > 0
+    })
+  }, 60_000)
+  afterAll(() => running.disposeAsync())
+
+  for (const query of queries)
+    test(`finds something: ${query}`, async () => {
+      const { status, data } = await ask(query)
+      expect(status).toBe('success')
+      expect(data.result).not.toEqual([])
+    })
+})
+
+test('docs/promql.md has queries', () => {
+  expect(queries.length).toBeGreaterThan(30)
+})

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'bun:test'
+import type { Exchange } from '../../../src/http/exchange.ts'
+import { overload, type ShedReason } from '../../../src/http/gates/overload.ts'
+import { listen } from '../../support/listening.ts'
+import { parseMetrics } from '../../support/metrics.ts'
+import { expectProblem } from '../../support/problems.ts'
+import { connectRaw } from '../../support/raw-connection.ts'
+import { until } from '../../support/until.ts'
+
+/** A gate whose clock, and whose turns of the event loop, are moved by hand. */
+function gateByHand(lateMs = 100) {
+  let time = 1_000
+  let endTurn = (): void => {}
+  let inFlight = 1
+  const shed: ShedReason[] = []
+  const gate = overload({
+    inFlight: () => inFlight,
+    inFlightMax: 3,
+    lateMs,
+    onShed: (reason) => shed.push(reason),
+    afterTurn: (callback) => {
+      endTurn = callback
+    },
+    now: () => time,
+  })
+  const ask = (): boolean => gate(new Request('http://a/'), { startedAt: time } as Exchange) === undefined
+  return {
+    shed,
+    setInFlight: (count: number) => {
+      inFlight = count
+    },
+    /** One turn in which so many requests are ready, each of which takes so long; how many were let in. */
+    turn(requests: number, ms: number): number {
+      let letIn = 0
+      for (let i = 0; i < requests; i++)
+        if (ask()) {
+          letIn++
+          time += ms
+        }
+      endTurn()
+      return letIn
+    },
+    pause: (ms: number) => {
+      time += ms
+    },
+  }
+}
+
+describe('requests in flight', () => {
+  test('above their bound are shed, and let in again below it', () => {
+    const { turn, shed, setInFlight } = gateByHand()
+    setInFlight(3)
+    expect(turn(1, 1)).toBe(1)
+    setInFlight(4)
+    expect(turn(1, 1)).toBe(0)
+    setInFlight(2)
+    expect(turn(1, 1)).toBe(1)
+    expect(shed).toEqual(['in_flight'])
+  })
+})
+
+describe('an event loop that is behind', () => {
+  test('sheds nothing of one burst, however long it takes', () => {
+    const { turn, pause } = gateByHand()
+    expect(turn(100, 1)).toBe(100)
+    pause(500)
+    expect(turn(100, 1)).toBe(100)
+  })
+
+  test('sheds nothing as long as there is a short turn now and then', () => {
+    const { turn } = gateByHand()
+    for (let i = 0; i < 50; i++) {
+      expect(turn(30, 1)).toBe(30)
+      expect(turn(1, 1)).toBe(1)
+    }
+  })
+
+  test('lets in 20 ms of work a turn once no turn was short for 100 ms, and sheds the rest', () => {
+    const { turn, shed } = gateByHand()
+    const letIn = Array.from({ length: 8 }, () => turn(50, 1))
+    expect(letIn).toEqual([50, 50, 21, 21, 21, 21, 21, 21])
+    expect(new Set(shed)).toEqual(new Set(['event_loop']))
+  })
+
+  test('lets everything in again after one short turn, or a pause', () => {
+    for (const calm of [
+      (by: ReturnType<typeof gateByHand>) => by.turn(1, 1),
+      (by: ReturnType<typeof gateByHand>) => by.pause(21),
+    ]) {
+      const byHand = gateByHand()
+      for (let i = 0; i < 5; i++) byHand.turn(50, 1)
+      expect(byHand.turn(50, 1)).toBe(21)
+      calm(byHand)
+      expect(byHand.turn(50, 1)).toBe(50)
+    }
+  })
+
+  test('sheds nothing when it is told never to', () => {
+    const { turn } = gateByHand(0)
+    for (let i = 0; i < 10; i++) expect(turn(50, 1)).toBe(50)
+  })
+})
+
+describe('a service that has more in flight than it may', () => {
+  const half =
+    'POST /payload HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"text":'
+
+  test('refuses with 503 before the body has come, answers probes and metrics, and takes requests again', async () => {
+    await using server = listen({ overload: { inFlightMax: 2, lateMs: 0 } })
+    {
+      using one = await connectRaw(server.port)
+      using two = await connectRaw(server.port)
+      await Promise.all([one.send(half), two.send(half)])
+      await until(() => server.inFlight() === 2)
+
+      using third = await connectRaw(server.port)
+      await third.send(half)
+      const refused = await third.next()
+      expect({ status: refused?.status, wait: refused?.headers.get('retry-after') }).toEqual({
+        status: 503,
+        wait: '1',
+      })
+
+      await expectProblem(await fetch(`${server.url}/data`), 503, 'overloaded')
+      for (const path of ['/health', '/ready', '/metrics'])
+        expect((await fetch(server.url + path)).status).toBe(200)
+      const scrape = parseMetrics(await (await fetch(`${server.url}/metrics`)).text())
+      expect(scrape.get('api_requests_shed_total{reason="in_flight"}')).toBe(2)
+    }
+    await until(async () => (await fetch(`${server.url}/docs`)).status === 200)
+  })
+})

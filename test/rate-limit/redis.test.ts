@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { type Rate, remainingOf, type Verdict, waitMsOf } from '../../src/rate-limit/rate.ts'
+import { redisRateLimiter } from '../../src/rate-limit/redis.ts'
+import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+
+setDefaultTimeout(60_000)
+
+describe.skipIf(!haveRedis())('rates in Redis', () => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await startRedis({ appendonly: false })
+  })
+  afterAll(() => redis.remove())
+
+  /** A limiter of one instance; how many requests it could not check. */
+  function instance(rate: Rate) {
+    let unchecked = 0
+    const limiter = redisRateLimiter({ url: redis.url, rate, onUnchecked: () => unchecked++ })
+    return {
+      take: async (client: string): Promise<Verdict | undefined> => await limiter.take(client),
+      unchecked: () => unchecked,
+      [Symbol.dispose]: limiter.close,
+    }
+  }
+
+  const connected = (one: ReturnType<typeof instance>) => until(() => one.take(`probe ${Math.random()}`))
+
+  test('are shared by instances: together they let one quota through', async () => {
+    const rate = { quota: 20, windowMs: 60_000 }
+    using one = instance(rate)
+    using two = instance(rate)
+    await Promise.all([connected(one), connected(two)])
+    const verdicts = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? one : two).take('shared')),
+    )
+    expect(verdicts.filter((verdict) => verdict?.allowed === true)).toHaveLength(20)
+    expect(verdicts.filter((verdict) => verdict?.allowed === false)).toHaveLength(30)
+    expect((await one.take('another'))?.allowed).toBe(true)
+  })
+
+  test('say the same as those in memory: what is left, how long to wait', async () => {
+    const rate = { quota: 4, windowMs: 60_000 }
+    using limiter = instance(rate)
+    await connected(limiter)
+    const verdicts: Verdict[] = []
+    for (let i = 0; i < 5; i++)
+      verdicts.push((await limiter.take('alone')) ?? { allowed: false, aheadMs: -1 })
+    expect(verdicts.map(({ allowed }) => allowed)).toEqual([true, true, true, true, false])
+    expect(verdicts.map((verdict) => remainingOf(rate, verdict))).toEqual([3, 2, 1, 0, 0])
+    const waitMs = waitMsOf(rate, verdicts[4] as Verdict)
+    expect(waitMs).toBeGreaterThan(10_000)
+    expect(waitMs).toBeLessThanOrEqual(15_000)
+  })
+
+  test('keep nobody out while the server is away, which is counted, and hold again when it is back', async () => {
+    const rate = { quota: 1, windowMs: 60_000 }
+    using limiter = instance(rate)
+    await connected(limiter)
+    await redis.kill()
+    const before = limiter.unchecked()
+    for (let i = 0; i < 5; i++) expect(await limiter.take('patient')).toBeUndefined()
+    expect(limiter.unchecked()).toBe(before + 5)
+    await redis.start()
+    await until(async () => (await limiter.take('patient'))?.allowed === false)
+  })
+
+  test('keep nobody waiting for a server that hangs, and only the first at all', async () => {
+    using limiter = instance({ quota: 1, windowMs: 60_000 })
+    await connected(limiter)
+    redis.signal('SIGSTOP')
+    try {
+      const start = performance.now()
+      for (let i = 0; i < 100; i++) expect(await limiter.take('patient')).toBeUndefined()
+      expect(performance.now() - start).toBeLessThan(900)
+    } finally {
+      redis.signal('SIGCONT')
+    }
+  })
+})
