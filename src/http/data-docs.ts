@@ -1,11 +1,15 @@
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject } from 'zod-openapi'
+import { idempotencyKeyDoc } from './idempotency-key.ts'
 import { problemResponses } from './problem-docs.ts'
+
+/** What `isDocumentId` accepts; `.` and `..` would be other paths. */
+const idPattern = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/
 
 const documentSchema = z
   .looseObject({
     id: z
-      .union([z.string().min(1).max(128), z.int().min(0).max(Number.MAX_SAFE_INTEGER)])
+      .union([z.string().regex(idPattern), z.int().min(0).max(Number.MAX_SAFE_INTEGER)])
       .optional()
       .describe('The key; made (UUID v7) when none is given. `7` and `"7"` are one document'),
   })
@@ -29,7 +33,7 @@ const idParam = {
   in: 'path' as const,
   required: true,
   description: 'The key of the document',
-  schema: { type: 'string' as const, minLength: 1, maxLength: 128 },
+  schema: { type: 'string' as const, pattern: idPattern.source },
 }
 const ifMatch = {
   name: 'If-Match',
@@ -44,14 +48,7 @@ export const dataDocs = {
     operationId: 'createDocument',
     summary: 'Store a document',
     tags,
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header',
-        description: 'The same key and body count once and get the first answer again, for 24 hours',
-        schema: { type: 'string', minLength: 1, maxLength: 255 },
-      },
-    ],
+    parameters: [idempotencyKeyDoc],
     requestBody: { required: true, content: json(documentSchema) },
     responses: {
       '201': {

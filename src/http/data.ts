@@ -103,10 +103,10 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
   }
 
   const remove = async (c: Context<Env>): Promise<Response> => {
+    const id = idIn(c)
+    if (!isDocumentId(id)) return refuse(c, badId)
     const ifMatch = versionsIn(c.req.raw.headers.get('if-match'))
-    return (await store.delete(idIn(c), { ifMatch }))
-      ? new Response(null, { status: 204 })
-      : refuse(c, noSuch)
+    return (await store.delete(id, { ifMatch })) ? new Response(null, { status: 204 }) : refuse(c, noSuch)
   }
 
   const list = withQuery(listQuery, problems, async (c, { limit, cursor }) => {

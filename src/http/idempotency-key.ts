@@ -4,6 +4,14 @@ import type { Refusal } from './problem.ts'
 /** What a key may be: visible ASCII, so that it means the same to every proxy and log. */
 const sane = /^[\x21-\x7e]{1,255}$/
 
+/** The header's entry in the OpenAPI document. */
+export const idempotencyKeyDoc = {
+  name: 'Idempotency-Key',
+  in: 'header' as const,
+  description: 'The same key and body count once and get the first answer again, for 24 hours',
+  schema: { type: 'string' as const, pattern: sane.source },
+}
+
 /**
  * The promise that a client asks for with `Idempotency-Key`: the same key and body count once.
  *

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ZodOpenApiOperationObject } from 'zod-openapi'
 import { summarySchema, textAnalysisSchema } from '../analysis/payload.ts'
 import { taskStatuses } from '../queue/task.ts'
+import { idempotencyKeyDoc } from './idempotency-key.ts'
 import { problemResponses } from './problem-docs.ts'
 
 const taskSchema = z
@@ -20,6 +21,15 @@ const taskSchema = z
   })
   .meta({ id: 'Task' })
 const oneTask = z.strictObject({ task: taskSchema }).meta({ id: 'OneTask' })
+/** One event of the stream; each member is a line of it. */
+const taskEventSchema = z
+  .strictObject({
+    event: z.literal('task'),
+    data: z
+      .string()
+      .meta({ description: 'The task as GET answers it', contentMediaType: 'application/json' }),
+  })
+  .meta({ id: 'TaskEvent' })
 const acceptedSchema = z
   .strictObject({ task_id: z.string(), status: z.literal('pending') })
   .meta({ id: 'Accepted' })
@@ -39,14 +49,7 @@ export const tasksDocs = {
     operationId: 'createTask',
     summary: 'Accept work for later',
     tags,
-    parameters: [
-      {
-        name: 'Idempotency-Key',
-        in: 'header',
-        description: 'The same key and body count once and get the first answer again, for 24 hours',
-        schema: { type: 'string', minLength: 1, maxLength: 255 },
-      },
-    ],
+    parameters: [idempotencyKeyDoc],
     requestBody: { required: true, content: json(bodySchema) },
     responses: {
       '201': {
@@ -102,7 +105,7 @@ export const tasksDocs = {
     responses: {
       '200': {
         description: 'Server-sent events: the task now and after each change',
-        content: { 'text/event-stream': { schema: { type: 'string' } } },
+        content: { 'text/event-stream': { schema: taskEventSchema } },
       },
       ...problemResponses('not-found', 'queue-unavailable'),
     },
