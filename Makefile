@@ -56,6 +56,12 @@ load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike
 rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under load; every request is accounted for (QUICK=1: a minute)
 	@$(BUN) rollout/main.ts
 
+.PHONY: fuzz
+fuzz: node_modules ## Try what clients should not send: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
+	@$(BUN) hostile/openapi.ts
+	@$(BUN) hostile/bytes.ts
+	@$(BUN) hostile/slow-clients.ts
+
 .PHONY: image
 image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
 	@container/build.sh

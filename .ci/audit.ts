@@ -16,7 +16,9 @@ if (exitCode === 0) {
   process.exit(0)
 }
 // `error: POST <address> - 405`, or that it cannot be reached. A finding is a table of packages instead.
-const unanswered = /^error: (?:POST \S+|.*(?:Unable to connect|ConnectionRefused|ConnectionClosed))/m.test(output)
+const unanswered = /^error: (?:POST \S+|.*(?:Unable to connect|ConnectionRefused|ConnectionClosed))/m.test(
+  output,
+)
 if (unanswered) {
   console.log('Not audited: the registry does not answer for advisories.')
   process.exit(0)

@@ -14,6 +14,8 @@ packages=(
   systemd openssl
   # the browser that looks at the pages
   chromium
+  # schemathesis
+  python3-venv
   shellcheck
 )
 # For the image: an engine, its network, and a runtime that also works on cgroup v1. Only where no engine
