@@ -185,6 +185,13 @@ export const environment = z.object({
   METRICS_TOKEN: secret(16)
     .optional()
     .describe('What a scraper must send as a bearer to read `/metrics` (default: nothing)'),
+  TLS_CERT: z
+    .string()
+    .optional()
+    .describe(
+      'File with a certificate and its chain (PEM): `PORT` then speaks TLS. Read again when it changes (default: plain HTTP)',
+    ),
+  TLS_KEY: z.string().optional().describe('File with its key (PEM) (default: none)'),
   MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
     'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
   ),
@@ -373,6 +380,12 @@ function contradictions(config: Config, wrong: ReadonlySet<string> = new Set()):
     'METRICS_PORT must not be PORT',
     'METRICS_PORT',
     'PORT',
+  )
+  expect(
+    (config.TLS_CERT === undefined) === (config.TLS_KEY === undefined),
+    'TLS_CERT and TLS_KEY need each other',
+    'TLS_CERT',
+    'TLS_KEY',
   )
   expectTokens(config, expect)
   expect(DRAIN_MIN <= DRAIN_MAX, 'DRAIN_MIN must not be above DRAIN_MAX', 'DRAIN_MIN', 'DRAIN_MAX')

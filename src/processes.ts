@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from './lifecycle/index.ts'
 import { logLifecycle } from './lifecycle-log.ts'
 import type { Live } from './live/live.ts'
+import { openCertificate } from './open-certificate.ts'
 import { openLive, type Running } from './open-live.ts'
 import type { Log } from './telemetry/log.ts'
 import { createRequestMetrics } from './telemetry/request-metrics.ts'
@@ -27,6 +28,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
   }
   process.on('SIGHUP', () => roll())
   const live = await openLive(lifecycle, config, log)
+  const tls = await openCertificate(lifecycle, config, log)
   let running: Supervisor | undefined
   if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
   const supervisor = await startSupervisor({
@@ -61,6 +63,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
   lifecycle.markReady()
   roll = () => void supervisor.roll()
   if (rollWanted) roll()
+  tls?.onChange(() => supervisor.roll())
   return { port: supervisor.port, live }
 }
 

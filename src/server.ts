@@ -11,6 +11,7 @@ import {
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { openCertificate } from './open-certificate.ts'
 import { withFaults } from './open-faults.ts'
 import { openGates, securityOf } from './open-gates.ts'
 import { openLive, type Running } from './open-live.ts'
@@ -110,8 +111,10 @@ export async function startServer(
     cut: () => [],
   })
 
+  const tls = await openCertificate(lifecycle, config, log)
   server = serve(lifecycle, {
     port: config.PORT,
+    certificate: tls?.certificate,
     hostname: config.HOST,
     reusePort: isMember,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
@@ -119,6 +122,8 @@ export async function startServer(
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
+  // Of several processes, the supervisor replaces those that have the certificate before it.
+  if (!isMember) tls?.onChange(server.renew)
   if (isMember) {
     member = joinSupervisor(
       { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },

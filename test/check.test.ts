@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { check } from '../src/check.ts'
+import { haveOpenssl, makeCertificate } from './support/certificates.ts'
 
 const program = new URL('../src/check.ts', import.meta.url).pathname
 
@@ -51,7 +52,7 @@ describe('the health check', () => {
   test('fails when the answer takes too long', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>()
     using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => promise })
-    await expect(check(server.port ?? 0, 50)).rejects.toThrow('no answer in 50 ms')
+    await expect(check(server.port ?? 0, false, 50)).rejects.toThrow('no answer in 50 ms')
     resolve(new Response('{}'))
   })
 
@@ -61,6 +62,20 @@ describe('the health check', () => {
     expect(await runCheck(live.port ?? 0)).toBe(0)
     expect(await runCheck(failing.port ?? 0)).toBe(1)
   })
+
+  test.skipIf(!haveOpenssl())(
+    'as a program asks over TLS when the server speaks it, whatever the name',
+    async () => {
+      using live = Bun.serve({
+        port: 0,
+        hostname: '127.0.0.1',
+        tls: { ...(await makeCertificate('tally.example')) },
+        fetch: () => new Response('{}'),
+      })
+      expect(await runCheck(live.port ?? 0, { TLS_CERT: '/tls/tls.crt' })).toBe(0)
+      expect(await runCheck(live.port ?? 0)).toBe(1)
+    },
+  )
 
   test('as a program asks the port of its argument, when it has one, and not the one of PORT', async () => {
     using live = serveStatus(200)

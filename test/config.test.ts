@@ -228,6 +228,7 @@ describe('what is wrong is told, with the name of its variable', () => {
       { JWT_SECRET: 'x'.repeat(32), JWT_ALGORITHMS: 'RS256' },
       /^JWT_ALGORITHMS must be of HS256/,
     ],
+    ['a certificate without its key', { TLS_CERT: '/tls/tls.crt' }, /^TLS_CERT and TLS_KEY need each other/],
     ['rules for tokens that nobody can verify', { JWT_AUDIENCE: 'tally' }, /need JWT_SECRET or JWT_JWKS_URL/],
   ] as const) {
     test(`contradictions: ${name}`, () => {

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
+import { openSteering } from '../lifecycle/reuseport.ts'
 import type { Decide, Live } from '../live/live.ts'
 import {
   type Answers,
@@ -10,7 +11,6 @@ import {
   type ToMember,
 } from './messages.ts'
 import { PendingAnswers } from './pending-answers.ts'
-import { openSteering } from './reuseport.ts'
 
 /** How often a process tells what it has counted, in ms: what a SIGKILL can take from the sum. */
 const snapshotEveryMs = 1_000

@@ -77,7 +77,7 @@ export interface Supervisor {
 
 /**
  * Runs several server processes on one port: starts them, replaces those that die, rolls them without
- * losing a connection (see reuseport.ts), and sums their metrics.
+ * losing a connection (see lifecycle/reuseport.ts), and sums their metrics.
  *
  * Starts, ends and rolls happen one after another, for the kernel's order of listeners must stay known.
  *

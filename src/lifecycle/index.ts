@@ -20,6 +20,7 @@ export {
   type Outcome,
   type StateName,
 } from './lifecycle.ts'
+export type { Certificate } from './port-servers.ts'
 export { type BoundServer, type ServeOptions, serve } from './serve.ts'
 export { type LastServer, type ServeLastOptions, serveLast } from './serve-last.ts'
 export { handleSignals, type SignalOptions } from './signals.ts'

@@ -2,8 +2,7 @@ import { type Clock, systemClock } from './clock.ts'
 import { openConnections } from './connections.ts'
 import type { DrainTarget, Lifecycle } from './lifecycle.ts'
 import { acceptSilentConnections, emptyAcceptQueue } from './listener.ts'
-
-type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
+import { type Certificate, type FetchHandler, lastAnswer, openPort } from './port-servers.ts'
 
 export interface ServeOptions {
   readonly fetch: FetchHandler
@@ -18,6 +17,8 @@ export interface ServeOptions {
    * Default 120.
    */
   readonly idleTimeoutSeconds?: number
+  /** Speaks TLS with it. Default: plain HTTP. */
+  readonly certificate?: Certificate | undefined
   /** Bytes of a body above which Bun itself answers a bare 413. Default: no limit here. */
   readonly bodyBytesMax?: number
   /** True for a request that must not keep the drain window open: a probe, a scrape. Default: none is. */
@@ -36,7 +37,17 @@ export interface BoundServer {
   readonly servedWhileDraining: number
   /** The address that a request came from; undefined when its connection is gone. */
   peerOf(request: Request): string | undefined
+  /**
+   * Speaks TLS with another certificate on new connections; nothing of what is open is lost.
+   *
+   * @returns resolves when the last connection with the certificate before it is gone
+   * @throws when the certificate is none, or does not fit its key: then nothing has changed
+   */
+  renew(certificate: Certificate): Promise<void>
 }
+
+/** What a connection may take from being accepted to the first byte of its request when it speaks TLS, in ms. */
+const handshakeMs = 250
 
 /**
  * Listens with Bun and binds the server to a lifecycle.
@@ -60,40 +71,41 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     reusePort: options.reusePort ?? false,
     idleTimeout: options.idleTimeoutSeconds ?? 120,
     maxRequestBodySize: options.bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
-    development: false,
+    certificate: options.certificate,
   }
-  const server = Bun.serve({ ...settings, fetch })
-  const port = server.port ?? options.port
+  const servers = openPort(settings, fetch, clock)
+  const { port } = servers
 
-  const drainingFetch: FetchHandler = (request, bunServer) => {
+  const lastFetch = lastAnswer(fetch)
+  const drainingFetch: FetchHandler = (request, server) => {
     if (!isBackground(request)) {
       lastRequestAt = clock.now()
       servedWhileDraining++
     }
-    const answer = fetch(request, bunServer)
-    return answer instanceof Response ? closing(answer) : answer.then(closing)
+    return lastFetch(request, server)
   }
 
   const target: DrainTarget = {
     name: 'server',
     beginDrain() {
-      server.reload({ ...settings, fetch: drainingFetch })
+      servers.answerWith(drainingFetch)
       acceptSilentConnections(port)
     },
     traffic: () => ({
-      inFlight: server.pendingRequests,
+      inFlight: servers.inFlight,
       openConnections: openConnections(port),
       lastRequestAt,
     }),
     async finish() {
       await emptyAcceptQueue(port, clock)
-      await server.stop()
+      if (options.certificate !== undefined) await clock.sleep(handshakeMs)
+      await servers.stop()
     },
     cut() {
       // A client that never finished its request head holds stop() too; nothing of it was accepted.
-      const { pendingRequests } = server
-      const work = pendingRequests === 0 ? [] : named(pendingRequests, describeInFlight?.() ?? [])
-      void server.stop(true)
+      const { inFlight } = servers
+      const work = inFlight === 0 ? [] : named(inFlight, describeInFlight?.() ?? [])
+      servers.cut()
       return work
     },
   }
@@ -101,21 +113,16 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
 
   return {
     port,
-    url: server.url,
+    url: servers.url,
     get inFlight() {
-      return server.pendingRequests
+      return servers.inFlight
     },
     get servedWhileDraining() {
       return servedWhileDraining
     },
-    peerOf: (request) => server.requestIP(request)?.address,
+    peerOf: servers.peerOf,
+    renew: servers.renew,
   }
-}
-
-/** The same answer, after which the connection ends. */
-function closing(response: Response): Response {
-  response.headers.set('connection', 'close')
-  return response
 }
 
 /** As many names as there are requests, whether or not each could be named. */

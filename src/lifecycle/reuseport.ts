@@ -1,5 +1,5 @@
 import { ptr } from 'bun:ffi'
-import { setSocketOption, socketsOn } from '../lifecycle/sockets.ts'
+import { setSocketOption, socketsOn } from './sockets.ts'
 
 // From the kernel's headers: asm-generic/socket.h, linux/filter.h, linux/bpf_common.h.
 const SO_ATTACH_REUSEPORT_CBPF = 51

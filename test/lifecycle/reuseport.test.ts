@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { openSteering } from '../../src/cluster/reuseport.ts'
+import { openSteering } from '../../src/lifecycle/reuseport.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 
 /** Listeners on one port, in this order, each of which answers its own number. */

@@ -1,0 +1,146 @@
+import { beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import {
+  type Certificate,
+  createLifecycle,
+  type LifecycleOptions,
+  type ServeOptions,
+  serve,
+} from '../../src/lifecycle/index.ts'
+import { connectTls, haveOpenssl, makeCertificate } from '../support/certificates.ts'
+
+setDefaultTimeout(30_000)
+
+describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
+  let first: Certificate
+  let second: Certificate
+  let third: Certificate
+  beforeAll(async () => {
+    ;[first, second, third] = (await Promise.all(['first', 'second', 'third'].map(makeCertificate))) as [
+      Certificate,
+      Certificate,
+      Certificate,
+    ]
+  })
+
+  function start(changes: Partial<ServeOptions> = {}, times: LifecycleOptions = {}) {
+    const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000, drainMinMs: 0, drainQuietMs: 0, ...times })
+    const server = serve(lifecycle, {
+      port: 0,
+      hostname: '127.0.0.1',
+      certificate: first,
+      fetch: () => new Response('x'),
+      ...changes,
+    })
+    lifecycle.markReady()
+    return { server, [Symbol.asyncDispose]: async () => void (await lifecycle.shutdown('test')), lifecycle }
+  }
+
+  test('answers over TLS, and nobody who does not', async () => {
+    await using running = start()
+    const { server } = running
+    expect(server.url.protocol).toBe('https:')
+    using connection = await connectTls(server.port)
+    expect(connection.name).toBe('first')
+    expect(await connection.get('/')).toStartWith('HTTP/1.1 200 OK')
+    await expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow()
+  })
+
+  test('shows a new certificate to new connections, while old ones go on and are told to end', async () => {
+    await using running = start()
+    const { server } = running
+    using old = await connectTls(server.port)
+    expect(await old.get('/')).not.toMatch(/connection: close/i)
+
+    void server.renew(second)
+    for (let i = 0; i < 20; i++) {
+      using fresh = await connectTls(server.port)
+      expect(fresh.name).toBe('second')
+      expect(await fresh.get('/')).not.toMatch(/connection: close/i)
+    }
+    expect(await old.get('/')).toMatch(/^HTTP\/1.1 200 OK[\s\S]*connection: close/i)
+    await old.ended
+  })
+
+  test('is renewed again and again, each time when the one before has left', async () => {
+    // No time for those that are silent: the old listener leaves after one tick of 4 s.
+    await using running = start({ idleTimeoutSeconds: 0, clock: quickClock })
+    const { server } = running
+    await server.renew(second)
+    using one = await connectTls(server.port)
+    expect(one.name).toBe('second')
+    await one.get('/')
+    await server.renew(third)
+    for (let i = 0; i < 10; i++) {
+      using other = await connectTls(server.port)
+      expect(other.name).toBe('third')
+    }
+  })
+
+  test('refuses a certificate that is none or fits another key, and goes on with the one it has', async () => {
+    await using running = start()
+    const { server } = running
+    await expect(server.renew({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
+    await expect(server.renew({ cert: 'none', key: 'none' })).rejects.toThrow()
+    using connection = await connectTls(server.port)
+    expect(connection.name).toBe('first')
+    expect(() => start({ certificate: { cert: second.cert, key: first.key } })).toThrow(/MISMATCH/)
+  })
+
+  test('has its port for itself, as without TLS', async () => {
+    await using running = start()
+    expect(() => start({ port: running.server.port })).toThrow('in use')
+  })
+
+  test('loses nothing when its certificate is renewed under load', async () => {
+    await using running = start({
+      fetch: async () => {
+        await Bun.sleep(Math.random() * 5)
+        return new Response('x')
+      },
+    })
+    const { server } = running
+    const names = new Map<string, number>()
+    const lost: unknown[] = []
+    let done = false
+    const keptAlive = async (): Promise<void> => {
+      while (!done) {
+        using connection = await connectTls(server.port)
+        names.set(connection.name, (names.get(connection.name) ?? 0) + 1)
+        for (let i = 0; i < 50 && !done; i++) {
+          const answer = await connection.get('/').catch((error: unknown) => lost.push(error))
+          if (typeof answer !== 'string' || /connection: close/i.test(answer)) break
+        }
+      }
+    }
+    const clients = Array.from({ length: 20 }, keptAlive)
+    await Bun.sleep(200)
+    void server.renew(second)
+    await Bun.sleep(500)
+    done = true
+    await Promise.all(clients)
+    expect(lost).toEqual([])
+    expect([...names.keys()].toSorted()).toEqual(['first', 'second'])
+  })
+
+  test('drains with a renewal under way: both kinds of connections are served and told to close', async () => {
+    await using running = start({}, { drainQuietMs: 60_000, drainMaxMs: 60_000 })
+    const { server, lifecycle } = running
+    using old = await connectTls(server.port)
+    await old.get('/')
+    void server.renew(second)
+    using fresh = await connectTls(server.port)
+    await fresh.get('/')
+    const shutdown = lifecycle.shutdown('SIGTERM')
+    for (const connection of [old, fresh]) {
+      expect(await connection.get('/')).toMatch(/connection: close/i)
+      await connection.ended
+    }
+    expect(await shutdown).toMatchObject({ windowEnd: 'no connections', exitCode: 0 })
+  })
+})
+
+/** A clock on which waiting takes a hundredth of the time. */
+const quickClock = {
+  now: () => performance.now(),
+  sleep: (ms: number) => Bun.sleep(ms / 100),
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import type { Certificate } from '../../src/lifecycle/index.ts'
+
+/** Whether certificates can be made here, by openssl. In CI (`CI=true`) its absence is a failure. */
+export function haveOpenssl(): boolean {
+  if (Bun.which('openssl') !== null) return true
+  const message = 'openssl is not installed: the tests of TLS are left out'
+  if (process.env.CI === 'true') throw new Error(`${message}, which CI does not accept`)
+  console.warn(message)
+  return false
+}
+
+/** A self-signed certificate of the loopback address, and its key, under that common name. */
+export async function makeCertificate(name: string): Promise<Certificate> {
+  const directory = await mkdtemp(join(tmpdir(), 'tally-certificate-'))
+  try {
+    const files = { cert: join(directory, 'cert'), key: join(directory, 'key') }
+    const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30']
+    const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
+    const made = Bun.spawn(
+      ['openssl', 'req', '-x509', ...options, ...names, '-keyout', files.key, '-out', files.cert],
+      { stdout: 'ignore', stderr: 'ignore' },
+    )
+    if ((await made.exited) !== 0) throw new Error('openssl made no certificate')
+    return { cert: await Bun.file(files.cert).text(), key: await Bun.file(files.key).text() }
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+}
+
+/** A TLS connection to the loopback address that looks at no certificate but tells whose it was. */
+export interface TlsConnection extends Disposable {
+  /** The common name in the certificate of the other side. */
+  readonly name: string
+  /** Asks for a path; the head of the answer, which has no body of more than one packet. */
+  get(path: string): Promise<string>
+  /** Resolves when the other side has ended it. */
+  readonly ended: Promise<void>
+}
+
+/** @throws when no connection can be had */
+export async function connectTls(port: number): Promise<TlsConnection> {
+  const socket: TLSSocket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
+  await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))
+  const ended = new Promise<void>((resolve) => socket.once('end', resolve).once('close', () => resolve()))
+  return {
+    name: String(socket.getPeerCertificate().subject.CN),
+    ended,
+    get: (path) =>
+      new Promise((resolve, reject) => {
+        socket.once('data', (bytes) => resolve(bytes.toString('latin1')))
+        void ended.then(() => reject(new Error('the connection has ended')))
+        socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
+      }),
+    [Symbol.dispose]: () => void socket.destroy(),
+  }
+}
