@@ -99,6 +99,24 @@ worker-logs: ## Follow the logs of the platform's worker
 ps: ## Show what runs
 	@$(PLATFORM) ps
 
+.PHONY: manifests
+manifests: node_modules ## Build and check what is deployed to Kubernetes
+	@scripts/manifests.sh
+
+OVERLAY ?= dev
+
+.PHONY: deploy
+deploy: ## Deploy to the cluster of KUBECONFIG and wait until it serves (OVERLAY=dev, IMAGE=...)
+	@OVERLAY=$(OVERLAY) k8s/deploy.sh
+
+.PHONY: undeploy
+undeploy: ## Remove it from there again, with its data (OVERLAY=dev)
+	@kubectl delete --ignore-not-found --kustomize k8s/overlays/$(OVERLAY)
+
+.PHONY: kind
+kind: ## Make a cluster in Docker by kind, with the image in it, and deploy there (OVERLAY=dev)
+	@OVERLAY=$(OVERLAY) k8s/kind.sh
+
 .PHONY: clean
 clean: ## Remove what was fetched, built and written
 	rm -rf node_modules .tools dist reports data openapi.json

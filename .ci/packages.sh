@@ -12,6 +12,8 @@ packages=(
   nginx-light haproxy prometheus
   # what checks the unit, and makes the certificate that the proxy is tried with
   systemd openssl
+  # what fetches the schemas of Kubernetes
+  python3-pip unzip
   # the browser that looks at the pages
   chromium
   # schemathesis

@@ -1,0 +1,31 @@
+#!/bin/sh
+# Deploys an overlay to the cluster of KUBECONFIG and waits until everything in it is ready.
+# OVERLAY names it (dev), IMAGE another image (registry.example.com/tally:1.2.3), TIMEOUT how long to wait (180s).
+set -eu
+cd "$(dirname "$0")/.."
+overlay=${OVERLAY:-dev}
+namespace=$(sed -n 's/^namespace: //p' "k8s/overlays/$overlay/kustomization.yaml")
+
+# An overlay on the overlay, so that no file of the project has to be changed for an image.
+work=reports/deploy
+mkdir -p $work
+printf 'resources: [../../k8s/overlays/%s]\n' "$overlay" > $work/kustomization.yaml
+if [ -n "${IMAGE:-}" ]; then
+  case ${IMAGE##*/} in
+    *@*) name=${IMAGE%%@*} version="digest: ${IMAGE#*@}" ;;
+    *:*) name=${IMAGE%:*} version="newTag: ${IMAGE##*:}" ;;
+    *) name=$IMAGE version='newTag: latest' ;;
+  esac
+  echo images:
+  # As base names it, or as the overlay has renamed it.
+  for known in tally $(sed -n 's/^ *newName: //p' "k8s/overlays/$overlay/kustomization.yaml"); do
+    printf '  - name: %s\n    newName: %s\n    %s\n' "$known" "$name" "$version"
+  done
+fi >> $work/kustomization.yaml
+kubectl apply --kustomize $work
+for kind in statefulset deployment; do
+  kubectl --namespace "$namespace" get $kind --output name | while read -r one; do
+    kubectl --namespace "$namespace" rollout status "$one" --timeout="${TIMEOUT:-180s}"
+  done
+done
+kubectl --namespace "$namespace" get pods,services
