@@ -16,6 +16,7 @@ export class PostgresIdempotency {
    * Takes a key with its result. A second transaction with the same key waits here until this one ends: if it commits,
    * the second gets the result; if it fails, the key goes with it and the second one takes its place.
    *
+   * @param result what `keep` may still replace in this transaction, where it is not known before the write
    * @param now milliseconds since the epoch
    * @returns the result of the first request under this key; undefined when this is the first
    * @throws IdempotencyMismatch when the key belongs to another request
@@ -43,6 +44,12 @@ export class PostgresIdempotency {
       throw new DatabaseUnavailable('busy', 'the idempotency key expired in this moment')
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
     return first.result
+  }
+
+  /** Replaces the result of a key that this transaction has taken. */
+  async keep(transaction: TransactionSQL, { scope, key }: Idempotency, result: string): Promise<void> {
+    await transaction`
+      update idempotency_keys set result = ${result} where scope = ${scope} and key = ${key}`
   }
 
   async #forgetOld(transaction: TransactionSQL, now: number): Promise<void> {

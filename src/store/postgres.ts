@@ -1,13 +1,8 @@
 import type { SQL, TransactionSQL } from 'bun'
 import { DatabaseUnavailable } from '../database/database-error.ts'
+import { PostgresIdempotency } from '../database/postgres-idempotency.ts'
 import type { PostgresPool } from '../database/postgres-pool.ts'
-import {
-  IDEMPOTENCY_CLEANUP_EVERY_MS,
-  IDEMPOTENCY_CLEANUP_ROWS_MAX,
-  IDEMPOTENCY_KEPT_MS,
-  type Idempotency,
-  IdempotencyMismatch,
-} from '../idempotency.ts'
+import type { Idempotency } from '../idempotency.ts'
 import {
   assertPageRequest,
   assertStorable,
@@ -50,7 +45,7 @@ const UPSERT_ATTEMPTS_MAX = 5
 export class PostgresDocumentStore implements DocumentStore {
   readonly #pool: PostgresPool
   readonly #now: () => number
-  #cleanedAt = Number.NEGATIVE_INFINITY
+  readonly #idempotency = new PostgresIdempotency()
 
   /** @param now milliseconds since the epoch */
   constructor(pool: PostgresPool, now: () => number) {
@@ -142,40 +137,19 @@ export class PostgresDocumentStore implements DocumentStore {
     return this.#pool.close()
   }
 
-  /**
-   * The key is claimed first: a second transaction with the same key waits in its own insert until this one commits,
-   * then finds the result. If this one fails, the claim goes with it and the second one takes its place.
-   */
-  async #createOnce(sql: SQL, wanted: Wanted, { scope, key, fingerprint }: Idempotency): Promise<Created> {
-    const now = wanted.createdAt
+  /** The key is taken first, so that of many requests with one key only the first gets to write. */
+  async #createOnce(sql: SQL, wanted: Wanted, idempotency: Idempotency): Promise<Created> {
     return await sql.begin(async (transaction) => {
-      const claimed = await transaction`
-        insert into idempotency_keys as kept (scope, key, fingerprint, result, expires_at)
-        values (${scope}, ${key}, ${fingerprint}, '', ${now + IDEMPOTENCY_KEPT_MS})
-        on conflict (scope, key) do update
-          set fingerprint = excluded.fingerprint, result = excluded.result, expires_at = excluded.expires_at
-          where kept.expires_at <= ${now}`
-      if (claimed.count === 0) {
-        const first = await recall(transaction, scope, key, fingerprint)
-        return { document: first, replayed: first.version !== wanted.version }
+      const first = await this.#idempotency.take(transaction, idempotency, '', wanted.createdAt)
+      if (first !== undefined) {
+        const document = JSON.parse(first) as Document
+        return { document, replayed: document.version !== wanted.version }
       }
       const document = await insert(transaction, wanted)
       if (document === undefined) throw new DocumentExists(wanted.id)
-      await transaction`update idempotency_keys set result = ${JSON.stringify(document)}
-        where scope = ${scope} and key = ${key}`
-      await this.#forgetOldKeys(transaction, now)
+      await this.#idempotency.keep(transaction, idempotency, JSON.stringify(document))
       return { document, replayed: false }
     })
-  }
-
-  async #forgetOldKeys(transaction: TransactionSQL, now: number): Promise<void> {
-    if (now - this.#cleanedAt < IDEMPOTENCY_CLEANUP_EVERY_MS) return
-    this.#cleanedAt = now
-    // Skipping locked rows: an instance that waited for another's row here could deadlock with it.
-    await transaction`
-      delete from idempotency_keys where (scope, key) in (
-        select scope, key from idempotency_keys where expires_at <= ${now}
-        order by expires_at limit ${IDEMPOTENCY_CLEANUP_ROWS_MAX} for update skip locked)`
   }
 }
 
@@ -202,20 +176,6 @@ async function findOwn(sql: SQL, wanted: Wanted): Promise<Document | undefined> 
   const [row] = await sql<{ seq: string }[]>`
     select seq from documents where id = ${wanted.id} and version = ${wanted.version}`
   return row && { ...wanted, position: row.seq }
-}
-
-async function recall(
-  sql: TransactionSQL,
-  scope: string,
-  key: string,
-  fingerprint: string,
-): Promise<Document> {
-  const [first] = await sql<{ fingerprint: string; result: string }[]>`
-    select fingerprint, result from idempotency_keys where scope = ${scope} and key = ${key}`
-  // It expired and was cleaned away between the two statements.
-  if (first === undefined) throw new DatabaseUnavailable('busy', 'the idempotency key expired in this moment')
-  if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
-  return JSON.parse(first.result) as Document
 }
 
 async function update(sql: SQL, wanted: Wanted, ifMatch: readonly string[] | '*'): Promise<Replaced> {
