@@ -1,17 +1,44 @@
-import { availableParallelism } from 'node:os'
 import type { PayloadLimits } from './analysis/payload.ts'
+import type { LargeBody, LargeBodyThreads } from './http/large-bodies.ts'
+import type { PayloadOutcome } from './http/payload-outcome.ts'
+import type { TaskThreads } from './queue/handlers.ts'
 import { ThreadPool } from './threads/thread-pool.ts'
 
-/** Jobs that may wait for a thread. A worker has as many tasks in hand as its concurrency, so this is never reached. */
+/** What a thread is given. */
+export type AnalysisJob = LargeBody | { readonly kind: 'task'; readonly payload: string }
+
+/**
+ * Jobs that may wait for a thread. A worker has as many tasks in hand as its concurrency and the bytes of large bodies
+ * are bounded, so this is hardly ever reached.
+ */
 const waitingMax = 1_000
 
-/** The threads that analyse large payloads: as many as there are cores, but one, which is for the event loop. */
-export function createAnalysisThreads(limits: PayloadLimits): ThreadPool {
-  return new ThreadPool({
-    start: () => new Worker(threadUrl(), { argv: [JSON.stringify(limits)] }),
-    threadsMax: Math.max(1, availableParallelism() - 1),
+/** How long a thread is kept without work, in ms: longer than the pauses of whoever sends one after another. */
+const idleMs = 5_000
+
+export interface AnalysisThreads extends LargeBodyThreads, TaskThreads {
+  /** Ends the threads; what they were doing fails. */
+  close(): void
+}
+
+/**
+ * The threads of a process that analyse what is large, for requests and tasks alike: in turns, so that no number of
+ * tasks holds up a request.
+ */
+export function createAnalysisThreads(limits: PayloadLimits, threadsMax: number): AnalysisThreads {
+  const pool = new ThreadPool<AnalysisJob>({
+    // Not referenced: what keeps a process is what it serves, not a thread that it has.
+    start: () => new Worker(threadUrl(), { argv: [JSON.stringify(limits)], ref: false }),
+    threadsMax,
     waitingMax,
+    idleMs,
   })
+  return {
+    prepare: () => pool.prepare(),
+    run: (body, options) => pool.run<PayloadOutcome>(body, { ...options, lane: 'requests' }),
+    runTask: (payload, signal) => pool.run<string>({ kind: 'task', payload }, { signal, lane: 'tasks' }),
+    close: () => pool.close(),
+  }
 }
 
 /** The thread's program lies beside this one: as source, or as a bundle of its own. */

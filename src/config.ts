@@ -92,6 +92,14 @@ export const environment = z.object({
   MAX_NUMBERS: integer(1, 10_000_000, 1_000_000).describe('Most numbers in one payload'),
   MAX_TEXT_LENGTH: integer(1, 100_000_000, 1_000_000).describe('Most characters (code points) in one text'),
   MAX_BODY_BYTES: bytes('32MiB').describe('Largest request body; above it 413'),
+  MAX_HELD_BYTES: bytes('256MiB').describe(
+    'Bytes of large request bodies (from 256 KiB) that are received, waiting or analysed at a time, but always room for one; above it 503',
+  ),
+  ANALYSIS_THREADS: integer(1, 256, 1)
+    .optional()
+    .describe(
+      'Threads that analyse what is large, for requests and tasks (default: the cores of one process of `WEB_CONCURRENCY`, but one; at least 1)',
+    ),
   DATABASE_URL: z
     .string()
     .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must begin with sqlite:, postgres:// or postgresql://')

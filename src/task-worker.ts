@@ -1,13 +1,13 @@
-import { createAnalysisThreads } from './analysis-threads.ts'
 import type { Config } from './config.ts'
 import type { Lifecycle } from './lifecycle/index.ts'
-import { analysisHandler } from './queue/handlers.ts'
+import { analysisHandler, type TaskThreads } from './queue/handlers.ts'
 import type { Consumer, TaskQueue } from './queue/task-queue.ts'
 import type { Log } from './telemetry/log.ts'
 import type { WorkerMetrics } from './telemetry/worker-metrics.ts'
 
 export interface TaskWorkerOptions {
   readonly queue: TaskQueue
+  readonly threads: TaskThreads
   readonly metrics: WorkerMetrics
   readonly log: Log
   /** Whether the drain window lasts until the tasks in hand are done. Default false: they finish after it. */
@@ -21,11 +21,9 @@ export interface TaskWorkerOptions {
 export function startTaskWorker(
   lifecycle: Lifecycle,
   config: Config,
-  { queue, metrics, log, holdsWindow = false }: TaskWorkerOptions,
+  { queue, threads, metrics, log, holdsWindow = false }: TaskWorkerOptions,
 ): Consumer {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const threads = createAnalysisThreads(limits)
-  lifecycle.onClose('threads', () => threads.close())
   const consumer = queue.consume(analysisHandler(limits, threads), {
     concurrency: config.WORKER_CONCURRENCY,
     runMsMax: config.TASK_TIMEOUT,

@@ -3,6 +3,7 @@ import { ownHeapSnapshot } from './heap-snapshot.ts'
 import { createOperationsApp } from './http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from './lifecycle/index.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
+import { openAnalysisThreads } from './open-analysis-threads.ts'
 import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
@@ -59,7 +60,8 @@ export async function startWorkerProcess(
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
-  startTaskWorker(lifecycle, config, { queue, metrics: workerMetrics, log, holdsWindow: true })
+  const threads = openAnalysisThreads(lifecycle, config)
+  startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsWindow: true })
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,

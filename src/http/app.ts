@@ -13,9 +13,11 @@ import type { Gate, Gates } from './gates/gate.ts'
 import { overload } from './gates/overload.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import { indexRoute } from './index-route.ts'
+import { LargeBodies, type LargeBodyThreads } from './large-bodies.ts'
 import type { Security } from './openapi.ts'
 import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
+import { payloadOutcomeOf } from './payload-outcome.ts'
 import { createProblems, type Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Route } from './route.ts'
@@ -51,10 +53,15 @@ export interface AppOptions extends OperationsAppOptions {
   /** What every document must satisfy, beside being an object. */
   readonly documentSchema?: DocumentSchema | undefined
   readonly queue: TaskQueue
+  readonly threads: LargeBodyThreads
   readonly limits: {
     readonly maxNumbers: number
     readonly maxTextLength: number
     readonly bodyBytesMax: number
+    /** Of all large bodies that are held at a time. */
+    readonly heldBytesMax: number
+    /** Above so many bytes a body is worked on by a thread. Default: see `LargeBodies`. */
+    readonly bytesFrom?: number
     readonly documentBytesMax: number
   }
   readonly debugRoutes: boolean
@@ -88,8 +95,9 @@ export function createApp(options: AppOptions): ServiceApp {
   const { bodyBytesMax } = limits
   const problems = createProblems(options.validationStatus)
   const streams = createEventStreams()
+  const large = new LargeBodies({ ...limits, threads: options.threads, here: payloadOutcomeOf(limits) })
   const documented = [
-    ...payloadRoutes({ limits, bodyBytesMax, problems, metrics }),
+    ...payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }),
     ...dataRoutes({
       store: options.store,
       schema: options.documentSchema,

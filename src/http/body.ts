@@ -21,36 +21,58 @@ export type BodyResult =
  * A body that is too large is not kept. The rest of it is read and dropped rather than cut off: a client
  * that is still sending would see a broken connection and not the 413.
  */
-export async function readJson(request: Request, bytesMax: number): Promise<BodyResult> {
-  const type = request.headers.get('content-type')
-  if (type !== 'application/json' && !(type !== null && jsonType.test(type)))
-    return refuse('not-json', 'Content-Type must be application/json, in UTF-8.')
-  const encoding = request.headers.get('content-encoding')
-  if (encoding !== null && encoding.toLowerCase() !== 'identity')
-    return refuse('not-json', 'A body with a Content-Encoding is not understood.')
-
-  const bytes = await readBytes(request, bytesMax)
+export async function readJson(
+  request: Request,
+  bytesMax: number,
+  announced = announcedBytes(request),
+): Promise<BodyResult> {
+  const refusal = typeRefusal(request)
+  if (refusal !== undefined) return { ok: false, refusal }
+  const bytes = await readBytes(request, bytesMax, announced)
   if (!(bytes instanceof Uint8Array)) return { ok: false, refusal: bytes }
-  return parse(bytes)
+  return parseJson(bytes)
+}
+
+/** What is wrong with the media type of a body that should be JSON. */
+export function typeRefusal({ headers }: Request): Refusal | undefined {
+  const type = headers.get('content-type')
+  if (type !== 'application/json' && !(type !== null && jsonType.test(type)))
+    return { code: 'not-json', detail: 'Content-Type must be application/json, in UTF-8.' }
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity')
+    return { code: 'not-json', detail: 'A body with a Content-Encoding is not understood.' }
+  return undefined
+}
+
+/** The size of the body that a request announces; NaN when it announces none, or two. */
+export function announcedBytes({ headers }: Request): number {
+  // A length said twice reads "5, 5", which is no number: such a body is counted like one of no length.
+  return Number(headers.get('content-length') ?? Number.NaN)
+}
+
+export function tooLarge(bytesMax: number): Refusal {
+  return { code: 'body-too-large', detail: `The body must have at most ${bytesMax} bytes.` }
+}
+
+export const notReceived: Refusal = {
+  code: 'body-not-received',
+  detail: 'The connection ended before the body was complete.',
 }
 
 function refuse(code: Refusal['code'], detail: string): { ok: false; refusal: Refusal } {
   return { ok: false, refusal: { code, detail } }
 }
 
-const tooLarge = (bytesMax: number): Refusal => ({
-  code: 'body-too-large',
-  detail: `The body must have at most ${bytesMax} bytes.`,
-})
-
-async function readBytes(request: Request, bytesMax: number): Promise<Uint8Array | Refusal> {
-  // A length said twice reads "5, 5", which is no number: such a body is counted like one of no length.
-  const announced = Number(request.headers.get('content-length') ?? Number.NaN)
+async function readBytes(
+  request: Request,
+  bytesMax: number,
+  announced: number,
+): Promise<Uint8Array | Refusal> {
   try {
     if (announced > bytesMax) return tooLarge(bytesMax)
     return announced <= bytesMax ? await request.bytes() : await readChunks(request, bytesMax)
   } catch {
-    return { code: 'body-not-received', detail: 'The connection ended before the body was complete.' }
+    return notReceived
   }
 }
 
@@ -67,7 +89,8 @@ async function readChunks(request: Request, bytesMax: number): Promise<Uint8Arra
   return size > bytesMax ? tooLarge(bytesMax) : Buffer.concat(chunks)
 }
 
-function parse(bytes: Uint8Array): BodyResult {
+/** Parses a body that is there: UTF-8 without replacement characters, bounded nesting, JSON. */
+export function parseJson(bytes: Uint8Array): BodyResult {
   let text: string
   try {
     text = decoder.decode(bytes)

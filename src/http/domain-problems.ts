@@ -6,7 +6,9 @@ import {
   PreconditionFailed,
   StoreUnavailable,
 } from '../store/document-store.ts'
+import { PoolFull } from '../threads/thread-pool.ts'
 import type { Refusal } from './problem.ts'
+import { overloaded } from './received-body.ts'
 
 /**
  * What an error of the domain is to HTTP. Whatever is not in here is nobody's refusal but our fault: 500.
@@ -48,6 +50,7 @@ export function refusalOf(error: unknown): Refusal | undefined {
       detail: 'Tasks cannot be reached now. One that was being accepted may or may not be kept.',
       headers: { 'retry-after': String(error.retryAfterSeconds) },
     }
+  if (error instanceof PoolFull) return overloaded
   return undefined
 }
 

@@ -22,6 +22,8 @@ export interface Exchange {
   fault: string | undefined
   /** Set while a handler is at work: answers in its place. */
   expire: (() => void) | undefined
+  /** Set while work is done elsewhere: ends it, for nobody waits for the answer any more. */
+  abandon: (() => void) | undefined
 }
 
 /** The route label of everything that no route matches: one value, whatever was asked for. */

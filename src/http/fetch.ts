@@ -87,7 +87,10 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
         if (exchange.answered) response.body?.cancel().catch(() => {})
         else resolve(finish(exchange, identify(exchange, response)))
       }
-      exchange.expire = () => settle(expired(exchange))
+      exchange.expire = () => {
+        settle(expired(exchange))
+        exchange.abandon?.()
+      }
       answer.then(settle, (error: unknown) => settle(failed(exchange, error)))
     })
 
@@ -106,6 +109,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       headers: undefined,
       fault: undefined,
       expire: undefined,
+      abandon: undefined,
     }
     inFlight.add(exchange)
     const refusal = guard(request)

@@ -8,9 +8,10 @@ import {
   summarySchema,
 } from '../analysis/payload.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { readJson } from './body.ts'
+import { announcedBytes, readJson } from './body.ts'
 import { type Exchange, json } from './exchange.ts'
-import { fieldErrors, summarize } from './field-errors.ts'
+import type { LargeBodies } from './large-bodies.ts'
+import { invalidPayload, type PayloadOutcome } from './payload-outcome.ts'
 import type { Problems } from './problem.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
@@ -18,15 +19,26 @@ import type { Route } from './route.ts'
 export interface PayloadOptions {
   readonly limits: PayloadLimits
   readonly bodyBytesMax: number
+  /** Who answers for bodies that would hold up the event loop. */
+  readonly large: LargeBodies
   readonly problems: Problems
   readonly metrics: Pick<Metrics, 'observePayload'>
 }
 
 const formats = ['full', 'compact'] as const
+type Format = (typeof formats)[number]
 
 /** POST /payload: the statistics of numbers and a text. */
-export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: PayloadOptions): Route[] {
+export function payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }: PayloadOptions): Route[] {
   const schema = payloadSchema(limits)
+
+  /** The answer to a payload that was analysed elsewhere. */
+  const told = (exchange: Exchange, format: Format, outcome: PayloadOutcome): Response => {
+    if (!outcome.ok) return problems.answer(exchange, outcome.refusal)
+    const { ok: _, ...analysis } = outcome
+    metrics.observePayload(analysis.numeric_analysis.count, analysis.text_analysis.character_count)
+    return json(exchange, format === 'compact' ? compact(analysis) : analysis)
+  }
 
   const answer = async (request: Request, exchange: Exchange): Promise<Response> => {
     const format = formatOf(request.url)
@@ -38,13 +50,14 @@ export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: Paylo
           { pointer: '/format', detail: `must be one of ${formats.join(', ')}`, code: 'invalid-value' },
         ],
       })
-    const body = await readJson(request, bodyBytesMax)
+    const bytes = announcedBytes(request)
+    // Not `bytes > …`: a body that announces no size is a large one until it has been counted.
+    if (!(bytes <= large.bytesFrom))
+      return told(exchange, format, await large.run({ kind: 'payload' }, request, exchange))
+    const body = await readJson(request, bodyBytesMax, bytes)
     if (!body.ok) return problems.answer(exchange, body.refusal)
     const payload = body.value
-    if (!isPayload(payload, limits)) {
-      const errors = fieldErrors(schema.safeParse(payload).error ?? { issues: [] })
-      return problems.answer(exchange, { code: 'invalid-input', detail: summarize(errors), errors })
-    }
+    if (!isPayload(payload, limits)) return problems.answer(exchange, invalidPayload(schema, payload))
     const start = performance.now()
     const analysis = analyze(payload)
     const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
@@ -110,7 +123,13 @@ export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: Paylo
               },
             },
           },
-          ...problemResponses('malformed-json', 'body-too-large', 'not-json', 'request-timeout'),
+          ...problemResponses(
+            'malformed-json',
+            'body-too-large',
+            'not-json',
+            'overloaded',
+            'request-timeout',
+          ),
         },
       },
     },
@@ -118,7 +137,7 @@ export function payloadRoutes({ limits, bodyBytesMax, problems, metrics }: Paylo
 }
 
 /** The format asked for; undefined when it is not one of ours. Most requests have no query at all. */
-function formatOf(url: string): (typeof formats)[number] | undefined {
+function formatOf(url: string): Format | undefined {
   const query = url.indexOf('?')
   if (query === -1) return 'full'
   const asked = new URLSearchParams(url.slice(query)).get('format') ?? 'full'

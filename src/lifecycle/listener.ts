@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import { setSocketOption, setTcpOption, socketsOn } from './sockets.ts'
 
 const TCP_DEFER_ACCEPT = 9
+const SO_RCVBUF = 8
 const SO_ATTACH_FILTER = 26
 
 /**
@@ -12,6 +13,19 @@ const SO_ATTACH_FILTER = 26
  */
 export function acceptSilentConnections(port: number): void {
   for (const { fd } of listeners(port)) setTcpOption(fd, TCP_DEFER_ACCEPT, 0)
+}
+
+/**
+ * Bounds what the kernel receives ahead for each connection that comes from now on (SO_RCVBUF; the kernel takes twice
+ * as much, for its own bookkeeping).
+ *
+ * Bun reads a connection until less than 512 KiB are there, so a fast sender of a large body keeps the event loop to
+ * itself for as long as it can fill a buffer that the kernel lets grow to megabytes. With less than 512 KiB there is
+ * always another's turn after one read. It also bounds what an unread body costs.
+ */
+export function limitReceiveBuffer(port: number, bytes: number): void {
+  for (const { fd } of listeners(port))
+    setSocketOption(fd, SO_RCVBUF, new Uint8Array(Int32Array.of(bytes).buffer))
 }
 
 /** How long connections that are complete already may take to be accepted, in ms. */

@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts'
+import { limitReceiveBuffer } from './listener.ts'
 import { openSteering } from './reuseport.ts'
 
 export type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
@@ -16,6 +17,8 @@ export interface PortSettings {
   /** Seconds a connection may be silent. */
   readonly idleTimeout: number
   readonly maxRequestBodySize: number
+  /** What the kernel may receive ahead for one connection; undefined: what it likes. */
+  readonly receiveBufferBytes: number | undefined
   /** Speaks TLS with it; undefined: plain HTTP. */
   readonly certificate: Certificate | undefined
 }
@@ -58,7 +61,7 @@ const idleTickMs = 4_000
  * @throws when the port cannot be had, or the certificate is none
  */
 export function openPort(settings: PortSettings, fetch: FetchHandler, clock: Clock): PortServers {
-  const { certificate, ...options } = settings
+  const { certificate, receiveBufferBytes, ...options } = settings
   // A port that is shared with oneself is shared with anybody of the same user: it must be free before that.
   if (certificate !== undefined && !settings.reusePort && settings.port !== 0)
     void Bun.serve({ ...options, development: false, fetch }).stop(true)
@@ -68,8 +71,11 @@ export function openPort(settings: PortSettings, fetch: FetchHandler, clock: Clo
     development: false,
     reusePort: settings.reusePort || certificate !== undefined,
   }
-  const listen = (port: number, tls: Certificate | undefined, handler: FetchHandler) =>
-    Bun.serve({ ...common, port, fetch: handler, ...(tls !== undefined && { tls }) })
+  const listen = (port: number, tls: Certificate | undefined, handler: FetchHandler) => {
+    const server = Bun.serve({ ...common, port, fetch: handler, ...(tls !== undefined && { tls }) })
+    if (receiveBufferBytes !== undefined) limitReceiveBuffer(server.port ?? port, receiveBufferBytes)
+    return server
+  }
 
   let current = listen(settings.port, certificate, fetch)
   let leaving: Bun.Server<undefined> | undefined

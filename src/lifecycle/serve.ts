@@ -21,6 +21,11 @@ export interface ServeOptions {
   readonly certificate?: Certificate | undefined
   /** Bytes of a body above which Bun itself answers a bare 413. Default: no limit here. */
   readonly bodyBytesMax?: number
+  /**
+   * Bytes that the kernel may receive ahead for one connection. Below 256 KiB a large body that comes fast does not
+   * hold up other connections; a connection then carries at most so much a round trip. Default: the kernel's own.
+   */
+  readonly receiveBufferBytes?: number
   /** True for a request that must not keep the drain window open: a probe, a scrape. Default: none is. */
   readonly isBackground?: (request: Request) => boolean
   /** Names the requests in flight, for the log line about what had to be cut. */
@@ -72,6 +77,7 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     idleTimeout: options.idleTimeoutSeconds ?? 120,
     maxRequestBodySize: options.bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
     certificate: options.certificate,
+    receiveBufferBytes: options.receiveBufferBytes,
   }
   const servers = openPort(settings, fetch, clock)
   const { port } = servers

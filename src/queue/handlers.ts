@@ -1,20 +1,30 @@
 import { analyzeWork, type PayloadLimits, workSchema } from '../analysis/payload.ts'
-import { JobFailed, type ThreadPool } from '../threads/thread-pool.ts'
+import { JobFailed } from '../threads/thread-pool.ts'
 import { type TaskHandler, UnrecoverableTask } from './task-queue.ts'
 
 /** Characters of a payload that is analysed on the spot: it takes about a millisecond. */
 const hereMax = 64 * 1024
 
+/** The threads that work on large payloads of tasks. */
+export interface TaskThreads {
+  /**
+   * @param payload a task's payload as JSON text
+   * @returns the JSON text of its result
+   * @throws JobFailed, ThreadDied, or the signal's reason when it aborts
+   */
+  runTask(payload: string, signal: AbortSignal): Promise<string>
+}
+
 /**
  * The handler of tasks: what `/payload` would have answered. A large payload is analysed on a thread of its own, so
  * that leases are renewed and probes are answered meanwhile.
  */
-export function analysisHandler(limits: PayloadLimits, threads: Pick<ThreadPool, 'run'>): TaskHandler {
+export function analysisHandler(limits: PayloadLimits, threads: TaskThreads): TaskHandler {
   const resultHere = analysisOf(limits)
   return async ({ payload }, { signal }) => {
     if (payload.length <= hereMax) return resultHere(payload)
     try {
-      return await threads.run(payload, signal)
+      return await threads.runTask(payload, signal)
     } catch (error) {
       if (error instanceof JobFailed && error.errorName === UnrecoverableTask.name)
         throw new UnrecoverableTask(error.message)

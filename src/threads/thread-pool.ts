@@ -1,6 +1,8 @@
+import { Lanes } from './lanes.ts'
+
 /** What the pool needs of a thread; Bun's Worker has it. */
 export interface Thread {
-  postMessage(message: string): void
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void
   terminate(): void
   addEventListener(
     type: 'message' | 'error' | 'close' | 'messageerror',
@@ -10,22 +12,37 @@ export interface Thread {
 
 /** What a thread answers to a job. */
 export type Answer =
-  | { readonly ok: true; readonly result: string }
+  | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string }
 
 export interface ThreadPoolOptions {
-  /** Starts one more thread, which answers each message, a job's text, with an Answer. */
+  /** Starts one more thread, which answers each message, a job, with an Answer. */
   readonly start: () => Thread
-  /** Threads at the most. They are started when needed, and then stay. */
+  /** Threads at the most. They are started when needed. */
   readonly threadsMax: number
   /** Jobs that may wait for a thread; one more is refused. */
   readonly waitingMax: number
+  /**
+   * How long a thread without a job is kept, in ms. A heap never gets much smaller than it once was: only the end of
+   * its thread gives the memory back.
+   */
+  readonly idleMs: number
 }
 
-interface Job {
-  readonly text: string
+export interface RunOptions {
+  /** Buffers of the job that move to the thread and are empty here from then on. Default: none. */
+  readonly transfer?: ArrayBuffer[]
+  /** Ends the job, also one that runs: its thread goes with it. */
+  readonly signal?: AbortSignal | undefined
+  /** What kind of job this is. Lanes in which jobs wait are served in turns, so that none holds up another for long. */
+  readonly lane?: string
+}
+
+interface Waiting {
+  readonly job: unknown
+  readonly transfer: ArrayBuffer[]
   readonly signal: AbortSignal | undefined
-  readonly resolve: (result: string) => void
+  readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -56,16 +73,18 @@ export class JobFailed extends Error {
  * One that dies takes its job with it and nothing else, and one whose job is aborted is ended, for nothing else stops
  * a loop; the next job gets a new thread in its place.
  *
- * Jobs and results are text: structured clone of a large object would cost this thread more than the job saves it.
+ * Jobs and results should be text, transferred buffers, or small: structured clone of a large object would cost this
+ * thread more than the job saves it.
  */
-export class ThreadPool {
+export class ThreadPool<Job> {
   readonly #options: ThreadPoolOptions
-  readonly #idle: Thread[] = []
+  /** Threads without a job, and the timer that ends each. */
+  readonly #idle = new Map<Thread, ReturnType<typeof setTimeout>>()
   /** How to end the job of a thread. */
   readonly #busy = new Map<Thread, (error: unknown) => void>()
   /** Who hears what a thread answers. */
   readonly #answers = new Map<Thread, (answer: Answer) => void>()
-  readonly #waiting: Job[] = []
+  readonly #waiting = new Lanes<Waiting>()
   #closed = false
 
   constructor(options: ThreadPoolOptions) {
@@ -73,40 +92,55 @@ export class ThreadPool {
   }
 
   /**
+   * @returns what the thread answers to such a job; of which type that is, the caller knows
    * @throws JobFailed when the job itself failed; ThreadDied; PoolFull; the signal's reason when it aborts
    */
-  run(text: string, signal?: AbortSignal): Promise<string> {
-    if (this.#closed || this.#waiting.length >= this.#options.waitingMax)
-      return Promise.reject(new PoolFull(`${this.#waiting.length} jobs are waiting already`))
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ text, signal, resolve, reject })
-      this.#next()
+  run<Result>(job: Job, { transfer = [], signal, lane = '' }: RunOptions = {}): Promise<Result> {
+    if (this.#closed || this.#waiting.size >= this.#options.waitingMax)
+      return Promise.reject(new PoolFull(`${this.#waiting.size} jobs are waiting already`))
+    if (signal?.aborted) return Promise.reject(signal.reason)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const waiting: Waiting = { job, transfer, signal, resolve, reject }
+    this.#waiting.push(lane, waiting)
+    signal?.addEventListener('abort', () => this.#waiting.remove(lane, waiting) && reject(signal.reason), {
+      once: true,
     })
+    this.#next()
+    return promise as Promise<Result>
+  }
+
+  /** Starts a thread if none is there: for a job that is about to come, so that it need not wait for the start. */
+  prepare(): void {
+    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#rest(this.#start())
   }
 
   /** Ends all threads; what they were doing rejects. */
   close(): void {
     this.#closed = true
-    for (const { reject } of this.#waiting.splice(0)) reject(new ThreadDied('the pool is closed'))
+    for (const { reject } of this.#waiting.drain()) reject(new ThreadDied('the pool is closed'))
     for (const end of [...this.#busy.values()]) end(new ThreadDied('the pool is closed'))
-    for (const thread of this.#idle.splice(0)) thread.terminate()
+    for (const thread of [...this.#idle.keys()]) this.#dismiss(thread)
   }
 
-  /** Gives the job that waits longest to a thread, if there is one to be had. */
+  /** Gives the jobs that are next to threads, as long as there are any to be had. */
   #next(): void {
-    while (this.#waiting.length > 0) {
-      const free =
-        this.#idle.pop() ?? (this.#busy.size < this.#options.threadsMax ? this.#start() : undefined)
-      if (free === undefined) return
-      const job = this.#waiting.shift() as Job
-      if (job.signal?.aborted) {
-        this.#idle.push(free)
-        job.reject(job.signal.reason)
-      } else this.#give(free, job)
+    while (this.#waiting.size > 0) {
+      const thread = this.#free()
+      if (thread === undefined) return
+      this.#give(thread, this.#waiting.shift() as Waiting)
     }
   }
 
-  #give(thread: Thread, { text, signal, resolve, reject }: Job): void {
+  #free(): Thread | undefined {
+    for (const [thread, timer] of this.#idle) {
+      clearTimeout(timer)
+      this.#idle.delete(thread)
+      return thread
+    }
+    return this.#busy.size < this.#options.threadsMax ? this.#start() : undefined
+  }
+
+  #give(thread: Thread, { job, transfer, signal, resolve, reject }: Waiting): void {
     const settle = (): boolean => {
       signal?.removeEventListener('abort', onAbort)
       return this.#busy.delete(thread)
@@ -122,21 +156,34 @@ export class ThreadPool {
     this.#busy.set(thread, end)
     this.#answers.set(thread, (answer) => {
       if (!settle()) return
-      this.#idle.push(thread)
+      this.#rest(thread)
       if (answer.ok) resolve(answer.result)
       else reject(new JobFailed(answer.name, answer.message))
       this.#next()
     })
     signal?.addEventListener('abort', onAbort)
-    thread.postMessage(text)
+    thread.postMessage(job, transfer)
+  }
+
+  #rest(thread: Thread): void {
+    const timer = setTimeout(() => this.#dismiss(thread), this.#options.idleMs)
+    timer.unref()
+    this.#idle.set(thread, timer)
+  }
+
+  #dismiss(thread: Thread): void {
+    clearTimeout(this.#idle.get(thread))
+    this.#idle.delete(thread)
+    this.#answers.delete(thread)
+    thread.terminate()
   }
 
   #start(): Thread {
     const thread = this.#options.start()
     const died = (event: Event): void => {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''
-      const index = this.#idle.indexOf(thread)
-      if (index !== -1) this.#idle.splice(index, 1)
+      clearTimeout(this.#idle.get(thread))
+      this.#idle.delete(thread)
       this.#busy.get(thread)?.(new ThreadDied(`the thread of the job ended${reason}`))
     }
     thread.addEventListener('message', (event) => {

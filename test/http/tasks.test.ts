@@ -14,7 +14,13 @@ import { expectProblem, placesOf } from '../support/problems.ts'
 import { examplePayload, post, request } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
-const limits = { maxNumbers: 10, maxTextLength: 100, bodyBytesMax: 10_000, documentBytesMax: 10_000 }
+const limits = {
+  maxNumbers: 10,
+  maxTextLength: 100,
+  bodyBytesMax: 10_000,
+  heldBytesMax: 100_000,
+  documentBytesMax: 10_000,
+}
 
 let directory: string
 let database: OpenDatabase

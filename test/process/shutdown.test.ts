@@ -94,6 +94,17 @@ describe('work in hand at the end of the window', () => {
     expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
   })
 
+  test('a large payload on its thread is answered', async () => {
+    await using service = await startService({ env: noWindow })
+    const numbers = Array.from({ length: 500_000 }, (_, i) => i + 0.1)
+    using connection = await inFlight(service, postJson('/payload', JSON.stringify({ numbers, text: 'a' })))
+    service.signal('SIGTERM')
+    const answer = await connection.next()
+    expect(answer?.status).toBe(200)
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ numeric_analysis: { count: 500_000 } })
+    expect(await service.exited).toBe(0)
+  })
+
   test('a stream goes on to its end', async () => {
     await using service = await startService({ env: noWindow })
     using connection = await inFlight(service, get('/debug/stream/0.6'))

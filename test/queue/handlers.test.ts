@@ -5,7 +5,7 @@ import type { Task } from '../../src/queue/task.ts'
 import { UnrecoverableTask } from '../../src/queue/task-queue.ts'
 
 const limits = { maxNumbers: 200_000, maxTextLength: 1_000_000 }
-const threads = createAnalysisThreads(limits)
+const threads = createAnalysisThreads(limits, 1)
 const handle = analysisHandler(limits, threads)
 afterAll(() => threads.close())
 

@@ -5,6 +5,7 @@ import { type DocumentStore, StoreUnavailable } from '../../src/store/document-s
 import { createLineSink } from '../../src/telemetry/line-sink.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { analysisThreads } from './analysis-threads.ts'
 
 const away = (): Promise<never> => Promise.reject(new StoreUnavailable(1, {}))
 
@@ -69,10 +70,12 @@ export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = 
     }),
     store: absentStore,
     queue: absentQueue,
+    threads: analysisThreads(),
     limits: {
       maxNumbers: 1_000_000,
       maxTextLength: 1_000_000,
       bodyBytesMax: 32 * 2 ** 20,
+      heldBytesMax: 256 * 2 ** 20,
       documentBytesMax: 2 ** 20,
     },
     requestTimeoutMs: 30_000,

@@ -1,0 +1,52 @@
+/**
+ * Queues side by side, one a lane, that are served in turns: whoever has many waiting waits for itself, and one item of
+ * another lane waits for one of them at the most.
+ */
+export class Lanes<Item> {
+  /** Only lanes in which something waits; the one whose turn it is stands first. */
+  readonly #lanes = new Map<string, Item[]>()
+  #size = 0
+
+  /** Items waiting in all lanes. */
+  get size(): number {
+    return this.#size
+  }
+
+  push(lane: string, item: Item): void {
+    const waiting = this.#lanes.get(lane)
+    if (waiting === undefined) this.#lanes.set(lane, [item])
+    else waiting.push(item)
+    this.#size++
+  }
+
+  /** The oldest item of the lane whose turn it is. */
+  shift(): Item | undefined {
+    for (const [lane, waiting] of this.#lanes) {
+      const item = waiting.shift()
+      this.#lanes.delete(lane)
+      if (waiting.length > 0) this.#lanes.set(lane, waiting)
+      this.#size--
+      return item
+    }
+    return undefined
+  }
+
+  /** @returns whether the item was still waiting. */
+  remove(lane: string, item: Item): boolean {
+    const waiting = this.#lanes.get(lane)
+    const index = waiting?.indexOf(item) ?? -1
+    if (waiting === undefined || index === -1) return false
+    waiting.splice(index, 1)
+    if (waiting.length === 0) this.#lanes.delete(lane)
+    this.#size--
+    return true
+  }
+
+  /** Takes everything. */
+  drain(): Item[] {
+    const all = [...this.#lanes.values()].flat()
+    this.#lanes.clear()
+    this.#size = 0
+    return all
+  }
+}
