@@ -200,6 +200,24 @@ export const environment = z.object({
       'File with a certificate and its chain (PEM): `PORT` then speaks TLS. Read again when it changes (default: plain HTTP)',
     ),
   TLS_KEY: z.string().optional().describe('File with its key (PEM) (default: none)'),
+  BASE_PATH: z
+    .string()
+    .regex(/^(\/[\w.~-]+)+$/, 'must be a path such as /tally')
+    .optional()
+    .describe(
+      'Before every path, for a balancer that passes one on; probes, metrics and admin routes answer without it, too (default: nothing)',
+    ),
+  CORS_ORIGIN: z
+    .string()
+    .regex(
+      /^(\*|https?:\/\/[\w.:[\]-]+(,https?:\/\/[\w.:[\]-]+)*)$/,
+      'must be * or a list of origins such as https://app.example',
+    )
+    .transform((text) => (text === '*' ? text : text.split(',')))
+    .optional()
+    .describe(
+      'Origins whose pages may use the service, with commas between, or `*` for all (default: only its own)',
+    ),
   MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
     'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
   ),

@@ -3,6 +3,7 @@ import { createClientAddress } from './http/client-address.ts'
 import { parseApiKeys } from './http/gates/api-keys.ts'
 import { authentication } from './http/gates/authentication.ts'
 import type { Gate, Gates } from './http/gates/gate.ts'
+import { strictTransport } from './http/gates/headers.ts'
 import { ownPagesGate } from './http/gates/own-pages.ts'
 import { rateLimit } from './http/gates/rate-limit.ts'
 import { tokenGate } from './http/gates/token.ts'
@@ -25,12 +26,18 @@ export async function openGates(
   config: Config,
   { log, metrics, peerOf }: GateSources,
 ): Promise<Gates> {
+  const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
   const application = [
+    ...hsts,
     await openAuthentication(lifecycle, config, log),
     // Behind it, for who is known has a rate of their own, whatever address they share with others.
     openRateLimit(lifecycle, config, metrics, peerOf),
   ]
-  return { ...operationsGates(config), application: application.filter((gate) => gate !== undefined) }
+  return {
+    ...operationsGates(config),
+    application: application.filter((gate) => gate !== undefined),
+    page: hsts,
+  }
 }
 
 /** What gates need of the process around them. */

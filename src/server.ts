@@ -109,6 +109,8 @@ export async function startServer(
       documentBytesMax: config.MAX_DOCUMENT_BYTES,
     },
     debugRoutes: config.DEBUG_ROUTES,
+    basePath: config.BASE_PATH ?? '',
+    corsOrigins: config.CORS_ORIGIN,
     overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
     gates: withFaults(gates, config, live, metrics.registry),
     security: securityOf(config),

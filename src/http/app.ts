@@ -9,7 +9,9 @@ import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
 import { docsRoutes } from './docs.ts'
 import { createFetch } from './fetch.ts'
+import { cors } from './gates/cors.ts'
 import type { Gate, Gates } from './gates/gate.ts'
+import { pageHeaders } from './gates/headers.ts'
 import { overload } from './gates/overload.ts'
 import { createInFlight, type InFlight } from './in-flight.ts'
 import { indexRoute } from './index-route.ts'
@@ -45,6 +47,10 @@ export interface OperationsAppOptions {
   readonly admin?: Omit<AdminOptions, 'problems'> | undefined
   /** What stands before the handlers of each kind of route. Default: nothing. */
   readonly gates?: Gates
+  /** Before every path but those that the platform asks for, which have both. Default: nothing. */
+  readonly basePath?: string
+  /** Whose pages may read answers. Default: only those of the service itself. */
+  readonly corsOrigins?: readonly string[] | '*' | undefined
 }
 
 export interface AppOptions extends OperationsAppOptions {
@@ -110,8 +116,8 @@ export function createApp(options: AppOptions): ServiceApp {
   ]
   const routes = [
     ...documented,
-    indexRoute(build, options.metricsMoved),
-    ...docsRoutes(documented, build, options.validationStatus, options.security),
+    indexRoute(build, options.metricsMoved, options.basePath),
+    ...docsRoutes(documented, build, options),
     ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
   ]
   return { ...answering(routes, problems, options, overloadGate(options)), endStreams: streams.endAll }
@@ -139,19 +145,26 @@ function answering(
   options: OperationsAppOptions,
   firstGate?: (inFlight: InFlight) => Gate,
 ): App {
-  const { instance, log, metrics, gates = {} } = options
+  const { instance, log, metrics, gates = {}, basePath = '', corsOrigins } = options
   const inFlight = createInFlight(options.requestTimeoutMs)
-  const first = firstGate === undefined ? [] : [firstGate(inFlight)]
-  const background = new Set(routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap(pathsOf))
+  const crossOrigin = corsOrigins === undefined ? undefined : cors(corsOrigins)
+  const first = [crossOrigin?.gate, firstGate?.(inFlight)].filter((gate) => gate !== undefined)
+  const background = new Set(
+    routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap((route) => pathsOf(route, basePath)),
+  )
   return {
     routes,
     inFlight,
     isBackground: (request) => background.has(pathOf(request.url)),
     fetch: createFetch({
       route: createRouter(routes, problems, {
-        ...gates,
-        application: [...first, ...(gates.application ?? [])],
-        page: [...first, ...(gates.page ?? [])],
+        basePath,
+        preflight: crossOrigin?.preflight,
+        gates: {
+          ...gates,
+          application: [...first, ...(gates.application ?? [])],
+          page: [pageHeaders, ...first, ...(gates.page ?? [])],
+        },
       }),
       problems,
       inFlight,

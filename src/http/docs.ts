@@ -1,7 +1,7 @@
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
 import { json, text } from './exchange.ts'
-import type { Security } from './openapi.ts'
+import type { DocumentOptions } from './openapi.ts'
 import type { Build } from './operations.ts'
 import type { Route } from './route.ts'
 
@@ -25,12 +25,7 @@ const policy =
   "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 
 /** The API document, and a page to read and try it that works without internet. */
-export function docsRoutes(
-  documented: readonly Route[],
-  build: Build,
-  validationStatus: 400 | 422,
-  security: Security | undefined,
-): Route[] {
+export function docsRoutes(documented: readonly Route[], build: Build, options: DocumentOptions): Route[] {
   let document: Promise<object> | undefined
   return [
     {
@@ -40,7 +35,7 @@ export function docsRoutes(
       handler: async (c) => {
         // Loaded when it is first asked for: a start should not wait for it.
         document ??= import('./openapi.ts').then(({ openApiDocument }) =>
-          openApiDocument(documented, build, validationStatus, security),
+          openApiDocument(documented, build, options),
         )
         return json(c.env, await document)
       },

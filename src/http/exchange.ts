@@ -98,6 +98,7 @@ export function identify(exchange: Exchange, response: Response): Response {
   headers.set('x-served-by', exchange.servedBy)
   headers.set('x-content-type-options', 'nosniff')
   if (exchange.headers !== undefined)
-    for (const [name, value] of Object.entries(exchange.headers)) headers.set(name, value)
+    for (const [name, value] of Object.entries(exchange.headers))
+      if (!headers.has(name)) headers.set(name, value)
   return response
 }

@@ -7,8 +7,13 @@ import type { Route } from './route.ts'
  * GET /: who answers here, and where to go on.
  *
  * @param metricsMoved whether `/metrics` is on a port of its own.
+ * @param basePath before every path of the service.
  */
-export function indexRoute({ service, version, revision }: Build, metricsMoved = false): Route {
+export function indexRoute(
+  { service, version, revision }: Build,
+  metricsMoved = false,
+  basePath = '',
+): Route {
   const about = {
     name: service,
     version,
@@ -18,11 +23,11 @@ export function indexRoute({ service, version, revision }: Build, metricsMoved =
     host: hostname(),
   }
   const links = {
-    docs: '/docs',
-    openapi: '/openapi.json',
-    health: '/health',
-    ready: '/ready',
-    ...(metricsMoved ? {} : { metrics: '/metrics' }),
+    docs: `${basePath}/docs`,
+    openapi: `${basePath}/openapi.json`,
+    health: `${basePath}/health`,
+    ready: `${basePath}/ready`,
+    ...(metricsMoved ? {} : { metrics: `${basePath}/metrics` }),
   }
   return {
     method: 'GET',

@@ -20,24 +20,31 @@ const open: Security = {
   rateLimit: false,
 }
 
+export interface DocumentOptions {
+  /** What a body that is not what it should be is answered with. Default 400. */
+  readonly validationStatus?: 400 | 422
+  /** Default: everything is open to everybody. */
+  readonly security?: Security | undefined
+  /** Before every path. Default: nothing. */
+  readonly basePath?: string | undefined
+}
+
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
  * table is in the document.
  *
- * @param validationStatus what a body that is not what it should be is answered with.
  */
 export function openApiDocument(
   routes: readonly Route[],
   build: Build,
-  validationStatus: 400 | 422 = 400,
-  security: Security = open,
+  { validationStatus = 400, security = open, basePath = '' }: DocumentOptions = {},
 ) {
   const paths: ZodOpenApiPathsObject = {}
   for (const { method, path, kind, doc } of routes) {
     if (doc === undefined) continue
     const documented = path.replaceAll(/:(\w+)/g, '{$1}')
     paths[documented] = {
-      ...(kind === 'application' && { servers: [{ url: '/' }, { url: '/v1' }] }),
+      ...(kind === 'application' && { servers: [{ url: basePath || '/' }, { url: `${basePath}/v1` }] }),
       ...paths[documented],
       [method.toLowerCase()]: limited(
         secured(validationStatus === 422 ? withUnprocessable(doc) : doc, schemesOf(kind, security)),
@@ -55,7 +62,7 @@ export function openApiDocument(
         '`[A-Za-z0-9._-]`) and `X-Served-By`. Every error is a problem (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'This instance' }],
+    servers: [{ url: basePath || '/', description: 'This instance' }],
     security: [],
     tags: [
       { name: 'payload', description: 'Analysis' },

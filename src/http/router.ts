@@ -5,6 +5,14 @@ import type { Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Env, Route } from './route.ts'
 
+export interface RouterOptions {
+  readonly gates?: Gates
+  /** Before every path, such as `/tally`; see `pathsOf`. Default: nothing. */
+  readonly basePath?: string
+  /** The headers of the answer to OPTIONS at a path with these methods. Default: OPTIONS is not answered. */
+  readonly preflight?: ((request: Request, methods: readonly string[]) => Record<string, string>) | undefined
+}
+
 export type Router = (request: Request, exchange: Exchange) => Response | Promise<Response>
 
 /**
@@ -15,12 +23,17 @@ export type Router = (request: Request, exchange: Exchange) => Response | Promis
  *
  * On both ways a handler stands behind the gates of its route's kind. Where there are none, it is called as it is.
  */
-export function createRouter(routes: readonly Route[], problems: Problems, gates: Gates = {}): Router {
+export function createRouter(
+  routes: readonly Route[],
+  problems: Problems,
+  { gates = {}, basePath = '', preflight }: RouterOptions = {},
+): Router {
   const gated = routes.map((route) => behind(inOrder(gates[route.kind] ?? []), route, problems))
-  const hono = createHono(gated, problems)
+  const hono = createHono(gated, problems, basePath, preflight)
   const exact = new Map<string, Route & { readonly answer: Router }>()
   for (const route of gated)
-    if ('answer' in route) for (const path of pathsOf(route)) exact.set(`${route.method} ${path}`, route)
+    if ('answer' in route)
+      for (const path of pathsOf(route, basePath)) exact.set(`${route.method} ${path}`, route)
 
   return (request, exchange) => {
     const route = exact.get(`${request.method} ${pathOf(request.url)}`)
@@ -33,9 +46,15 @@ export function createRouter(routes: readonly Route[], problems: Problems, gates
   }
 }
 
-/** Every path of a route: its own, its aliases, and for the application's routes all of them under /v1. */
-export function pathsOf({ path, aliases = [], kind }: Route): string[] {
-  return [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
+/**
+ * Every path of a route: its own, its aliases, and for the application's routes all of them under /v1. Below a base
+ * path stands all of it; what the platform asks also stays where it was, for it asks past what has the base path.
+ */
+export function pathsOf({ path, aliases = [], kind }: Route, basePath = ''): string[] {
+  const own = [path, ...aliases].flatMap((one) => (kind === 'application' ? [one, `/v1${one}`] : [one]))
+  if (basePath === '') return own
+  const below = own.flatMap((one) => (one === '/' ? [basePath, `${basePath}/`] : [basePath + one]))
+  return isBackgroundKind(kind) ? [...below, ...own] : below
 }
 
 /** True for what the platform asks and does: it is not traffic. */
@@ -74,24 +93,32 @@ function behind(gate: Gate | undefined, route: Route, problems: Problems): Route
 }
 
 /** Every route under its paths, and for a known path with another method the 405 that names the right ones. */
-function createHono(routes: readonly Route[], problems: Problems): Hono<Env> {
+function createHono(
+  routes: readonly Route[],
+  problems: Problems,
+  basePath: string,
+  preflight: RouterOptions['preflight'],
+): Hono<Env> {
   const hono = new Hono<Env>()
-  const allowed = new Map<string, { route: string; methods: string[] }>()
+  const allowed = new Map<string, { route: string; kind: Route['kind']; methods: string[] }>()
   for (const route of routes) {
-    for (const path of pathsOf(route)) {
+    for (const path of pathsOf(route, basePath)) {
       hono.on(route.method, path, (c, next) => {
         enter(c.env, route)
         return 'answer' in route ? route.answer(c.req.raw, c.env) : route.handler(c, next)
       })
-      const known = allowed.get(path) ?? { route: route.path, methods: [] }
+      const known = allowed.get(path) ?? { route: route.path, kind: route.kind, methods: [] }
       known.methods.push(...(route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]))
       allowed.set(path, known)
     }
   }
-  for (const [path, { route, methods }] of allowed) {
+  for (const [path, { route, kind, methods }] of allowed) {
     const allow = methods.join(', ')
     hono.all(path, (c) => {
       c.env.route = route
+      // No other site's page has any business at what is not for clients.
+      if (preflight !== undefined && c.req.method === 'OPTIONS' && !isBackgroundKind(kind))
+        return new Response(null, { status: 204, headers: preflight(c.req.raw, methods) })
       const detail = `${route} answers ${allow}.`
       return problems.answer(c.env, { code: 'method-not-allowed', detail, headers: { allow } })
     })
