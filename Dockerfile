@@ -51,6 +51,9 @@ CMD ["/app/main.js"]
 ARG VERSION=""
 ARG VCS_REF=""
 ARG BUILD_DATE=""
+# Does nothing, but is run again when an argument changes: Podman 4 takes a cached ENV and LABEL whatever the
+# arguments in them, and would name every build after the first.
+RUN ["bun", "--version"]
 ENV SERVICE_VERSION=${VERSION} \
     SERVICE_REVISION=${VCS_REF}
 LABEL org.opencontainers.image.title="Tally" \
