@@ -1,4 +1,6 @@
+import { sumOf } from '../phases.ts'
 import type { Run } from '../run.ts'
+import { textTable } from './table.ts'
 
 export interface Judged {
   readonly run: Run
@@ -20,19 +22,7 @@ const heads = [
 
 /** The rows of the table phase × mode, a sum behind each run's phases. */
 export function phaseRows({ name, connection, size, phases }: Run): string[][] {
-  const sum = phases.reduce(
-    (total, phase) => ({
-      phase: name === 'kill' ? 'kill: all' : 'all',
-      sent: total.sent + phase.sent,
-      answered: total.answered + phase.answered,
-      refused: total.refused + phase.refused,
-      lost: total.lost + phase.lost,
-      slow: total.slow + phase.slow,
-      closedIdle: total.closedIdle + phase.closedIdle,
-      maxMs: Math.max(total.maxMs, phase.maxMs),
-    }),
-    { phase: '', sent: 0, answered: 0, refused: 0, lost: 0, slow: 0, closedIdle: 0, maxMs: 0 },
-  )
+  const sum = sumOf(phases, name === 'kill' ? 'kill: all' : 'all')
   return [...phases, sum].map((each) => [
     connection,
     size,
@@ -50,18 +40,10 @@ export function phaseRows({ name, connection, size, phases }: Run): string[][] {
 /** The report for a terminal and a log. */
 export function renderText(program: string, judged: readonly Judged[]): string {
   const rows = [heads, ...judged.flatMap(({ run }) => phaseRows(run))]
-  const widths = heads.map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)))
-  const table = rows.map((row) =>
-    row
-      .map((cell, column) =>
-        column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
-      .join('  '),
-  )
   return [
     '',
     `--- Rollout under load (${program}) ---`,
-    ...table,
+    ...textTable(rows, 3),
     '',
     ...judged.flatMap(({ run, faults }) => [
       ...runLines(run),
