@@ -32,7 +32,7 @@ export interface LoadResult {
  * @param settings of load/settings.ts, by the names of the environment.
  */
 export async function startLoad(
-  profile: 'load' | 'rollout',
+  profile: 'load' | 'rollout' | 'spike',
   directory: string,
   settings: Readonly<Record<string, string>>,
 ): Promise<RunningLoad> {

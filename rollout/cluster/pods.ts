@@ -68,7 +68,7 @@ const listSchema = z.object({
 })
 const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.enum(['ADDED', 'MODIFIED', 'DELETED']), object: podSchema }),
-  z.object({ type: z.enum(['BOOKMARK', 'ERROR']), object: z.unknown() }),
+  z.object({ type: z.literal('ERROR') }),
 ])
 
 /**
@@ -98,10 +98,7 @@ export async function watchPods(
     life.waiting = container?.state.waiting?.reason ?? ''
     life.terminating = pod.metadata.deletionTimestamp !== undefined
     life.exitCode = container?.state.terminated?.exitCode ?? life.exitCode
-    if (gone) {
-      life.gone = true
-      life.goneMs = Date.now()
-    }
+    if (gone) markGone(life)
     if (container?.state.running !== undefined && workloads.includes(life.workload) && !followed.has(uid)) {
       followed.add(uid)
       const logUrl = `${url}/${name}/log?follow=true&container=${pod.spec.containers[0]?.name}`
@@ -113,6 +110,8 @@ export async function watchPods(
   const list = async (): Promise<string> => {
     const { metadata, items } = listSchema.parse(await (await fetch(url)).json())
     for (const pod of items) see(pod, false)
+    const there = new Set(items.map((pod) => pod.metadata.uid))
+    for (const life of lives.values()) if (!there.has(life.uid)) markGone(life)
     return metadata.resourceVersion
   }
   let version = await list()
@@ -122,8 +121,8 @@ export async function watchPods(
         const watch = `${url}?watch=1&resourceVersion=${version}`
         for await (const line of linesOf(watch, closing.signal)) {
           const event = eventSchema.parse(JSON.parse(line))
+          // The version is too old to be watched from: a new list has a newer one.
           if (event.type === 'ERROR') break
-          if (event.type === 'BOOKMARK') continue
           version = event.object.metadata.resourceVersion
           see(event.object, event.type === 'DELETED')
         }
@@ -131,7 +130,7 @@ export async function watchPods(
         await Bun.sleep(200)
       }
       if (closing.signal.aborted) return
-      // A watch ends now and then. What it missed meanwhile is in a new list, but for pods that went.
+      // A watch ends now and then. What it missed meanwhile is in a new list.
       version = await list().catch(() => version)
     }
   })()
@@ -144,6 +143,11 @@ export async function watchPods(
     byName: (name) => [...lives.values()].find((life) => life.name === name),
     close: () => closing.abort(),
   }
+}
+
+function markGone(life: PodLife): void {
+  life.gone = true
+  life.goneMs ??= Date.now()
 }
 
 function newLife(pod: Pod): PodLife {
@@ -170,20 +174,13 @@ function newLife(pod: Pod): PodLife {
  * @example workloadOf({ name: 'api-5d9-x', labels: { 'pod-template-hash': '5d9' },
  *   ownerReferences: [{ kind: 'ReplicaSet', name: 'api-5d9' }] }) // 'api'
  */
-export function workloadOf(
-  pod: Pick<Pod['metadata'], 'name' | 'labels' | 'ownerReferences'>,
-): string {
+export function workloadOf(pod: Pick<Pod['metadata'], 'name' | 'labels' | 'ownerReferences'>): string {
   const owner = pod.ownerReferences[0]?.name ?? pod.name
   const hash = pod.labels['pod-template-hash']
   return hash !== undefined && owner.endsWith(`-${hash}`) ? owner.slice(0, -hash.length - 1) : owner
 }
 
-async function followLog(
-  url: string,
-  life: PodLife,
-  file: string,
-  signal: AbortSignal,
-): Promise<void> {
+async function followLog(url: string, life: PodLife, file: string, signal: AbortSignal): Promise<void> {
   for await (const line of linesOf(url, signal)) {
     if (line.includes('"msg":"request"')) continue
     life.drainingMs ??= drainTimeOf(line)

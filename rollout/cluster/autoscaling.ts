@@ -1,0 +1,77 @@
+import { check } from './check.ts'
+import type { Platform } from './platform.ts'
+import { type ClusterRun, runUnderLoad } from './run.ts'
+import type { ClusterSettings } from './settings.ts'
+import { apply } from './volumes.ts'
+
+const replicasMin = 3
+const replicasMax = 6
+/** Load for a minute, ten times that for a minute, and back: time for the autoscaler both ways. */
+const seconds = 240
+/** CPU of one pod above which there are to be more, as a share of what it requests, in percent. */
+const targetPercent = 30
+
+/** Lets a HorizontalPodAutoscaler add and remove pods under a load that comes and goes. */
+export async function autoscale(
+  platform: Platform,
+  settings: ClusterSettings,
+  directory: string,
+): Promise<ClusterRun> {
+  const { namespace, pods, settled } = platform
+  await apply(namespace, [autoscaler(namespace.name)])
+  const rate = Math.ceil(settings.rate / 8)
+  const run = await runUnderLoad(
+    platform,
+    { name: 'autoscaling', profile: 'spike', connection: 'mixed', rate, seconds, users: settings.users },
+    directory,
+    async (mark, endsAt) => {
+      let most = 0
+      let least = Number.POSITIVE_INFINITY
+      let replicas = replicasMin
+      // The last seconds are for pods to leave.
+      while (performance.now() < endsAt - 12_000) {
+        const now = pods.live('api').length
+        if (now !== replicas) await mark(`${now > replicas ? 'scaled up' : 'scaled down'}: ${now} pods`)
+        replicas = now
+        most = Math.max(most, now)
+        if (most > replicasMin) least = Math.min(least, now)
+        await Bun.sleep(250)
+      }
+      return [
+        check('the autoscaler adds pods under load', most > replicasMin, `${most} at most`),
+        check('and removes them when the load is gone', least < most, `${replicas} in the end`),
+      ]
+    },
+  )
+  await namespace.kubectl('delete', 'hpa', 'api')
+  await namespace.kubectl('scale', 'deployment/api', `--replicas=${replicasMin}`)
+  await settled()
+  return run
+}
+
+/** As k8s/components/autoscaling has it, but in a hurry. */
+function autoscaler(namespace: string) {
+  return {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'api', namespace },
+    spec: {
+      scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'api' },
+      minReplicas: replicasMin,
+      maxReplicas: replicasMax,
+      metrics: [
+        {
+          type: 'Resource',
+          resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: targetPercent } },
+        },
+      ],
+      behavior: {
+        scaleUp: { stabilizationWindowSeconds: 0 },
+        scaleDown: {
+          stabilizationWindowSeconds: 15,
+          policies: [{ type: 'Pods', value: 3, periodSeconds: 15 }],
+        },
+      },
+    },
+  }
+}

@@ -1,0 +1,75 @@
+import { sumOf } from '../phases.ts'
+import { type Check, check } from './check.ts'
+import type { Platform } from './platform.ts'
+import { type ClusterRun, runUnderLoad } from './run.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** The API's container without some of what a stop needs. Merged into the Deployment by kustomize. */
+const without = {
+  preStop: { lifecycle: null },
+  // No window at all: `Connection: close` for what is in flight, then server.stop().
+  window: {
+    env: [
+      { name: 'DRAIN_MIN', value: '0s' },
+      { name: 'DRAIN_QUIET', value: '0s' },
+    ],
+  },
+} as const
+
+const controls = [
+  { name: 'without preStop', fields: without.preStop, mustLose: false },
+  { name: 'without the drain window', fields: without.window, mustLose: false },
+  { name: 'without both', fields: { ...without.preStop, ...without.window }, mustLose: true },
+] as const
+
+const restarts = 2
+const seconds = 75
+
+/**
+ * Restarts the API under load with parts of its shutdown left out. Without all of it something must be
+ * lost, or the test cannot see a loss.
+ */
+export async function runControls(
+  platform: Platform,
+  settings: ClusterSettings,
+  directory: string,
+): Promise<{ runs: ClusterRun[]; checks: Check[] }> {
+  const runs: ClusterRun[] = []
+  const checks: Check[] = []
+  for (const { name, fields, mustLose } of controls) {
+    await platform.apply({
+      image: settings.image,
+      patches: [{ spec: { template: { spec: { containers: [{ name: 'api', ...fields }] } } } }],
+    })
+    const load = { name, profile: 'rollout', connection: 'mixed', seconds } as const
+    const run = await runUnderLoad(
+      platform,
+      { ...load, rate: settings.rate, users: settings.users },
+      directory,
+      async (mark) => {
+        await Bun.sleep(2_000)
+        await mark('rollout restart')
+        for (let restart = 0; restart < restarts; restart++) {
+          await platform.namespace.kubectl('rollout', 'restart', 'deployment/api')
+          await platform.rolledOut('api')
+        }
+        await platform.settled()
+        await mark('afterwards')
+        return []
+      },
+    )
+    runs.push(run)
+    const { sent, lost, refused, closedIdle } = sumOf(run.phases, name)
+    if (mustLose) {
+      checks.push(
+        check(
+          `${name}, requests are lost or refused: a loss is seen when there is one`,
+          lost + refused > 0,
+          `${lost} lost, ${refused} refused, ${closedIdle} closed while idle, of ${sent}`,
+        ),
+      )
+    }
+  }
+  await platform.apply({ image: settings.image })
+  return { runs, checks }
+}

@@ -1,0 +1,210 @@
+import { until } from '../until.ts'
+import { type Check, check } from './check.ts'
+import { versionsOf } from './endpoints.ts'
+import { type Account, keepTasks } from './ledger.ts'
+import { deployments, type Platform } from './platform.ts'
+
+/** Writes down that something begins now; `phase: what`, where the phase is what requests are counted by. */
+export type Mark = (label: string) => Promise<void>
+
+/** How long a broken rollout is given before it is taken back. */
+const brokenSeconds = 20
+/** How long a load runs undisturbed before the first disruption, in ms. */
+const steadyMs = 3_000
+/** What is left for the last pod to leave, in ms. */
+const tailMs = 15_000
+
+/** Requests for tasks while the workers are replaced: of about 35 kB each, so that some are always in hand. */
+const tasksPerSecond = 40
+
+/**
+ * Everything that a platform does to a Deployment while it serves, one after the other; then restart after
+ * restart for as long as the load runs.
+ *
+ * @param endsAt when the load is over, by `performance.now()`.
+ */
+export async function disrupt(
+  platform: Platform,
+  { image, nextImage, mark, endsAt }: { image: string; nextImage: string; mark: Mark; endsAt: number },
+): Promise<Check[]> {
+  const { namespace, pods, settled, rolledOut } = platform
+  const { kubectl } = namespace
+  const checks: Check[] = []
+  await Bun.sleep(steadyMs)
+
+  for (const [name, to] of [
+    ['image change', nextImage],
+    ['image change back', image],
+  ] as const) {
+    const before = await versionsOf(platform.url)
+    await mark(name)
+    await kubectl('set', 'image', 'deployment/api', `api=${to}`)
+    await settled()
+    const after = await versionsOf(platform.url)
+    checks.push(
+      check(
+        `${name}: every instance is of another version`,
+        after.size === 1 && before.isDisjointFrom(after),
+        `${[...before].join(', ')}, then ${[...after].join(', ')}`,
+      ),
+    )
+  }
+
+  await mark('rollout restart')
+  let restartMs = await restart(platform)
+  await settled()
+
+  await mark('scale 3 to 6')
+  await kubectl('scale', 'deployment/api', '--replicas=6')
+  await rolledOut('api')
+  await mark('scale 6 to 2')
+  await kubectl('scale', 'deployment/api', '--replicas=2')
+  await settled()
+  await mark('scale 2 to 3')
+  await kubectl('scale', 'deployment/api', '--replicas=3')
+  await rolledOut('api')
+
+  await mark('pod delete')
+  await kubectl('delete', 'pod', pods.live('api')[0]?.name ?? '', '--wait=false')
+  await untilReady(platform, 3)
+  await settled()
+
+  await mark('eviction of every pod')
+  checks.push(await evictAll(platform))
+  await settled()
+
+  await mark('workers replaced')
+  checks.push(...taskChecks(await replaceWorkers(platform)))
+
+  await mark('config change')
+  const before = new Set(pods.live('api').map(({ uid }) => uid))
+  await platform.apply({ image, config: { ENVIRONMENT: 'loadtest-changed' } })
+  const kept = pods.live('api').filter(({ uid }) => before.has(uid)).length
+  checks.push(check('a changed ConfigMap rolls every pod', kept === 0, `${kept} of 3 pods stayed`))
+
+  await mark('broken image and undo')
+  checks.push(await breakAndUndo(platform))
+  await settled()
+
+  while (endsAt - performance.now() > 1.3 * restartMs + tailMs) {
+    await mark('restarts until the end')
+    restartMs = await restart(platform)
+  }
+  await settled()
+  await mark('afterwards')
+  return checks
+}
+
+/** Resolves when every pod is a new one, with the ms that it took. */
+async function restart({ namespace, rolledOut }: Platform): Promise<number> {
+  const startedAt = performance.now()
+  await namespace.kubectl('rollout', 'restart', 'deployment/api')
+  await rolledOut('api')
+  return performance.now() - startedAt
+}
+
+async function untilReady({ pods }: Platform, replicas: number): Promise<void> {
+  await until(`${replicas} pods to be ready`, 60_000, () => {
+    const live = pods.live('api')
+    return live.length === replicas && live.every(({ ready }) => ready)
+  })
+}
+
+/**
+ * Evicts every pod as a node drain does: one after the other, again where a PodDisruptionBudget says not
+ * yet.
+ */
+async function evictAll({ namespace, pods }: Platform): Promise<Check> {
+  const names = deployments.flatMap((each) => pods.live(each).map(({ name }) => name))
+  let denied = 0
+  for (const name of names) {
+    await until(`the eviction of ${name}`, 90_000, async () => {
+      const status = await evict(namespace, name)
+      if (status === 429) {
+        denied++
+        await Bun.sleep(1_000)
+      }
+      return status === 201
+    })
+  }
+  return check('every pod is evicted', true, `${names.length} pods, ${denied} times told to wait`)
+}
+
+/**
+ * Asks for the eviction of a pod.
+ *
+ * @returns 201 when it is granted, 429 when a PodDisruptionBudget does not allow it now.
+ */
+export async function evict(
+  { name: namespace, apiUrl }: Platform['namespace'],
+  pod: string,
+): Promise<number> {
+  const response = await fetch(`${apiUrl}/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } }),
+  })
+  await response.arrayBuffer()
+  return response.status
+}
+
+async function replaceWorkers(platform: Platform): Promise<Account> {
+  const { namespace, url, rolledOut, settled } = platform
+  const ledger = keepTasks(url, tasksPerSecond, 'medium')
+  await until('the first tasks to be accepted', 20_000, () => ledger.accepted() > tasksPerSecond)
+  await namespace.kubectl('rollout', 'restart', 'deployment/worker')
+  const rolled = rolledOut('worker')
+  let done = false
+  void rolled.finally(() => {
+    done = true
+  })
+  while (!done) {
+    await ledger.look()
+    await Bun.sleep(200)
+  }
+  await rolled
+  await settled()
+  return ledger.close()
+}
+
+/** Each accepted task must have been completed, once, with the right result. */
+export function taskChecks({
+  accepted,
+  unanswered,
+  turnedAway,
+  faults,
+  repeated,
+  waitingMax,
+  kept,
+}: Account): Check[] {
+  return [
+    check(
+      'every accepted task is completed with the right result',
+      accepted > 0 && faults.length === 0,
+      `${kept} of ${accepted}; ${waitingMax} at most waiting or in hand${faults.length > 0 ? `; ${faults[0]}` : ''}`,
+    ),
+    check('no task is run twice', repeated === 0, `${repeated} of ${accepted}`),
+    check(
+      'every request for a task is answered 201',
+      unanswered.length === 0 && turnedAway === 0,
+      `${turnedAway} answered 503, ${unanswered.length} otherwise${unanswered[0] ? `: ${unanswered[0]}` : ''}`,
+    ),
+  ]
+}
+
+/** Rolls to an image that does not start, sees that it fails, and takes it back, as a deployment script does. */
+async function breakAndUndo(platform: Platform): Promise<Check> {
+  const { namespace, rolledOut } = platform
+  await namespace.kubectl('set', 'image', 'deployment/api', 'api=tally.invalid/broken:none')
+  const { code } = await namespace.try([
+    ...['rollout', 'status', 'deployment/api', `--timeout=${brokenSeconds}s`],
+  ])
+  const ready = platform.pods.live('api').filter((pod) => pod.ready).length
+  if (code !== 0) await namespace.kubectl('rollout', 'undo', 'deployment/api')
+  await rolledOut('api')
+  return check(
+    'a broken image takes no pod away, and is undone',
+    code !== 0 && ready === 3,
+    `rollout status ${code === 0 ? 'saw nothing' : 'failed'}, ${ready} of 3 pods served meanwhile`,
+  )
+}

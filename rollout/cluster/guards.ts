@@ -1,0 +1,120 @@
+import { until } from '../until.ts'
+import { type Check, check } from './check.ts'
+import { evict } from './disruptions.ts'
+import type { Platform } from './platform.ts'
+import { apply } from './volumes.ts'
+
+/** The labels by which the overlay's network policies know a worker. No Service leads to one. */
+const workerLabels = { 'app.kubernetes.io/name': 'tally', 'app.kubernetes.io/component': 'worker' }
+
+/**
+ * What the cluster must refuse: a stranger's connection to Redis, a privileged pod, an eviction beyond
+ * the PodDisruptionBudget. Each is shown beside the case that is allowed.
+ *
+ * @param image that has Bun, for the pods that try to connect.
+ */
+export async function checkGuards(platform: Platform, image: string): Promise<Check[]> {
+  return [
+    ...(await checkNetworkPolicy(platform, image)),
+    await checkPodSecurity(platform, image),
+    ...(await checkDisruptionBudget(platform)),
+  ]
+}
+
+async function checkNetworkPolicy(platform: Platform, image: string): Promise<Check[]> {
+  const { namespace } = platform
+  const stranger = await canConnect(platform, 'stranger', image, {})
+  const friend = await canConnect(platform, 'friend', image, workerLabels)
+  const names = (await namespace.kubectl('get', 'networkpolicy', '-o', 'name')).split('\n')
+  const policies = await namespace.kubectl('get', ...names, '-o', 'json')
+  await namespace.kubectl('delete', ...names)
+  const unguarded = await canConnect(platform, 'stranger-again', image, {})
+  const restored = await namespace.try(['apply', '--filename=-'], policies)
+  return [
+    check('a pod without the label does not reach Redis', !stranger, stranger ? 'connected' : 'refused'),
+    check('a pod with the label does', friend, friend ? 'connected' : 'refused'),
+    check(
+      'without the network policies the first one does too: they are what stops it',
+      unguarded && restored.code === 0,
+      `${unguarded ? 'connected' : 'refused'}; policies restored${restored.code === 0 ? '' : `: ${restored.stderr}`}`,
+    ),
+  ]
+}
+
+/** Whether a pod with these labels can open a connection to Redis. */
+async function canConnect(
+  { namespace }: Platform,
+  name: string,
+  image: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<boolean> {
+  // A new pod's address is in the policies only a moment after its start: so it waits, and then asks once.
+  const script =
+    'await Bun.sleep(4000); const timer = setTimeout(() => process.exit(1), 4000); ' +
+    "await Bun.connect({ hostname: 'redis', port: 6379, socket: { data() {} } }); clearTimeout(timer); process.exit(0)"
+  await apply(namespace, [podOf(namespace.name, name, image, labels, ['bun', '-e', script])])
+  const phase = await until(`the pod ${name} to end`, 60_000, async () => {
+    const now = await namespace.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.phase}')
+    return now === 'Succeeded' || now === 'Failed' ? now : undefined
+  })
+  await namespace.kubectl('delete', 'pod', name)
+  return phase === 'Succeeded'
+}
+
+/** A pod that the restricted profile allows. */
+function podOf(
+  namespace: string,
+  name: string,
+  image: string,
+  labels: Readonly<Record<string, string>>,
+  command: readonly string[],
+) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, labels },
+    spec: {
+      restartPolicy: 'Never',
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [
+        {
+          name: 'bun',
+          image,
+          command,
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+        },
+      ],
+    },
+  }
+}
+
+async function checkPodSecurity({ namespace }: Platform, image: string): Promise<Check> {
+  const allowed = podOf(namespace.name, 'privileged', image, {}, ['bun', '--version'])
+  const [container] = allowed.spec.containers
+  const privileged = {
+    ...allowed,
+    spec: { ...allowed.spec, containers: [{ ...container, securityContext: { privileged: true } }] },
+  }
+  const dryRun = ['create', '--dry-run=server', '--filename=-']
+  const denied = await namespace.try(dryRun, JSON.stringify(privileged))
+  const taken = await namespace.try(dryRun, JSON.stringify(allowed))
+  const reason = /violates PodSecurity "restricted:[^"]*"/.exec(denied.stderr)?.[0]
+  return check(
+    'a privileged pod is denied by the namespace, one that asks for nothing is not',
+    denied.code !== 0 && reason !== undefined && taken.code === 0,
+    reason ?? (denied.code === 0 ? 'it was taken' : denied.stderr.trim()),
+  )
+}
+
+async function checkDisruptionBudget({ namespace, pods, settled }: Platform): Promise<Check[]> {
+  const [first, second] = pods.live('api').map(({ name }) => name)
+  const granted = await evict(namespace, first ?? '')
+  const denied = await evict(namespace, second ?? '')
+  await until('three pods again', 90_000, () => pods.live('api').filter(({ ready }) => ready).length === 3)
+  await settled()
+  return [
+    check('an eviction within the PodDisruptionBudget is granted', granted === 201, `status ${granted}`),
+    check('one beyond it, at the same moment, is denied', denied === 429, `status ${denied}`),
+  ]
+}

@@ -1,0 +1,78 @@
+import { until } from '../until.ts'
+import { type Check, check } from './check.ts'
+import type { Mark } from './disruptions.ts'
+import { type Account, keepDocuments, keepTasks } from './ledger.ts'
+import type { Platform } from './platform.ts'
+import { type ClusterRun, runUnderLoad } from './run.ts'
+import type { ClusterSettings } from './settings.ts'
+
+/** Requests a second for tasks and for documents, beside the load on `/payload`. */
+const keptPerSecond = 20
+/** How long a store stays away: long enough for everybody to notice, in ms. */
+const awayMs = 5_000
+const seconds = 90
+
+/**
+ * Takes Redis away under load, then PostgreSQL: `/payload` must not notice, `/tasks` and `/data` say 503
+ * meanwhile, and nothing that was answered 201 is lost.
+ */
+export async function loseStores(
+  platform: Platform,
+  settings: ClusterSettings,
+  directory: string,
+): Promise<ClusterRun> {
+  const load = { name: 'outages', profile: 'rollout', connection: 'mixed', seconds } as const
+  return runUnderLoad(
+    platform,
+    { ...load, rate: settings.rate, users: settings.users },
+    directory,
+    async (mark) => {
+      const tasks = keepTasks(platform.url, keptPerSecond, 'small')
+      const documents = keepDocuments(platform.url, keptPerSecond)
+      await Bun.sleep(3_000)
+      await takeAway(platform, 'redis', mark)
+      await until('tasks to be accepted again', 60_000, grows(tasks.accepted))
+      await takeAway(platform, 'postgres', mark)
+      await until('documents to be accepted again', 60_000, grows(documents.accepted))
+      await mark('afterwards')
+      await Bun.sleep(3_000)
+      const accounts = await Promise.all([tasks.close(), documents.close()])
+      return accounts.flatMap(outageChecks)
+    },
+  )
+}
+
+/** Deletes the pod of a store, keeps it away for a while, and waits until it is back. */
+async function takeAway({ namespace }: Platform, store: string, mark: Mark): Promise<void> {
+  await mark(`${store} away: pod deleted`)
+  await namespace.kubectl('delete', 'pod', `${store}-0`, '--wait=false')
+  // The StatefulSet would bring it back within a second or two, and hardly anybody would have noticed.
+  await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=0')
+  await Bun.sleep(awayMs)
+  await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=1')
+  await namespace.kubectl('rollout', 'status', `statefulset/${store}`, '--timeout=120s')
+  await mark(`${store} back`)
+}
+
+/** A condition that holds once a count is greater than it was at the first look. */
+function grows(count: () => number): () => boolean {
+  const before = count()
+  return () => count() > before
+}
+
+/** What was accepted is kept, and the rest was told to come back, in time. */
+function outageChecks(account: Account): Check[] {
+  const { kind, accepted, kept, faults, turnedAway, unanswered, maxMs } = account
+  return [
+    check(
+      `no accepted ${kind} are lost`,
+      accepted > 0 && faults.length === 0,
+      `${kept} of ${accepted}${faults[0] ? `; ${faults[0]}` : ''}`,
+    ),
+    check(
+      `while the store of ${kind} is away, the answer is 503 with Retry-After, and nothing else`,
+      turnedAway > 0 && unanswered.length === 0,
+      `${turnedAway} answered 503, ${unanswered.length} otherwise${unanswered[0] ? `: ${unanswered[0]}` : ''}; slowest answer ${maxMs.toFixed(0)} ms`,
+    ),
+  ]
+}

@@ -1,0 +1,71 @@
+import { mkdir } from 'node:fs/promises'
+import { join, relative, resolve } from 'node:path'
+import type { Namespace } from './kubectl.ts'
+
+/** What a deployment has that the overlay has not. */
+export interface Change {
+  readonly image: string
+  /** Settings of the ConfigMap `tally`. */
+  readonly config?: Readonly<Record<string, string>>
+  /** Strategic merge patches of the Deployment `api`. */
+  readonly patches?: readonly object[]
+}
+
+/**
+ * The kustomization that adds a change to an overlay. JSON is YAML, so it is written as it is.
+ *
+ * @param overlayPath from the kustomization's own directory: kustomize takes no absolute path.
+ * @example kustomizationOf('../loadtest', { image: 'registry.example:5000/tally:1.2' }).images
+ *   // [{ name: 'tally', newName: 'registry.example:5000/tally', newTag: '1.2' }]
+ */
+export function kustomizationOf(overlayPath: string, { image, config = {}, patches = [] }: Change) {
+  const literals = Object.entries(config).map(([name, value]) => `${name}=${value}`)
+  return {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: [overlayPath],
+    images: [{ name: 'tally', ...splitImage(image) }],
+    ...(literals.length > 0 && { configMapGenerator: [{ name: 'tally', behavior: 'merge', literals }] }),
+    patches: patches.map((patch) => ({
+      target: { kind: 'Deployment', name: 'api' },
+      patch: JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name: 'api' },
+        ...patch,
+      }),
+    })),
+  }
+}
+
+function splitImage(image: string): { newName: string; newTag?: string; digest?: string } {
+  const [name = '', digest] = image.split('@')
+  if (digest !== undefined) return { newName: name, digest }
+  // A colon before the last slash belongs to the registry's port.
+  const colon = name.lastIndexOf(':')
+  if (colon <= name.lastIndexOf('/')) return { newName: name, newTag: 'latest' }
+  return { newName: name.slice(0, colon), newTag: name.slice(colon + 1) }
+}
+
+/**
+ * Applies an overlay with a change to it.
+ *
+ * @param directory takes the kustomization.
+ */
+export async function applyOverlay(
+  namespace: Namespace,
+  overlay: string,
+  directory: string,
+  change: Change,
+): Promise<void> {
+  await mkdir(directory, { recursive: true })
+  const kustomization = kustomizationOf(relative(directory, resolve(overlay)), {
+    ...change,
+    ...(change.config && { config: change.config }),
+  })
+  await Bun.write(
+    join(directory, 'kustomization.yaml'),
+    `${JSON.stringify({ ...kustomization, namespace: namespace.name }, null, 2)}\n`,
+  )
+  await namespace.kubectl('apply', '--kustomize', directory)
+}

@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { until } from '../until.ts'
+import { execute, type Namespace, openNamespace } from './kubectl.ts'
+import { applyOverlay, type Change } from './overlay.ts'
+import { type Pods, watchPods } from './pods.ts'
+import type { ClusterSettings } from './settings.ts'
+import { prepareVolumes } from './volumes.ts'
+
+/** The Deployments that are replaced under load. */
+export const deployments = ['api', 'worker'] as const
+export type Deployment = (typeof deployments)[number]
+
+/** The overlay, deployed. */
+export interface Platform {
+  readonly namespace: Namespace
+  readonly pods: Pods
+  /** The API and Prometheus, through their load balancers. */
+  readonly url: string
+  readonly prometheusUrl: string
+  /** Applies the overlay with a change; resolves when nothing is rolled any more. */
+  apply(change: Change): Promise<void>
+  /** Resolves when a rollout is complete: every new pod is available. */
+  rolledOut(deployment: Deployment): Promise<void>
+  /** Resolves when the rollouts are complete and every pod that was replaced is gone. */
+  settled(): Promise<void>
+  /** Removes everything from the cluster. */
+  undeploy(): Promise<void>
+  /** Ends what runs on this machine for it. */
+  close(): Promise<void>
+}
+
+/** Longer than a rollout of six pods takes, each with its grace period. */
+const rolloutTimeoutSeconds = 180
+
+const serviceSchema = z.object({
+  spec: z.object({ ports: z.array(z.object({ port: z.number() })).min(1) }),
+  status: z.object({
+    loadBalancer: z.object({
+      ingress: z.array(z.object({ ip: z.string().optional(), hostname: z.string().optional() })).default([]),
+    }),
+  }),
+})
+
+/**
+ * Deploys the overlay into an empty namespace and waits until it answers through its load balancers.
+ *
+ * @param directory takes kustomizations and logs.
+ */
+export async function deploy(settings: ClusterSettings, directory: string): Promise<Platform> {
+  const { image, nextImage, imageLoad, overlay } = settings
+  for (const each of imageLoad === null ? [] : [image, nextImage]) {
+    const { code, stderr } = await execute([...(imageLoad ?? []), each])
+    if (code !== 0) throw new Error(`${[...(imageLoad ?? []), each].join(' ')} ended with ${code}: ${stderr}`)
+  }
+  const namespace = await openNamespace(settings.namespace, directory)
+  // What another run left would be counted as this one's.
+  await namespace.kubectl('delete', 'namespace', namespace.name, '--ignore-not-found', '--timeout=180s')
+  const removeVolumes = await prepareVolumes(namespace, image)
+
+  let changes = 0
+  const applyChange = (change: Change): Promise<void> =>
+    applyOverlay(namespace, overlay, join(directory, `kustomize-${++changes}`), change)
+  await applyChange({ image })
+  const pods = await watchPods(namespace, deployments, join(directory, 'pods'))
+  for (const each of ['statefulset/postgres', 'statefulset/redis', 'deployment/prometheus']) {
+    await rolloutStatus(namespace, each)
+  }
+  const rolledOut = (deployment: Deployment): Promise<void> =>
+    rolloutStatus(namespace, `deployment/${deployment}`)
+  const settled = async (): Promise<void> => {
+    for (const deployment of deployments) await rolledOut(deployment)
+    await until('replaced pods to be gone', rolloutTimeoutSeconds * 1_000, () =>
+      deployments.every((each) => pods.all(each).every(({ terminating, gone }) => gone || !terminating)),
+    )
+  }
+  await settled()
+  const url = await balancedUrl(namespace, 'api', '/ready')
+  return {
+    namespace,
+    pods,
+    url,
+    prometheusUrl: await balancedUrl(namespace, 'prometheus', '/-/ready'),
+    async apply(change) {
+      await applyChange(change)
+      await settled()
+    },
+    rolledOut,
+    settled,
+    async undeploy() {
+      await namespace.kubectl('delete', 'namespace', namespace.name, '--timeout=180s')
+      await removeVolumes()
+    },
+    async close() {
+      pods.close()
+      await namespace.close()
+    },
+  }
+}
+
+async function rolloutStatus(namespace: Namespace, name: string): Promise<void> {
+  await namespace.kubectl('rollout', 'status', name, `--timeout=${rolloutTimeoutSeconds}s`)
+}
+
+/** Where a Service of type LoadBalancer answers; resolves when it does. */
+async function balancedUrl(namespace: Namespace, service: string, path: string): Promise<string> {
+  return until(`the load balancer of ${service}`, 120_000, async () => {
+    const { spec, status } = serviceSchema.parse(
+      JSON.parse(await namespace.kubectl('get', 'service', service, '-o', 'json')),
+    )
+    const [ingress] = status.loadBalancer.ingress
+    const host = ingress?.ip ?? ingress?.hostname
+    if (host === undefined) return undefined
+    const url = `http://${host}:${spec.ports[0]?.port}`
+    const answer = await fetch(`${url}${path}`, {
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(3_000),
+    })
+    return answer.ok ? url : undefined
+  })
+}

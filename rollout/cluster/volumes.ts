@@ -1,0 +1,112 @@
+import { z } from 'zod'
+import { until } from '../until.ts'
+import type { Namespace } from './kubectl.ts'
+
+/** The claims of the overlay's StatefulSets. */
+const claims = ['data-postgres-0', 'data-redis-0'] as const
+
+const classesSchema = z.object({
+  items: z.array(
+    z.object({ metadata: z.object({ annotations: z.record(z.string(), z.string()).default({}) }) }),
+  ),
+})
+
+/**
+ * Makes a volume for each claim, in a directory of the node, where the cluster has no storage class that
+ * would make them. They outlive their pods, which is what is tested; the node that has the directory is
+ * the only one that may run them.
+ *
+ * @param image that has Bun, for the pod that makes the directories writable.
+ * @returns removes them again; what was in them goes with them.
+ */
+export async function prepareVolumes(namespace: Namespace, image: string): Promise<() => Promise<void>> {
+  const classes = classesSchema.parse(
+    JSON.parse(await namespace.kubectl('get', 'storageclass', '-o', 'json')),
+  )
+  const isDefault = 'storageclass.kubernetes.io/is-default-class'
+  if (classes.items.some(({ metadata }) => metadata.annotations[isDefault] === 'true')) return async () => {}
+
+  const node = await namespace.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')
+  const root = `/var/lib/${namespace.name}`
+  const volumeOf = (claim: string): string => `${namespace.name}-${claim}`
+  // The namespace of the overlay forbids what this pod needs: root, and a directory of the node.
+  const maker = `${namespace.name}-volumes`
+  const onNode = async (script: string): Promise<void> => {
+    await apply(namespace, [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: maker } },
+      {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name: maker, namespace: maker },
+        spec: {
+          nodeName: node,
+          restartPolicy: 'Never',
+          containers: [
+            {
+              name: 'bun',
+              image,
+              command: ['bun', '-e', script],
+              securityContext: { runAsUser: 0 },
+              volumeMounts: [{ name: 'root', mountPath: '/volumes' }],
+            },
+          ],
+          volumes: [{ name: 'root', hostPath: { path: root, type: 'DirectoryOrCreate' } }],
+        },
+      },
+    ])
+    const phase = async (): Promise<string> =>
+      await namespace.kubectl('get', 'pod', maker, `--namespace=${maker}`, '-o', 'jsonpath={.status.phase}')
+    await until('the directories of the volumes', 60_000, async () => {
+      const now = await phase()
+      if (now === 'Failed') throw new Error(await namespace.kubectl('logs', maker, `--namespace=${maker}`))
+      return now === 'Succeeded'
+    })
+    await namespace.kubectl('delete', 'namespace', maker)
+  }
+
+  const names = JSON.stringify(claims)
+  await onNode(
+    `const fs = require('node:fs'); for (const name of ${names}) { const path = '/volumes/' + name; ` +
+      `fs.rmSync(path, { recursive: true, force: true }); fs.mkdirSync(path); fs.chmodSync(path, 0o777) }`,
+  )
+  await apply(
+    namespace,
+    claims.map((claim) => ({
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: volumeOf(claim) },
+      spec: {
+        capacity: { storage: '2Gi' },
+        accessModes: ['ReadWriteOnce'],
+        persistentVolumeReclaimPolicy: 'Retain',
+        claimRef: { namespace: namespace.name, name: claim },
+        hostPath: { path: `${root}/${claim}` },
+        nodeAffinity: {
+          required: {
+            nodeSelectorTerms: [
+              { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
+            ],
+          },
+        },
+      },
+    })),
+  )
+  return async () => {
+    await onNode(
+      `for (const name of ${names}) require('node:fs').rmSync('/volumes/' + name, { recursive: true, force: true })`,
+    )
+    await namespace.kubectl('delete', 'persistentvolume', '--ignore-not-found', ...claims.map(volumeOf))
+  }
+}
+
+/**
+ * Applies objects to the cluster.
+ *
+ * @throws Error with kubectl's own words when one is refused.
+ */
+export async function apply(namespace: Namespace, objects: readonly object[]): Promise<void> {
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+  // Server-side: an object may lie in another namespace than kubectl's own, and needs no last-applied note.
+  const { code, stderr } = await namespace.try(['apply', '--server-side', '--filename=-'], list)
+  if (code !== 0) throw new Error(`kubectl apply ended with ${code}: ${stderr.trim()}`)
+}
