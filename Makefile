@@ -62,6 +62,10 @@ fuzz: node_modules ## Try what clients should not send: by the OpenAPI document,
 	@$(BUN) hostile/bytes.ts
 	@$(BUN) hostile/slow-clients.ts
 
+.PHONY: cluster-test
+cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 6 minutes)
+	@$(BUN) rollout/cluster/main.ts
+
 .PHONY: image
 image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
 	@container/build.sh

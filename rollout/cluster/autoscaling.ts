@@ -1,8 +1,8 @@
 import { check } from './check.ts'
+import { applyObjects } from './kubectl.ts'
 import type { Platform } from './platform.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import type { ClusterSettings } from './settings.ts'
-import { apply } from './volumes.ts'
 
 const replicasMin = 3
 const replicasMax = 6
@@ -18,7 +18,7 @@ export async function autoscale(
   directory: string,
 ): Promise<ClusterRun> {
   const { namespace, pods, settled } = platform
-  await apply(namespace, [autoscaler(namespace.name)])
+  await applyObjects([autoscaler(namespace.name)])
   const rate = Math.ceil(settings.rate / 8)
   const run = await runUnderLoad(
     platform,

@@ -1,8 +1,8 @@
 import { until } from '../until.ts'
 import { type Check, check } from './check.ts'
 import { evict } from './disruptions.ts'
+import { applyObjects } from './kubectl.ts'
 import type { Platform } from './platform.ts'
-import { apply } from './volumes.ts'
 
 /** The labels by which the overlay's network policies know a worker. No Service leads to one. */
 const workerLabels = { 'app.kubernetes.io/name': 'tally', 'app.kubernetes.io/component': 'worker' }
@@ -52,7 +52,7 @@ async function canConnect(
   const script =
     'await Bun.sleep(4000); const timer = setTimeout(() => process.exit(1), 4000); ' +
     "await Bun.connect({ hostname: 'redis', port: 6379, socket: { data() {} } }); clearTimeout(timer); process.exit(0)"
-  await apply(namespace, [podOf(namespace.name, name, image, labels, ['bun', '-e', script])])
+  await applyObjects([podOf(namespace.name, name, image, labels, ['bun', '-e', script])])
   const phase = await until(`the pod ${name} to end`, 60_000, async () => {
     const now = await namespace.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.phase}')
     return now === 'Succeeded' || now === 'Failed' ? now : undefined

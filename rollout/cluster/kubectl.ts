@@ -59,6 +59,17 @@ export async function openNamespace(name: string, directory: string): Promise<Na
   }
 }
 
+/**
+ * Applies objects, each to the namespace that it names.
+ *
+ * @throws Error with kubectl's own words when one is refused.
+ */
+export async function applyObjects(objects: readonly object[]): Promise<void> {
+  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
+  const { code, stderr } = await execute(['kubectl', 'apply', '--server-side', '--filename=-'], list)
+  if (code !== 0) throw new Error(`kubectl apply ended with ${code}: ${stderr.trim()}`)
+}
+
 /** Runs a program to its end, with the environment of this process. */
 export async function execute(command: readonly string[], stdin?: string): Promise<Ended> {
   const child = Bun.spawn([...command], {

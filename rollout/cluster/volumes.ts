@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { until } from '../until.ts'
-import type { Namespace } from './kubectl.ts'
+import { applyObjects, type Namespace } from './kubectl.ts'
 
 /** The claims of the overlay's StatefulSets. */
 const claims = ['data-postgres-0', 'data-redis-0'] as const
@@ -32,7 +32,7 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
   // The namespace of the overlay forbids what this pod needs: root, and a directory of the node.
   const maker = `${namespace.name}-volumes`
   const onNode = async (script: string): Promise<void> => {
-    await apply(namespace, [
+    await applyObjects([
       { apiVersion: 'v1', kind: 'Namespace', metadata: { name: maker } },
       {
         apiVersion: 'v1',
@@ -69,8 +69,7 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
     `const fs = require('node:fs'); for (const name of ${names}) { const path = '/volumes/' + name; ` +
       `fs.rmSync(path, { recursive: true, force: true }); fs.mkdirSync(path); fs.chmodSync(path, 0o777) }`,
   )
-  await apply(
-    namespace,
+  await applyObjects(
     claims.map((claim) => ({
       apiVersion: 'v1',
       kind: 'PersistentVolume',
@@ -97,16 +96,4 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
     )
     await namespace.kubectl('delete', 'persistentvolume', '--ignore-not-found', ...claims.map(volumeOf))
   }
-}
-
-/**
- * Applies objects to the cluster.
- *
- * @throws Error with kubectl's own words when one is refused.
- */
-export async function apply(namespace: Namespace, objects: readonly object[]): Promise<void> {
-  const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-  // Server-side: an object may lie in another namespace than kubectl's own, and needs no last-applied note.
-  const { code, stderr } = await namespace.try(['apply', '--server-side', '--filename=-'], list)
-  if (code !== 0) throw new Error(`kubectl apply ended with ${code}: ${stderr.trim()}`)
 }
