@@ -64,6 +64,10 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
     await namespace.kubectl('delete', 'namespace', maker)
   }
 
+  const removeVolumes = (): Promise<string> =>
+    namespace.kubectl('delete', 'persistentvolume', '--ignore-not-found', ...claims.map(volumeOf))
+  // One that another run left remembers that run's claim, and takes no other.
+  await removeVolumes()
   const names = JSON.stringify(claims)
   await onNode(
     `const fs = require('node:fs'); for (const name of ${names}) { const path = '/volumes/' + name; ` +
@@ -94,6 +98,6 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
     await onNode(
       `for (const name of ${names}) require('node:fs').rmSync('/volumes/' + name, { recursive: true, force: true })`,
     )
-    await namespace.kubectl('delete', 'persistentvolume', '--ignore-not-found', ...claims.map(volumeOf))
+    await removeVolumes()
   }
 }
