@@ -45,3 +45,17 @@ test('lost, refused, slow and closed idle are counted where they happened', () =
     { phase: 'SIGKILL', sent: 3, answered: 1, refused: 1, lost: 1, slow: 0, closedIdle: 1, maxMs: 5 },
   ])
 })
+
+test('a connection whose last answer announced its end was not closed without a word', () => {
+  const closedAfter = (user: number, lastMs: number) => [
+    record(lastMs, { requestId: `run-small-${user}-1` }),
+    record(lastMs + 50, { requestId: `run-small-${user}-2`, closedIdle: true }),
+  ]
+  const drainingMs = 100
+  const counts = countByPhase(
+    csv(...closedAfter(1, drainingMs), ...closedAfter(2, drainingMs - 1)),
+    '',
+    (last) => last.endedMs >= drainingMs,
+  )
+  expect(counts.map(({ closedIdle }) => closedIdle)).toEqual([1])
+})
