@@ -18,6 +18,7 @@ import { checkGuards } from './guards.ts'
 import { loseStores } from './outages.ts'
 import { deploy, type Platform } from './platform.ts'
 import { renderHtml } from './report/html.ts'
+import { renderMarkdown } from './report/markdown.ts'
 import { renderText } from './report/text.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import { type ClusterSettings, type Part, readClusterSettings } from './settings.ts'
@@ -69,6 +70,7 @@ async function main(): Promise<number> {
   await Promise.all([
     Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ where, settings, results }, null, 2)}\n`),
     Bun.write(join(directory, 'cluster.txt'), text),
+    Bun.write(join(directory, 'cluster.md'), renderMarkdown(where, results)),
     Bun.write(join(directory, 'index.html'), renderHtml(where, results)),
   ])
   console.log(text)

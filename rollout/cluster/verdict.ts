@@ -11,11 +11,16 @@ export interface PartResult {
   readonly mustLoseNothing: boolean
 }
 
+/** All that was looked at in a part besides its loads. */
+export function checksOf({ runs, checks }: PartResult): Check[] {
+  return [...checks, ...runs.flatMap((run) => run.checks)]
+}
+
 /** What a part must not cost and did, each in words. Empty: nothing was lost. */
-export function faultsOf({ runs, checks, mustLoseNothing }: PartResult): string[] {
-  const failed = [...checks, ...runs.flatMap((run) => run.checks)].filter(({ passed }) => !passed)
+export function faultsOf(result: PartResult): string[] {
+  const failed = checksOf(result).filter(({ passed }) => !passed)
   return [
-    ...(mustLoseNothing ? runs.flatMap(runFaults) : []),
+    ...(result.mustLoseNothing ? result.runs.flatMap(runFaults) : []),
     ...failed.map(({ name, seen }) => `${name}: ${seen}`),
   ]
 }

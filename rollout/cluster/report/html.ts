@@ -1,7 +1,7 @@
 import { escapeMarkup } from '../../../load/report/markup.ts'
 import { htmlTable, tableStyle } from '../../report/table.ts'
 import type { ClusterRun } from '../run.ts'
-import { faultsOf, type PartResult } from '../verdict.ts'
+import { checksOf, faultsOf, type PartResult } from '../verdict.ts'
 import { type Circumstances, phaseHeads, phaseRows, runLine, verdict } from './text.ts'
 
 /** A page over all parts that leads to each load's own report. It needs nothing from outside. */
@@ -23,8 +23,8 @@ ${results.map(partSection).join('\n')}
 }
 
 function partSection(result: PartResult): string {
-  const { name, runs, checks } = result
-  const all = [...checks, ...runs.flatMap((run) => run.checks)]
+  const { name, runs } = result
+  const all = checksOf(result)
   return `<h2>${escapeMarkup(name)}</h2>
 ${faultsOf(result)
   .map((fault) => `<p class="failed">${escapeMarkup(fault)}</p>`)

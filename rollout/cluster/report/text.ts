@@ -1,7 +1,7 @@
-import { sumOf } from '../../phases.ts'
+import { type PhaseCounts, sumOf } from '../../phases.ts'
 import { textTable } from '../../report/table.ts'
 import type { ClusterRun } from '../run.ts'
-import { faultsOf, type PartResult, totalsOf } from '../verdict.ts'
+import { checksOf, faultsOf, type PartResult, totalsOf } from '../verdict.ts'
 
 /** Where and with what the test was made. */
 export interface Circumstances {
@@ -27,17 +27,14 @@ export const phaseHeads = [
 
 /** The rows of a load in the table of phases, its sum behind them. */
 export function phaseRows({ name, phases }: ClusterRun): string[][] {
-  return [...phases, sumOf(phases, 'all')].map((each) => [
-    name,
-    each.phase,
-    String(each.sent),
-    String(each.answered),
-    String(each.refused),
-    String(each.lost),
-    String(each.slow),
-    String(each.closedIdle),
-    `${each.maxMs.toFixed(0)} ms`,
-  ])
+  return [...phases, sumOf(phases, 'all')].map((each) => [name, ...phaseRow(each)])
+}
+
+/** A row of that table, without the load's name. */
+export function phaseRow({ maxMs, ...counts }: PhaseCounts): string[] {
+  const { phase, sent, answered, refused, lost, slow, closedIdle } = counts
+  const numbers = [sent, answered, refused, lost, slow, closedIdle]
+  return [phase, ...numbers.map(String), `${maxMs.toFixed(0)} ms`]
 }
 
 /** One load in a line: its rate, its pods, and whether both sides counted the same. */
@@ -75,8 +72,7 @@ export function renderText(where: Circumstances, results: readonly PartResult[])
 }
 
 function partLines(result: PartResult): string[] {
-  const { name, runs, checks } = result
-  const all = [...checks, ...runs.flatMap((run) => run.checks)]
+  const { name, runs } = result
   return [
     '',
     `=== ${name} ===`,
@@ -85,7 +81,7 @@ function partLines(result: PartResult): string[] {
       runLine(run),
       ...run.report.reasons.map(({ class: kind, reason, count }) => `  ${count} × ${kind}: ${reason}`),
     ]),
-    ...all.map((each) => `${each.passed ? 'ok    ' : 'FAILED'} ${each.name} (${each.seen})`),
+    ...checksOf(result).map((each) => `${each.passed ? 'ok    ' : 'FAILED'} ${each.name} (${each.seen})`),
     ...faultsOf(result).map((fault) => `  FAILED: ${fault}`),
   ]
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { renderHtml } from '../../../rollout/cluster/report/html.ts'
+import { renderMarkdown } from '../../../rollout/cluster/report/markdown.ts'
 import { renderText } from '../../../rollout/cluster/report/text.ts'
 import type { ClusterRun, PodCounts, PodStop } from '../../../rollout/cluster/run.ts'
 import { faultsOf, type PartResult, runFaults, totalsOf } from '../../../rollout/cluster/verdict.ts'
@@ -95,12 +96,15 @@ test('the totals leave out what controls lost', () => {
   })
 })
 
-test('both reports name what failed', () => {
+test('every report names what failed', () => {
   const where = { startedAt: '2026-11-21T10:00:00Z', minutes: 1, cluster: 'K', images: ['a', 'b'] } as const
   const results = [part([run({ sent: 11, lost: 1 })])]
-  for (const report of [renderText(where, results), renderHtml(where, results)]) {
-    expect(report).toContain('FAILED (rollouts): 1 pod stops, 11 requests: 1 lost')
-    expect(report).toContain('reuse: restart: 1 lost')
+  for (const render of [renderText, renderHtml, renderMarkdown]) {
+    expect(render(where, results)).toContain('FAILED (rollouts): 1 pod stops, 11 requests: 1 lost')
   }
+  for (const render of [renderText, renderHtml]) {
+    expect(render(where, results)).toContain('reuse: restart: 1 lost')
+  }
+  expect(renderMarkdown(where, results)).toContain('| restart | 11 | 10 | 0 | 1 | 0 | 0 | 5 ms |')
   expect(renderText(where, [part([run()])])).toContain('Passed: 1 pod stops, 10 requests: 0 lost')
 })

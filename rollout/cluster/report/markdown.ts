@@ -1,0 +1,65 @@
+import { type PhaseCounts, sumOf } from '../../phases.ts'
+import type { Check } from '../check.ts'
+import { checksOf, type PartResult } from '../verdict.ts'
+import { type Circumstances, phaseHeads, phaseRow, podSums, verdict } from './text.ts'
+
+/** The figures as a document keeps them: each part's loads, and what each phase cost over all of its loads. */
+export function renderMarkdown(where: Circumstances, results: readonly PartResult[]): string {
+  return [
+    `On ${where.startedAt.slice(0, 10)}, ${where.cluster}, in ${where.minutes.toFixed(0)} minutes:`,
+    '',
+    `**${verdict(results)}.**`,
+    ...results.flatMap(partLines),
+    '',
+  ].join('\n')
+}
+
+function partLines(result: PartResult): string[] {
+  const { name, runs } = result
+  const phases = Map.groupBy(
+    runs.flatMap((run) => run.phases),
+    ({ phase }) => phase,
+  )
+  const sums: PhaseCounts[] = [...phases].map(([phase, counts]) => sumOf(counts, phase))
+  const checks = checksOf(result)
+  return [
+    '',
+    `### ${name}`,
+    ...(runs.length === 0
+      ? []
+      : [
+          '',
+          ...table(
+            ['load', 'pods', 'stopped', ...phaseHeads.slice(2), 'by the client', 'by Prometheus'],
+            runs.map((run) => {
+              const { client, prometheus } = podSums(run.pods)
+              return [
+                run.name,
+                String(run.pods.length),
+                String(run.stops.length),
+                ...phaseRow(sumOf(run.phases, 'all')).slice(1),
+                String(client),
+                String(prometheus),
+              ]
+            }),
+          ),
+          '',
+          ...table(phaseHeads.slice(1), sums.map(phaseRow)),
+        ]),
+    ...(checks.length === 0 ? [] : ['', ...table(['looked at', 'seen'], merged(checks))]),
+  ]
+}
+
+/** The same check of several loads is one row. */
+function merged(checks: readonly Check[]): string[][] {
+  return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) => [
+    name,
+    [...new Set(same.map(({ passed, seen }) => (passed ? seen : `**failed**: ${seen}`)))].join('; '),
+  ])
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)]
+}
