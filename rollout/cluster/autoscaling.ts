@@ -6,8 +6,8 @@ import type { ClusterSettings } from './settings.ts'
 
 const replicasMin = 3
 const replicasMax = 6
-/** Load for a minute, ten times that for a minute, and back: time for the autoscaler both ways. */
-const seconds = 240
+/** A third of it each: some load, ten times that, and some again. The autoscaler looks every 15 s. */
+const seconds = 180
 /** CPU of one pod above which there are to be more, as a share of what it requests, in percent. */
 const targetPercent = 30
 

@@ -18,8 +18,6 @@ export interface Account {
   readonly faults: readonly string[]
   /** Tasks that were run more than once. */
   readonly repeated: number
-  /** The most that were accepted and not yet done at a look. */
-  readonly waitingMax: number
 }
 
 /** Somebody who asks for tasks or documents at a steady rate, and notes what was promised. */
@@ -28,14 +26,18 @@ export interface Ledger {
   turnedAway(): number
   /** How many were accepted so far. */
   accepted(): number
-  /** Notes how many wait or run at this moment. */
-  look(): Promise<void>
+  /** Asks for so many at once, beside the rate. */
+  burst(count: number): Promise<void>
+  /** How many wait or run at this moment, of a thousand at most. */
+  waiting(): Promise<number>
   /** Asks for no more, and looks after everything that was accepted. */
   close(): Promise<Account>
 }
 
 /** What one request may take: far above any answer, below what would hold up the test. */
 const requestMsMax = 10_000
+/** How many of a burst are on their way at a time. */
+const burstClients = 16
 /** What accepted tasks may take to be done after the last was accepted, and what was away is back. */
 const completionMsMax = 60_000
 
@@ -50,7 +52,7 @@ export function keepTasks(url: string, perSecond: number, size: Size): Ledger {
       const payload = cases[n % cases.length] as PayloadCase
       return { body: `{"payload":${payload.body}}`, expected: payload }
     },
-    async look() {
+    async waiting() {
       const counts = await Promise.all(
         ['pending', 'processing'].map(async (status) => {
           const response = await get(`${url}/tasks?limit=1000&status=${status}`)
@@ -86,7 +88,7 @@ export function keepDocuments(url: string, perSecond: number): Ledger {
     url: `${url}/data`,
     perSecond,
     make: (n) => ({ body: JSON.stringify({ name: `document ${n}`, value: n }), expected: n }),
-    look: async () => 0,
+    waiting: async () => 0,
     async examine(location, expected) {
       const response = await get(location)
       if (response.status !== 200) return { fault: `status ${response.status}` }
@@ -102,16 +104,15 @@ interface Keeping<T> {
   readonly url: string
   readonly perSecond: number
   make(n: number): { body: string; expected: T }
-  look(): Promise<number>
+  waiting(): Promise<number>
   examine(location: string, expected: T): Promise<{ fault?: string; repeated?: boolean }>
 }
 
-function keep<T>({ kind, url, perSecond, make, look, examine }: Keeping<T>): Ledger {
+function keep<T>({ kind, url, perSecond, make, waiting, examine }: Keeping<T>): Ledger {
   const promised: { location: string; expected: T }[] = []
   const unanswered: string[] = []
   let turnedAway = 0
   let maxMs = 0
-  let waitingMax = 0
   let sent = 0
   const pending = new Set<Promise<void>>()
 
@@ -145,9 +146,14 @@ function keep<T>({ kind, url, perSecond, make, look, examine }: Keeping<T>): Led
   return {
     turnedAway: () => turnedAway,
     accepted: () => promised.length,
-    async look() {
-      waitingMax = Math.max(waitingMax, await look())
+    async burst(count) {
+      let left = count
+      const client = async (): Promise<void> => {
+        while (left-- > 0) await send(sent++)
+      }
+      await Promise.all(Array.from({ length: burstClients }, client))
     },
+    waiting,
     async close() {
       clearInterval(timer)
       await Promise.all(pending)
@@ -174,7 +180,6 @@ function keep<T>({ kind, url, perSecond, make, look, examine }: Keeping<T>): Led
         kept: promised.length - faults.length,
         faults,
         repeated,
-        waitingMax,
       }
     },
   }
