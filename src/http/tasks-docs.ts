@@ -78,7 +78,8 @@ export const tasksDocs = {
     ],
     responses: {
       '200': {
-        description: 'A page',
+        description:
+          'A page. It may hold fewer tasks than asked for, and still have a next one: `Link` tells',
         headers: {
           Link: { description: '`rel="next"`, when there is more', schema: { type: 'string' } },
         },

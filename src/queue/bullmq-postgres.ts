@@ -27,8 +27,6 @@ import { asQueue } from './unavailable.ts'
 const countedMsMax = 500
 /** With so much room left a task is added without a look: that many are not accepted while a count is good. */
 const roomyMin = 20_000
-/** How soon a client may try again when as many tasks wait as may, in seconds. */
-const fullRetryAfterSeconds = 5
 /** One number each in PostgreSQL's space of advisory locks: for the last places in the queue, and for looking at leases. */
 const roomLock = 0x74_61_6c_6c_79_01
 const reclaimLock = 0x74_61_6c_6c_79_02
@@ -268,7 +266,7 @@ export class PostgresBullmq implements BullmqServer {
     const { waitingMax } = this.#options
     await transaction`select pg_advisory_xact_lock(${roomLock})`
     this.#counted = { waiting: await waiting(transaction), at: performance.now() }
-    if (this.#counted.waiting >= waitingMax) throw new QueueFull(waitingMax, fullRetryAfterSeconds)
+    if (this.#counted.waiting >= waitingMax) throw new QueueFull(waitingMax)
   }
 }
 

@@ -33,8 +33,6 @@ const looksMax = 1_000
 const callsMax = 20
 /** How long a place among those that wait is kept for a task that is being added, in seconds: longer than a call may take. */
 const admittedSeconds = 10
-/** How soon a client may try again when as many tasks wait as may, in seconds. */
-const fullRetryAfterSeconds = 5
 /** How long the first call waits for the first connection, in ms. */
 const firstConnectionMsMax = 1_000
 
@@ -229,7 +227,7 @@ export class RedisBullmq implements BullmqServer {
       `${waitingMax}`,
       `${admittedSeconds}`,
     ])
-    if (admitted !== 1) throw new QueueFull(waitingMax, fullRetryAfterSeconds)
+    if (admitted !== 1) throw new QueueFull(waitingMax)
     await this.#use(({ queue }) =>
       queue.add('task', { payload: task.payload }, { jobId: task.id, timestamp: task.createdAt }),
     )

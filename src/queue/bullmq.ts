@@ -2,7 +2,7 @@ import { type Job, UnrecoverableError } from 'bullmq'
 import type { Idempotency } from '../idempotency.ts'
 import { type Bull, type BullmqServer, type Heard, stalledEveryMs } from './bullmq-server.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
-import type { QueueOptions } from './queue-options.ts'
+import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from './queue-options.ts'
 import { backoffMs, newTask, type Task } from './task.ts'
 import {
   type ConsumeOptions,
@@ -21,9 +21,6 @@ import { watchTask } from './watch-task.ts'
 
 /** A look at the server at the latest after so long, in ms, whether or not something was heard. */
 const pollMs = 500
-/** How often ended tasks whose time is over are deleted, in ms, and how many at most. */
-const cleanUpEveryMs = 10_000
-const cleanUpMax = 1_000
 /** BullMQ's codes for a lock that is missing, of somebody else, and for a job that is gone. */
 const lostCodes: readonly unknown[] = [-1, -2, -3, -6]
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -51,7 +48,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
       timer.unref()
       return timer
     }
-    this.#cleaner = every(Math.min(cleanUpEveryMs, options.keptMs), () => this.#cleanUp())
+    this.#cleaner = every(cleanUpEveryMs(options), () => this.#cleanUp())
     this.#stalledChecker = every(stalledEveryMs(options.leaseMs), () => this.#reclaim())
   }
 

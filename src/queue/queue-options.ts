@@ -15,3 +15,11 @@ export interface QueueOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
+
+/** Ended tasks that are deleted at a time: the rest waits for the next look. */
+export const cleanUpMax = 1_000
+
+/** How often ended tasks whose time is over are looked for, in ms. */
+export function cleanUpEveryMs({ keptMs }: Pick<QueueOptions, 'keptMs'>): number {
+  return Math.min(10_000, keptMs)
+}

@@ -2,7 +2,7 @@ import type { SqliteFile } from '../database/sqlite-file.ts'
 import { SqliteIdempotency } from '../database/sqlite-idempotency.ts'
 import type { Idempotency } from '../idempotency.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
-import type { QueueOptions } from './queue-options.ts'
+import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from './queue-options.ts'
 import { backoffMs, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
@@ -28,11 +28,6 @@ import { watchTask } from './watch-task.ts'
  */
 const pollMs = 25
 const watchMs = 100
-/** How often ended tasks whose time is over are deleted, in ms, and how many at most: the rest waits for the next look. */
-const cleanUpEveryMs = 10_000
-const cleanUpMax = 1_000
-/** How soon a client may try again when as many tasks wait as may, in seconds. */
-const fullRetryAfterSeconds = 5
 
 interface Row {
   seq: number
@@ -68,10 +63,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     this.#options = options
     this.#statements = prepare(file)
     this.#idempotency = new SqliteIdempotency(file.db)
-    this.#cleaner = setInterval(
-      () => void this.#cleanUp().catch(() => {}),
-      Math.min(cleanUpEveryMs, options.keptMs),
-    )
+    this.#cleaner = setInterval(() => void this.#cleanUp().catch(() => {}), cleanUpEveryMs(options))
     this.#cleaner.unref()
   }
 
@@ -81,8 +73,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         const now = this.#options.now()
         const first = idempotency && this.#idempotency.recall(idempotency, now)
         if (first !== undefined) return { task: firstAnswer(first, payload), replayed: true }
-        if (this.#waiting() >= this.#options.waitingMax)
-          throw new QueueFull(this.#options.waitingMax, fullRetryAfterSeconds)
+        if (this.#waiting() >= this.#options.waitingMax) throw new QueueFull(this.#options.waitingMax)
         const id = Bun.randomUUIDv7()
         const { lastInsertRowid } = this.#statements.insert.run(id, now)
         this.#statements.insertPayload.run(lastInsertRowid, payload)

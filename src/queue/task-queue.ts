@@ -135,10 +135,9 @@ export interface TaskQueue {
 /** As many tasks wait as may. */
 export class QueueFull extends Error {
   readonly code = 'queue_full'
-  constructor(
-    readonly waitingMax: number,
-    readonly retryAfterSeconds: number,
-  ) {
+  /** How soon a client may try again. */
+  readonly retryAfterSeconds = 5
+  constructor(readonly waitingMax: number) {
     super(`${waitingMax} tasks wait already`)
     this.name = 'QueueFull'
   }
