@@ -3,6 +3,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { havePostgres, startPostgres } from '../support/postgres.ts'
 import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 import { failToStart, type Service, startService } from './killable-service.ts'
@@ -106,6 +107,32 @@ describe('tasks posted while API and worker processes are killed with -9', () =>
         })
         expect(report).toMatchObject(nothingLost(500))
       }),
+    timeoutMs,
+  )
+
+  test.skipIf(!havePostgres())(
+    'in PostgreSQL, which crashes as well, each ends once with the right result',
+    async () => {
+      const server = await startPostgres()
+      try {
+        const report = await runChaos({
+          tasks: 500,
+          clients: 8,
+          kills: 4,
+          env: { ...quick, DATABASE_URL: server.url },
+          outages: {
+            count: 1,
+            async strike() {
+              await server.crash()
+              await server.start()
+            },
+          },
+        })
+        expect(report).toMatchObject(nothingLost(500))
+      } finally {
+        await server.remove()
+      }
+    },
     timeoutMs,
   )
 })
