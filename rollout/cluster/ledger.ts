@@ -41,9 +41,12 @@ const burstClients = 16
 /** What accepted tasks may take to be done after the last was accepted, and what was away is back. */
 const completionMsMax = 60_000
 
+/** Of the payloads of tasks. */
+export const taskSeed = 7
+
 /** Asks for tasks at a rate until it is closed. */
 export function keepTasks(url: string, perSecond: number, size: Size): Ledger {
-  const cases = makeCases(7, size)
+  const cases = makeCases(taskSeed, size)
   return keep({
     kind: 'tasks',
     url: `${url}/tasks`,
