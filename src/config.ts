@@ -293,6 +293,29 @@ export const environment = z.object({
     .describe(
       'JSON file with what may change while the service runs (`log_level`, `faults`), read again when it changes, such as a mounted ConfigMap (default: none)',
     ),
+  TRACING_ENABLED: flag.describe(
+    'Sends traces over OTLP/HTTP. Where to is said by `OTEL_EXPORTER_OTLP_ENDPOINT` (default: `http://localhost:4318`), and `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` hold, too',
+  ),
+  OTEL_TRACES_SAMPLER: oneOf(
+    [
+      'always_on',
+      'always_off',
+      'traceidratio',
+      'parentbased_always_on',
+      'parentbased_always_off',
+      'parentbased_traceidratio',
+    ],
+    'parentbased_always_on',
+  ).describe('Which traces are sent'),
+  OTEL_TRACES_SAMPLER_ARG: z
+    .string()
+    .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be a number from 0 to 1')
+    .transform(Number)
+    .prefault('1')
+    .describe('The part of the traces, from 0 to 1, for a sampler by ratio'),
+  OTEL_BSP_SCHEDULE_DELAY: integer(1, 60_000, 5_000).describe(
+    'How long a span waits to be sent with others, in ms',
+  ),
   DEBUG_ROUTES: flag.describe('Adds `/debug/*`, to try a platform with; never in production'),
 })
 

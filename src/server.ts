@@ -18,10 +18,15 @@ import { openGates, securityOf } from './open-gates.ts'
 import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
-import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import {
+  openConfiguredDatabase,
+  openConfiguredQueue,
+  openConfiguredStore,
+  queueChecks,
+} from './open-storage.ts'
+import { openTracing } from './open-tracing.ts'
 import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
-import { storeOn } from './store/open.ts'
 import { startTaskWorker } from './task-worker.ts'
 import type { Log } from './telemetry/log.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
@@ -66,10 +71,10 @@ export async function startServer(
     isMember ? async (change, by) => (await joined.promise).change(change, by) : undefined,
   )
 
+  const tracing = await openTracing(lifecycle, config, log)
   const database = await openConfiguredDatabase(lifecycle, config)
-  const store = storeOn(database)
-  lifecycle.onClose('store', () => store.close())
-  const queue = await openConfiguredQueue(lifecycle, config, async () => database, log)
+  const store = openConfiguredStore(lifecycle, database, tracing)
+  const queue = await openConfiguredQueue(lifecycle, config, async () => database, log, tracing)
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const documentSchema = config.DATA_SCHEMA
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
@@ -114,6 +119,7 @@ export async function startServer(
     overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
     gates: withFaults(gates, config, live, metrics.registry),
     security: securityOf(config),
+    tracing,
   })
   lifecycle.onClose('deadlines', app.inFlight.close)
   lifecycle.addTarget({

@@ -7,7 +7,8 @@ import { openAnalysisThreads } from './open-analysis-threads.ts'
 import { openLive, type Running } from './open-live.ts'
 import type { OpenLog } from './open-log.ts'
 import { buildOf, openMetrics } from './open-metrics.ts'
-import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-queue.ts'
+import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './open-storage.ts'
+import { openTracing } from './open-tracing.ts'
 import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
@@ -44,6 +45,7 @@ export async function startWorkerProcess(
     config,
     () => openConfiguredDatabase(lifecycle, config),
     log,
+    await openTracing(lifecycle, config, log),
   )
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })

@@ -45,6 +45,8 @@ const arrows: [path: string, from: string, verdict: 'allowed' | 'forbidden'][] =
   ['src/http/example.ts', '../store/sqlite.ts', 'forbidden'],
   ['src/http/example.ts', '../store/postgres.ts', 'forbidden'],
   ['src/http/example.ts', '../queue/bullmq-redis.ts', 'forbidden'],
+  ['src/http/example.ts', '../tracing/tracing.ts', 'allowed'],
+  ['src/http/example.ts', '../tracing/open-telemetry.ts', 'forbidden'],
   ['src/http/nested/example.ts', '../../main.ts', 'forbidden'],
   ['src/main.ts', './http/app.ts', 'allowed'],
 ]

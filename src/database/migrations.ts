@@ -61,6 +61,8 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
      update task_counts set n = n - 1 where status = old.status;
      delete from task_payloads where seq = old.seq;
    end;`,
+  // Where in a trace a task was accepted.
+  `alter table task_payloads add column traceparent text;`,
 ]
 
 /**

@@ -4,6 +4,7 @@ import type { DocumentSchema } from '../store/document-schema.ts'
 import type { DocumentStore } from '../store/document-store.ts'
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { type AdminOptions, adminRoutes } from './admin.ts'
 import { dataRoutes } from './data.ts'
 import { diagnosticsRoutes } from './diagnostics.ts'
@@ -75,6 +76,8 @@ export interface AppOptions extends OperationsAppOptions {
   readonly overload?: { readonly inFlightMax: number; readonly lateMs: number }
   /** What the gates want, for the API document. Default: nothing. */
   readonly security?: Security
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing | undefined
 }
 
 export interface App {
@@ -103,7 +106,7 @@ export function createApp(options: AppOptions): ServiceApp {
   const streams = createEventStreams()
   const large = new LargeBodies({ ...limits, threads: options.threads, here: payloadOutcomeOf(limits) })
   const documented = [
-    ...payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }),
+    ...payloadRoutes({ limits, bodyBytesMax, large, problems, metrics, tracing: options.tracing }),
     ...dataRoutes({
       store: options.store,
       schema: options.documentSchema,
@@ -142,7 +145,7 @@ function operationsOf(options: OperationsAppOptions, problems: Problems): Route[
 function answering(
   routes: readonly Route[],
   problems: Problems,
-  options: OperationsAppOptions,
+  options: OperationsAppOptions & Pick<AppOptions, 'tracing'>,
   firstGate?: (inFlight: InFlight) => Gate,
 ): App {
   const { instance, log, metrics, gates = {}, basePath = '', corsOrigins } = options
@@ -160,6 +163,7 @@ function answering(
       route: createRouter(routes, problems, {
         basePath,
         preflight: crossOrigin?.preflight,
+        tracing: options.tracing,
         gates: {
           ...gates,
           application: [...first, ...(gates.application ?? [])],

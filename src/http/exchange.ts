@@ -1,3 +1,5 @@
+import type { TraceIds } from '../tracing/tracing.ts'
+
 /** One request on its way through the service. It travels as Hono's bindings (`c.env`). */
 export interface Exchange {
   readonly requestId: string
@@ -20,10 +22,20 @@ export interface Exchange {
   headers: Readonly<Record<string, string>> | undefined
   /** What was done to the request on purpose, for its line in the log; nothing as a rule. */
   fault: string | undefined
+  /** Its span, which ends with the answer; nothing where tracing is off. */
+  trace: RequestTrace | undefined
   /** Set while a handler is at work: answers in its place. */
   expire: (() => void) | undefined
   /** Set while work is done elsewhere: ends it, for nobody waits for the answer any more. */
   abandon: (() => void) | undefined
+}
+
+/** A request in a trace. */
+export interface RequestTrace {
+  /** For its line in the log. */
+  readonly ids: TraceIds
+  /** Ends it with the status of the answer, whoever made that. */
+  answered(status: number): void
 }
 
 /** The route label of everything that no route matches: one value, whatever was asked for. */

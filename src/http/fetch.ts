@@ -45,9 +45,10 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
     inFlight.remove(exchange)
-    const { method, route, requestId, background, startedAt, client, fault } = exchange
+    const { method, route, requestId, background, startedAt, client, fault, trace } = exchange
     const { status } = response
     const durationMs = performance.now() - startedAt
+    trace?.answered(status)
     metrics.requests.observe(method, route, status, durationMs / 1_000)
     if (accessLog || status >= 500 || fault !== undefined)
       log.access(background ? 'debug' : 'info', {
@@ -58,6 +59,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
         durationMs,
         client,
         fault,
+        trace: trace?.ids,
       })
     return response
   }
@@ -65,7 +67,12 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const failed = (exchange: Exchange, error: unknown): Response => {
     const refusal = refusalOf(error)
     if (refusal !== undefined) return problems.answer(exchange, refusal)
-    log.error('request failed', { request_id: exchange.requestId, route: exchange.route, error })
+    log.error('request failed', {
+      request_id: exchange.requestId,
+      route: exchange.route,
+      ...exchange.trace?.ids,
+      error,
+    })
     return problems.answer(exchange, {
       code: 'internal-error',
       detail: 'The request could not be answered. The log has the reason under the request id.',
@@ -108,6 +115,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       client: undefined,
       headers: undefined,
       fault: undefined,
+      trace: undefined,
       expire: undefined,
       abandon: undefined,
     }

@@ -3,11 +3,13 @@ import {
   compact,
   compactSummarySchema,
   isPayload,
+  type Payload,
   type PayloadLimits,
   payloadSchema,
   summarySchema,
 } from '../analysis/payload.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { announcedBytes, readJson } from './body.ts'
 import { type Exchange, json } from './exchange.ts'
 import type { LargeBodies } from './large-bodies.ts'
@@ -20,16 +22,20 @@ export interface PayloadOptions {
   readonly limits: PayloadLimits
   readonly bodyBytesMax: number
   /** Who answers for bodies that would hold up the event loop. */
-  readonly large: LargeBodies
+  readonly large: Pick<LargeBodies, 'bytesFrom' | 'run'>
   readonly problems: Problems
   readonly metrics: Pick<Metrics, 'observePayload'>
+  readonly tracing?: Tracing | undefined
 }
 
 const formats = ['full', 'compact'] as const
 type Format = (typeof formats)[number]
 
 /** POST /payload: the statistics of numbers and a text. */
-export function payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }: PayloadOptions): Route[] {
+export function payloadRoutes(options: PayloadOptions): Route[] {
+  const { limits, bodyBytesMax, problems, metrics } = options
+  const { large, isValid, analyzed } =
+    options.tracing === undefined ? steps(options) : tracedSteps(options, options.tracing)
   const schema = payloadSchema(limits)
 
   /** The answer to a payload that was analysed elsewhere. */
@@ -57,9 +63,9 @@ export function payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }
     const body = await readJson(request, bodyBytesMax, bytes)
     if (!body.ok) return problems.answer(exchange, body.refusal)
     const payload = body.value
-    if (!isPayload(payload, limits)) return problems.answer(exchange, invalidPayload(schema, payload))
+    if (!isValid(payload)) return problems.answer(exchange, invalidPayload(schema, payload))
     const start = performance.now()
-    const analysis = analyze(payload)
+    const analysis = analyzed(payload)
     const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
     metrics.observePayload(analysis.numeric_analysis.count, analysis.text_analysis.character_count)
     return json(exchange, format === 'compact' ? compact(analysis) : { ...analysis, processing_time_ms })
@@ -134,6 +140,29 @@ export function payloadRoutes({ limits, bodyBytesMax, large, problems, metrics }
       },
     },
   ]
+}
+
+/** What happens to a payload, step by step. */
+function steps({ limits, large }: PayloadOptions) {
+  return {
+    large,
+    isValid: (value: unknown): value is Payload => isPayload(value, limits),
+    analyzed: analyze,
+  }
+}
+
+/** The same steps, each a span. */
+function tracedSteps(options: PayloadOptions, tracing: Tracing): ReturnType<typeof steps> {
+  const { large, isValid, analyzed } = steps(options)
+  return {
+    large: {
+      bytesFrom: large.bytesFrom,
+      run: (job, request, exchange) =>
+        tracing.within('validation and analysis on a thread', {}, () => large.run(job, request, exchange)),
+    },
+    isValid: (value): value is Payload => tracing.within('validation', {}, () => isValid(value)),
+    analyzed: (payload) => tracing.within('analysis', {}, () => analyzed(payload)),
+  }
 }
 
 /** The format asked for; undefined when it is not one of ours. Most requests have no query at all. */

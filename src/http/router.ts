@@ -1,9 +1,11 @@
 import { Hono } from 'hono'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Exchange } from './exchange.ts'
 import { type Gate, type Gates, inOrder } from './gates/gate.ts'
 import type { Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Env, Route } from './route.ts'
+import { tracedRoute } from './traced-route.ts'
 
 export interface RouterOptions {
   readonly gates?: Gates
@@ -11,6 +13,8 @@ export interface RouterOptions {
   readonly basePath?: string
   /** The headers of the answer to OPTIONS at a path with these methods. Default: OPTIONS is not answered. */
   readonly preflight?: ((request: Request, methods: readonly string[]) => Record<string, string>) | undefined
+  /** Default: nothing is traced. */
+  readonly tracing?: Tracing | undefined
 }
 
 export type Router = (request: Request, exchange: Exchange) => Response | Promise<Response>
@@ -21,14 +25,20 @@ export type Router = (request: Request, exchange: Exchange) => Response | Promis
  * dispatch and context are a tenth of the cost. Whatever the map does not know, such as the same path with
  * encoded characters, comes to the same handler through Hono.
  *
- * On both ways a handler stands behind the gates of its route's kind. Where there are none, it is called as it is.
+ * On both ways a handler stands behind the gates of its route's kind. Where there are none, and nothing is traced, it
+ * is called as it is.
  */
 export function createRouter(
   routes: readonly Route[],
   problems: Problems,
-  { gates = {}, basePath = '', preflight }: RouterOptions = {},
+  { gates = {}, basePath = '', preflight, tracing }: RouterOptions = {},
 ): Router {
-  const gated = routes.map((route) => behind(inOrder(gates[route.kind] ?? []), route, problems))
+  const gated = routes.map((route) => {
+    const behindGates = behind(inOrder(gates[route.kind] ?? []), route, problems)
+    return tracing === undefined || isBackgroundKind(route.kind)
+      ? behindGates
+      : tracedRoute(behindGates, tracing)
+  })
   const hono = createHono(gated, problems, basePath, preflight)
   const exact = new Map<string, Route & { readonly answer: Router }>()
   for (const route of gated)

@@ -7,6 +7,7 @@ import {
   type Bull,
   type BullmqServer,
   type Heard,
+  jobData,
   queueName,
   stalledEveryMs,
   stalledMax,
@@ -245,7 +246,7 @@ export class PostgresBullmq implements BullmqServer {
   async #add(sql: SQL | TransactionSQL, task: Task): Promise<Enqueued> {
     await sql`
       select bullmq.add_job(${queueName}, ${task.id}, 'task',
-        ${JSON.stringify({ payload: task.payload })}::text::jsonb, '{}'::jsonb, 0, 0, ${task.createdAt}, 1,
+        ${JSON.stringify(jobData(task))}::text::jsonb, '{}'::jsonb, 0, 0, ${task.createdAt}, 1,
         null, null, null, null, null, false)`
     return { task, replayed: false }
   }

@@ -1,6 +1,13 @@
 import type { Job } from 'bullmq'
 import { IDEMPOTENCY_KEPT_MS, type Idempotency, IdempotencyMismatch } from '../idempotency.ts'
-import { type Bull, type BullmqServer, type Heard, queueName } from './bullmq-server.ts'
+import {
+  type Bull,
+  type BullmqServer,
+  type Heard,
+  type JobData,
+  jobData,
+  queueName,
+} from './bullmq-server.ts'
 import type { QueueOptions } from './queue-options.ts'
 import {
   admitScript,
@@ -98,7 +105,7 @@ export class RedisBullmq implements BullmqServer {
     const found = (await this.#send('SET', [recordKey, written, ...kept])) as string | null
     const first = found === null ? mine : (JSON.parse(found) as Remembered)
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
-    const task = newTask(first.id, wanted.payload, first.now)
+    const task = newTask(first.id, wanted.payload, first.now, wanted.traceparent)
     const replayed = found !== null
     if (first.accepted) return { task, replayed }
     try {
@@ -229,7 +236,7 @@ export class RedisBullmq implements BullmqServer {
     ])
     if (admitted !== 1) throw new QueueFull(waitingMax)
     await this.#use(({ queue }) =>
-      queue.add('task', { payload: task.payload }, { jobId: task.id, timestamp: task.createdAt }),
+      queue.add('task', jobData(task), { jobId: task.id, timestamp: task.createdAt }),
     )
   }
 
@@ -248,7 +255,7 @@ function fromFields(fields: Fields): Task {
     fields
   return {
     id,
-    payload: data === null ? '' : (JSON.parse(data) as { payload: string }).payload,
+    payload: data === null ? '' : (JSON.parse(data) as JobData).payload,
     status,
     attempts: Number(ats ?? 0),
     createdAt: Number(timestamp),

@@ -15,6 +15,17 @@ export function stalledEveryMs(leaseMs: number): number {
   return Math.max(100, Math.round(leaseMs / 3))
 }
 
+/** What a job holds of its task; BullMQ keeps the rest itself. */
+export interface JobData {
+  readonly payload: string
+  readonly traceparent?: string
+}
+
+/** The data of the job of a task. */
+export function jobData({ payload, traceparent }: Task): JobData {
+  return traceparent === undefined ? { payload } : { payload, traceparent }
+}
+
 /** BullMQ's objects on one server, of whatever kind it is. */
 export interface Bull {
   readonly queue: Pick<Queue, 'getJob' | 'clean'>

@@ -1,6 +1,6 @@
 import { type Job, UnrecoverableError } from 'bullmq'
 import type { Idempotency } from '../idempotency.ts'
-import { type Bull, type BullmqServer, type Heard, stalledEveryMs } from './bullmq-server.ts'
+import { type Bull, type BullmqServer, type Heard, type JobData, stalledEveryMs } from './bullmq-server.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from './queue-options.ts'
 import { backoffMs, newTask, type Task } from './task.ts'
@@ -52,9 +52,9 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     this.#stalledChecker = every(stalledEveryMs(options.leaseMs), () => this.#reclaim())
   }
 
-  async enqueue(payload: string, idempotency?: Idempotency): Promise<Enqueued> {
+  async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
     this.#assertOpen()
-    const wanted = newTask(Bun.randomUUIDv7(), payload, this.#options.now())
+    const wanted = newTask(Bun.randomUUIDv7(), payload, this.#options.now(), traceparent)
     const enqueued = await this.#server.enqueue(wanted, idempotency)
     if (!enqueued.replayed) this.#tell('came')
     return enqueued
@@ -263,9 +263,11 @@ function storable(error: string): string {
 }
 
 function claimedTask(job: Job): Task {
+  const { payload, traceparent } = job.data as JobData
   return {
     id: job.id as string,
-    payload: (job.data as { payload: string }).payload,
+    payload,
+    traceparent,
     status: 'processing',
     attempts: job.attemptsStarted,
     createdAt: job.timestamp,

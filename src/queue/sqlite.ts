@@ -33,6 +33,7 @@ interface Row {
   seq: number
   id: string
   payload: string
+  traceparent: string | null
   status: TaskStatus
   attempts: number
   result: string | null
@@ -67,7 +68,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     this.#cleaner.unref()
   }
 
-  async enqueue(payload: string, idempotency?: Idempotency): Promise<Enqueued> {
+  async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
     const enqueued = await this.#call(() =>
       this.#file.write(() => {
         const now = this.#options.now()
@@ -76,7 +77,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         if (this.#waiting() >= this.#options.waitingMax) throw new QueueFull(this.#options.waitingMax)
         const id = Bun.randomUUIDv7()
         const { lastInsertRowid } = this.#statements.insert.run(id, now)
-        this.#statements.insertPayload.run(lastInsertRowid, payload)
+        this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent ?? null)
         const task = newTask(id, payload, now)
         if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify({ id, now }), now)
         return { task, replayed: false }
@@ -275,7 +276,9 @@ function prepare({ db }: SqliteFile) {
       `insert into tasks (id, status, attempts, due_at, created_at, updated_at)
        values (?1, 'pending', 0, ?2, ?2, ?2)`,
     ),
-    insertPayload: db.query<never, [number | bigint, string]>('insert into task_payloads values (?1, ?2)'),
+    insertPayload: db.query<never, [number | bigint, string, string | null]>(
+      'insert into task_payloads (seq, payload, traceparent) values (?1, ?2, ?3)',
+    ),
     find: db.query<Row, [string]>(`select ${columns} from ${withPayload} where id = ?1`),
     state: db.query<{ state: string }, [string]>(
       `select status || ' ' || attempts || ' ' || updated_at as state from tasks where id = ?1`,
@@ -338,7 +341,7 @@ function prepare({ db }: SqliteFile) {
   }
 }
 
-const columns = 'tasks.seq, id, payload, status, attempts, result, error, created_at, updated_at'
+const columns = 'tasks.seq, id, payload, traceparent, status, attempts, result, error, created_at, updated_at'
 const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
 
 /** The task as it was accepted under an idempotency key: the same fingerprint means the same payload. */
@@ -351,6 +354,7 @@ function fromRow(row: Row): Task {
   return {
     id: row.id,
     payload: row.payload,
+    traceparent: row.traceparent ?? undefined,
     status: row.status,
     attempts: row.attempts,
     createdAt: row.created_at,

@@ -88,10 +88,11 @@ export interface TaskQueue {
   /**
    * Accepts a task. With `idempotency` as DocumentStore.create.
    *
+   * @param traceparent where in a trace that happens (W3C); kept with the task, for whoever runs it
    * @throws QueueFull when as many tasks wait as may
    * @throws IdempotencyMismatch when the key was used with another fingerprint
    */
-  enqueue(payload: string, idempotency?: Idempotency): Promise<Enqueued>
+  enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued>
 
   /** The task, or undefined when there is none of that id, or no more. */
   find(id: string): Promise<Task | undefined>

@@ -19,10 +19,12 @@ export interface Task {
   readonly result: string | undefined
   /** Why the newest run failed; for a failed task, why it was given up. */
   readonly error: string | undefined
+  /** Where in a trace it was accepted (W3C `traceparent`); only who runs it is told. */
+  readonly traceparent?: string | undefined
 }
 
 /** A task as it is when it was just accepted. */
-export function newTask(id: string, payload: string, now: number): Task {
+export function newTask(id: string, payload: string, now: number, traceparent?: string): Task {
   return {
     id,
     payload,
@@ -32,6 +34,7 @@ export function newTask(id: string, payload: string, now: number): Task {
     updatedAt: now,
     result: undefined,
     error: undefined,
+    traceparent,
   }
 }
 

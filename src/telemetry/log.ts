@@ -19,10 +19,14 @@ export interface AccessRecord {
   readonly client?: string | undefined
   /** What was done to it on purpose: letters and commas. */
   readonly fault?: string | undefined
+  /** Where it belongs in a trace: hexadecimal. */
+  readonly trace?: { readonly trace_id: string; readonly span_id: string } | undefined
 }
 
 export interface Log {
   level: LogLevel
+  /** Fields of every line but those about requests, as of the moment it is written. Default: none. */
+  context: () => LogFields | undefined
   debug(message: string, fields?: LogFields): void
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
@@ -56,18 +60,19 @@ export function createLog(options: LogOptions): Log {
     if (severity[level] < severity[log.level]) return
     sink.write(
       format === 'pretty'
-        ? pretty(timestamp(), level, message, fields)
-        : `{"time":"${timestamp()}","level":"${level}","msg":${JSON.stringify(message)},${identity}${rest(fields)}}\n`,
+        ? pretty(timestamp(), level, message, { ...log.context(), ...fields })
+        : `{"time":"${timestamp()}","level":"${level}","msg":${JSON.stringify(message)},${identity}${rest({ ...log.context(), ...fields })}}\n`,
     )
   }
 
   const log: Log = {
     level: options.level,
+    context: () => undefined,
     debug: (message, fields) => write('debug', message, fields),
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    access(level, { requestId, method, route, status, durationMs, client, fault }) {
+    access(level, { requestId, method, route, status, durationMs, client, fault, trace }) {
       if (severity[level] < severity[log.level]) return
       const duration = durationMs.toFixed(3)
       if (format === 'pretty') {
@@ -81,7 +86,8 @@ export function createLog(options: LogOptions): Log {
         `{"time":"${timestamp()}","level":"${level}","msg":"request",${identity},"request_id":"${requestId}",` +
           `"method":"${method}","route":"${route}","status":${status},"duration_ms":${duration}` +
           `${client === undefined ? '' : `,"client":${JSON.stringify(client)}`}` +
-          `${fault === undefined ? '' : `,"fault":"${fault}"`}}\n`,
+          `${fault === undefined ? '' : `,"fault":"${fault}"`}` +
+          `${trace === undefined ? '' : `,"trace_id":"${trace.trace_id}","span_id":"${trace.span_id}"`}}\n`,
       )
     },
     flush: () => sink.flush(),

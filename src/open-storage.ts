@@ -3,7 +3,12 @@ import { type OpenDatabase, openDatabase } from './database.ts'
 import type { Check, Lifecycle } from './lifecycle/index.ts'
 import { openQueue } from './queue/open.ts'
 import type { TaskQueue } from './queue/task-queue.ts'
+import type { DocumentStore } from './store/document-store.ts'
+import { storeOn } from './store/open.ts'
 import type { Log } from './telemetry/log.ts'
+import { tracedQueue } from './tracing/traced-queue.ts'
+import { tracedStore } from './tracing/traced-store.ts'
+import type { Tracing } from './tracing/tracing.ts'
 
 /** How long a start waits to hear whether the queue keeps what it accepts, in ms. */
 const durabilityMsMax = 2_000
@@ -26,6 +31,7 @@ export async function openConfiguredQueue(
   config: Config,
   database: () => Promise<OpenDatabase>,
   log: Log,
+  tracing: Tracing | undefined,
 ): Promise<TaskQueue> {
   const place =
     config.REDIS_URL === undefined ? await database() : { engine: 'redis' as const, url: config.REDIS_URL }
@@ -47,7 +53,23 @@ export async function openConfiguredQueue(
       )
     log.warn('accepted tasks may be lost', { reason: durability.reason })
   }
-  return queue
+  return tracing === undefined ? queue : tracedQueue(queue, systemOf(place.engine), tracing)
+}
+
+/** Opens the documents of an open database; they are closed with the process. */
+export function openConfiguredStore(
+  lifecycle: Lifecycle,
+  database: OpenDatabase,
+  tracing: Tracing | undefined,
+): DocumentStore {
+  const store = storeOn(database)
+  lifecycle.onClose('store', () => store.close())
+  return tracing === undefined ? store : tracedStore(store, systemOf(database.engine), tracing)
+}
+
+/** An engine's name in OpenTelemetry's semantic conventions. */
+function systemOf<E extends 'sqlite' | 'postgres' | 'redis'>(engine: E) {
+  return engine === 'postgres' ? 'postgresql' : (engine as Exclude<E, 'postgres'>)
 }
 
 /** What `/ready` shows of the queue. */
