@@ -12,8 +12,8 @@ mkdir -p $work
 printf 'resources: [../../k8s/overlays/%s]\n' "$overlay" > $work/kustomization.yaml
 if [ -n "${IMAGE:-}" ]; then
   case ${IMAGE##*/} in
-    *@*) name=${IMAGE%%@*} version="digest: ${IMAGE#*@}" ;;
-    *:*) name=${IMAGE%:*} version="newTag: ${IMAGE##*:}" ;;
+    *@*) name=${IMAGE%%@*} version="digest: '${IMAGE#*@}'" ;;
+    *:*) name=${IMAGE%:*} version="newTag: '${IMAGE##*:}'" ;;
     *) name=$IMAGE version='newTag: latest' ;;
   esac
   echo images:
