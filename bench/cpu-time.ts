@@ -1,5 +1,6 @@
 import { dlopen, ptr } from 'bun:ffi'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
+import { childrenOf } from './process-tree.ts'
 
 /** The unit of /proc's times: Linux shows them in hundredths of a second, whatever its own clock is. */
 const ticksPerSecond = 100
@@ -52,18 +53,6 @@ function libc() {
 
 function openLibc() {
   return dlopen('libc.so.6', { clock_gettime: { args: ['i32', 'ptr'], returns: 'i32' } })
-}
-
-function childrenOf(pid: number): number[] {
-  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
-    try {
-      const list = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8')
-      return list.split(' ').filter(Boolean).map(Number)
-    } catch {
-      // The thread has ended since it was listed.
-      return []
-    }
-  })
 }
 
 /** Of children that have ended and were waited for, theirs included (proc_pid_stat(5)). */

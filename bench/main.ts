@@ -2,7 +2,7 @@ import { chart } from './chart.ts'
 import { moveToLoadCore } from './cores.ts'
 import { judge } from './goals.ts'
 import { describeMachine } from './machine.ts'
-import { buildPeers } from './peers.ts'
+import { buildPeers, wantedPeers } from './peers.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Report, reportFile, type WorkloadReport } from './report.ts'
 import { measure, type Plan } from './rounds.ts'
@@ -40,7 +40,7 @@ const isQuick = process.env.QUICK === '1'
 const { plan, startRounds } = isQuick ? quick : full
 const date = new Date().toISOString()
 const machine = describeMachine()
-const peers = await buildPeers(isQuick, progress)
+const peers = await buildPeers(wantedPeers(process.env), progress)
 progress('builds the bundle of the image')
 const bundled = await buildProductionBundle()
 moveToLoadCore()

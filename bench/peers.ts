@@ -12,8 +12,6 @@ interface Peer {
   /** Run one after another in the peer's own folder. */
   readonly build: (output: string) => readonly (readonly string[])[]
   readonly command: (output: string) => readonly string[]
-  /** Whether it is there in seconds on a machine that has its packages. */
-  readonly isQuick?: boolean
 }
 
 /** The peers that this machine can build, each without and with an access log; and why not, for the others. */
@@ -42,7 +40,6 @@ const peers: readonly Peer[] = [
   {
     name: 'Hono',
     folder: 'hono',
-    isQuick: true,
     needs: [],
     build: (output) => [
       copyPackages(output, 'bun.lock'),
@@ -65,7 +62,6 @@ const peers: readonly Peer[] = [
   {
     name: 'Go net/http',
     folder: 'go',
-    isQuick: true,
     needs: ['go'],
     build: (output) => [['go', 'build', '-o', `${output}/server`, '.']],
     command: (output) => [`${output}/server`],
@@ -89,17 +85,30 @@ const peers: readonly Peer[] = [
   },
 ]
 
+/** Those that are there in seconds also the first time. */
+const quickPeers = ['Hono', 'Go net/http']
+
 /**
- * Builds the peers whose toolchain is there. What is built already is only brought up to date.
- *
- * @param quick leave out those that take a minute to build the first time
+ * The peers that the environment asks for: `PEERS=axum,Hono` by name, `PEERS=all`; with QUICK=1 those that are built
+ * quickly, else all.
  */
-export async function buildPeers(quick: boolean, progress: (message: string) => void): Promise<BuiltPeers> {
+export function wantedPeers(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+  const all = peers.map(({ name }) => name)
+  const asked = env.PEERS?.split(',').map((name) => name.trim())
+  if (asked === undefined) return env.QUICK === '1' ? quickPeers : all
+  return asked.includes('all') ? all : asked
+}
+
+/** Builds those of the peers whose toolchain is there. What is built already is only brought up to date. */
+export async function buildPeers(
+  wanted: readonly string[],
+  progress: (message: string) => void,
+): Promise<BuiltPeers> {
   const built: Target[] = []
   const leftOut: string[] = []
   for (const peer of peers) {
-    if (quick && !peer.isQuick) {
-      leftOut.push(`${peer.name}: not in a quick run`)
+    if (!wanted.includes(peer.name)) {
+      leftOut.push(`${peer.name}: not asked for`)
       continue
     }
     progress(`builds ${peer.name}`)

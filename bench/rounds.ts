@@ -1,6 +1,7 @@
 import { connect, NoAnswer } from './client.ts'
 import { cpuSeconds, ownCpuSeconds } from './cpu-time.ts'
 import { checkFigures, checkRefused, checkStatus, wrongBodies } from './expected.ts'
+import { residentBytes } from './resident-memory.ts'
 import type { Answer } from './response-reader.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
@@ -28,6 +29,8 @@ export interface Window {
   readonly loadBusy: number
   readonly latencyMsP50: number
   readonly latencyMsP99: number
+  /** What the server has in memory at the end, connections still open. */
+  readonly residentBytes: number
 }
 
 /** A target's windows, one a round; or why it was not measured. */
@@ -160,7 +163,7 @@ async function measureWindow(
   { answerTimeoutMs }: Plan,
   durationMs: number,
 ): Promise<Window> {
-  const client = await connect(server.port, workload.request, workload.connections)
+  const client = await connect(server.port, workload.request, workload.connections, workload.underWay)
   try {
     const cpuBefore = cpuSeconds(server.pid)
     const loadBefore = ownCpuSeconds()
@@ -177,6 +180,7 @@ async function measureWindow(
       loadBusy: loadCpu / seconds,
       latencyMsP50: quantile(latenciesMs, 0.5),
       latencyMsP99: quantile(latenciesMs, 0.99),
+      residentBytes: residentBytes(server.pid),
     }
   } finally {
     client.close()

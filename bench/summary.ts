@@ -19,6 +19,7 @@ export interface Figures {
   readonly requestsPerSecond: number
   readonly latencyMsP50: number
   readonly latencyMsP99: number
+  readonly residentBytes: number
   readonly serverBusy: number
   readonly loadBusy: number
 }
@@ -49,6 +50,7 @@ function figuresOf(windows: readonly Window[], base: readonly Window[] | undefin
     requestsPerSecond: median((window) => window.requests / window.seconds),
     latencyMsP50: median((window) => window.latencyMsP50),
     latencyMsP99: median((window) => window.latencyMsP99),
+    residentBytes: median((window) => window.residentBytes),
     serverBusy: median((window) => window.serverBusy),
     loadBusy: median((window) => window.loadBusy),
   }

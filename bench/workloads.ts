@@ -7,8 +7,10 @@ export interface Workload {
   /** The request as it goes over the wire. */
   readonly request: Uint8Array
   readonly bodyBytes: number
-  /** Requests under way at a time. */
+  /** Open connections, kept alive. */
   readonly connections: number
+  /** Requests under way at a time; one a connection unless told. With fewer, connections take turns. */
+  readonly underWay?: number
   /** What a right answer says. */
   readonly expected: Expected
 }
@@ -38,6 +40,23 @@ function payload(name: string, numbers: readonly number[], text: string, connect
     connections,
     expected: analyzeApart(numbers, text),
   }
+}
+
+/** So many numbers and a short text: what numbers alone cost. */
+export function workloadOfNumbers(count: number): Workload {
+  const connections = count <= 1_000 ? 32 : count <= 10_000 ? 8 : count <= 100_000 ? 2 : 1
+  return payload(`${count} numbers`, doubles(count), 'Sample text for analysis', connections)
+}
+
+/** The smallest request over so many open connections, of which at most 32 have one under way. */
+export function workloadOfConnections(connections: number): Workload {
+  const small = payload(
+    `${connections} connections`,
+    [1, 2, 3, 4, 5],
+    'Sample text for analysis',
+    connections,
+  )
+  return { ...small, underWay: Math.min(connections, 32) }
 }
 
 /** A body as a request to `POST /payload`. */

@@ -14,6 +14,7 @@ export function row(target: string, ratio: number, timeRatio = ratio): Row {
       requestsPerSecond: 1e5 / ratio,
       latencyMsP50: timeRatio,
       latencyMsP99: 2 * timeRatio,
+      residentBytes: 50e6,
       serverBusy: 0.9,
       loadBusy: 0.5,
     },

@@ -1,0 +1,100 @@
+import type { GoalLine } from './goals.ts'
+import type { Report, WorkloadReport } from './report.ts'
+import { micros } from './table.ts'
+import { loggingSuffix } from './targets.ts'
+
+/**
+ * Puts a text between the marks `<!-- bench: name … -->` and `<!-- /bench -->`.
+ *
+ * @throws Error when the document has no such marks.
+ */
+export function replaceMarked(document: string, name: string, text: string): string {
+  const marked = new RegExp(`(<!-- bench: ${name}\\b[^>]*-->\\n)[\\s\\S]*?(<!-- /bench -->)`)
+  if (!marked.test(document)) throw new Error(`no mark <!-- bench: ${name} --> … <!-- /bench -->`)
+  // As a function: a `$` in the text would mean something otherwise.
+  return document.replace(marked, (_, start: string, end: string) => `${start}${text}\n${end}`)
+}
+
+/** The goals as a Markdown table. */
+export function goalsMarkdown(lines: readonly GoalLine[]): string {
+  return tableOf(
+    ['', 'work', 'goal', 'Tally', '', 'beside'],
+    lines.map(({ row, work, goal, figure, verdict, beside }) => [
+      String(row),
+      work,
+      goal,
+      `**${figure}**`,
+      verdict === 'missed' ? '**missed**' : verdict,
+      beside.join(', '),
+    ]),
+  )
+}
+
+/** Every workload with all its targets, as Markdown. */
+export function workloadsMarkdown({ workloads, leftOut, starts }: Report): string {
+  return [
+    ...workloads.map(workloadMarkdown),
+    `Start, exec to the first answer of \`/ready\`, medians: ${starts
+      .map(({ target, ms, rejected }) => `${target} ${ms ? `${ms.median.toFixed(0)} ms` : rejected}`)
+      .join(', ')}.`,
+    ...leftOut.map((peer) => `Left out: ${peer}.`),
+  ].join('\n\n')
+}
+
+function workloadMarkdown({ workload, title, connections, rows }: WorkloadReport): string {
+  const measured = rows.flatMap(({ target, figures }) => (figures ? [{ target, figures }] : []))
+  measured.sort((a, b) => a.figures.cpuMicrosPerRequest - b.figures.cpuMicrosPerRequest)
+  const remarks = rows.flatMap(({ target, notes, rejected }) => [
+    ...notes.map((note) => `${target}: ${note}.`),
+    ...(rejected ? [`${target} was rejected: ${rejected}.`] : []),
+  ])
+  return [
+    `**${workload}**: ${title}, ${connections} at a time`,
+    tableOf(
+      ['', 'CPU/request', 'bare = 1', 'middle half', 'requests/s', 'p50', 'p99'],
+      measured.map(({ target, figures: f }) => [
+        target.startsWith('tally') ? `**${target}**` : target,
+        micros(f.cpuMicrosPerRequest),
+        f.ratio?.median.toFixed(2) ?? '-',
+        f.ratio ? `${f.ratio.lowerQuartile.toFixed(2)}–${f.ratio.upperQuartile.toFixed(2)}` : '-',
+        Math.round(f.requestsPerSecond).toLocaleString('en'),
+        micros(f.latencyMsP50 * 1e3),
+        micros(f.latencyMsP99 * 1e3),
+      ]),
+    ),
+    ...remarks,
+  ].join('\n\n')
+}
+
+/** The README's paragraph: Tally's figures and how many goals are met. */
+export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): string {
+  const ratio = (workload: string, target: string): string =>
+    report.workloads
+      .find((each) => each.workload === workload)
+      ?.rows.find((row) => row.target === target)
+      ?.figures?.ratio?.median.toFixed(2) ?? '-'
+  const sizes = ['medium', 'large', 'huge'].map(
+    (workload) => `${ratio(workload, 'tally')} for a ${workload} one`,
+  )
+  const measured = goals.filter(({ verdict }) => verdict !== 'not measured')
+  const met = measured.filter(({ verdict }) => verdict === 'met')
+  return (
+    `Of a bare \`Bun.serve\`’s CPU time Tally takes ${ratio('small', 'tally')} for a small payload ` +
+    `(${ratio('small', `tally${loggingSuffix}`)} with an access log line), ${sizes.join(', ')}. ` +
+    `${met.length} of the ${measured.length} goals that were measured are met. ${provenance(report)}`
+  )
+}
+
+/** Where and when: without it figures say nothing. */
+export function provenance({ date, machine, plan }: Report): string {
+  return (
+    `Measured on ${date.slice(0, 10)} with Bun ${machine.bun} on ${machine.cores} shared cores of an ` +
+    `${machine.cpu.replaceAll('(R)', '')} (server on one, load on the other), medians of ${plan.rounds} ` +
+    `interleaved rounds; load average at the start ${machine.loadAverage.toFixed(2)}.`
+  )
+}
+
+function tableOf(headings: readonly string[], lines: readonly (readonly string[])[]): string {
+  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  return [row(headings), row(headings.map(() => '---')), ...lines.map(row)].join('\n')
+}

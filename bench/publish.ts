@@ -1,0 +1,30 @@
+/**
+ * `bun run bench:publish`: puts what the last `make bench` and `bench/sweep.ts` have found into the README,
+ * docs/performance.md and docs/images. Apart from measuring, so that nobody's trial changes a document.
+ */
+import { copyFile } from 'node:fs/promises'
+import { judge } from './goals.ts'
+import { goalsMarkdown, provenance, replaceMarked, summaryMarkdown, workloadsMarkdown } from './markdown.ts'
+import { type Report, reportFile } from './report.ts'
+
+const root = new URL('..', import.meta.url).pathname
+
+const report: Report = await Bun.file(`${root}${reportFile}`).json()
+const goals = judge(report)
+
+await rewrite('README.md', { summary: summaryMarkdown(report, goals) })
+await rewrite('docs/performance.md', {
+  provenance: provenance(report),
+  goals: goalsMarkdown(goals),
+  workloads: workloadsMarkdown(report),
+})
+await copyFile(`${root}reports/bench/chart.svg`, `${root}docs/images/benchmark.svg`)
+for (const picture of ['payload-size.svg', 'connections.svg'])
+  if (await Bun.file(`${root}reports/bench/${picture}`).exists())
+    await copyFile(`${root}reports/bench/${picture}`, `${root}docs/images/${picture}`)
+
+async function rewrite(path: string, texts: Readonly<Record<string, string>>): Promise<void> {
+  let document = await Bun.file(`${root}${path}`).text()
+  for (const [name, text] of Object.entries(texts)) document = replaceMarked(document, name, text)
+  await Bun.write(`${root}${path}`, document)
+}
