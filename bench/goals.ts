@@ -12,7 +12,8 @@ interface Goal {
   readonly goal: string
 }
 
-interface Finding {
+/** What a row comes to. */
+export interface Finding {
   readonly figure: string
   readonly verdict: 'met' | 'missed' | 'not measured'
   /** The same figure of the others. */
@@ -59,10 +60,34 @@ const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
     find: (report) => timeOfHuge(rowsOf(report, 'huge')),
   },
   {
+    row: 6,
+    work: 'nobody waits: GET /health while huge payloads follow one another',
+    goal: 'p99 ≤ 9 ms, p50 ≤ 2 ms',
+    find: found(6),
+  },
+  {
+    row: 7,
+    work: 'small payloads beside huge ones, two cores',
+    goal: 'keep ≥ half of their throughput',
+    find: found(7),
+  },
+  {
     row: 8,
     work: 'start: exec to the first 200 of /ready, bundled as in the image',
     goal: '≤ 60 ms',
     find: startTime,
+  },
+  {
+    row: 9,
+    work: 'memory: at rest; peak during a huge payload',
+    goal: '≤ bare + 30 MB; ≤ 6 × the body',
+    find: found(9),
+  },
+  {
+    row: 10,
+    work: 'soak, 30 minutes at half load',
+    goal: 'last third’s memory within 5 % of the middle third’s',
+    find: found(10),
   },
   {
     row: 11,
@@ -71,6 +96,11 @@ const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
     find: ({ processes }) => cpuRatio(processes.slice(1), processes[1]?.target ?? '', 1.1),
   },
 ]
+
+/** Rows that are judged where they are measured. */
+function found(row: number): (report: Report) => Finding {
+  return ({ findings }) => findings.find((finding) => finding.row === row) ?? notMeasured
+}
 
 function rowsOf(report: Report, name: string): readonly Row[] {
   return report.workloads.find(({ workload }) => workload === name)?.rows ?? []

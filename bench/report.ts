@@ -1,3 +1,4 @@
+import type { Finding } from './goals.ts'
 import type { Machine } from './machine.ts'
 import type { Measurement, Plan } from './rounds.ts'
 import type { StartTime } from './start.ts'
@@ -17,6 +18,8 @@ export interface Report {
   /** One process beside two (`WEB_CONCURRENCY=2`), under the small workload; one process is 1. */
   readonly processes: readonly Row[]
   readonly starts: readonly StartTime[]
+  /** Rows of the table of goals that are judged where they are measured. */
+  readonly findings: readonly (Finding & { readonly row: number })[]
 }
 
 export interface WorkloadReport {

@@ -69,3 +69,12 @@ test('a start is told in milliseconds, beside those of the others', () => {
     beside: ['bare 9 ms'],
   })
 })
+
+test('a row that was judged where it was measured keeps that verdict', () => {
+  const finding = { row: 6, figure: 'p99 3.1 ms', verdict: 'met', beside: ['bare 45 ms'] } as const
+  expect(lineOf({ ...reportOf({}), findings: [finding] }, 6)).toMatchObject(finding)
+})
+
+test('every row of the table stands in its order', () => {
+  expect(judge(reportOf({})).map(({ row }) => row)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+})

@@ -38,5 +38,6 @@ export function reportOf(rows: Readonly<Record<string, readonly Row[]>>): Report
     })),
     processes: [],
     starts: [],
+    findings: [],
   }
 }

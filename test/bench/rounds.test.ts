@@ -40,7 +40,7 @@ test('a target that takes what must be refused is rejected', async () => {
 
 test('a target that cannot start is rejected', async () => {
   const [measured] = await measure(
-    [{ name: 'none', command: [process.execPath, join(folder, 'none.ts')] }],
+    [{ name: 'none', command: [process.execPath, '-e', 'process.exit(1)'] }],
     small!,
     plan,
     () => {},

@@ -60,7 +60,11 @@ async fn analyze(Json(mut payload): Json<Payload>) -> Result<Json<Summary>, Stat
     let numeric_analysis = analyze_numbers(&mut payload.numbers);
     let text_analysis = analyze_text(&payload.text);
     let processing_time_ms = (start.elapsed().as_secs_f64() * 1e5).round() / 100.0;
-    Ok(Json(Summary { numeric_analysis, text_analysis, processing_time_ms }))
+    Ok(Json(Summary {
+        numeric_analysis,
+        text_analysis,
+        processing_time_ms,
+    }))
 }
 
 /// Plain sums, and the median by the standard library's selection.
@@ -76,8 +80,19 @@ fn analyze_numbers(numbers: &mut [f64]) -> NumericAnalysis {
     } else {
         (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + upper) / 2.0
     };
-    let standard_deviation = if count == 1 { 0.0 } else { (squares / (count - 1) as f64).sqrt() };
-    NumericAnalysis { count, minimum, maximum, mean, median, standard_deviation }
+    let standard_deviation = if count == 1 {
+        0.0
+    } else {
+        (squares / (count - 1) as f64).sqrt()
+    };
+    NumericAnalysis {
+        count,
+        minimum,
+        maximum,
+        mean,
+        median,
+        standard_deviation,
+    }
 }
 
 fn analyze_text(text: &str) -> TextAnalysis {
@@ -152,6 +167,8 @@ async fn main() {
         app = app.layer(middleware::from_fn(access_log));
     }
     let port = std::env::var("PORT").expect("PORT is set");
-    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await.unwrap();
+    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}"))
+        .await
+        .unwrap();
     axum::serve(listener, app).await.unwrap();
 }
