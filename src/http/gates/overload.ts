@@ -9,7 +9,7 @@ export interface OverloadOptions {
   readonly inFlight: () => number
   /** Above so many the rest is shed. */
   readonly inFlightMax: number
-  /** How long the event loop may be behind before it sheds, in ms; 0: whatever happens, it does not. */
+  /** What a turn of the event loop may take before the rest of it is shed, in ms; 0: whatever happens, nothing is. */
   readonly lateMs: number
   readonly onShed: (reason: ShedReason) => void
   /** Calls back when everything that is ready in this turn of the event loop has been handled. Default setImmediate. */
@@ -19,10 +19,10 @@ export interface OverloadOptions {
 }
 
 /**
- * What one turn of the event loop may take for work that was let in, in ms, while it is behind. All that has come
- * during a turn waits for the next one, so this is also what a refusal waits for.
+ * What one turn of the event loop may take for work that is let in, in ms, while it sheds. All that comes during a turn
+ * waits for the next one, so this is also about what a refusal waits for. A turn that is shorter was not behind.
  */
-const turnMsMax = 20
+const turnMsMax = 10
 
 const overloaded: Refusal = {
   code: 'overloaded',
@@ -35,9 +35,11 @@ const overloaded: Refusal = {
  *
  * Two things tell that it is too much. Work that waits for something else (a store, a client that sends slowly) is
  * counted: requests in flight. Work that keeps the processor busy never shows there, for what waits is in the sockets:
- * each turn of the event loop takes whatever has come during the one before. So the turns are timed. When none was
- * short for `lateMs`, each turn lets in work for 20 ms and sheds the rest. Both times are those of CoDel as servers use
- * it (Maurer, "Fail at Scale", ACM Queue 13(8), 2015): a burst may make a queue, a queue that stays must not be fed.
+ * each turn of the event loop takes whatever has come during the one before. So the turns are timed. When one has taken
+ * `lateMs` and the one before was long as well, the rest of it is shed, and from then on all that is beyond 10 ms of work
+ * a turn, until a turn is short again. That is controlled delay as servers use it (Maurer, "Fail at Scale", ACM Queue
+ * 13(8), 2015): a burst may make a queue; a queue that stays is kept short, for else everybody waits and nobody is
+ * answered in time.
  */
 export function overload(options: OverloadOptions): Gate {
   const { inFlight, inFlightMax, lateMs, onShed } = options
@@ -45,14 +47,14 @@ export function overload(options: OverloadOptions): Gate {
   let inTurn = false
   let turnBegan = 0
   let turnEnded = Number.NEGATIVE_INFINITY
-  /** When the first of the turns began that were all long, one upon the other. */
-  let busySince = 0
-  let lastWasShort = true
+  let wasLong = false
+  let shedding = false
 
   const endTurn = (): void => {
     inTurn = false
     turnEnded = now()
-    lastWasShort = turnEnded - turnBegan <= turnMsMax
+    wasLong = turnEnded - turnBegan > turnMsMax
+    if (!wasLong) shedding = false
   }
 
   return (_, exchange) => {
@@ -67,11 +69,17 @@ export function overload(options: OverloadOptions): Gate {
 
   function isLate(startedAt: number): boolean {
     if (lateMs === 0) return false
-    if (inTurn) return startedAt - turnBegan > turnMsMax && startedAt - busySince > lateMs
+    if (inTurn) {
+      if (!shedding && wasLong && startedAt - turnBegan > lateMs) shedding = true
+      return shedding && startedAt - turnBegan > turnMsMax
+    }
     inTurn = true
     turnBegan = startedAt
     // After a pause there is no queue, however long the last turn was.
-    if (lastWasShort || startedAt - turnEnded > turnMsMax) busySince = startedAt
+    if (startedAt - turnEnded > turnMsMax) {
+      wasLong = false
+      shedding = false
+    }
     afterTurn(endTurn)
     return false
   }

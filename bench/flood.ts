@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs'
+import { connect } from './client.ts'
+import { moveToLoadCore } from './cores.ts'
+import { describeMachine } from './machine.ts'
+import { type Flood, openLoop } from './open-loop.ts'
+import { startServer } from './server-process.ts'
+import { quantile } from './statistics.ts'
+import { tally } from './targets.ts'
+
+// What becomes of a service that is asked for three times of what it can do, for a minute, and right after that. Fails
+// when it does not keep what docs/access.md says.
+//
+//   bun bench/flood.ts [SECONDS] [TIMES]     60 seconds, 3 times the capacity
+//   SHED_AFTER=0s bun bench/flood.ts         the same without shedding by the event loop, for comparison
+
+const [seconds = 60, times = 3] = process.argv.slice(2).map(Number)
+const connectionsMax = 1_000
+/** 20 kB, and some 0.3 ms of work: so that a core of load can be three times a core of work. */
+const body = JSON.stringify({ numbers: Array.from({ length: 10_000 }, (_, i) => i % 10), text: 'flood' })
+const request = Buffer.from(
+  `POST /payload HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+)
+
+/** What must hold, in ms and MB. */
+const limits = { shedP99: 50, acceptedP99: 500, growthMb: 256, afterwardsP99: 100 }
+
+moveToLoadCore()
+const { SHED_AFTER = '200ms', MAX_IN_FLIGHT = '1000' } = process.env
+const server = await startServer({ ...tally, env: { ...tally.env, SHED_AFTER, MAX_IN_FLIGHT } })
+try {
+  const capacity = await measureCapacity()
+  const before = residentMb()
+  const watch = watchProbes()
+  const flood = await openLoop(server.port, request, { perSecond: capacity * times, seconds, connectionsMax })
+  const probes = await watch.stop()
+  // What is left of it has five seconds, then all must be as before.
+  await Bun.sleep(4_000)
+  const afterwards = await openLoop(server.port, request, {
+    perSecond: capacity / 3,
+    seconds: 3,
+    connectionsMax,
+  })
+  report(capacity, flood, afterwards, probes, { before, highest: watch.highestMb() })
+} finally {
+  await server.stop()
+}
+
+async function measureCapacity(): Promise<number> {
+  const client = await connect(server.port, request, 32)
+  await client.run(2_000, () => {})
+  const { seconds: took, latenciesMs } = await client.run(4_000, () => {})
+  client.close()
+  return latenciesMs.length / took
+}
+
+/** Asks for health and metrics ten times a second, each on a connection of its own, and looks at the memory. */
+function watchProbes() {
+  const latenciesMs: number[] = []
+  let failed = 0
+  let highest = 0
+  let stopped = false
+  const ask = async (path: string): Promise<void> => {
+    const start = performance.now()
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
+      headers: { connection: 'close' },
+    }).catch(() => undefined)
+    await response?.bytes()
+    latenciesMs.push(performance.now() - start)
+    if (response?.status !== 200) failed++
+  }
+  const loop = (async () => {
+    while (!stopped) {
+      await Promise.all([ask('/health'), ask('/metrics'), Bun.sleep(100)])
+      highest = Math.max(highest, residentMb())
+    }
+  })()
+  return {
+    highestMb: () => highest,
+    async stop() {
+      stopped = true
+      await loop
+      return { latenciesMs, failed }
+    },
+  }
+}
+
+function residentMb(): number {
+  const [, kilobytes = '0'] =
+    /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8')) ?? []
+  return Math.round(Number(kilobytes) / 1024)
+}
+
+function report(
+  capacity: number,
+  flood: Flood,
+  afterwards: Flood,
+  probes: { latenciesMs: readonly number[]; failed: number },
+  memory: { before: number; highest: number },
+): void {
+  const line = (name: string, latencies: readonly number[] = []): string => {
+    const [p50, p99, most] =
+      latencies.length === 0 ? [] : [0.5, 0.99, 1].map((share) => quantile(latencies, share))
+    const ms = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(1)} ms`)
+    return `${name.padEnd(28)} ${String(latencies.length).padStart(8)}   p50 ${ms(p50)}   p99 ${ms(p99)}   most ${ms(most)}`
+  }
+  const { latenciesMs, due, unsent, lost } = flood
+  const accepted = latenciesMs.get(200) ?? []
+  const shed = latenciesMs.get(503) ?? []
+  const others = [...latenciesMs].filter(([status]) => status !== 200 && status !== 503)
+  const { cpu, bun, pinned } = describeMachine()
+  console.log(
+    [
+      `${cpu}, Bun ${bun}, ${pinned ? 'server and load on a core each' : 'server and load not pinned'}`,
+      `capacity ${capacity.toFixed(0)}/s; asked for ${times} times that for ${seconds} s: ${due} requests`,
+      line('answered 200', accepted),
+      line('shed with 503', shed),
+      line('probes (/health, /metrics)', probes.latenciesMs),
+      line('afterwards, a third of it', afterwards.latenciesMs.get(200)),
+      `other answers ${others.length}, lost ${lost}, not sent for want of a connection ${unsent}, probes failed ${probes.failed}`,
+      `memory ${memory.before} MB before, ${memory.highest} MB at the most`,
+    ].join('\n'),
+  )
+  const p99 = (latencies: readonly number[] = []): number =>
+    latencies.length === 0 ? 0 : quantile(latencies, 0.99)
+  const broken = [
+    ...(p99(accepted) > limits.acceptedP99 ? [`accepted p99 above ${limits.acceptedP99} ms`] : []),
+    ...(p99(shed) > limits.shedP99 ? [`shed p99 above ${limits.shedP99} ms`] : []),
+    ...(accepted.length === 0 || shed.length === 0 ? ['nothing accepted, or nothing shed'] : []),
+    ...(memory.highest - memory.before > limits.growthMb
+      ? [`more than ${limits.growthMb} MB more memory`]
+      : []),
+    ...(others.length + lost + probes.failed > 0 ? ['other answers, lost requests or failed probes'] : []),
+    ...(afterwards.latenciesMs.size !== 1 || p99(afterwards.latenciesMs.get(200)) > limits.afterwardsP99
+      ? ['not as before afterwards']
+      : []),
+  ]
+  if (broken.length === 0) return
+  console.error(`NOT KEPT: ${broken.join('; ')}`)
+  process.exitCode = 1
+}
