@@ -1,6 +1,7 @@
 import type { PayloadLimits } from './analysis/payload.ts'
 import type { AnalysisJob } from './analysis-threads.ts'
-import { payloadOutcomeOf } from './http/payload-outcome.ts'
+import type { LargeBody } from './http/large-bodies.ts'
+import { type PayloadOutcome, payloadOutcomeOf } from './http/payload-outcome.ts'
 import { joined } from './http/received-body.ts'
 import { analysisOf } from './queue/handlers.ts'
 import type { Answer } from './threads/thread-pool.ts'
@@ -9,18 +10,37 @@ import type { Answer } from './threads/thread-pool.ts'
 
 declare const self: Worker
 
+/**
+ * After a job of more bytes than this its garbage is collected, when it is answered and before the next one: text and
+ * numbers of two huge payloads would be in memory at a time. Measured, 18 MB one after another: 150 MB instead of 212.
+ */
+const collectedFrom = 4 * 2 ** 20
+
 const limits = JSON.parse(process.argv.at(-1) as string) as PayloadLimits
 const resultOf = analysisOf(limits)
 const outcomeOf = payloadOutcomeOf(limits)
 
-self.onmessage = ({ data }: MessageEvent<AnalysisJob>) => self.postMessage(answerTo(data))
+self.onmessage = ({ data }: MessageEvent<AnalysisJob>) => {
+  self.postMessage(answerTo(data))
+  if (bytesOf(data) > collectedFrom) Bun.gc(true)
+}
+
+function bytesOf(job: AnalysisJob): number {
+  return job.kind === 'task' ? job.payload.length : job.size
+}
 
 function answerTo(job: AnalysisJob): Answer {
   try {
-    const result = job.kind === 'task' ? resultOf(job.payload) : outcomeOf(joined(job.blocks, job.size))
-    return { ok: true, result }
+    return { ok: true, result: job.kind === 'task' ? resultOf(job.payload) : outcomeOfBody(job) }
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error))
     return { ok: false, name, message }
   }
+}
+
+/** The bytes are given back before the parser needs memory: that keeps the peak lower by the size of the body. */
+function outcomeOfBody({ blocks, size }: LargeBody): PayloadOutcome {
+  return outcomeOf(joined(blocks, size), () => {
+    for (const block of blocks) block.transfer(0)
+  })
 }

@@ -27,8 +27,9 @@ export interface AnalysisThreads extends LargeBodyThreads, TaskThreads {
  */
 export function createAnalysisThreads(limits: PayloadLimits, threadsMax: number): AnalysisThreads {
   const pool = new ThreadPool<AnalysisJob>({
-    // Not referenced: what keeps a process is what it serves, not a thread that it has.
-    start: () => new Worker(threadUrl(), { argv: [JSON.stringify(limits)], ref: false }),
+    // Not referenced: what keeps a process is what it serves, not a thread that it has. `smol`: a heap that grows in
+    // smaller steps, so that less of a payload's garbage is kept.
+    start: () => new Worker(threadUrl(), { argv: [JSON.stringify(limits)], ref: false, smol: true }),
     threadsMax,
     waitingMax,
     idleMs,

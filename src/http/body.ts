@@ -89,14 +89,19 @@ async function readChunks(request: Request, bytesMax: number): Promise<Uint8Arra
   return size > bytesMax ? tooLarge(bytesMax) : Buffer.concat(chunks)
 }
 
-/** Parses a body that is there: UTF-8 without replacement characters, bounded nesting, JSON. */
-export function parseJson(bytes: Uint8Array): BodyResult {
+/**
+ * Parses a body that is there: UTF-8 without replacement characters, bounded nesting, JSON.
+ *
+ * @param release called as soon as the bytes are needed no more
+ */
+export function parseJson(bytes: Uint8Array, release?: () => void): BodyResult {
   let text: string
   try {
     text = decoder.decode(bytes)
   } catch {
     return refuse('not-utf-8', 'The body holds bytes that are not UTF-8.')
   }
+  release?.()
   if (isNestedDeeperThan(nestingMax, text))
     return refuse('malformed-json', `Arrays and objects must be nested at most ${nestingMax} deep.`)
   try {

@@ -10,12 +10,14 @@ export type PayloadOutcome =
 
 /**
  * Makes the function from the bytes of a body to its outcome: everything that POST /payload does with a body, in one
- * call that a thread can make.
+ * call that a thread can make. `release` is called as soon as the bytes are needed no more.
  */
-export function payloadOutcomeOf(limits: PayloadLimits): (bytes: Uint8Array) => PayloadOutcome {
+export function payloadOutcomeOf(
+  limits: PayloadLimits,
+): (bytes: Uint8Array, release?: () => void) => PayloadOutcome {
   const schema = payloadSchema(limits)
-  return (bytes) => {
-    const body = parseJson(bytes)
+  return (bytes, release) => {
+    const body = parseJson(bytes, release)
     if (!body.ok) return body
     const payload = body.value
     if (!isPayload(payload, limits)) return { ok: false, refusal: invalidPayload(schema, payload) }

@@ -100,6 +100,7 @@ export class ReceivedBody implements Disposable {
       this.#room = this.#room.subarray(now.byteLength)
       left = left.subarray(now.byteLength)
     }
+    release(piece)
     return undefined
   }
 
@@ -120,6 +121,12 @@ export class ReceivedBody implements Disposable {
     this.#room = new Uint8Array(block)
     return true
   }
+}
+
+/** Gives the memory of a piece back now: until the next garbage collection the pieces would be as much as the body. */
+function release({ buffer, byteLength }: Uint8Array): void {
+  // A buffer that the piece does not fill may be that of other pieces as well.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** The bytes of a body that came in several blocks, of which the last may not be full. */
