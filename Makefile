@@ -39,7 +39,7 @@ format: node_modules ## Format and apply safe fixes
 	@$(BUN) run format
 
 .PHONY: bench
-bench: node_modules ## Measure beside bare Bun, Hono, Fastify, Go, axum and FastAPI (QUICK=1: a minute)
+bench: node_modules ## Measure beside bare Bun, Hono, Fastify, Go, axum and FastAPI (QUICK=1: a minute; GUARDED=1: with keys, a rate and TLS)
 	@$(BUN) run bench
 
 .PHONY: load

@@ -79,6 +79,7 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     const requestId = `${runId}-${size}-${__VU}-${turn}`
     const headers: Record<string, string> = { 'Content-Type': 'application/json', 'X-Request-ID': requestId }
     if (closing) headers.Connection = 'close'
+    if (settings.apiKey !== null) headers['X-API-Key'] = settings.apiKey
 
     sent.add(1)
     const startedMs = Date.now()

@@ -34,6 +34,8 @@ export type Settings = {
   /** The sum over the instances has to be the number of answers, or the run fails. */
   requireSum: boolean
   debug: boolean
+  /** Sent as X-API-Key; null: none. */
+  apiKey: string | null
 }
 
 /** Every problem of an environment at once. */
@@ -134,6 +136,7 @@ export function parseSettings(
     scrapeWaitMs: seconds('SCRAPE_WAIT', 20) * 1_000,
     requireSum: yes('REQUIRE_SUM'),
     debug: yes('DEBUG'),
+    apiKey: text('API_KEY') || null,
   }
   if (problems.length > 0) throw new SettingsError(problems)
   return settings

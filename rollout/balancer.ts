@@ -4,6 +4,17 @@ import { until } from './until.ts'
 
 export const balancerConfig = resolve(import.meta.dir, '../deploy/haproxy/haproxy.cfg')
 
+/** The configuration that is shipped, and the one line that it takes when instances speak TLS. */
+async function withTls(directory: string): Promise<string> {
+  const config = join(directory, 'haproxy-tls.cfg')
+  const shipped = await Bun.file(balancerConfig).text()
+  await Bun.write(
+    config,
+    shipped.replace('  option httpchk\n', '  default-server ssl verify none\n  option httpchk\n'),
+  )
+  return config
+}
+
 /** What the balancer thinks of one instance. */
 export interface ServerState {
   /** `UP`, `DOWN`, `UP 1/2` on the way down, `DOWN 1/2` on the way up, `MAINT (resolution)`. */
@@ -54,6 +65,7 @@ export interface Balancer {
  *
  * @param slotPorts the port of each slot on 127.0.0.1, used or not.
  * @param retries how often a connection that could not be opened is tried again.
+ * @param tls whether the instances speak TLS.
  */
 export async function startBalancer(options: {
   directory: string
@@ -61,12 +73,13 @@ export async function startBalancer(options: {
   statsPort: number
   slotPorts: readonly number[]
   retries: number
+  tls?: boolean
 }): Promise<Balancer> {
-  const { directory, port, statsPort, slotPorts, retries } = options
+  const { directory, port, statsPort, slotPorts, retries, tls = false } = options
   const slots = slotPorts.map((slotPort, index) => [`API_${index + 1}`, `127.0.0.1:${slotPort}`])
   const program: RunningProgram = startProgram({
     name: 'balancer',
-    command: ['haproxy', '-db', '-f', balancerConfig],
+    command: ['haproxy', '-db', '-f', tls ? await withTls(directory) : balancerConfig],
     env: {
       BALANCER_ADDRESS: `127.0.0.1:${port}`,
       BALANCER_STATS_ADDRESS: `127.0.0.1:${statsPort}`,

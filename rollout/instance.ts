@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import type { Guarded } from './guarded.ts'
 import { startProgram } from './program.ts'
 import { type Program, programs } from './settings.ts'
 import { until } from './until.ts'
@@ -18,6 +19,8 @@ export interface Instance {
   readonly name: string
   readonly slot: string
   readonly port: number
+  /** Where Prometheus reads it. */
+  readonly scrapePort: number
   /** SIGTERM; resolves when the process is gone. */
   stop(): Promise<InstanceEnd>
   /** SIGKILL. */
@@ -37,9 +40,12 @@ export async function startInstance(options: {
   slot: string
   version: string
   port: number
+  /** Taken only by a guarded instance, whose own port wants TLS: nothing else tests how the two go together. */
+  metricsPort: number
   program: Program
+  guarded: Guarded | undefined
 }): Promise<Instance> {
-  const { slot, version, port } = options
+  const { slot, version, port, metricsPort, guarded } = options
   const name = `${slot}-${version}`
   const directory = join(options.directory, name)
   await mkdir(directory, { recursive: true })
@@ -55,6 +61,7 @@ export async function startInstance(options: {
       SERVICE_VERSION: version,
       DATA_DIR: directory,
       DRAIN_MIN: '3s',
+      ...(guarded !== undefined && { ...guarded.env, METRICS_PORT: String(metricsPort) }),
       ...env,
     },
     logFile,
@@ -67,7 +74,9 @@ export async function startInstance(options: {
   const ready = until(`${name} to be ready`, 20_000, async () => {
     // An idle connection of ours would be waited for when the instance drains.
     const headers = { connection: 'close' }
-    return (await fetch(`http://127.0.0.1:${port}/ready`, { headers })).status === 200
+    const scheme = guarded === undefined ? 'http' : 'https'
+    const tls = { rejectUnauthorized: false }
+    return (await fetch(`${scheme}://127.0.0.1:${port}/ready`, { headers, tls })).status === 200
   })
   await Promise.race([ready, died])
 
@@ -81,6 +90,7 @@ export async function startInstance(options: {
     name,
     slot,
     port,
+    scrapePort: guarded === undefined ? port : metricsPort,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
     logged: async () => countPayloadRequests(await Bun.file(logFile).text()),

@@ -1,6 +1,7 @@
 /**
  * Rolls, scales and kills the instances of a platform under load, and counts what it cost:
- * `make rollout-test`, `make rollout-test QUICK=1`. Needs haproxy, prometheus and k6 on the PATH.
+ * `make rollout-test`, `make rollout-test QUICK=1`. Needs haproxy, prometheus and k6 on the PATH, and with GUARDED=1
+ * (keys, a rate and TLS at the instances) openssl.
  *
  * Exit: 0 when rolling and scaling cost nothing and the kill did; 2 when not; 1 when it could not be run.
  */
@@ -28,7 +29,9 @@ process.exit(
 
 async function main(): Promise<number> {
   const settings = readRolloutSettings(process.env)
-  const missing = ['haproxy', 'prometheus'].filter((name) => Bun.which(name) === null)
+  const missing = ['haproxy', 'prometheus', ...(settings.guarded ? ['openssl'] : [])].filter(
+    (name) => Bun.which(name) === null,
+  )
   if (findK6(process.env, resolve(import.meta.dir, '..')) === null) missing.push('k6 (make load fetches it)')
   if (missing.length > 0) {
     console.error(`Not installed: ${missing.join(', ')}. On Debian: apt-get install haproxy prometheus`)
@@ -41,7 +44,7 @@ async function main(): Promise<number> {
   const runs: { run: Run; faults: string[] }[] = []
   for (const size of settings.sizes) {
     for (const connection of settings.connections) {
-      const name = `${connection}-${size}`
+      const name = `${connection}-${size}${settings.guarded ? '-guarded' : ''}`
       console.log(`${name}: ${settings.rolls} rolls, 3 to 5, 5 to 2 ...`)
       const run = await runUnderLoad({
         ...settings,

@@ -1,4 +1,5 @@
 import { type Balancer, startBalancer } from './balancer.ts'
+import type { Guarded } from './guarded.ts'
 import { type Instance, type InstanceEnd, startInstance } from './instance.ts'
 import { freePorts } from './ports.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
@@ -40,10 +41,15 @@ export async function startPlatform(options: {
   directory: string
   program: Program
   balancerRetries: number
+  /** Undefined: open to everybody, over plain HTTP. */
+  guarded?: Guarded | undefined
 }): Promise<Platform> {
-  const { directory, program, balancerRetries: retries } = options
+  const { directory, program, balancerRetries: retries, guarded } = options
 
-  const [port = 0, statsPort = 0, prometheusPort = 0, ...slotPorts] = freePorts(3 + slots.length)
+  const ports = freePorts(3 + 2 * slots.length)
+  const [port = 0, statsPort = 0, prometheusPort = 0, ...others] = ports
+  const slotPorts = others.slice(0, slots.length)
+  const metricsPorts = others.slice(slots.length)
   const instances: Instance[] = []
   const ended: Ended[] = []
   const running = new Map<Slot, Instance>()
@@ -53,13 +59,15 @@ export async function startPlatform(options: {
   let scraping = Promise.resolve()
   const scrape = (): Promise<void> => {
     scraping = scraping.then(() =>
-      prometheus?.setTargets([...running.values()].map(({ name: pod, port }) => ({ pod, port }))),
+      prometheus?.setTargets([...running.values()].map(({ name: pod, scrapePort: port }) => ({ pod, port }))),
     )
     return scraping
   }
   const start = async (slot: Slot, version: string): Promise<Instance> => {
     const slotPort = slotPorts[slots.indexOf(slot)] ?? 0
-    const instance = await startInstance({ directory, slot, version, port: slotPort, program })
+    const metricsPort = metricsPorts[slots.indexOf(slot)] ?? 0
+    const where = { directory, slot, version, port: slotPort, metricsPort }
+    const instance = await startInstance({ ...where, program, guarded })
     instances.push(instance)
     running.set(slot, instance)
     await scrape()
@@ -77,7 +85,14 @@ export async function startPlatform(options: {
   for (const slot of slots.slice(0, 3)) await start(slot, 'v1')
   prometheus = await startPrometheus(directory, prometheusPort)
   await scrape()
-  const balancer = await startBalancer({ directory, port, statsPort, slotPorts, retries })
+  const balancer = await startBalancer({
+    directory,
+    port,
+    statsPort,
+    slotPorts,
+    retries,
+    tls: guarded !== undefined,
+  })
   for (const slot of running.keys()) await balancer.untilUp(slot)
   for (const { name } of running.values()) await prometheus.untilScraped(name)
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Size } from '../load/payloads.ts'
 import type { Report } from '../load/report/report.ts'
 import type { Settings } from '../load/settings.ts'
+import { guard } from './guarded.ts'
 import { type LoadResult, startLoad } from './load.ts'
 import { countByPhase, type PhaseCounts } from './phases.ts'
 import { type Platform, startPlatform } from './platform.ts'
@@ -51,6 +52,7 @@ const capacityRequests: Record<Size, number> = { small: 8_000, medium: 800, '1mb
 export async function runUnderLoad(options: {
   name: string
   program: Program
+  guarded: boolean
   balancerRetries: number
   connection: Settings['connection']
   size: Size
@@ -63,8 +65,14 @@ export async function runUnderLoad(options: {
 }): Promise<Run> {
   const { name, connection, size, reportDirectory } = options
   const directory = await mkdtemp(join(tmpdir(), 'rollout-'))
-  const platform = await startPlatform({ ...options, directory })
-  const target = { SERVICE_URL: platform.url, CONNECTION: connection, SIZE: size }
+  const guarded = options.guarded ? await guard(directory) : undefined
+  const platform = await startPlatform({ ...options, directory, guarded })
+  const target = {
+    SERVICE_URL: platform.url,
+    CONNECTION: connection,
+    SIZE: size,
+    ...(guarded !== undefined && { API_KEY: guarded.apiKey }),
+  }
 
   const capacity =
     options.rate === null ? await measureCapacity(target, size, join(directory, 'capacity')) : null

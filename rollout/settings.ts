@@ -33,6 +33,8 @@ export interface RolloutSettings {
   /** How long each load runs; the rolling and scaling must fit in. */
   readonly seconds: number
   readonly rolls: number
+  /** Whether the instances want a key, hold a rate and speak TLS. */
+  readonly guarded: boolean
   /** Whether an instance is killed in the end, to show that the check can fail. */
   readonly kill: boolean
   readonly reportDirectory: string
@@ -66,6 +68,7 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     rate: env.RATE ? number('RATE', 1) : null,
     seconds: parseSettings({ DURATION: env.DURATION || (quick ? '35s' : '75s') }, {}).durationSeconds,
     rolls: number('ROLLS', quick ? 1 : 2),
+    guarded: env.GUARDED === '1' || env.GUARDED === 'true',
     kill: env.KILL !== '0',
     reportDirectory: env.REPORT_DIR || 'reports/rollout',
   }

@@ -15,8 +15,10 @@ describe('settings of the rollout test', () => {
     expect(readRolloutSettings({ QUICK: '1' })).toMatchObject({
       connections: ['mixed'],
       rolls: 1,
+      guarded: false,
       kill: true,
     })
+    expect(readRolloutSettings({ GUARDED: '1' }).guarded).toBe(true)
   })
 
   test('what is wrong is refused by name', () => {

@@ -24,7 +24,7 @@ const tokenPattern = /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/
  */
 export function authentication({ keys, verifyToken, scope }: AuthenticationOptions): Gate {
   const byKey = (exchange: Exchange, key: string): Refusal | undefined => {
-    const name = keys === undefined ? undefined : nameOf(key, keys())
+    const name = nameOf(key, keys?.() ?? [])
     if (name === undefined) return invalid('The credentials are not known here.')
     exchange.client = `key:${name}`
     return undefined
@@ -38,7 +38,8 @@ export function authentication({ keys, verifyToken, scope }: AuthenticationOptio
   }
 
   return (request, exchange) => {
-    const key = request.headers.get('x-api-key')
+    // Where there are no keys this header is nobody's business: a token beside it may still be good.
+    const key = keys === undefined ? null : request.headers.get('x-api-key')
     if (key !== null) return byKey(exchange, key)
     const authorization = request.headers.get('authorization')
     if (authorization === null) return absent

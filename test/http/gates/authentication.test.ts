@@ -224,6 +224,12 @@ describe('a token', () => {
     expect((await analyze(bearer(await sharedToken({ scope: 'openid tally.use' })))).status).toBe(200)
   })
 
+  test('is good beside a key where there are no keys', async () => {
+    const headers = { ...bearer(await sharedToken()), 'x-api-key': 'tally_one' }
+    expect((await withSecret().analyze(headers)).status).toBe(200)
+    await expectUnauthorized(await withSecret().analyze({ 'x-api-key': 'tally_one' }))
+  })
+
   test('and a key open the same service, each in its way', async () => {
     const { analyze } = serviceWith({
       keys: () => parseApiKeys(`reporting:${hashOf('tally_one').toHex()}`),

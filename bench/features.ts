@@ -1,0 +1,75 @@
+import { SignJWT } from 'jose'
+import { hashOf } from '../src/http/gates/api-keys.ts'
+import { moveToLoadCore } from './cores.ts'
+import { describeMachine } from './machine.ts'
+import { measure, type Plan } from './rounds.ts'
+import { summarize } from './summary.ts'
+import { table } from './table.ts'
+import { type Target, tally } from './targets.ts'
+import { payloadWorkloads, type Workload } from './workloads.ts'
+
+/**
+ * `bun bench/features.ts`: what each feature that can be turned on costs a small payload, in CPU time of the server,
+ * beside the same service with all of them off. Every request carries what any of them could want, so that what differs
+ * is the service and not the request. TLS is not among them: the load generator does not speak it.
+ */
+
+const plan: Plan =
+  process.env.QUICK === '1'
+    ? { rounds: 3, windowMs: 400, warmUpMs: 500 }
+    : { rounds: 7, windowMs: 1_000, warmUpMs: 1_000 }
+
+const key = 'tally_benchmark'
+const secret = 'the shared secret of a benchmark'
+const token = await new SignJWT({ sub: 'benchmark' })
+  .setProtectedHeader({ alg: 'HS256' })
+  .setExpirationTime('1h')
+  .sign(new TextEncoder().encode(secret))
+const origin = 'https://app.example'
+
+const keys = (count: number): string =>
+  [...Array.from({ length: count - 1 }, (_, i) => `other-${i}`), key]
+    .map((one) => `name:${hashOf(one).toHex()}`)
+    .join()
+const rate = { RATE_LIMIT: '1000000/1s' }
+const cors = { CORS_ORIGIN: origin }
+const proxies = { TRUSTED_PROXIES: '127.0.0.0/8' }
+
+const off = feature('all off', { SHED_AFTER: '0s' })
+const targets = [
+  off,
+  feature('shedding, the default', {}),
+  feature('API keys, 1', { SHED_AFTER: '0s', API_KEYS: keys(1) }),
+  feature('API keys, 50', { SHED_AFTER: '0s', API_KEYS: keys(50) }),
+  feature('token, HS256', { SHED_AFTER: '0s', JWT_SECRET: secret }),
+  feature('rate limit by address', { SHED_AFTER: '0s', ...rate }),
+  feature('the same behind a trusted proxy', { SHED_AFTER: '0s', ...rate, ...proxies }),
+  feature('CORS for one origin', { SHED_AFTER: '0s', ...cors }),
+  feature('shedding, a key, its rate, CORS', { API_KEYS: keys(1), ...rate, ...cors }),
+]
+
+moveToLoadCore()
+const progress = (message: string): void => void process.stderr.write(`${message}\n`)
+const rows = summarize(await measure(targets, withHeaders(payloadWorkloads()[0]!), plan, progress), off.name)
+const { cpu, bun, pinned } = describeMachine()
+console.log(table('features: POST /payload, 5 numbers', rows))
+console.log(`${plan.rounds} rounds of ${plan.windowMs} ms; Bun ${bun}; ${cpu}; ${pinned ? '' : 'NOT '}pinned`)
+
+/** Only the status is looked at: the requests that `measure` sends to see wrong bodies refused carry no key. */
+function feature(name: string, env: Readonly<Record<string, string>>): Target {
+  return { ...tally, name, env: { ...tally.env, ...env }, computes: false }
+}
+
+function withHeaders(workload: Workload): Workload {
+  const text = Buffer.from(workload.request).toString()
+  const headers = [
+    `X-API-Key: ${key}`,
+    `Authorization: Bearer ${token}`,
+    `Origin: ${origin}`,
+    'X-Forwarded-For: 198.51.100.1',
+  ]
+  return {
+    ...workload,
+    request: Buffer.from(text.replace('\r\n\r\n', `\r\n${headers.join('\r\n')}\r\n\r\n`)),
+  }
+}
