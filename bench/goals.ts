@@ -115,7 +115,7 @@ function without(rows: readonly Row[], isUnwanted: (row: Row) => boolean): reado
 }
 
 /** Whoever does not compute the answer, and whoever is 1 by definition, is nobody's competitor. */
-function isPeer({ target }: Row): boolean {
+export function isPeer({ target }: Row): boolean {
   return !/^(constant|bare|tally)/.test(target)
 }
 

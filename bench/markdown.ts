@@ -1,5 +1,6 @@
-import type { GoalLine } from './goals.ts'
+import { type GoalLine, isPeer } from './goals.ts'
 import type { Report, WorkloadReport } from './report.ts'
+import type { Row } from './summary.ts'
 import { micros } from './table.ts'
 import { loggingSuffix } from './targets.ts'
 
@@ -66,7 +67,7 @@ function workloadMarkdown({ workload, title, connections, rows }: WorkloadReport
   ].join('\n\n')
 }
 
-/** The README's paragraph: Tally's figures and how many goals are met. */
+/** The README's paragraph: Tally's figures, who is ahead of it, and how many goals are met. */
 export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): string {
   const ratio = (workload: string, target: string): string =>
     report.workloads
@@ -81,8 +82,23 @@ export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): str
   return (
     `Of a bare \`Bun.serve\`’s CPU time Tally takes ${ratio('small', 'tally')} for a small payload ` +
     `(${ratio('small', `tally${loggingSuffix}`)} with an access log line), ${sizes.join(', ')}. ` +
-    `${met.length} of the ${measured.length} goals that were measured are met. ${provenance(report)}`
+    `${aheadOfTally(report)} ${met.length} of the ${measured.length} goals that were measured are met. ` +
+    provenance(report)
   )
+}
+
+/** The peers that take less CPU time than Tally, each with the sizes where they do. */
+function aheadOfTally({ workloads }: Report): string {
+  const sizesOf = new Map<string, string[]>()
+  for (const { workload, rows } of workloads) {
+    const ratioOf = (row: Row | undefined): number => row?.figures?.ratio?.median ?? Infinity
+    const own = ratioOf(rows.find(({ target }) => target === 'tally'))
+    for (const row of rows)
+      if (isPeer(row) && !row.target.endsWith(loggingSuffix) && ratioOf(row) < own)
+        sizesOf.set(row.target, [...(sizesOf.get(row.target) ?? []), workload])
+  }
+  const peers = [...sizesOf].map(([peer, sizes]) => `${peer} (${sizes.join(', ')})`)
+  return peers.length === 0 ? 'No peer takes less than Tally.' : `Less than Tally takes ${peers.join('; ')}.`
 }
 
 /** Where and when: without it figures say nothing. */

@@ -43,7 +43,7 @@ export function goalTable(lines: readonly GoalLine[]): string {
     verdict === 'missed' ? 'MISSED' : verdict,
     beside.join(', '),
   ])
-  const headings = ['', 'goals of issue 8', 'goal', 'tally', '', 'beside']
+  const headings = ['', 'goals', '', 'tally', '', 'beside']
   return text(aligned([headings, ...cells], (column) => column === 0 || column === 3))
 }
 

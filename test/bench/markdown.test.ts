@@ -46,4 +46,10 @@ test('the summary tells what was measured and counts the goals', () => {
   const text = summaryMarkdown(report, judge(report))
   expect(text).toContain('takes 1.04 for a small payload (1.25 with an access log line), - for a medium one')
   expect(text).toContain('1 of the 2 goals that were measured are met.')
+  expect(text).toContain('Less than Tally takes axum (small).')
+})
+
+test('that nobody is ahead is said too', () => {
+  const alone = reportOf({ small: [row('bare', 0.9), row('tally', 1), row('axum', 1.1)] })
+  expect(summaryMarkdown(alone, judge(alone))).toContain('No peer takes less than Tally.')
 })
