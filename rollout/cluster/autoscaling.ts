@@ -9,7 +9,7 @@ const replicasMax = 6
 /** A third of it each: some load, ten times that, and some again. The autoscaler looks every 15 s. */
 const seconds = 180
 /** CPU of one pod above which there are to be more, as a share of what it requests, in percent. */
-const targetPercent = 30
+const targetPercent = 15
 
 /** Lets a HorizontalPodAutoscaler add and remove pods under a load that comes and goes. */
 export async function autoscale(

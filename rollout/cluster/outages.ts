@@ -10,7 +10,7 @@ import type { ClusterSettings } from './settings.ts'
 const keptPerSecond = 20
 /** How long a store stays away: long enough for everybody to notice, in ms. */
 const awayMs = 5_000
-const seconds = 90
+const seconds = 60
 
 /**
  * Takes Redis away under load, then PostgreSQL: `/payload` must not notice, `/tasks` and `/data` say 503
