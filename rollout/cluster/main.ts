@@ -147,5 +147,5 @@ async function describeCluster({ namespace }: Platform): Promise<string> {
     ...['get', 'nodes', '-o'],
     'jsonpath={range .items[*].status}{.nodeInfo.kubeletVersion}, {.nodeInfo.containerRuntimeVersion}, {.capacity.cpu} CPUs; {end}',
   )
-  return `Kubernetes ${nodes.replace(/; $/, '')}`
+  return `Kubernetes ${nodes.replace(/;$/, '')}`
 }
