@@ -218,6 +218,9 @@ export const environment = z.object({
     .describe(
       'Origins whose pages may use the service, with commas between, or `*` for all (default: only its own)',
     ),
+  COMPRESSION: flag
+    .prefault('true')
+    .describe('Whether answers of 16 kB and more are compressed (zstd, gzip) for clients that ask for it'),
   MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
     'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
   ),

@@ -116,6 +116,7 @@ export async function startServer(
     debugRoutes: config.DEBUG_ROUTES,
     basePath: config.BASE_PATH ?? '',
     corsOrigins: config.CORS_ORIGIN,
+    compress: config.COMPRESSION,
     overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
     gates: withFaults(gates, config, live, metrics.registry),
     security: securityOf(config),

@@ -48,6 +48,8 @@ export interface OperationsAppOptions {
   readonly admin?: Omit<AdminOptions, 'problems'> | undefined
   /** What stands before the handlers of each kind of route. Default: nothing. */
   readonly gates?: Gates
+  /** Whether large answers are compressed for clients that ask for it. Default false. */
+  readonly compress?: boolean
   /** Before every path but those that the platform asks for, which have both. Default: nothing. */
   readonly basePath?: string
   /** Whose pages may read answers. Default: only those of the service itself. */
@@ -148,7 +150,7 @@ function answering(
   options: OperationsAppOptions & Pick<AppOptions, 'tracing'>,
   firstGate?: (inFlight: InFlight) => Gate,
 ): App {
-  const { instance, log, metrics, gates = {}, basePath = '', corsOrigins } = options
+  const { instance, log, metrics, gates = {}, basePath = '', compress, corsOrigins } = options
   const inFlight = createInFlight(options.requestTimeoutMs)
   const crossOrigin = corsOrigins === undefined ? undefined : cors(corsOrigins)
   const first = [crossOrigin?.gate, firstGate?.(inFlight)].filter((gate) => gate !== undefined)
@@ -162,6 +164,7 @@ function answering(
     fetch: createFetch({
       route: createRouter(routes, problems, {
         basePath,
+        compress: compress ?? false,
         preflight: crossOrigin?.preflight,
         tracing: options.tracing,
         gates: {

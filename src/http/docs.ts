@@ -64,9 +64,12 @@ function asset(path: string, file: string, contentType: string): Route {
     method: 'GET',
     path,
     kind: 'page',
-    handler: () =>
-      new Response(Bun.file(file), {
+    handler: (c) => {
+      const content = Bun.file(file)
+      c.env.size = content.size
+      return new Response(content, {
         headers: { 'content-type': contentType, 'cache-control': 'public, max-age=86400' },
-      }),
+      })
+    },
   }
 }

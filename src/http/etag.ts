@@ -4,8 +4,17 @@ export function etagOf(version: string): string {
 }
 
 /**
+ * The tag of the same version in a content coding.
+ *
+ * @example codedTag('"7"', 'gzip') // '"7-gzip"'
+ */
+export function codedTag(tag: string, coding: string): string {
+  return tag.replace(/"$/, `-${coding}"`)
+}
+
+/**
  * The versions that an If-Match or If-None-Match header names: `*`, or the strong tags of the list. Weak
- * tags are left out, for If-Match compares strongly and ours are never weak.
+ * tags are left out, for If-Match compares strongly and ours are never weak. A version is the same in any coding.
  *
  * @returns undefined without a header
  * @example versionsIn('"a", W/"b"') // ['a']
@@ -13,5 +22,7 @@ export function etagOf(version: string): string {
 export function versionsIn(header: string | null): readonly string[] | '*' | undefined {
   if (header === null) return undefined
   if (header.trim() === '*') return '*'
-  return [...header.matchAll(/(?:^|,)\s*"([^"]*)"/g)].map(([, tag = '']) => tag)
+  return [...header.matchAll(/(?:^|,)\s*"([^"]*)"/g)].map(([, tag = '']) =>
+    tag.replace(/-(?:zstd|gzip)$/, ''),
+  )
 }

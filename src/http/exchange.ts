@@ -24,6 +24,8 @@ export interface Exchange {
   fault: string | undefined
   /** Its span, which ends with the answer; nothing where tracing is off. */
   trace: RequestTrace | undefined
+  /** The length of the answer in characters, where it is known before it is sent. */
+  size: number | undefined
   /** Set while a handler is at work: answers in its place. */
   expire: (() => void) | undefined
   /** Set while work is done elsewhere: ends it, for nobody waits for the answer any more. */
@@ -74,6 +76,7 @@ export function jsonText(
   headers?: Readonly<Record<string, string>>,
 ): Response {
   const length = parts.reduce((total, part) => total + part.length, 0)
+  exchange.size = length
   if (length <= streamFrom) return text(exchange, parts.join(''), 'application/json', status, headers)
   const encoder = new TextEncoder()
   const left = parts.values()
@@ -96,6 +99,7 @@ export function text(
   headers?: Readonly<Record<string, string>>,
 ): Response {
   const own = identity(exchange, contentType)
+  exchange.size = body.length
   return new Response(body, { status, headers: headers === undefined ? own : { ...own, ...headers } })
 }
 

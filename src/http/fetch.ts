@@ -116,6 +116,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       headers: undefined,
       fault: undefined,
       trace: undefined,
+      size: undefined,
       expire: undefined,
       abandon: undefined,
     }

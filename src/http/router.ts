@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Tracing } from '../tracing/tracing.ts'
+import { compressed } from './compression.ts'
 import type { Exchange } from './exchange.ts'
 import { type Gate, type Gates, inOrder } from './gates/gate.ts'
 import type { Problems } from './problem.ts'
@@ -13,6 +14,8 @@ export interface RouterOptions {
   readonly basePath?: string
   /** The headers of the answer to OPTIONS at a path with these methods. Default: OPTIONS is not answered. */
   readonly preflight?: ((request: Request, methods: readonly string[]) => Record<string, string>) | undefined
+  /** Whether large answers are compressed for clients that ask for it. Default false. */
+  readonly compress?: boolean
   /** Default: nothing is traced. */
   readonly tracing?: Tracing | undefined
 }
@@ -31,10 +34,11 @@ export type Router = (request: Request, exchange: Exchange) => Response | Promis
 export function createRouter(
   routes: readonly Route[],
   problems: Problems,
-  { gates = {}, basePath = '', preflight, tracing }: RouterOptions = {},
+  { gates = {}, basePath = '', preflight, tracing, compress = false }: RouterOptions = {},
 ): Router {
   const gated = routes.map((route) => {
-    const behindGates = behind(inOrder(gates[route.kind] ?? []), route, problems)
+    const answering = compress ? compressing(route) : route
+    const behindGates = behind(inOrder(gates[route.kind] ?? []), answering, problems)
     return tracing === undefined || isBackgroundKind(route.kind)
       ? behindGates
       : tracedRoute(behindGates, tracing)
@@ -76,6 +80,16 @@ export function isBackgroundKind(kind: Route['kind']): boolean {
 function enter(exchange: Exchange, { path, kind }: Route): void {
   exchange.route = path
   exchange.background = isBackgroundKind(kind)
+}
+
+/** The same route, its large answers compressed. What computes an answer of its own (`answer`) makes none. */
+function compressing(route: Route): Route {
+  if ('answer' in route || route.method !== 'GET' || isBackgroundKind(route.kind)) return route
+  const { handler } = route
+  return {
+    ...route,
+    handler: async (c, next) => compressed(c.req.raw, c.env, (await handler(c, next)) as Response),
+  }
 }
 
 /** The same route, its handler called only when the gate lets pass. */

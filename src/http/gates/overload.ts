@@ -20,9 +20,17 @@ export interface OverloadOptions {
 
 /**
  * What one turn of the event loop may take for work that is let in, in ms, while it sheds. All that comes during a turn
- * waits for the next one, so this is also about what a refusal waits for. A turn that is shorter was not behind.
+ * waits for the next one, so this is also about what a refusal waits for.
  */
-const turnMsMax = 10
+const turnMs = 10
+/** It ends when nothing had to be shed for so long, in ms: a flood, too, pauses for a moment. */
+const calmMs = 1_000
+/**
+ * So often, in ms, it is tried whether this much work a turn would do, in ms. Clients that wait for their answers and
+ * then ask again at once never get shorter turns by being shed, and may be few enough to serve all of them.
+ */
+const trialEveryMs = 10_000
+const trialTurnMs = 50
 
 const overloaded: Refusal = {
   code: 'overloaded',
@@ -37,9 +45,9 @@ const overloaded: Refusal = {
  * counted: requests in flight. Work that keeps the processor busy never shows there, for what waits is in the sockets:
  * each turn of the event loop takes whatever has come during the one before. So the turns are timed. When one has taken
  * `lateMs` and the one before was long as well, the rest of it is shed, and from then on all that is beyond 10 ms of work
- * a turn, until a turn is short again. That is controlled delay as servers use it (Maurer, "Fail at Scale", ACM Queue
- * 13(8), 2015): a burst may make a queue; a queue that stays is kept short, for else everybody waits and nobody is
- * answered in time.
+ * a turn, until nothing had to be shed for a second. That is controlled delay as servers use it (Maurer, "Fail at
+ * Scale", ACM Queue 13(8), 2015): a burst may make a queue; a queue that stays is kept short, for else everybody waits
+ * and nobody is answered in time.
  */
 export function overload(options: OverloadOptions): Gate {
   const { inFlight, inFlightMax, lateMs, onShed } = options
@@ -49,12 +57,14 @@ export function overload(options: OverloadOptions): Gate {
   let turnEnded = Number.NEGATIVE_INFINITY
   let wasLong = false
   let shedding = false
+  let lastShedAt = 0
+  let trialAt = 0
+  let budgetMs = turnMs
 
   const endTurn = (): void => {
     inTurn = false
     turnEnded = now()
-    wasLong = turnEnded - turnBegan > turnMsMax
-    if (!wasLong) shedding = false
+    wasLong = turnEnded - turnBegan > turnMs
   }
 
   return (_, exchange) => {
@@ -67,20 +77,26 @@ export function overload(options: OverloadOptions): Gate {
     return overloaded
   }
 
-  function isLate(startedAt: number): boolean {
+  function isLate(at: number): boolean {
     if (lateMs === 0) return false
-    if (inTurn) {
-      if (!shedding && wasLong && startedAt - turnBegan > lateMs) shedding = true
-      return shedding && startedAt - turnBegan > turnMsMax
-    }
+    if (!inTurn) beginTurn(at)
+    const elapsed = at - turnBegan
+    const isOver = shedding ? elapsed > budgetMs : wasLong && elapsed > lateMs
+    if (!isOver) return false
+    if (!shedding || budgetMs === trialTurnMs) trialAt = at + trialEveryMs
+    shedding = true
+    budgetMs = turnMs
+    lastShedAt = at
+    return true
+  }
+
+  function beginTurn(at: number): void {
     inTurn = true
-    turnBegan = startedAt
+    turnBegan = at
     // After a pause there is no queue, however long the last turn was.
-    if (startedAt - turnEnded > turnMsMax) {
-      wasLong = false
-      shedding = false
-    }
+    if (at - turnEnded > turnMs) wasLong = false
+    if (at - lastShedAt > calmMs) shedding = false
+    if (at >= trialAt) budgetMs = trialTurnMs
     afterTurn(endTurn)
-    return false
   }
 }

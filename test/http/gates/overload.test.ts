@@ -79,17 +79,43 @@ describe('an event loop that is behind', () => {
     expect(new Set(shed)).toEqual(new Set(['event_loop']))
   })
 
-  test('lets everything in again after one short turn, or a pause', () => {
-    for (const calm of [
-      (by: ReturnType<typeof gateByHand>) => by.turn(1, 1),
-      (by: ReturnType<typeof gateByHand>) => by.pause(11),
-    ]) {
-      const byHand = gateByHand()
-      for (let i = 0; i < 5; i++) byHand.turn(300, 1)
-      expect(byHand.turn(50, 1)).toBe(11)
-      calm(byHand)
-      expect(byHand.turn(50, 1)).toBe(50)
+  test('goes on shedding through a pause of a flood, and lets everything in again after a second without', () => {
+    const { turn, pause } = gateByHand()
+    for (let i = 0; i < 3; i++) turn(300, 1)
+    for (const ms of [50, 500]) {
+      pause(ms)
+      expect(turn(1, 1)).toBe(1)
+      expect(turn(300, 1)).toBe(11)
     }
+    pause(500)
+    expect(turn(1, 1)).toBe(1)
+    pause(501)
+    expect(turn(300, 1)).toBe(300)
+  })
+
+  test('finds out within ten seconds when clients who ask again and again are few enough to serve', () => {
+    const { turn, pause } = gateByHand()
+    for (let i = 0; i < 3; i++) turn(300, 1)
+    // Forty clients that wait for each other: 40 ms a turn would do, and never made it shed.
+    expect(turn(40, 1)).toBe(11)
+    for (let ms = 0; ms < 10_000; ms += 500) {
+      pause(500)
+      turn(40, 1)
+    }
+    for (let i = 0; i < 100; i++) expect(turn(40, 1)).toBe(40)
+  })
+
+  test('and tries that for one turn only as long as they are too many', () => {
+    const { turn, pause } = gateByHand()
+    for (let i = 0; i < 3; i++) turn(300, 1)
+    const letIn = new Map<number, number>()
+    for (let i = 0; i < 100; i++) {
+      pause(300)
+      const count = turn(300, 1)
+      letIn.set(count, (letIn.get(count) ?? 0) + 1)
+    }
+    expect([...letIn.keys()].toSorted()).toEqual([11, 51])
+    expect(letIn.get(51)).toBeLessThanOrEqual(4)
   })
 
   test('sheds nothing when it is told never to', () => {
