@@ -21,16 +21,18 @@ export type BodyResult =
  * A body that is too large is not kept. The rest of it is read and dropped rather than cut off: a client
  * that is still sending would see a broken connection and not the 413.
  */
-export async function readJson(
-  request: Request,
-  bytesMax: number,
-  announced = announcedBytes(request),
-): Promise<BodyResult> {
-  const refusal = typeRefusal(request)
+export async function readJson(request: Request, bytesMax: number): Promise<BodyResult> {
+  const announced = announcedBytes(request)
+  const refusal = headRefusal(request, announced, bytesMax)
   if (refusal !== undefined) return { ok: false, refusal }
   const bytes = await readBytes(request, bytesMax, announced)
   if (!(bytes instanceof Uint8Array)) return { ok: false, refusal: bytes }
   return parseJson(bytes)
+}
+
+/** What is wrong with a body before it has come: its media type, or the size it announces. */
+export function headRefusal(request: Request, announced: number, bytesMax: number): Refusal | undefined {
+  return typeRefusal(request) ?? (announced > bytesMax ? tooLarge(bytesMax) : undefined)
 }
 
 /** What is wrong with the media type of a body that should be JSON. */
@@ -69,7 +71,6 @@ async function readBytes(
   announced: number,
 ): Promise<Uint8Array | Refusal> {
   try {
-    if (announced > bytesMax) return tooLarge(bytesMax)
     return announced <= bytesMax ? await request.bytes() : await readChunks(request, bytesMax)
   } catch {
     return notReceived

@@ -1,9 +1,10 @@
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { refusalOf } from './domain-problems.ts'
-import { type Exchange, identify, unmatched } from './exchange.ts'
+import { Exchange, identify } from './exchange.ts'
 import { createHostGuard } from './host-guard.ts'
 import type { InFlight } from './in-flight.ts'
+import { OwnHeaders } from './own-headers.ts'
 import type { Problems } from './problem.ts'
 import { createRequestIds } from './request-id.ts'
 
@@ -41,6 +42,7 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const { route, problems, inFlight, log, metrics, servedBy, accessLog } = options
   const guard = createHostGuard()
   const nameRequest = createRequestIds()
+  const ownHeaders = new OwnHeaders(servedBy)
 
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
@@ -103,23 +105,11 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
 
   return (request) => {
     const { method } = request
-    const exchange: Exchange = {
-      requestId: nameRequest(request.headers.get('x-request-id')),
-      servedBy,
-      method: knownMethods.has(method) ? method : 'other',
-      startedAt: performance.now(),
-      route: unmatched,
-      background: false,
-      answered: false,
-      identified: false,
-      client: undefined,
-      headers: undefined,
-      fault: undefined,
-      trace: undefined,
-      size: undefined,
-      expire: undefined,
-      abandon: undefined,
-    }
+    const exchange = new Exchange(
+      knownMethods.has(method) ? method : 'other',
+      nameRequest(request.headers.get('x-request-id')),
+      ownHeaders,
+    )
     inFlight.add(exchange)
     const refusal = guard(request)
     if (refusal !== undefined) return finish(exchange, problems.answer(exchange, refusal))

@@ -1,19 +1,17 @@
 import {
-  analyze,
   compact,
   compactSummarySchema,
-  isPayload,
-  type Payload,
   type PayloadLimits,
   payloadSchema,
   summarySchema,
 } from '../analysis/payload.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { announcedBytes, readJson } from './body.ts'
-import { type Exchange, json } from './exchange.ts'
+import { announcedBytes, headRefusal, notReceived } from './body.ts'
+import { type Exchange, json, smallJsonText } from './exchange.ts'
 import type { LargeBodies } from './large-bodies.ts'
-import { invalidPayload, type PayloadOutcome } from './payload-outcome.ts'
+import { type PayloadOutcome, payloadOutcomeOf, payloadSteps } from './payload-outcome.ts'
+import { summaryText } from './payload-text.ts'
 import type { Problems } from './problem.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
@@ -33,17 +31,16 @@ type Format = (typeof formats)[number]
 
 /** POST /payload: the statistics of numbers and a text. */
 export function payloadRoutes(options: PayloadOptions): Route[] {
-  const { limits, bodyBytesMax, problems, metrics } = options
-  const { large, isValid, analyzed } =
-    options.tracing === undefined ? steps(options) : tracedSteps(options, options.tracing)
-  const schema = payloadSchema(limits)
+  const { limits, bodyBytesMax, problems, metrics, tracing } = options
+  const large = tracing === undefined ? options.large : tracedThreads(options.large, tracing)
+  const outcomeOf = payloadOutcomeOf(limits, payloadSteps(limits, tracing))
 
-  /** The answer to a payload that was analysed elsewhere. */
   const told = (exchange: Exchange, format: Format, outcome: PayloadOutcome): Response => {
     if (!outcome.ok) return problems.answer(exchange, outcome.refusal)
-    const { ok: _, ...analysis } = outcome
-    metrics.observePayload(analysis.numeric_analysis.count, analysis.text_analysis.character_count)
-    return json(exchange, format === 'compact' ? compact(analysis) : analysis)
+    metrics.observePayload(outcome.numeric_analysis.count, outcome.text_analysis.character_count)
+    return format === 'compact'
+      ? json(exchange, compact(outcome))
+      : smallJsonText(exchange, summaryText(outcome, outcome.processing_time_ms))
   }
 
   const answer = async (request: Request, exchange: Exchange): Promise<Response> => {
@@ -60,15 +57,16 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
     // Not `bytes > …`: a body that announces no size is a large one until it has been counted.
     if (!(bytes <= large.bytesFrom))
       return told(exchange, format, await large.run({ kind: 'payload' }, request, exchange))
-    const body = await readJson(request, bodyBytesMax, bytes)
-    if (!body.ok) return problems.answer(exchange, body.refusal)
-    const payload = body.value
-    if (!isValid(payload)) return problems.answer(exchange, invalidPayload(schema, payload))
-    const start = performance.now()
-    const analysis = analyzed(payload)
-    const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
-    metrics.observePayload(analysis.numeric_analysis.count, analysis.text_analysis.character_count)
-    return json(exchange, format === 'compact' ? compact(analysis) : { ...analysis, processing_time_ms })
+    const refusal = headRefusal(request, bytes, bodyBytesMax)
+    if (refusal !== undefined) return problems.answer(exchange, refusal)
+    // Read here and not in a function of its own: one promise less is 0.1 µs a request.
+    let body: Uint8Array
+    try {
+      body = await request.bytes()
+    } catch {
+      return problems.answer(exchange, notReceived)
+    }
+    return told(exchange, format, outcomeOf(body))
   }
 
   return [
@@ -91,7 +89,7 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
             schema: { type: 'string', enum: [...formats], default: 'full' },
           },
         ],
-        requestBody: { required: true, content: { 'application/json': { schema } } },
+        requestBody: { required: true, content: { 'application/json': { schema: payloadSchema(limits) } } },
         responses: {
           '200': {
             description: 'The statistics, or their short form with `format=compact`',
@@ -142,26 +140,12 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
   ]
 }
 
-/** What happens to a payload, step by step. */
-function steps({ limits, large }: PayloadOptions) {
+/** The same, as a span. */
+function tracedThreads(large: PayloadOptions['large'], tracing: Tracing): PayloadOptions['large'] {
   return {
-    large,
-    isValid: (value: unknown): value is Payload => isPayload(value, limits),
-    analyzed: analyze,
-  }
-}
-
-/** The same steps, each a span. */
-function tracedSteps(options: PayloadOptions, tracing: Tracing): ReturnType<typeof steps> {
-  const { large, isValid, analyzed } = steps(options)
-  return {
-    large: {
-      bytesFrom: large.bytesFrom,
-      run: (job, request, exchange) =>
-        tracing.within('validation and analysis on a thread', {}, () => large.run(job, request, exchange)),
-    },
-    isValid: (value): value is Payload => tracing.within('validation', {}, () => isValid(value)),
-    analyzed: (payload) => tracing.within('analysis', {}, () => analyzed(payload)),
+    bytesFrom: large.bytesFrom,
+    run: (job, request, exchange) =>
+      tracing.within('validation and analysis on a thread', {}, () => large.run(job, request, exchange)),
   }
 }
 
