@@ -40,6 +40,8 @@ export function openApiDocument(
   { validationStatus = 400, security = open, basePath = '' }: DocumentOptions = {},
 ) {
   const paths: ZodOpenApiPathsObject = {}
+  // Only those that something here is opened by: a page should not ask for what is of no use.
+  const schemes = (['application', 'admin', 'metrics'] as const).flatMap((kind) => schemesOf(kind, security))
   for (const { method, path, kind, doc } of routes) {
     if (doc === undefined) continue
     const documented = path.replaceAll(/:(\w+)/g, '{$1}')
@@ -74,12 +76,11 @@ export function openApiDocument(
         : []),
     ],
     paths,
-    ...(hasCredentials(security) && { components: { securitySchemes } }),
+    ...(schemes.length > 0 && {
+      components: { securitySchemes: Object.fromEntries(schemes.map((one) => [one, securitySchemes[one]])) },
+    }),
   })
 }
-
-const hasCredentials = ({ rateLimit: _, ...credentials }: Security): boolean =>
-  Object.values(credentials).includes(true)
 
 const securitySchemes = {
   key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key that the service knows' },

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { hashOf, parseApiKeys } from '../../src/http/gates/api-keys.ts'
+import { authentication } from '../../src/http/gates/authentication.ts'
 import { chromium, startBrowser } from '../support/browser.ts'
 import { type Listening, listen } from '../support/listening.ts'
 import { until } from '../support/until.ts'
@@ -82,5 +84,45 @@ test.skipIf(chromium === null && process.env.CI !== 'true')(
       .map((url) => new URL(url).origin)
     expect(hosts.length).toBeGreaterThanOrEqual(5)
     expect(hosts.filter((origin) => origin !== server.url)).toEqual([])
+  },
+)
+
+test.skipIf(chromium === null && process.env.CI !== 'true')(
+  'on the page of a service that wants credentials they can be given, and the page sends them',
+  async () => {
+    if (chromium === null) throw new Error('CI=true needs Chromium for this test')
+    const keys = parseApiKeys(`browser:${hashOf('tally_browser').toHex()}`)
+    await using guarded = listen({
+      security: { keys: true, tokens: false, metricsToken: false, adminToken: false, rateLimit: false },
+      gates: { application: [authentication({ keys: () => keys })] },
+    })
+    await using browser = await startBrowser(chromium)
+    await browser.open(`${guarded.url}/docs`)
+    const click = (selector: string) =>
+      until(() =>
+        browser.evaluate(
+          `(document.querySelector('${selector}')?.click(), !!document.querySelector('${selector}'))`,
+        ),
+      )
+    await click('.btn.authorize')
+    await until(() => browser.evaluate("document.querySelectorAll('.auth-container input').length === 2"))
+    // As a person types: the page hears the event and not the property.
+    await browser.evaluate(`(() => {
+      const field = document.querySelector('.auth-container input')
+      Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, 'tally_browser')
+      field.dispatchEvent(new Event('input', { bubbles: true }))
+      return true
+    })()`)
+    await click('.auth-container .btn.authorize')
+    await click('.btn-done')
+    await click('#operations-payload-analyzePayload .opblock-summary-control')
+    await click('#operations-payload-analyzePayload .try-out__btn')
+    await click('#operations-payload-analyzePayload .execute')
+    const status = await until(() =>
+      browser.evaluate(
+        "document.querySelector('.live-responses-table tbody .response-col_status')?.textContent.trim()",
+      ),
+    )
+    expect(status).toStartWith('200')
   },
 )
