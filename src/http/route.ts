@@ -28,7 +28,7 @@ interface HonoRoute extends RouteOf {
 }
 
 /** A route with a path of its own letters only, whose handler needs nothing of Hono's: it can be found without it. */
-interface ExactRoute extends RouteOf {
+export interface ExactRoute extends RouteOf {
   readonly answer: (request: Request, exchange: Exchange) => Response | Promise<Response>
 }
 

@@ -1,0 +1,66 @@
+import type { AccessRecord, LogLevel } from './log.ts'
+
+/**
+ * Makes the function that writes the line of one answered request as JSON.
+ *
+ * Every part but the client is ours or checked, so nothing needs escaping: a third of JSON.stringify's cost. What
+ * stands before the request id is the same for all lines of a millisecond, and what stands behind it mostly the same
+ * as in the line before: to join five pieces instead of twenty takes another half off.
+ *
+ * @param identity the members that name who writes, as JSON without braces
+ * @param timestamp the time as text: the same string as long as the time is the same
+ */
+export function createAccessLine(
+  identity: string,
+  timestamp: () => string,
+): (level: LogLevel, record: AccessRecord) => string {
+  let headTime = ''
+  let headLevel: LogLevel = 'info'
+  let head = ''
+  const headOf = (level: LogLevel): string => {
+    const time = timestamp()
+    if (time !== headTime || level !== headLevel) {
+      head = `{"time":"${time}","level":"${level}","msg":"request",${identity},"request_id":"`
+      headTime = time
+      headLevel = level
+    }
+    return head
+  }
+
+  let lastMethod = ''
+  let lastRoute = ''
+  let lastStatus = 0
+  let middle = ''
+  const middleOf = ({ method, route, status }: AccessRecord): string => {
+    if (status !== lastStatus || route !== lastRoute || method !== lastMethod) {
+      middle = `","method":"${method}","route":"${route}","status":${status},"duration_ms":`
+      lastMethod = method
+      lastRoute = route
+      lastStatus = status
+    }
+    return middle
+  }
+
+  return (level, record) => {
+    const { requestId, durationMs } = record
+    return `${headOf(level)}${requestId}${middleOf(record)}${decimalOf(durationMs)}${restOf(record)}`
+  }
+}
+
+/** A duration with three decimals, rounded; `toFixed(3)` takes three times as long. */
+export function decimalOf(durationMs: number): string {
+  const micros = Math.round(durationMs * 1_000)
+  const rest = micros % 1_000
+  return `${(micros - rest) / 1_000}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}`
+}
+
+/** What few lines have, and their end. */
+function restOf({ client, fault, trace }: AccessRecord): string {
+  if (client === undefined && fault === undefined && trace === undefined) return '}\n'
+  return (
+    (client === undefined ? '' : `,"client":${JSON.stringify(client)}`) +
+    (fault === undefined ? '' : `,"fault":"${fault}"`) +
+    (trace === undefined ? '' : `,"trace_id":"${trace.trace_id}","span_id":"${trace.span_id}"`) +
+    '}\n'
+  )
+}
