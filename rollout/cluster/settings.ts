@@ -69,7 +69,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     requests: whole('N_REQUESTS', 5_000),
     rate,
     users: whole('CONCURRENCY', Math.ceil(rate / 4)),
-    seconds: parseSettings({ DURATION: env.DURATION || (quick ? '240s' : '340s') }, {}).durationSeconds,
+    seconds: parseSettings({ DURATION: env.DURATION || (quick ? '270s' : '340s') }, {}).durationSeconds,
     stopsMin: whole('STOPS_MIN', quick ? 0 : 100),
     requestsMin: whole('REQUESTS_MIN', quick ? 0 : 200_000),
     keep: env.KEEP === '1',
