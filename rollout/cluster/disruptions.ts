@@ -169,7 +169,7 @@ async function replaceWorkers(platform: Platform): Promise<{ account: Account; i
 function taskChecks({ account, inHand }: { account: Account; inHand: number }): Check[] {
   const { accepted, unanswered, turnedAway, faults, repeated, kept } = account
   return [
-    check('the workers have more than they can hold when they are stopped', inHand > 0, `${inHand} tasks`),
+    check('the workers have tasks in hand when they are stopped', inHand > 0, `${inHand} tasks`),
     check(
       'every accepted task is completed with the right result',
       accepted > 0 && faults.length === 0,
