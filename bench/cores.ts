@@ -19,8 +19,13 @@ export function onServerCore(command: readonly string[]): string[] {
 
 /** Moves this process with all its threads to the load's core. */
 export function moveToLoadCore(): void {
-  if (cores === undefined) return
-  Bun.spawnSync(['taskset', '--all-tasks', '--pid', '--cpu-list', String(cores.load), String(process.pid)])
+  if (cores !== undefined) moveTo([cores.load])
+}
+
+/** Moves this process with all its threads to some cores; to none: leaves it where it is. */
+export function moveTo(list: readonly number[]): void {
+  if (list.length === 0) return
+  Bun.spawnSync(['taskset', '--all-tasks', '--pid', '--cpu-list', list.join(','), String(process.pid)])
 }
 
 function findCores(): Cores | undefined {

@@ -1,0 +1,176 @@
+import { connect } from './client.ts'
+import { cores, moveTo } from './cores.ts'
+import { checkStatus } from './expected.ts'
+import type { Finding } from './goals.ts'
+import type { HugeLoad } from './huge-load.ts'
+import { openLoop } from './open-loop.ts'
+import { type ServerProcess, startServer } from './server-process.ts'
+import { quantile } from './statistics.ts'
+import type { Target } from './targets.ts'
+import { payloadWorkloads } from './workloads.ts'
+
+/** What others notice while huge payloads follow one another on one connection. */
+export interface BesideHuge {
+  readonly target: string
+  /** Of `GET /health`, asked at a fixed rate, from when each was due; the server has one core. */
+  readonly healthMsP50: number
+  readonly healthMsP99: number
+  readonly healthMsMax: number
+  /** Small payloads a second beside the huge ones over those without; server and load have all cores. */
+  readonly throughputKept: number
+}
+
+const health = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+const probesPerSecond = 200
+
+/** Payloads whose time must not count: until the server's code is compiled. */
+const warmUpMs = 2_000
+
+/** Pauses between windows, so that what one left behind is not seen by the next, in ms. */
+const settleMs = 200
+
+/**
+ * Measures rows 6 and 7 of the goals, target by target.
+ *
+ * @param windowMs of one measurement; row 7 takes two of them, row 6 one, in each round
+ * @param rounds of which the medians count
+ */
+export async function measureBesideHuge(
+  targets: readonly Target[],
+  { windowMs, rounds }: { windowMs: number; rounds: number },
+  progress: (message: string) => void,
+): Promise<BesideHuge[]> {
+  const load = await HugeSender.start()
+  try {
+    const results: BesideHuge[] = []
+    for (const target of targets) {
+      progress(`beside huge payloads: ${target.name}`)
+      results.push(await measureTarget(target, load, windowMs, rounds))
+    }
+    return results
+  } finally {
+    load.end()
+  }
+}
+
+/** Rows 6 and 7 of the table of goals, of the target by that name. */
+export function findingsBeside(results: readonly BesideHuge[], name: string): (Finding & { row: number })[] {
+  const own = results.find(({ target }) => target === name)
+  if (own === undefined) return []
+  const others = results.filter(({ target }) => target !== name)
+  const ms = (value: number): string => `${value.toFixed(1)} ms`
+  return [
+    {
+      row: 6,
+      figure: `p99 ${ms(own.healthMsP99)}, p50 ${ms(own.healthMsP50)}`,
+      verdict: own.healthMsP99 <= 9 && own.healthMsP50 <= 2 ? 'met' : 'missed',
+      beside: others.map(({ target, healthMsP99 }) => `${target} p99 ${ms(healthMsP99)}`),
+    },
+    {
+      row: 7,
+      figure: percent(own.throughputKept),
+      verdict: own.throughputKept >= 0.5 ? 'met' : 'missed',
+      beside: others.map(({ target, throughputKept }) => `${target} ${percent(throughputKept)}`),
+    },
+  ]
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`
+
+async function measureTarget(
+  target: Target,
+  load: HugeSender,
+  windowMs: number,
+  rounds: number,
+): Promise<BesideHuge> {
+  const onOneCore = await startServer(target)
+  const probes: { p50: number; p99: number; max: number }[] = []
+  try {
+    await load.send(onOneCore.port, warmUpMs)
+    for (let round = 0; round < rounds; round++) {
+      probes.push(await probeBeside(onOneCore, load, windowMs))
+      await Bun.sleep(settleMs)
+    }
+  } finally {
+    await onOneCore.stop()
+  }
+  const kept = await measureThroughputKept(target, load, windowMs, rounds)
+  const median = (pick: (probe: (typeof probes)[number]) => number): number => quantile(probes.map(pick), 0.5)
+  return {
+    target: target.name,
+    healthMsP50: median(({ p50 }) => p50),
+    healthMsP99: median(({ p99 }) => p99),
+    healthMsMax: median(({ max }) => max),
+    throughputKept: quantile(kept, 0.5),
+  }
+}
+
+async function probeBeside({ port }: ServerProcess, load: HugeSender, windowMs: number) {
+  const [{ latenciesMs, lost, unsent }] = await Promise.all([
+    openLoop(port, health, { perSecond: probesPerSecond, seconds: windowMs / 1_000, connectionsMax: 100 }),
+    load.send(port, windowMs),
+  ])
+  if (lost + unsent > 0) throw new Error(`${lost} probes lost, ${unsent} not sent`)
+  // Bare has no such route: that it refuses says as well how long it took to answer.
+  const all = [...latenciesMs.values()].flat()
+  return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), max: quantile(all, 1) }
+}
+
+/** Server and load have all cores, as where there are two: then a thread has somewhere to run. */
+async function measureThroughputKept(target: Target, load: HugeSender, windowMs: number, rounds: number) {
+  const all = cores === undefined ? [] : [cores.server, cores.load]
+  const pinned = all.length === 0 ? [] : ['taskset', '--cpu-list', all.join(',')]
+  const server = await startServer({ ...target, command: [...pinned, ...target.command] })
+  moveTo(all)
+  const small = payloadWorkloads().find(({ name }) => name === 'small')!
+  const client = await connect(server.port, small.request, small.connections)
+  const perSecond = async (): Promise<number> => {
+    const { seconds, latenciesMs } = await client.run(windowMs, checkStatus)
+    return latenciesMs.length / seconds
+  }
+  const kept: number[] = []
+  try {
+    await Promise.all([perSecond(), load.send(server.port, windowMs)])
+    for (let round = 0; round < rounds; round++) {
+      await Bun.sleep(settleMs)
+      const alone = await perSecond()
+      await Bun.sleep(settleMs)
+      const [beside] = await Promise.all([perSecond(), load.send(server.port, windowMs)])
+      kept.push(beside / alone)
+    }
+    return kept
+  } finally {
+    client.close()
+    await server.stop()
+    if (cores !== undefined) moveTo([cores.load])
+  }
+}
+
+/** The thread of huge-load.ts. */
+class HugeSender {
+  private constructor(private readonly worker: Worker) {}
+
+  static async start(): Promise<HugeSender> {
+    const sender = new HugeSender(new Worker(new URL('./huge-load.ts', import.meta.url).href))
+    await sender.#said()
+    return sender
+  }
+
+  /** Sends for so long. @returns how many were answered. */
+  async send(port: number, durationMs: number): Promise<number> {
+    const answered = this.#said()
+    this.worker.postMessage({ port, durationMs } satisfies HugeLoad)
+    return Number(await answered)
+  }
+
+  end(): void {
+    this.worker.terminate()
+  }
+
+  #said(): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.worker.onmessage = ({ data }) => resolve(data)
+      this.worker.onerror = ({ message }) => reject(new Error(message))
+    })
+  }
+}

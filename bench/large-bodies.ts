@@ -1,0 +1,50 @@
+import { findingsBeside, measureBesideHuge } from './beside-huge.ts'
+import { moveToLoadCore } from './cores.ts'
+import { describeMachine } from './machine.ts'
+import { findingOfMemory, measureMemory } from './memory.ts'
+import { buildProductionBundle } from './production-bundle.ts'
+import { findingOfSoak, soak } from './soak.ts'
+import { bare, tally } from './targets.ts'
+
+/**
+ * `bun run bench:large`: what others notice of huge payloads, what they cost in memory, and with SOAK=30 (minutes; it
+ * takes as long) whether memory stays where it is. QUICK=1: shorter windows.
+ */
+
+const reportFile = 'reports/bench/large-bodies.json'
+
+/** Also when it is interrupted the servers must go: they do at 'exit', which a signal alone does not bring. */
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
+const progress = (message: string): void => void process.stderr.write(`${message}\n`)
+const quick = process.env.QUICK === '1'
+const soakMinutes = Number(process.env.SOAK ?? 0)
+
+const date = new Date().toISOString()
+const machine = describeMachine()
+const bundle = await buildProductionBundle()
+const image = { ...bundle, name: tally.name, env: { ...bundle.env, ...tally.env } }
+moveToLoadCore()
+
+const targets = [bare, image]
+const beside = await measureBesideHuge(
+  targets,
+  quick ? { windowMs: 3_000, rounds: 1 } : { windowMs: 8_000, rounds: 3 },
+  progress,
+)
+const memory = await measureMemory(targets, progress)
+const soaked = soakMinutes > 0 ? await soak(image, soakMinutes, progress) : undefined
+const findings = [
+  ...findingsBeside(beside, image.name),
+  ...findingOfMemory(memory, image.name, bare.name),
+  ...(soaked === undefined ? [] : [findingOfSoak(soaked)]),
+]
+
+for (const { row, figure, verdict, beside: others } of findings)
+  process.stdout.write(`row ${row}: ${verdict}  ${figure}  [${others.join(', ')}]\n`)
+await Bun.write(
+  reportFile,
+  `${JSON.stringify({ date, machine, findings, beside, memory, soak: soaked }, undefined, 2)}\n`,
+)
+progress(`written to ${reportFile}`)
+process.exit(findings.every(({ verdict }) => verdict === 'met') ? 0 : 1)
