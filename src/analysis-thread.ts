@@ -1,6 +1,7 @@
 import type { PayloadLimits } from './analysis/payload.ts'
 import type { AnalysisJob } from './analysis-threads.ts'
 import type { LargeBody } from './http/large-bodies.ts'
+import { type NewTask, newTaskOf } from './http/new-task.ts'
 import { type PayloadOutcome, payloadOutcomeOf } from './http/payload-outcome.ts'
 import { joined } from './http/received-body.ts'
 import { analysisOf } from './queue/handlers.ts'
@@ -19,6 +20,7 @@ const collectedFrom = 4 * 2 ** 20
 const limits = JSON.parse(process.argv.at(-1) as string) as PayloadLimits
 const resultOf = analysisOf(limits)
 const outcomeOf = payloadOutcomeOf(limits)
+const newTask = newTaskOf(limits)
 
 self.onmessage = ({ data }: MessageEvent<AnalysisJob>) => {
   self.postMessage(answerTo(data))
@@ -38,9 +40,12 @@ function answerTo(job: AnalysisJob): Answer {
   }
 }
 
-/** The bytes are given back before the parser needs memory: that keeps the peak lower by the size of the body. */
-function outcomeOfBody({ blocks, size }: LargeBody): PayloadOutcome {
-  return outcomeOf(joined(blocks, size), () => {
+function outcomeOfBody(body: LargeBody): PayloadOutcome | NewTask {
+  const { blocks, size } = body
+  const bytes = joined(blocks, size)
+  // Given back before the parser needs memory: that keeps the peak lower by the size of the body.
+  const release = (): void => {
     for (const block of blocks) block.transfer(0)
-  })
+  }
+  return body.kind === 'payload' ? outcomeOf(bytes, release) : newTask(bytes, body.isKeyed, release)
 }

@@ -1,8 +1,7 @@
 import type { PayloadLimits } from './analysis/payload.ts'
-import type { LargeBody, LargeBodyThreads } from './http/large-bodies.ts'
-import type { PayloadOutcome } from './http/payload-outcome.ts'
+import type { BodyWork, LargeBody, LargeBodyThreads } from './http/large-bodies.ts'
 import type { TaskThreads } from './queue/handlers.ts'
-import { ThreadPool } from './threads/thread-pool.ts'
+import { type RunOptions, ThreadPool } from './threads/thread-pool.ts'
 
 /** What a thread is given. */
 export type AnalysisJob = LargeBody | { readonly kind: 'task'; readonly payload: string }
@@ -36,7 +35,8 @@ export function createAnalysisThreads(limits: PayloadLimits, threadsMax: number)
   })
   return {
     prepare: () => pool.prepare(),
-    run: (body, options) => pool.run<PayloadOutcome>(body, { ...options, lane: 'requests' }),
+    run: <K extends keyof BodyWork>(body: LargeBody<K>, options: RunOptions) =>
+      pool.run<BodyWork[K]['outcome']>(body, { ...options, lane: 'requests' }),
     runTask: (payload, signal) => pool.run<string>({ kind: 'task', payload }, { signal, lane: 'tasks' }),
     close: () => pool.close(),
   }

@@ -20,7 +20,6 @@ import { LargeBodies, type LargeBodyThreads } from './large-bodies.ts'
 import type { Security } from './openapi.ts'
 import { type Build, metricsRoute, operationsRoutes } from './operations.ts'
 import { payloadRoutes } from './payload.ts'
-import { payloadOutcomeOf } from './payload-outcome.ts'
 import { createProblems, type Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
 import type { Route } from './route.ts'
@@ -106,7 +105,7 @@ export function createApp(options: AppOptions): ServiceApp {
   const { bodyBytesMax } = limits
   const problems = createProblems(options.validationStatus)
   const streams = createEventStreams()
-  const large = new LargeBodies({ ...limits, threads: options.threads, here: payloadOutcomeOf(limits) })
+  const large = new LargeBodies({ ...limits, threads: options.threads })
   const documented = [
     ...payloadRoutes({ limits, bodyBytesMax, large, problems, metrics, tracing: options.tracing }),
     ...dataRoutes({
@@ -116,7 +115,7 @@ export function createApp(options: AppOptions): ServiceApp {
       problems,
       metrics,
     }),
-    ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, problems, metrics, streams }),
+    ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, large, problems, metrics, streams }),
     ...operationsOf(options, problems),
   ]
   const routes = [

@@ -26,8 +26,16 @@ export async function readJson(request: Request, bytesMax: number): Promise<Body
   const refusal = headRefusal(request, announced, bytesMax)
   if (refusal !== undefined) return { ok: false, refusal }
   const bytes = await readBytes(request, bytesMax, announced)
-  if (!(bytes instanceof Uint8Array)) return { ok: false, refusal: bytes }
-  return parseJson(bytes)
+  return bytes instanceof Uint8Array ? parseJson(bytes) : { ok: false, refusal: bytes }
+}
+
+/** Reads the bytes of a body whose media type is JSON's; parsing them is another step. */
+export async function readBody(
+  request: Request,
+  bytesMax: number,
+  announced: number,
+): Promise<Uint8Array | Refusal> {
+  return headRefusal(request, announced, bytesMax) ?? (await readBytes(request, bytesMax, announced))
 }
 
 /** What is wrong with a body before it has come: its media type, or the size it announces. */

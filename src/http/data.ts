@@ -16,7 +16,7 @@ import { deeperThan, keyOf, withId } from './document-text.ts'
 import { etagOf, versionsIn } from './etag.ts'
 import { type Exchange, jsonText } from './exchange.ts'
 import { summarize } from './field-errors.ts'
-import { idempotencyOf } from './idempotency-key.ts'
+import { fingerprintOf, idempotencyOf } from './idempotency-key.ts'
 import type { FieldError, Problems, Refusal } from './problem.ts'
 import { withQuery } from './query.ts'
 import type { Env, Route } from './route.ts'
@@ -67,7 +67,7 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
   const create = async (c: Context<Env>): Promise<Response> => {
     const incoming = await receive(c)
     if (incoming instanceof Response) return incoming
-    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', incoming.text)
+    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', () => fingerprintOf(incoming.text))
     if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
     const given = keyOf(incoming.id)
     const id = given ?? Bun.randomUUIDv7()

@@ -16,13 +16,13 @@ export const idempotencyKeyDoc = {
  * The promise that a client asks for with `Idempotency-Key`: the same key and body count once.
  *
  * @param scope keeps the keys of one route apart from all others
- * @param body the text that was sent; its SHA-256 tells a repetition from another request
+ * @param fingerprint of the text that was sent: tells a repetition from another request
  * @returns undefined without the header; a refusal when it is no key
  */
 export function idempotencyOf(
   headers: Headers,
   scope: string,
-  body: string,
+  fingerprint: () => string,
 ): Idempotency | { readonly refusal: Refusal } | undefined {
   const key = headers.get('idempotency-key')
   if (key === null) return undefined
@@ -33,5 +33,10 @@ export function idempotencyOf(
         detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.',
       },
     }
-  return { scope, key, fingerprint: new Bun.CryptoHasher('sha256').update(body).digest('hex') }
+  return { scope, key, fingerprint: fingerprint() }
+}
+
+/** The SHA-256 of a body's text. */
+export function fingerprintOf(text: string): string {
+  return new Bun.CryptoHasher('sha256').update(text).digest('hex')
 }

@@ -1,15 +1,27 @@
 import type { RunOptions } from '../threads/thread-pool.ts'
 import { announcedBytes, notReceived, typeRefusal } from './body.ts'
 import type { Exchange } from './exchange.ts'
+import type { NewTask } from './new-task.ts'
 import type { PayloadOutcome } from './payload-outcome.ts'
 import type { Refusal } from './problem.ts'
 import { ByteBudget, joined, ReceivedBody } from './received-body.ts'
 
+/** What takes about a millisecond to decode, parse, check and analyse: 13,000 numbers with all their digits. */
 const largeFrom = 256 * 1024
 
+/** What is to be done with a body, and what comes of it. */
+export interface BodyWork {
+  readonly payload: { readonly job: { readonly kind: 'payload' }; readonly outcome: PayloadOutcome }
+  readonly 'new-task': {
+    readonly job: { readonly kind: 'new-task'; readonly isKeyed: boolean }
+    readonly outcome: NewTask
+  }
+}
+
+type Kind = keyof BodyWork
+
 /** A large body as a thread gets it: the bytes of the blocks one after another, of the last one what `size` leaves. */
-export interface LargeBody {
-  readonly kind: 'payload'
+export type LargeBody<K extends Kind = Kind> = BodyWork[K]['job'] & {
   readonly blocks: readonly ArrayBuffer[]
   readonly size: number
 }
@@ -17,7 +29,10 @@ export interface LargeBody {
 /** The threads that work on large bodies; `prepare` says that one is on its way. */
 export interface LargeBodyThreads {
   prepare(): void
-  run(body: LargeBody, options: Pick<RunOptions, 'transfer' | 'signal'>): Promise<PayloadOutcome>
+  run<K extends Kind>(
+    body: LargeBody<K>,
+    options: Pick<RunOptions, 'transfer' | 'signal'>,
+  ): Promise<BodyWork[K]['outcome']>
 }
 
 export interface LargeBodiesOptions {
@@ -28,13 +43,11 @@ export interface LargeBodiesOptions {
   readonly bodyBytesMax: number
   /** Bytes of all large bodies that are held at a time; a body that goes beyond is refused. */
   readonly heldBytesMax: number
-  /** What a body that turns out to be small is given to. */
-  readonly here: (bytes: Uint8Array) => PayloadOutcome
 }
 
 /**
  * Bodies that would hold up the event loop: they are received piece by piece and given to a thread, which decodes,
- * parses, checks and analyses them. What comes back is small.
+ * parses, checks and analyses them.
  */
 export class LargeBodies {
   /** Bodies above this many bytes are large. */
@@ -49,15 +62,17 @@ export class LargeBodies {
   }
 
   /**
+   * @param here what a body that turns out to be small is given to
    * @returns the outcome; a refusal at once when the budget is used up
    * @throws ThreadDied when the thread ended in the middle of it
    */
-  async run(
-    { kind }: Pick<LargeBody, 'kind'>,
+  async run<K extends Kind>(
+    job: BodyWork[K]['job'],
     request: Request,
     exchange: Exchange,
-  ): Promise<PayloadOutcome> {
-    const { threads, bodyBytesMax, here } = this.#options
+    here: (bytes: Uint8Array) => BodyWork[K]['outcome'],
+  ): Promise<BodyWork[K]['outcome']> {
+    const { threads, bodyBytesMax } = this.#options
     const { bytesFrom } = this
     const wrongType = typeRefusal(request)
     if (wrongType !== undefined) return refused(wrongType)
@@ -78,7 +93,7 @@ export class LargeBodies {
     if (size <= bytesFrom) return here(joined(body.blocks, size))
     const blocks = [...body.blocks]
     try {
-      return await threads.run({ kind, blocks, size }, { transfer: blocks, signal })
+      return await threads.run<K>({ ...job, blocks, size }, { transfer: blocks, signal })
     } catch (error) {
       // The request was answered when its time was over: nobody hears this.
       if (signal.aborted) return refused(notReceived)
@@ -87,4 +102,4 @@ export class LargeBodies {
   }
 }
 
-const refused = (refusal: Refusal): PayloadOutcome => ({ ok: false, refusal })
+const refused = (refusal: Refusal): { ok: false; refusal: Refusal } => ({ ok: false, refusal })

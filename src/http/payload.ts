@@ -9,7 +9,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { announcedBytes, headRefusal, notReceived } from './body.ts'
 import { type Exchange, json, smallJsonText } from './exchange.ts'
-import type { LargeBodies } from './large-bodies.ts'
+import type { BodyWork, LargeBodies } from './large-bodies.ts'
 import { type PayloadOutcome, payloadOutcomeOf, payloadSteps } from './payload-outcome.ts'
 import { summaryText } from './payload-text.ts'
 import type { Problems } from './problem.ts'
@@ -56,7 +56,11 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
     const bytes = announcedBytes(request)
     // Not `bytes > …`: a body that announces no size is a large one until it has been counted.
     if (!(bytes <= large.bytesFrom))
-      return told(exchange, format, await large.run({ kind: 'payload' }, request, exchange))
+      return told(
+        exchange,
+        format,
+        await large.run<'payload'>({ kind: 'payload' }, request, exchange, outcomeOf),
+      )
     const refusal = headRefusal(request, bytes, bodyBytesMax)
     if (refusal !== undefined) return problems.answer(exchange, refusal)
     // Read here and not in a function of its own: one promise less is 0.1 µs a request.
@@ -144,8 +148,8 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
 function tracedThreads(large: PayloadOptions['large'], tracing: Tracing): PayloadOptions['large'] {
   return {
     bytesFrom: large.bytesFrom,
-    run: (job, request, exchange) =>
-      tracing.within('validation and analysis on a thread', {}, () => large.run(job, request, exchange)),
+    run: <K extends keyof BodyWork>(...work: Parameters<typeof large.run<K>>) =>
+      tracing.within('validation and analysis on a thread', {}, () => large.run<K>(...work)),
   }
 }
 

@@ -63,6 +63,7 @@ export const tasksDocs = {
         'not-json',
         'idempotency-key-reused',
         'queue-full',
+        'overloaded',
         'queue-unavailable',
       ),
     },

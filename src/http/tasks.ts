@@ -1,14 +1,15 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { type PayloadLimits, workSchema } from '../analysis/payload.ts'
+import type { PayloadLimits } from '../analysis/payload.ts'
 import { type Task, taskStatuses } from '../queue/task.ts'
 import { TASKS_PAGE_MAX, type TaskQueue } from '../queue/task-queue.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { readJson } from './body.ts'
+import { announcedBytes, readBody } from './body.ts'
 import { linkTo, pointIn } from './cursor.ts'
-import { json, jsonText } from './exchange.ts'
-import { fieldErrors, summarize } from './field-errors.ts'
+import { type Exchange, json, jsonText } from './exchange.ts'
 import { idempotencyOf } from './idempotency-key.ts'
+import type { LargeBodies } from './large-bodies.ts'
+import { type NewTask, newTaskOf, newTaskSchema } from './new-task.ts'
 import type { Problems, Refusal } from './problem.ts'
 import { withQuery } from './query.ts'
 import type { Env, Route } from './route.ts'
@@ -20,6 +21,8 @@ export interface TasksOptions {
   readonly queue: TaskQueue
   readonly limits: PayloadLimits
   readonly bodyBytesMax: number
+  /** Who receives bodies that would hold up the event loop. */
+  readonly large: LargeBodies
   readonly problems: Problems
   readonly metrics: Pick<Metrics, 'countTask'>
   readonly streams: EventStreams
@@ -43,26 +46,34 @@ export function tasksRoutes({
   queue,
   limits,
   bodyBytesMax,
+  large,
   problems,
   metrics,
   streams,
 }: TasksOptions): Route[] {
-  const bodySchema = z
-    .strictObject({ payload: workSchema(limits) })
-    .meta({ id: 'NewTask', example: { payload: 'Sample text for analysis' } })
+  const bodySchema = newTaskSchema(limits)
+  const newTask = newTaskOf(limits, bodySchema)
   const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
 
+  const receive = async (request: Request, exchange: Exchange, isKeyed: boolean): Promise<NewTask> => {
+    const bytes = announcedBytes(request)
+    if (!(bytes <= large.bytesFrom))
+      return large.run<'new-task'>({ kind: 'new-task', isKeyed }, request, exchange, (body) =>
+        newTask(body, isKeyed),
+      )
+    const body = await readBody(request, bodyBytesMax, bytes)
+    return body instanceof Uint8Array ? newTask(body, isKeyed) : { ok: false, refusal: body }
+  }
+
   const create = async (c: Context<Env>): Promise<Response> => {
-    const body = await readJson(c.req.raw, bodyBytesMax)
-    if (!body.ok) return refuse(c, body.refusal)
-    const parsed = bodySchema.safeParse(body.value)
-    if (!parsed.success) {
-      const errors = fieldErrors(parsed.error)
-      return refuse(c, { code: 'invalid-input', detail: summarize(errors), errors })
-    }
-    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /tasks', body.text)
+    const { raw } = c.req
+    const isKeyed = raw.headers.has('idempotency-key')
+    const outcome = await receive(raw, c.env, isKeyed)
+    if (!outcome.ok) return refuse(c, outcome.refusal)
+    const { payload, fingerprint = '' } = outcome
+    const idempotency = idempotencyOf(raw.headers, 'POST /tasks', () => fingerprint)
     if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
-    const { task, replayed } = await queue.enqueue(JSON.stringify(parsed.data.payload), idempotency)
+    const { task, replayed } = await queue.enqueue(payload, idempotency)
     if (!replayed) metrics.countTask()
     // The first answer again for a repeated key: it was pending then, whatever it is by now.
     const location = `${c.req.path}/${task.id}`

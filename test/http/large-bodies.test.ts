@@ -1,9 +1,8 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { type AppOptions, createApp } from '../../src/http/app.ts'
-import type { LargeBody, LargeBodyThreads } from '../../src/http/large-bodies.ts'
-import type { PayloadOutcome } from '../../src/http/payload-outcome.ts'
-import { ThreadPool } from '../../src/threads/thread-pool.ts'
+import type { BodyWork, LargeBody, LargeBodyThreads } from '../../src/http/large-bodies.ts'
+import { type RunOptions, ThreadPool } from '../../src/threads/thread-pool.ts'
 import { appOptions } from '../support/app-options.ts'
 import { HttpConnection, jsonHead, postJson } from '../support/http-connection.ts'
 import { listen } from '../support/listening.ts'
@@ -215,7 +214,8 @@ describe('a thread that dies', () => {
   })
   const threads: LargeBodyThreads = {
     prepare: () => pool.prepare(),
-    run: (given, options) => pool.run<PayloadOutcome>(given, options),
+    run: <K extends keyof BodyWork>(given: LargeBody<K>, options: RunOptions) =>
+      pool.run<BodyWork[K]['outcome']>(given, options),
   }
   afterAll(() => pool.close())
 

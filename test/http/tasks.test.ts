@@ -106,6 +106,32 @@ describe('creating a task', () => {
     expect(task).not.toHaveProperty('error')
   })
 
+  test('whose body goes to a thread is the same task, and the same refusal', async () => {
+    const there = createApp(appOptions({ queue, limits: { ...limits, bytesFrom: 0 } }))
+    const send = async (app: ServiceApp, body: unknown) => {
+      const length = String(Buffer.byteLength(JSON.stringify(body)))
+      const headers = { 'content-length': length, 'idempotency-key': `key of ${length}` }
+      const response = await app.fetch(post('/tasks', body, headers))
+      const { request_id: _, ...answer } = (await response.json()) as Record<string, unknown>
+      return { status: response.status, answer }
+    }
+    for (const body of [
+      { payload: examplePayload },
+      { payload: 'Größe' },
+      { payload: { numbers: [1, 'x'], text: 'a' } },
+      { payload: 1 },
+      [],
+    ]) {
+      const first = await send(there, body)
+      // The same key: it is the first task again only if the body has the same fingerprint on both ways.
+      expect(await send(app, body)).toEqual(first)
+      if (first.status === 201)
+        expect((await read(String(first.answer.task_id))).payload).toEqual(
+          (body as { payload: unknown }).payload,
+        )
+    }
+  })
+
   test('of a text, its result is the analysis of the text alone', async () => {
     work()
     const { text_analysis } = (await (
