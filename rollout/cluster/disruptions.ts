@@ -18,15 +18,24 @@ const tailMs = 15_000
 const tasksPerSecond = 10
 const tasksAtOnce = 600
 
+export interface Disruptions {
+  /** What is deployed, and what it is changed to, and back. */
+  readonly image: string
+  readonly nextImage: string
+  /** What ENVIRONMENT is changed to: another value each time, or the ConfigMap stays as it is. */
+  readonly environment: string
+  readonly mark: Mark
+  /** When the load is over, by `performance.now()`. */
+  readonly endsAt: number
+}
+
 /**
  * Everything that a platform does to a Deployment while it serves, one after the other; then restart after
  * restart for as long as the load runs.
- *
- * @param endsAt when the load is over, by `performance.now()`.
  */
 export async function disrupt(
   platform: Platform,
-  { image, nextImage, mark, endsAt }: { image: string; nextImage: string; mark: Mark; endsAt: number },
+  { image, nextImage, environment, mark, endsAt }: Disruptions,
 ): Promise<Check[]> {
   const { namespace, pods, settled, rolledOut } = platform
   const { kubectl } = namespace
@@ -72,7 +81,7 @@ export async function disrupt(
 
   await mark('config change')
   const before = new Set(pods.live('api').map(({ uid }) => uid))
-  await platform.apply({ image, config: { ENVIRONMENT: 'loadtest-changed' } })
+  await platform.apply({ image, config: { ENVIRONMENT: environment } })
   const kept = pods.live('api').filter(({ uid }) => before.has(uid)).length
   checks.push(check('a changed ConfigMap rolls every pod', kept === 0, `${kept} of 3 pods stayed`))
 

@@ -126,7 +126,8 @@ async function runRollouts(
         platform,
         { name: connection, profile: 'rollout', connection, rate, users, seconds },
         directory,
-        (mark, endsAt) => disrupt(platform, { image, nextImage, mark, endsAt }),
+        (mark, endsAt) =>
+          disrupt(platform, { image, nextImage, environment: `loadtest-${connection}`, mark, endsAt }),
       ),
     )
   }
