@@ -30,9 +30,11 @@ const server = await startServer({ ...tally, env: { ...tally.env, SHED_AFTER, MA
 try {
   const capacity = await measureCapacity()
   const before = residentMb()
+  const waitedBefore = [waitedSeconds(server.pid), waitedSeconds(process.pid)]
   const watch = watchProbes()
   const flood = await openLoop(server.port, request, { perSecond: capacity * times, seconds, connectionsMax })
   const probes = await watch.stop()
+  const waited = [server.pid, process.pid].map((pid, i) => waitedSeconds(pid) - (waitedBefore[i] ?? 0))
   // What is left of it has five seconds, then all must be as before.
   await Bun.sleep(4_000)
   const afterwards = await openLoop(server.port, request, {
@@ -40,7 +42,7 @@ try {
     seconds: 3,
     connectionsMax,
   })
-  report(capacity, flood, afterwards, probes, { before, highest: watch.highestMb() })
+  report(capacity, flood, afterwards, probes, { before, highest: watch.highestMb() }, waited)
 } finally {
   await server.stop()
 }
@@ -90,12 +92,22 @@ function residentMb(): number {
   return Math.round(Number(kilobytes) / 1024)
 }
 
+/**
+ * How long the main thread of a process could have run and had no core (proc_pid_schedstat(5)): what others on the
+ * machine add to every figure.
+ */
+function waitedSeconds(pid: number): number {
+  const [, nanoseconds = '0'] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')
+  return Number(nanoseconds) / 1e9
+}
+
 function report(
   capacity: number,
   flood: Flood,
   afterwards: Flood,
   probes: { latenciesMs: readonly number[]; failed: number },
   memory: { before: number; highest: number },
+  [serverWaited = 0, loadWaited = 0]: readonly number[],
 ): void {
   const line = (name: string, latencies: readonly number[] = []): string => {
     const [p50, p99, most] =
@@ -103,6 +115,7 @@ function report(
     const ms = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(1)} ms`)
     return `${name.padEnd(28)} ${String(latencies.length).padStart(8)}   p50 ${ms(p50)}   p99 ${ms(p99)}   most ${ms(most)}`
   }
+  const share = (waited: number): string => `${((waited / seconds) * 100).toFixed(1)} %`
   const { latenciesMs, due, unsent, lost } = flood
   const accepted = latenciesMs.get(200) ?? []
   const shed = latenciesMs.get(503) ?? []
@@ -118,6 +131,7 @@ function report(
       line('afterwards, a third of it', afterwards.latenciesMs.get(200)),
       `other answers ${others.length}, lost ${lost}, not sent for want of a connection ${unsent}, probes failed ${probes.failed}`,
       `memory ${memory.before} MB before, ${memory.highest} MB at the most`,
+      `without a core, for others had it: server ${share(serverWaited)}, load ${share(loadWaited)} of the time`,
     ].join('\n'),
   )
   const p99 = (latencies: readonly number[] = []): number =>
