@@ -16,13 +16,6 @@ const bun = process.execPath
 const file = (path: string): string => new URL(path, import.meta.url).pathname
 const tallyCommand = [bun, file('../src/main.ts')]
 
-/**
- * All as by default, but that it does not shed: a benchmark gives a server more than it can do, on purpose, and
- * beside other work on the machine that can last longer than the 100 ms after which Tally answers 503. The time is
- * taken of every turn of the event loop nevertheless, so this saves nothing.
- */
-const tallyEnv = { SHED_AFTER: '60s' }
-
 /** The target that the others are set against: its CPU time per request is 1. */
 export const bare: Target = { name: 'bare', command: [bun, file('peers/bare.ts')] }
 
@@ -35,14 +28,14 @@ export const constant: Target = {
 export const tally: Target = {
   name: 'tally',
   command: tallyCommand,
-  env: { ...tallyEnv, ACCESS_LOG: 'false' },
+  env: { ACCESS_LOG: 'false' },
   exact: true,
 }
 
 export const tallyLogging: Target = {
   name: `tally${loggingSuffix}`,
   command: tallyCommand,
-  env: { ...tallyEnv, ACCESS_LOG: 'true' },
+  env: { ACCESS_LOG: 'true' },
   exact: true,
 }
 
@@ -50,6 +43,6 @@ export const tallyLogging: Target = {
 export const tallyTwice: Target = {
   name: 'tally, 2 processes',
   command: tallyCommand,
-  env: { ...tallyEnv, ACCESS_LOG: 'false', WEB_CONCURRENCY: '2' },
+  env: { ACCESS_LOG: 'false', WEB_CONCURRENCY: '2' },
   exact: true,
 }

@@ -224,8 +224,8 @@ export const environment = z.object({
   MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
     'Most requests that are answered at a time; above it 503 at once. Probes and metrics do not count',
   ),
-  SHED_AFTER: duration('200ms').describe(
-    'How long the event loop may be behind before part of what comes is answered 503; `0s`: for ever',
+  SHED_AFTER: duration('0s').describe(
+    'How long the event loop may be behind before part of what comes is answered 503, such as `200ms`; `0s`: what comes is answered, however late',
   ),
   RATE_LIMIT: z
     .string()
