@@ -34,8 +34,8 @@ export class Exchange {
   trace: RequestTrace | undefined = undefined
   /** The length of the answer in characters, where it is known before it is sent. */
   size: number | undefined = undefined
-  /** Set while a handler is at work: answers in its place. */
-  expire: (() => void) | undefined = undefined
+  /** Set while a handler is at work: what its client gets, from it or when its time is over. */
+  resolve: ((response: Response) => void) | undefined = undefined
   /** Set while work is done elsewhere: ends it, for nobody waits for the answer any more. */
   abandon: (() => void) | undefined = undefined
   /** Its neighbours among the requests in flight. */

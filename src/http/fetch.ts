@@ -88,30 +88,36 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
       headers: { 'retry-after': '1' },
     })
 
+  const settle = (exchange: Exchange, response: Response): void => {
+    // A body that cannot be cancelled (somebody reads it) ends by itself; that is nobody's fault.
+    if (exchange.answered) response.body?.cancel().catch(() => {})
+    else exchange.resolve?.(finish(exchange, identify(exchange, response)))
+  }
+
+  inFlight.watch((exchange) => {
+    settle(exchange, expired(exchange))
+    exchange.abandon?.()
+  })
+
   /** The router's answer, or a 503 in its place when it takes too long. */
   const withDeadline = (exchange: Exchange, answer: Promise<Response>): Promise<Response> =>
     new Promise((resolve) => {
-      const settle = (response: Response): void => {
-        // A body that cannot be cancelled (somebody reads it) ends by itself; that is nobody's fault.
-        if (exchange.answered) response.body?.cancel().catch(() => {})
-        else resolve(finish(exchange, identify(exchange, response)))
-      }
-      exchange.expire = () => {
-        settle(expired(exchange))
-        exchange.abandon?.()
-      }
-      answer.then(settle, (error: unknown) => settle(failed(exchange, error)))
+      exchange.resolve = resolve
+      answer.then(
+        (response) => settle(exchange, response),
+        (error: unknown) => settle(exchange, failed(exchange, error)),
+      )
     })
 
   return (request) => {
-    const { method } = request
+    const { method, headers } = request
     const exchange = new Exchange(
       knownMethods.has(method) ? method : 'other',
-      nameRequest(request.headers.get('x-request-id')),
+      nameRequest(headers.get('x-request-id')),
       ownHeaders,
     )
     inFlight.add(exchange)
-    const refusal = guard(request)
+    const refusal = guard(request, method, headers.get('host'))
     if (refusal !== undefined) return finish(exchange, problems.answer(exchange, refusal))
     try {
       const answer = route(request, exchange)

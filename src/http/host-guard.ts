@@ -6,6 +6,13 @@ const hostPattern = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/
 /** The methods that a router never sees: this runtime hands CONNECT and TRACE to the handler. */
 const refusedMethods: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
 
+/** @param host the Host header. It and the method are read once a request, not by everybody who asks for them. */
+export type HostGuard = (
+  request: Pick<Request, 'url'>,
+  method: string,
+  host: string | null,
+) => Refusal | undefined
+
 /**
  * Decides what must be decided before any routing.
  *
@@ -15,18 +22,17 @@ const refusedMethods: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
  *
  * @returns the refusal, or undefined when the request may go on.
  */
-export function createHostGuard(): (request: Request) => Refusal | undefined {
+export function createHostGuard(): HostGuard {
   // Clients say the same host again and again, so the last good one is not looked at twice.
   let lastGood: string | undefined
-  return (request) => {
-    if (refusedMethods.has(request.method))
+  return (request, method, host) => {
+    if (refusedMethods.has(method))
       return {
         code: 'method-not-allowed',
-        detail: `${request.method} is not answered here.`,
+        detail: `${method} is not answered here.`,
         // After a CONNECT this runtime takes what follows for a tunnel's: the connection is of no more use.
         headers: { allow: 'GET, HEAD, POST, OPTIONS', connection: 'close' },
       }
-    const host = request.headers.get('host')
     if (host !== null && host === lastGood && request.url.startsWith('http')) return undefined
     const [, port = '0'] = (host !== null && hostPattern.exec(host)) || []
     const good = host !== null && hostPattern.test(host) && Number(port) <= 65_535

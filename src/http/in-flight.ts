@@ -10,6 +10,8 @@ export interface InFlight {
   add(exchange: Exchange): void
   /** Takes out what was added, once. */
   remove(exchange: Exchange): void
+  /** Begins to look at the deadlines. `expire` is called for each request that is over its own, and takes it out. */
+  watch(expire: (exchange: Exchange) => void): void
   readonly size: number
   /** Each as `METHOD route request-id`, the oldest first. */
   describe(): string[]
@@ -20,23 +22,22 @@ export interface InFlight {
 /** How often the deadlines are looked at, in ms: a request may have up to so much more than its time. */
 const lookEveryMs = 250
 
-/** @param timeoutMs what a handler may take before `exchange.expire` is called. */
+/** @param timeoutMs what a handler may take. */
 export function createInFlight(timeoutMs: number): InFlight {
   let oldest: Exchange | undefined
   let newest: Exchange | undefined
   let size = 0
 
-  const look = (): void => {
+  let timer: ReturnType<typeof setInterval> | undefined
+
+  const look = (expire: (exchange: Exchange) => void): void => {
     const latest = performance.now() - timeoutMs
     for (let exchange = oldest; exchange !== undefined && exchange.startedAt <= latest; ) {
-      // Expiring takes it out of the list.
       const { later } = exchange
-      exchange.expire?.()
+      expire(exchange)
       exchange = later
     }
   }
-  const timer = setInterval(look, Math.min(lookEveryMs, timeoutMs))
-  timer.unref()
 
   return {
     add(exchange) {
@@ -56,6 +57,10 @@ export function createInFlight(timeoutMs: number): InFlight {
       exchange.earlier = undefined
       exchange.later = undefined
       size--
+    },
+    watch(expire) {
+      timer = setInterval(() => look(expire), Math.min(lookEveryMs, timeoutMs))
+      timer.unref()
     },
     get size() {
       return size

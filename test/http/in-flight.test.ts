@@ -24,20 +24,16 @@ describe('the requests in flight', () => {
     })
   }
 
-  test('expire together when their time is over, those without a handler at work left alone', async () => {
+  test('expire when their time is over, the oldest first, and those that stay are asked again', async () => {
     const inFlight = createInFlight(1)
-    const exchanges = exchangesOf('a', 'b', 'c')
+    for (const exchange of exchangesOf('a', 'b', 'c')) inFlight.add(exchange)
     const expired: string[] = []
-    for (const exchange of exchanges) {
-      inFlight.add(exchange)
-      if (exchange.requestId === 'b') continue
-      exchange.expire = () => {
-        expired.push(exchange.requestId)
-        inFlight.remove(exchange)
-      }
-    }
-    await until(async () => expired.length === 2)
-    expect(expired).toEqual(['a', 'c'])
+    inFlight.watch((exchange) => {
+      expired.push(exchange.requestId)
+      if (exchange.requestId !== 'b') inFlight.remove(exchange)
+    })
+    await until(() => expired.length >= 4)
+    expect(expired.slice(0, 4)).toEqual(['a', 'b', 'c', 'b'])
     expect(inFlight.describe()).toEqual(['GET unmatched b'])
     inFlight.close()
   })
