@@ -1,6 +1,9 @@
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
+// This schema is used once and those of requests seldom: zod's compiling of a schema costs more than it saves.
+z.config({ jitless: true })
+
 /** The longest a timer of this runtime can run, in ms: a longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1
 

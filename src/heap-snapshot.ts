@@ -1,6 +1,4 @@
-import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import type { HeapSnapshot } from './http/heap.ts'
 
 /** Bytes handed out at a time. */
@@ -44,6 +42,8 @@ export async function foreignHeapSnapshot(
   directory: string,
   write: (path: string) => Promise<number | undefined>,
 ): Promise<HeapSnapshot | undefined> {
+  // Loaded when it is asked for: no start should wait for node:stream.
+  const [{ Readable }, { open, rm }] = await Promise.all([import('node:stream'), import('node:fs/promises')])
   const path = join(directory, `${Bun.randomUUIDv7()}.heapsnapshot`)
   try {
     const pid = await write(path)

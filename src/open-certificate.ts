@@ -1,4 +1,3 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Config } from './config.ts'
 import type { Certificate, Lifecycle } from './lifecycle/index.ts'
 import type { Log } from './telemetry/log.ts'
@@ -23,6 +22,14 @@ export async function openCertificate(
   log: Log,
 ): Promise<OpenCertificate | undefined> {
   if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
+  // Loaded only here: node:crypto takes longer than any other module of a start.
+  const { createPrivateKey, X509Certificate } = await import('node:crypto')
+  const certificateOf = ([cert = '', key = '']: readonly string[]): Certificate => {
+    // Of a key, OpenSSL's errors tell nothing but what it is not.
+    if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+      throw new Error('TLS_KEY is not the key of TLS_CERT')
+    return { cert, key }
+  }
   const paths = [TLS_CERT, TLS_KEY]
   const texts = await readTexts(paths)
   return {
@@ -43,11 +50,4 @@ export async function openCertificate(
       lifecycle.onClose('certificate', async () => stop())
     },
   }
-}
-
-function certificateOf([cert = '', key = '']: readonly string[]): Certificate {
-  // Of a key, OpenSSL's errors tell nothing but what it is not.
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
-    throw new Error('TLS_KEY is not the key of TLS_CERT')
-  return { cert, key }
 }

@@ -1,5 +1,4 @@
 import type { Config } from './config.ts'
-import { createClientAddress } from './http/client-address.ts'
 import { parseApiKeys } from './http/gates/api-keys.ts'
 import { authentication } from './http/gates/authentication.ts'
 import type { Gate, Gates } from './http/gates/gate.ts'
@@ -31,7 +30,7 @@ export async function openGates(
     ...hsts,
     await openAuthentication(lifecycle, config, log),
     // Behind it, for who is known has a rate of their own, whatever address they share with others.
-    openRateLimit(lifecycle, config, metrics, peerOf),
+    await openRateLimit(lifecycle, config, metrics, peerOf),
   ]
   return {
     ...operationsGates(config),
@@ -100,18 +99,20 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
   return () => all
 }
 
-function openRateLimit(
+async function openRateLimit(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
   metrics: Pick<Metrics, 'countRateUnchecked'>,
   peerOf: (request: Request) => string | undefined,
-): Gate | undefined {
+): Promise<Gate | undefined> {
   if (rate === undefined) return undefined
   const limiter =
     url === undefined
       ? memoryRateLimiter(rate)
       : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
   lifecycle.onClose('rate limit', async () => limiter.close())
+  // Loaded only here: node:net is 5 ms of a start.
+  const { createClientAddress } = await import('./http/client-address.ts')
   const clientAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
   return rateLimit(rate, limiter, (request) => clientAddress(request.headers, peerOf(request)))
 }

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-
 /** How often files are looked at, in ms. */
 const lookEveryMs = 2_000
 
@@ -48,5 +46,5 @@ export function watchFiles(
 
 /** The texts of files. @throws what the file system throws. */
 export function readTexts(paths: readonly string[]): Promise<string[]> {
-  return Promise.all(paths.map((path) => readFile(path, 'utf8')))
+  return Promise.all(paths.map((path) => Bun.file(path).text()))
 }

@@ -1,4 +1,4 @@
-import { SQL } from 'bun'
+import type { SQL } from 'bun'
 import { ConnectionLost, DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from './database-error.ts'
 import { MIGRATION_MS_MAX, migratePostgres, POSTGRES_MIGRATIONS, postgresIsUpToDate } from './migrations.ts'
 import { Slots } from './slots.ts'
@@ -150,7 +150,7 @@ export class PostgresPool {
     const { connectionsMax, connectMsMax, statementMsMax } = this.#options
     try {
       const database = decodeURIComponent(new URL(this.#url).pathname.slice(1))
-      return new SQL({
+      return new Bun.SQL({
         url: this.#url,
         // Named again, because PGDATABASE in the environment would win over the URL.
         ...(database === '' ? {} : { database }),
@@ -223,9 +223,9 @@ function postgresUnavailable(error: unknown): DatabaseUnavailable | undefined {
 }
 
 function sqlState(error: unknown): string | undefined {
-  return error instanceof SQL.PostgresError ? error.errno : undefined
+  return error instanceof Bun.SQL.PostgresError ? error.errno : undefined
 }
 
 function errorCode(error: unknown): string {
-  return error instanceof SQL.PostgresError ? error.code : ''
+  return error instanceof Bun.SQL.PostgresError ? error.code : ''
 }

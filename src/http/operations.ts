@@ -1,9 +1,9 @@
-import { prometheus } from '@hono/prometheus'
+import type { Context } from 'hono'
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
 import { type Checks, type Lifecycle, liveness, readiness } from '../lifecycle/index.ts'
 import { problemResponses } from './problem-docs.ts'
-import type { Route } from './route.ts'
+import type { Env, Route } from './route.ts'
 
 /** What runs here. */
 export interface Build {
@@ -114,17 +114,18 @@ export interface MetricsRouteOptions {
 
 /** How it is doing: the metrics of the process, or of all that share its port. */
 export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
-  const { printMetrics } = prometheus({
-    registry,
-    // The two standard families are fed by request-metrics.ts, which says why.
-    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
-  })
+  let printer: ReturnType<typeof loadPrinter> | undefined
+  const print = async (c: Context<Env>): Promise<Response> => {
+    if (scrape !== undefined) return c.text(await scrape())
+    printer ??= loadPrinter(registry)
+    return (await printer)(c)
+  }
   return {
     method: 'GET',
     path: '/metrics',
     kind: 'metrics',
     handler: async (c) => {
-      const response = scrape === undefined ? await printMetrics(c) : c.text(await scrape())
+      const response = await print(c)
       // The package says text/plain without the version, which Prometheus 3 refuses to guess.
       response.headers.set('content-type', registry.contentType)
       return response
@@ -142,4 +143,14 @@ export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
       },
     },
   }
+}
+
+/** Loaded by the first scrape: no start should wait for the package, nor for node:http, which it brings. */
+async function loadPrinter(registry: Registry) {
+  const { prometheus } = await import('@hono/prometheus')
+  return prometheus({
+    registry,
+    // The two standard families are fed by request-metrics.ts, which says why.
+    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
+  }).printMetrics
 }

@@ -47,6 +47,9 @@ export interface PortServers {
   cut(): void
 }
 
+/** Not at once, in ms: the C library's calls take 5 ms to load, for which the first answers would wait. */
+const limitAfterMs = 100
+
 /** Bun looks every 4 s whether a connection was silent for too long. */
 const idleTickMs = 4_000
 
@@ -73,7 +76,8 @@ export function openPort(settings: PortSettings, fetch: FetchHandler, clock: Clo
   }
   const listen = (port: number, tls: Certificate | undefined, handler: FetchHandler) => {
     const server = Bun.serve({ ...common, port, fetch: handler, ...(tls !== undefined && { tls }) })
-    if (receiveBufferBytes !== undefined) limitReceiveBuffer(server.port ?? port, receiveBufferBytes)
+    if (receiveBufferBytes !== undefined)
+      setTimeout(() => limitReceiveBuffer(server.port ?? port, receiveBufferBytes), limitAfterMs).unref()
     return server
   }
 

@@ -1,4 +1,3 @@
-import { RedisClient } from 'bun'
 import type { Rate, RateLimiter, Verdict } from './rate.ts'
 
 /** How long an answer may take, in ms: a request waits for it. */
@@ -31,7 +30,7 @@ export interface RedisRateLimiterOptions {
 
 /** Rates in Redis: one quota for all instances. While it is away everybody passes. */
 export function redisRateLimiter({ url, rate, onUnchecked }: RedisRateLimiterOptions): RateLimiter {
-  const client = new RedisClient(url, {
+  const client = new Bun.RedisClient(url, {
     enableOfflineQueue: false,
     // By default it gives up after a while, for good.
     maxRetries: 1_000_000,

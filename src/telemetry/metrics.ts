@@ -1,5 +1,7 @@
 import { totalmem } from 'node:os'
-import { Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+// Not from the package's index, which loads node:cluster and node:http: the longest wait of a start.
+import PromRegistry from 'prom-client/lib/registry.js'
 import { HistogramCell, histogramSamples, registerPlain } from './plain-metrics.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts'
@@ -42,7 +44,7 @@ export interface Metrics {
 
 /** Every metric of the service, in one table. */
 export function createMetrics({ prefix, sources, build }: MetricsOptions): Metrics {
-  const registry = new Registry()
+  const registry: Registry = new PromRegistry()
   const requests = createRequestMetrics(registry, prefix)
   const numbers = new HistogramCell(sizeBuckets)
   const characters = new HistogramCell(sizeBuckets)

@@ -1,5 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
-
 /** A key as the service knows it: by its hash, under the name of whoever has it. */
 export interface ApiKey {
   readonly name: string
@@ -46,6 +44,6 @@ export function parseApiKeys(text: string): ApiKey[] {
 export function nameOf(key: string, keys: readonly ApiKey[]): string | undefined {
   const given = hashOf(key)
   let name: string | undefined
-  for (const known of keys) if (timingSafeEqual(given, known.hash)) name = known.name
+  for (const known of keys) if (crypto.timingSafeEqual(given, known.hash)) name = known.name
   return name
 }

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import { hashOf } from './api-keys.ts'
 import { absent, invalid } from './authentication.ts'
 import type { Gate } from './gate.ts'
@@ -10,6 +9,6 @@ export function tokenGate(token: string): Gate {
     const authorization = request.headers.get('authorization')
     if (authorization === null) return absent
     const given = hashOf(authorization.replace(/^Bearer +/i, ''))
-    return timingSafeEqual(given, known) ? undefined : invalid('The token is not the right one.')
+    return crypto.timingSafeEqual(given, known) ? undefined : invalid('The token is not the right one.')
   }
 }
