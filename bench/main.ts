@@ -6,8 +6,8 @@ import { buildPeers, wantedPeers } from './peers.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Report, reportFile, type WorkloadReport } from './report.ts'
 import { measure, type Plan } from './rounds.ts'
-import { measureStarts } from './start.ts'
-import { summarize } from './summary.ts'
+import { measureStarts, type StartTime } from './start.ts'
+import { type Row, summarize } from './summary.ts'
 import { goalTable, startTable, table } from './table.ts'
 import { bare, constant, type Target, tally, tallyLogging, tallyTwice } from './targets.ts'
 import { payloadWorkloads, type Workload } from './workloads.ts'
@@ -48,48 +48,52 @@ moveToLoadCore()
 const plain = [bare, tally, ...peers.targets]
 const logging = [tallyLogging, ...peers.logging]
 const requests = payloadWorkloads()
-const workloads: WorkloadReport[] = []
-for (const workload of requests) {
-  // What a log line costs is told where a request costs least.
-  const targets = workload.name === 'small' ? [constant, ...plain, ...logging] : [constant, ...plain]
-  workloads.push(await measureWorkload(targets, workload))
-}
-
-// Twice the connections, so that each of two processes finds as many ready at a time as one does above.
-const doubled: Workload = { ...requests[0]!, name: 'two processes', connections: 64 }
-const processes = summarize(await measure([tally, tallyTwice], doubled, plan, progress), tally.name)
-print(table('small: one process and two', processes))
-
-const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
-const starts = await measureStarts(startTargets, startRounds, progress)
-print(startTable('start: exec to the first answer of /ready', starts))
-
-const report: Report = {
+const report = {
   date,
   machine,
   plan,
   leftOut: peers.leftOut,
-  workloads,
-  processes,
-  starts,
+  workloads: [] as WorkloadReport[],
+  processes: [] as Row[],
+  starts: [] as StartTime[],
   findings: [],
+} satisfies Report
+
+for (const workload of requests) {
+  // What a log line costs is told where a request costs least.
+  const targets = workload.name === 'small' ? [constant, ...plain, ...logging] : [constant, ...plain]
+  report.workloads.push(await measureWorkload(targets, workload))
+  await save()
 }
-const goals = judge(report)
-print(goalTable(goals))
+
+// Twice the connections, so that each of two processes finds as many ready at a time as one does above.
+const doubled: Workload = { ...requests[0]!, name: 'two processes', connections: 64 }
+report.processes = summarize(await measure([tally, tallyTwice], doubled, plan, progress), tally.name)
+print(table('small: one process and two', report.processes))
+await save()
+
+const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
+report.starts = await measureStarts(startTargets, startRounds, progress)
+print(startTable('start: exec to the first answer of /ready', report.starts))
+await save()
+
+print(goalTable(judge(report)))
 for (const peer of peers.leftOut) print(`left out: ${peer}`)
 const place = machine.pinned ? 'servers and load on a core each' : 'NOT pinned: figures are worth little'
 print(
   `${plan.rounds} rounds of ${plan.windowMs} ms, medians; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
     `${machine.cpu}, ${place}; load average at the start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
 )
-await Bun.write(reportFile, `${JSON.stringify({ ...report, goals }, undefined, 2)}\n`)
-await Bun.write(chartFile, chart(report))
 progress(`written to ${reportFile} and ${chartFile}`)
 
-const rejected = [...workloads.flatMap(({ rows }) => rows), ...processes, ...starts].some(
-  (row) => row.rejected !== undefined,
-)
-process.exit(rejected ? 1 : 0)
+const rows = [...report.workloads.flatMap(({ rows }) => rows), ...report.processes, ...report.starts]
+process.exit(rows.some(({ rejected }) => rejected !== undefined) ? 1 : 0)
+
+/** After every part: what was found before an interruption is not lost. */
+async function save(): Promise<void> {
+  await Bun.write(reportFile, `${JSON.stringify({ ...report, goals: judge(report) }, undefined, 2)}\n`)
+  await Bun.write(chartFile, chart(report))
+}
 
 async function measureWorkload(targets: readonly Target[], workload: Workload): Promise<WorkloadReport> {
   const { name, title, bodyBytes, connections } = workload

@@ -1,6 +1,6 @@
 /**
  * What a request costs against the size of its payload, and against the number of open connections:
- * `bun bench/sweep.ts`, about 6 minutes; QUICK=1 for one. Draws both as SVG.
+ * `bun bench/sweep.ts`, about 8 minutes; QUICK=1: about two. Draws both as SVG.
  */
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
@@ -12,7 +12,7 @@ import { micros } from './table.ts'
 import { bare, type Target, tally } from './targets.ts'
 import { type Workload, workloadOfConnections, workloadOfNumbers } from './workloads.ts'
 
-const full: Plan = { rounds: 5, windowMs: 500, warmUpMs: 500 }
+const full: Plan = { rounds: 5, windowMs: 500, warmUpMs: 1_500 }
 const quick: Plan = { rounds: 1, windowMs: 200, warmUpMs: 200 }
 
 const folder = 'reports/bench'
@@ -113,7 +113,7 @@ function connectionPanels(samples: readonly Sample[]): Panel[] {
       title: 'memory of the server, MiB',
       xLabel: 'open connections',
       xTicks,
-      yTicks: [4, 16, 64, 256, 1_024].map((mib): Tick => [mib, mib.toLocaleString('en')]),
+      yTicks: [2, 8, 32, 128, 512].map((mib): Tick => [mib, mib.toLocaleString('en')]),
       isLogarithmicY: true,
       series: seriesOf(samples, ({ residentBytes }) => residentBytes / 2 ** 20),
     },
