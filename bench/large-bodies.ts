@@ -3,6 +3,7 @@ import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
 import { findingOfMemory, measureMemory } from './memory.ts'
 import { buildProductionBundle } from './production-bundle.ts'
+import { largeBodiesFile } from './report.ts'
 import { findingOfSoak, soak } from './soak.ts'
 import { bare, tally } from './targets.ts'
 
@@ -10,8 +11,6 @@ import { bare, tally } from './targets.ts'
  * `bun run bench:large`: what others notice of huge payloads, what they cost in memory, and with SOAK=30 (minutes; it
  * takes as long) whether memory stays where it is. QUICK=1: shorter windows.
  */
-
-const reportFile = 'reports/bench/large-bodies.json'
 
 /** Also when it is interrupted the servers must go: they do at 'exit', which a signal alone does not bring. */
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -43,8 +42,8 @@ const findings = [
 for (const { row, figure, verdict, beside: others } of findings)
   process.stdout.write(`row ${row}: ${verdict}  ${figure}  [${others.join(', ')}]\n`)
 await Bun.write(
-  reportFile,
+  largeBodiesFile,
   `${JSON.stringify({ date, machine, findings, beside, memory, soak: soaked }, undefined, 2)}\n`,
 )
-progress(`written to ${reportFile}`)
+progress(`written to ${largeBodiesFile}`)
 process.exit(findings.every(({ verdict }) => verdict === 'met') ? 0 : 1)

@@ -1,7 +1,9 @@
+import { type BesideHuge, findingsBeside, measureBesideHuge } from './beside-huge.ts'
 import { chart } from './chart.ts'
 import { moveToLoadCore } from './cores.ts'
 import { judge } from './goals.ts'
 import { describeMachine } from './machine.ts'
+import { findingOfMemory, type MemoryUse, measureMemory } from './memory.ts'
 import { buildPeers, wantedPeers } from './peers.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Report, reportFile, type WorkloadReport } from './report.ts'
@@ -20,10 +22,19 @@ import { payloadWorkloads, type Workload } from './workloads.ts'
 interface Effort {
   readonly plan: Plan
   readonly startRounds: number
+  readonly besideHuge: { readonly windowMs: number; readonly rounds: number }
 }
 
-const full: Effort = { plan: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 }, startRounds: 21 }
-const quick: Effort = { plan: { rounds: 3, windowMs: 400, warmUpMs: 500 }, startRounds: 5 }
+const full: Effort = {
+  plan: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
+  startRounds: 21,
+  besideHuge: { windowMs: 4_000, rounds: 3 },
+}
+const quick: Effort = {
+  plan: { rounds: 3, windowMs: 400, warmUpMs: 500 },
+  startRounds: 5,
+  besideHuge: { windowMs: 2_000, rounds: 1 },
+}
 
 const chartFile = 'reports/bench/chart.svg'
 
@@ -37,7 +48,7 @@ const progress = (message: string): void =>
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const isQuick = process.env.QUICK === '1'
-const { plan, startRounds } = isQuick ? quick : full
+const { plan, startRounds, besideHuge } = isQuick ? quick : full
 const date = new Date().toISOString()
 const machine = describeMachine()
 const peers = await buildPeers(wantedPeers(process.env), progress)
@@ -56,7 +67,9 @@ const report = {
   workloads: [] as WorkloadReport[],
   processes: [] as Row[],
   starts: [] as StartTime[],
-  findings: [],
+  besideHuge: [] as BesideHuge[],
+  memory: [] as MemoryUse[],
+  findings: [] as Report['findings'],
 } satisfies Report
 
 for (const workload of requests) {
@@ -75,6 +88,22 @@ await save()
 const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
 report.starts = await measureStarts(startTargets, startRounds, progress)
 print(startTable('start: exec to the first answer of /ready', report.starts))
+await save()
+
+const image: Target = { ...bundled, name: tally.name, env: { ...bundled.env, ...tally.env } }
+const threaded = isQuick ? [] : peers.targets.filter(({ name }) => /^(axum|Go net\/http)$/.test(name))
+for (const target of [image, bare, ...threaded]) {
+  try {
+    report.besideHuge.push(...(await measureBesideHuge([target], besideHuge, progress)))
+    report.memory.push(...(await measureMemory([target], progress)))
+  } catch (error) {
+    print(`${target.name} beside huge payloads rejected: ${error instanceof Error ? error.message : error}`)
+  }
+}
+report.findings = [
+  ...findingsBeside(report.besideHuge, image.name),
+  ...findingOfMemory(report.memory, image.name, bare.name),
+]
 await save()
 
 print(goalTable(judge(report)))

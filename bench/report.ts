@@ -1,5 +1,7 @@
+import type { BesideHuge } from './beside-huge.ts'
 import type { Finding } from './goals.ts'
 import type { Machine } from './machine.ts'
+import type { MemoryUse } from './memory.ts'
 import type { Measurement, Plan } from './rounds.ts'
 import type { StartTime } from './start.ts'
 import type { Row } from './summary.ts'
@@ -18,6 +20,8 @@ export interface Report {
   /** One process beside two (`WEB_CONCURRENCY=2`), under the small workload; one process is 1. */
   readonly processes: readonly Row[]
   readonly starts: readonly StartTime[]
+  readonly besideHuge: readonly BesideHuge[]
+  readonly memory: readonly MemoryUse[]
   /** Rows of the table of goals that are judged where they are measured. */
   readonly findings: readonly (Finding & { readonly row: number })[]
 }
@@ -30,3 +34,6 @@ export interface WorkloadReport {
   readonly rows: readonly Row[]
   readonly measurements: readonly Measurement[]
 }
+
+/** What `bun run bench:large` writes: with SOAK=30 also the row that takes half an hour. */
+export const largeBodiesFile = 'reports/bench/large-bodies.json'

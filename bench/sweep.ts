@@ -12,7 +12,7 @@ import { micros } from './table.ts'
 import { bare, type Target, tally } from './targets.ts'
 import { type Workload, workloadOfConnections, workloadOfNumbers } from './workloads.ts'
 
-const full: Plan = { rounds: 5, windowMs: 500, warmUpMs: 1_500 }
+const full: Plan = { rounds: 4, windowMs: 500, warmUpMs: 1_500 }
 const quick: Plan = { rounds: 1, windowMs: 200, warmUpMs: 200 }
 
 const folder = 'reports/bench'

@@ -38,6 +38,8 @@ export function reportOf(rows: Readonly<Record<string, readonly Row[]>>): Report
     })),
     processes: [],
     starts: [],
+    besideHuge: [],
+    memory: [],
     findings: [],
   }
 }
