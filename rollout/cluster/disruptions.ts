@@ -14,8 +14,11 @@ const steadyMs = 3_000
 /** What is left for the last pod to leave, in ms. */
 const tailMs = 15_000
 
-/** Tasks of about 35 kB: a stream while workers are rolled, and enough at once to fill the hands of all that are deleted. */
-const tasksPerSecond = 10
+/**
+ * Tasks of about 35 kB: a few while workers are rolled, and enough at once to fill the hands of all that are
+ * deleted. Redis keeps them for a day: three modes leave about 80 MB of the 192 MB that it has.
+ */
+const tasksPerSecond = 5
 const tasksAtOnce = 600
 
 export interface Disruptions {
