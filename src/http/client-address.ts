@@ -24,7 +24,7 @@ export function createClientAddress(
     networks.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 
   return (headers, peer) => {
-    let client = peer === undefined ? undefined : addressIn(peer)
+    let client = peer === undefined ? undefined : unmapped(peer)
     if (trusted.length === 0) return client
     const written = headers.get(header)
     const list = written === null ? [] : header === 'forwarded' ? forwardedFor(written) : written.split(',')
@@ -55,8 +55,15 @@ function fail(network: string): never {
 function addressIn(text: string): string | undefined {
   const bare = text.trim().replace(/^"(.*)"$/, '$1')
   const [, bracketed, dotted] = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/.exec(bare) ?? []
-  const address = (bracketed ?? dotted ?? bare).toLowerCase().replace(/^::ffff:(?=[\d.]+$)/, '')
+  const address = unmapped((bracketed ?? dotted ?? bare).toLowerCase())
   return isIP(address) === 0 || address.includes('%') ? undefined : address
+}
+
+const mapped = '::ffff:'
+
+/** Of an IPv4 address in IPv6 (RFC 4291 §2.5.5.2), as a socket for both has it, the IPv4 one. */
+function unmapped(address: string): string {
+  return address.startsWith(mapped) && address.includes('.') ? address.slice(mapped.length) : address
 }
 
 /** Every `for` of a Forwarded header (RFC 7239), in order; an element without one counts as unknown. */
