@@ -16,6 +16,8 @@ export interface OverloadOptions {
   readonly afterTurn?: (callback: () => void) => void
   /** Default performance.now. */
   readonly now?: () => number
+  /** What this thread has worked so far, in ms. Default: the CPU time that the system accounts it. */
+  readonly workedMs?: () => number
 }
 
 /**
@@ -44,16 +46,18 @@ const overloaded: Refusal = {
  * Two things tell that it is too much. Work that waits for something else (a store, a client that sends slowly) is
  * counted: requests in flight. Work that keeps the processor busy never shows there, for what waits is in the sockets:
  * each turn of the event loop takes whatever has come during the one before. So the turns are timed. When one has taken
- * `lateMs` and the one before was long as well, the rest of it is shed, and from then on all that is beyond 10 ms of work
+ * `lateMs`, most of them at work (a neighbour that has the processor for as long is no flood), and the one before was long
+ * as well, the rest of it is shed, and from then on all that is beyond 10 ms of work
  * a turn, until nothing had to be shed for a second. That is controlled delay as servers use it (Maurer, "Fail at
  * Scale", ACM Queue 13(8), 2015): a burst may make a queue; a queue that stays is kept short, for else everybody waits
  * and nobody is answered in time.
  */
 export function overload(options: OverloadOptions): Gate {
   const { inFlight, inFlightMax, lateMs, onShed } = options
-  const { afterTurn = setImmediate, now = () => performance.now() } = options
+  const { afterTurn = setImmediate, now = () => performance.now(), workedMs = threadCpuMs } = options
   let inTurn = false
   let turnBegan = 0
+  let workedBefore = 0
   let turnEnded = Number.NEGATIVE_INFINITY
   let wasLong = false
   let shedding = false
@@ -81,7 +85,9 @@ export function overload(options: OverloadOptions): Gate {
     if (lateMs === 0) return false
     if (!inTurn) beginTurn(at)
     const elapsed = at - turnBegan
-    const isOver = shedding ? elapsed > budgetMs : wasLong && elapsed > lateMs
+    const isOver = shedding
+      ? elapsed > budgetMs
+      : wasLong && elapsed > lateMs && workedMs() - workedBefore > elapsed / 2
     if (!isOver) return false
     if (!shedding || budgetMs === trialTurnMs) trialAt = at + trialEveryMs
     shedding = true
@@ -95,8 +101,14 @@ export function overload(options: OverloadOptions): Gate {
     turnBegan = at
     // After a pause there is no queue, however long the last turn was.
     if (at - turnEnded > turnMs) wasLong = false
+    if (wasLong) workedBefore = workedMs()
     if (at - lastShedAt > calmMs) shedding = false
     if (at >= trialAt) budgetMs = trialTurnMs
     afterTurn(endTurn)
   }
+}
+
+function threadCpuMs(): number {
+  const { user, system } = process.threadCpuUsage()
+  return (user + system) / 1_000
 }

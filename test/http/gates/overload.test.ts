@@ -10,6 +10,7 @@ import { until } from '../../support/until.ts'
 /** A gate whose clock, and whose turns of the event loop, are moved by hand. */
 function gateByHand(lateMs = 100) {
   let time = 1_000
+  let worked = 0
   let endTurn = (): void => {}
   let inFlight = 1
   const shed: ShedReason[] = []
@@ -22,6 +23,7 @@ function gateByHand(lateMs = 100) {
       endTurn = callback
     },
     now: () => time,
+    workedMs: () => worked,
   })
   const ask = (): boolean => gate(new Request('http://a/'), { startedAt: time } as Exchange) === undefined
   return {
@@ -29,13 +31,14 @@ function gateByHand(lateMs = 100) {
     setInFlight: (count: number) => {
       inFlight = count
     },
-    /** One turn in which so many requests are ready, each of which takes so long; how many were let in. */
-    turn(requests: number, ms: number): number {
+    /** One turn in which so many requests are ready, each of which takes so long and works; how many were let in. */
+    turn(requests: number, ms: number, workMs = ms): number {
       let letIn = 0
       for (let i = 0; i < requests; i++)
         if (ask()) {
           letIn++
           time += ms
+          worked += workMs
         }
       endTurn()
       return letIn
@@ -77,6 +80,11 @@ describe('an event loop that is behind', () => {
     const letIn = Array.from({ length: 6 }, () => turn(300, 1))
     expect(letIn).toEqual([300, 101, 11, 11, 11, 11])
     expect(new Set(shed)).toEqual(new Set(['event_loop']))
+  })
+
+  test('sheds nothing while somebody else has its processor, however long that lasts', () => {
+    const { turn } = gateByHand()
+    for (let i = 0; i < 20; i++) expect(turn(300, 1, 0.3)).toBe(300)
   })
 
   test('goes on shedding through a pause of a flood, and lets everything in again after a second without', () => {
