@@ -1,6 +1,6 @@
 import { isMember } from './cluster/membership.ts'
 import { createLifecycle, handleSignals } from './lifecycle/index.ts'
-import type { Running } from './open-live.ts'
+import type { Running } from './setup/live.ts'
 
 // Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
 const lifecycle = createLifecycle()
@@ -18,8 +18,8 @@ if (!parsed.ok) {
 }
 const { config } = parsed
 
-const { openLog } = await import('./open-log.ts')
-const { toggleDebug } = await import('./open-live.ts')
+const { openLog } = await import('./setup/log.ts')
+const { toggleDebug } = await import('./setup/live.ts')
 const { log, sink } = openLog(config)
 flushLog = log.flush
 

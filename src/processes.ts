@@ -3,10 +3,10 @@ import { snapshotOf } from './cluster/messages.ts'
 import { type Supervisor, startSupervisor } from './cluster/supervisor.ts'
 import type { Config } from './config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from './lifecycle/index.ts'
-import { logLifecycle } from './lifecycle-log.ts'
 import type { Live } from './live/live.ts'
-import { openCertificate } from './open-certificate.ts'
-import { openLive, type Running } from './open-live.ts'
+import { openCertificate } from './setup/certificate.ts'
+import { logLifecycle } from './setup/lifecycle-log.ts'
+import { openLive, type Running } from './setup/live.ts'
 import type { Log } from './telemetry/log.ts'
 import { createRequestMetrics } from './telemetry/request-metrics.ts'
 
@@ -76,7 +76,7 @@ async function openOperations(
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
-  const { openOperationsPort, operationsOptions } = await import('./operations-port.ts')
+  const { openOperationsPort, operationsOptions } = await import('./setup/operations-port.ts')
   const { foreignHeapSnapshot } = await import('./heap-snapshot.ts')
   const registry = new Registry()
   openOperationsPort(lifecycle, config, {

@@ -10,24 +10,24 @@ import {
   serve,
   shutdownBudgetMs,
 } from './lifecycle/index.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import { openAnalysisThreads } from './open-analysis-threads.ts'
-import { openCertificate } from './open-certificate.ts'
-import { withFaults } from './open-faults.ts'
-import { openGates, securityOf } from './open-gates.ts'
-import { openLive, type Running } from './open-live.ts'
-import type { OpenLog } from './open-log.ts'
-import { buildOf, openMetrics } from './open-metrics.ts'
+import { openAnalysisThreads } from './setup/analysis-threads.ts'
+import { openCertificate } from './setup/certificate.ts'
+import { withFaults } from './setup/faults.ts'
+import { openGates, securityOf } from './setup/gates.ts'
+import { logCheck, logLifecycle } from './setup/lifecycle-log.ts'
+import { openLive, type Running } from './setup/live.ts'
+import type { OpenLog } from './setup/log.ts'
+import { buildOf, openMetrics } from './setup/metrics.ts'
+import { adminForToken, openOperationsPort, operationsOptions } from './setup/operations-port.ts'
 import {
   openConfiguredDatabase,
   openConfiguredQueue,
   openConfiguredStore,
   queueChecks,
-} from './open-storage.ts'
-import { openTracing } from './open-tracing.ts'
-import { adminForToken, openOperationsPort, operationsOptions } from './operations-port.ts'
+} from './setup/storage.ts'
+import { startTaskWorker } from './setup/task-worker.ts'
+import { openTracing } from './setup/tracing.ts'
 import { compileDocumentSchema } from './store/document-schema.ts'
-import { startTaskWorker } from './task-worker.ts'
 import type { Log } from './telemetry/log.ts'
 import { createWorkerMetrics } from './telemetry/worker-metrics.ts'
 

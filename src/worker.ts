@@ -16,8 +16,8 @@ if (!parsed.ok) {
 }
 const { config } = parsed
 
-const { openLog } = await import('./open-log.ts')
-const { toggleDebug } = await import('./open-live.ts')
+const { openLog } = await import('./setup/log.ts')
+const { toggleDebug } = await import('./setup/live.ts')
 const opened = openLog(config)
 flushLog = opened.log.flush
 

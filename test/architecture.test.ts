@@ -42,6 +42,7 @@ const arrows: [path: string, from: string, verdict: 'allowed' | 'forbidden'][] =
   ['src/http/example.ts', '../lifecycle/index.ts', 'allowed'],
   ['src/http/example.ts', '../config.ts', 'forbidden'],
   ['src/http/example.ts', '../main.ts', 'forbidden'],
+  ['src/http/example.ts', '../setup/log.ts', 'forbidden'],
   ['src/http/example.ts', '../store/sqlite.ts', 'forbidden'],
   ['src/http/example.ts', '../store/postgres.ts', 'forbidden'],
   ['src/http/example.ts', '../queue/bullmq-redis.ts', 'forbidden'],

@@ -4,8 +4,8 @@
  */
 import { parseConfig } from '../../src/config.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
-import { openLog } from '../../src/open-log.ts'
 import { startServer } from '../../src/server.ts'
+import { openLog } from '../../src/setup/log.ts'
 
 const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))

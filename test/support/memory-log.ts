@@ -1,4 +1,4 @@
-import type { OpenLog } from '../../src/open-log.ts'
+import type { OpenLog } from '../../src/setup/log.ts'
 import { createLineSink } from '../../src/telemetry/line-sink.ts'
 import { createLog } from '../../src/telemetry/log.ts'
 

@@ -1,8 +1,8 @@
-import type { Config } from './config.ts'
-import { createOperationsApp, type OperationsAppOptions } from './http/app.ts'
-import { type Lifecycle, serveLast } from './lifecycle/index.ts'
-import { operationsGates } from './open-gates.ts'
-import { buildOf } from './open-metrics.ts'
+import type { Config } from '../config.ts'
+import { createOperationsApp, type OperationsAppOptions } from '../http/app.ts'
+import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
+import { operationsGates } from './gates.ts'
+import { buildOf } from './metrics.ts'
 
 type ConfiguredOptions = Pick<
   OperationsAppOptions,

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
-import { type AnalysisThreads, createAnalysisThreads } from './analysis-threads.ts'
-import type { Config } from './config.ts'
-import type { Lifecycle } from './lifecycle/index.ts'
+import { type AnalysisThreads, createAnalysisThreads } from '../analysis-threads.ts'
+import type { Config } from '../config.ts'
+import type { Lifecycle } from '../lifecycle/index.ts'
 
 /** The threads that analyse what is large, with the limits of the environment; the lifecycle ends them. */
 export function openAnalysisThreads(lifecycle: Lifecycle, config: Config): AnalysisThreads {

@@ -1,17 +1,17 @@
-import type { Config } from './config.ts'
-import { parseApiKeys } from './http/gates/api-keys.ts'
-import { authentication } from './http/gates/authentication.ts'
-import type { Gate, Gates } from './http/gates/gate.ts'
-import { strictTransport } from './http/gates/headers.ts'
-import { ownPagesGate } from './http/gates/own-pages.ts'
-import { rateLimit } from './http/gates/rate-limit.ts'
-import { tokenGate } from './http/gates/token.ts'
-import type { Security } from './http/openapi.ts'
-import type { Lifecycle } from './lifecycle/index.ts'
-import { memoryRateLimiter } from './rate-limit/memory.ts'
-import { redisRateLimiter } from './rate-limit/redis.ts'
-import type { Log } from './telemetry/log.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import type { Config } from '../config.ts'
+import { parseApiKeys } from '../http/gates/api-keys.ts'
+import { authentication } from '../http/gates/authentication.ts'
+import type { Gate, Gates } from '../http/gates/gate.ts'
+import { strictTransport } from '../http/gates/headers.ts'
+import { ownPagesGate } from '../http/gates/own-pages.ts'
+import { rateLimit } from '../http/gates/rate-limit.ts'
+import { tokenGate } from '../http/gates/token.ts'
+import type { Security } from '../http/openapi.ts'
+import type { Lifecycle } from '../lifecycle/index.ts'
+import { memoryRateLimiter } from '../rate-limit/memory.ts'
+import { redisRateLimiter } from '../rate-limit/redis.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 /**
@@ -112,14 +112,14 @@ async function openRateLimit(
       : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
   lifecycle.onClose('rate limit', async () => limiter.close())
   // Loaded only here: node:net is 5 ms of a start.
-  const { createClientAddress } = await import('./http/client-address.ts')
+  const { createClientAddress } = await import('../http/client-address.ts')
   const clientAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
   return rateLimit(rate, limiter, (request) => clientAddress(request.headers, peerOf(request)))
 }
 
 /** Loaded only when there are tokens: jose takes 20 ms of a start. */
 async function openTokens(lifecycle: Lifecycle, config: Config, log: Log) {
-  const { createTokenVerifier, remoteKeys } = await import('./http/gates/jwt.ts')
+  const { createTokenVerifier, remoteKeys } = await import('../http/gates/jwt.ts')
   const { JWT_SECRET, JWT_JWKS_URL, JWT_ALGORITHMS, JWT_ISSUER, JWT_AUDIENCE, JWT_CLOCK_SKEW } = config
   const options = {
     issuer: JWT_ISSUER,

@@ -1,6 +1,6 @@
-import type { CheckChange, Lifecycle, LifecycleEvent } from './lifecycle/index.ts'
-import type { Log } from './telemetry/log.ts'
-import type { Metrics } from './telemetry/metrics.ts'
+import type { CheckChange, Lifecycle, LifecycleEvent } from '../lifecycle/index.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 
 /** Tells the log, and the metrics where there are any, what happens to the process. */
 export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metrics, 'countFault'>): void {

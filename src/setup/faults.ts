@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client'
-import type { Config } from './config.ts'
-import { faultsGate } from './http/gates/faults.ts'
-import type { Gates } from './http/gates/gate.ts'
-import type { Live } from './live/live.ts'
-import { registerFaultMetrics } from './telemetry/fault-metrics.ts'
+import type { Config } from '../config.ts'
+import { faultsGate } from '../http/gates/faults.ts'
+import type { Gates } from '../http/gates/gate.ts'
+import type { Live } from '../live/live.ts'
+import { registerFaultMetrics } from '../telemetry/fault-metrics.ts'
 
 /**
  * The gates, and behind those of the application the one that makes requests fail on purpose. Only where somebody can

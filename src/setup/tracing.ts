@@ -1,8 +1,8 @@
-import type { Config } from './config.ts'
-import type { Lifecycle } from './lifecycle/index.ts'
-import { buildOf } from './open-metrics.ts'
-import type { Log } from './telemetry/log.ts'
-import type { Tracing } from './tracing/tracing.ts'
+import type { Config } from '../config.ts'
+import type { Lifecycle } from '../lifecycle/index.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+import { buildOf } from './metrics.ts'
 
 /** What sending the last spans may take, in ms: less than what closing may take altogether. */
 const closeMsMax = 2_000
@@ -19,7 +19,7 @@ export async function openTracing(
   log: Log,
 ): Promise<Tracing | undefined> {
   if (!config.TRACING_ENABLED) return undefined
-  const { openTelemetry } = await import('./tracing/open-telemetry.ts')
+  const { openTelemetry } = await import('../tracing/open-telemetry.ts')
   const { service, version } = buildOf(config)
   const tracing = openTelemetry({
     service,

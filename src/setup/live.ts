@@ -1,9 +1,9 @@
-import type { Config } from './config.ts'
-import type { Lifecycle } from './lifecycle/index.ts'
-import { createLive, type Decide, type Live } from './live/live.ts'
-import { type LiveSettings, noFaults } from './live/settings.ts'
-import { parseSettingsFile } from './live/settings-file.ts'
-import type { Log, LogFields } from './telemetry/log.ts'
+import type { Config } from '../config.ts'
+import type { Lifecycle } from '../lifecycle/index.ts'
+import { createLive, type Decide, type Live } from '../live/live.ts'
+import { type LiveSettings, noFaults } from '../live/settings.ts'
+import { parseSettingsFile } from '../live/settings-file.ts'
+import type { Log, LogFields } from '../telemetry/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 /**

@@ -1,9 +1,9 @@
-import manifest from '../package.json' with { type: 'json' }
-import type { Config } from './config.ts'
-import type { Build } from './http/operations.ts'
-import type { BoundServer, Lifecycle } from './lifecycle/index.ts'
-import type { LineSink } from './telemetry/line-sink.ts'
-import { createMetrics, type Metrics } from './telemetry/metrics.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import type { Config } from '../config.ts'
+import type { Build } from '../http/operations.ts'
+import type { BoundServer, Lifecycle } from '../lifecycle/index.ts'
+import type { LineSink } from '../telemetry/line-sink.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 
 /** The build as the configuration has it; the version falls back to the package's own. */
 export function buildOf(config: Config): Build {

@@ -1,9 +1,9 @@
-import type { Config } from './config.ts'
-import type { Lifecycle } from './lifecycle/index.ts'
-import { analysisHandler, type TaskThreads } from './queue/handlers.ts'
-import type { Consumer, TaskQueue } from './queue/task-queue.ts'
-import type { Log } from './telemetry/log.ts'
-import type { WorkerMetrics } from './telemetry/worker-metrics.ts'
+import type { Config } from '../config.ts'
+import type { Lifecycle } from '../lifecycle/index.ts'
+import { analysisHandler, type TaskThreads } from '../queue/handlers.ts'
+import type { Consumer, TaskQueue } from '../queue/task-queue.ts'
+import type { Log } from '../telemetry/log.ts'
+import type { WorkerMetrics } from '../telemetry/worker-metrics.ts'
 
 export interface TaskWorkerOptions {
   readonly queue: TaskQueue

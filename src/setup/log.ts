@@ -1,6 +1,6 @@
-import type { Config } from './config.ts'
-import { createLineSink, type LineSink } from './telemetry/line-sink.ts'
-import { createLog, type Log } from './telemetry/log.ts'
+import type { Config } from '../config.ts'
+import { createLineSink, type LineSink } from '../telemetry/line-sink.ts'
+import { createLog, type Log } from '../telemetry/log.ts'
 
 /** What the process writes to: the log, and under it the sink that counts what found no reader. */
 export interface OpenLog {

@@ -1,6 +1,6 @@
-import type { Config } from './config.ts'
-import type { Certificate, Lifecycle } from './lifecycle/index.ts'
-import type { Log } from './telemetry/log.ts'
+import type { Config } from '../config.ts'
+import type { Certificate, Lifecycle } from '../lifecycle/index.ts'
+import type { Log } from '../telemetry/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 /** The certificate of the configuration, as its files have it now. */
