@@ -39,7 +39,7 @@ async function serviceOf(env: Record<string, string>) {
 /** A key, and its entry in a list, from the script that makes both. */
 async function makeKey(name: string): Promise<{ key: string; entry: string }> {
   const script = Bun.spawn([process.execPath, 'scripts/api-key.ts', name], {
-    cwd: new URL('..', import.meta.url).pathname,
+    cwd: new URL('../..', import.meta.url).pathname,
     stdout: 'pipe',
   })
   const [, key = '', entry = ''] = /^key +(\S+)\nentry +(\S+)\n$/.exec(await script.stdout.text()) ?? []
