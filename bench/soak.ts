@@ -14,8 +14,10 @@ export interface Soak {
   /** Small payloads a second that were sent. */
   readonly perSecond: number
   readonly answered: number
-  /** Due, and not answered 200. */
+  /** Sent, and not answered 200. */
   readonly failed: number
+  /** Due while every connection waited for an answer: the machine had other things to do. */
+  readonly unsent: number
   /** Resident bytes, once a second. */
   readonly samples: readonly number[]
 }
@@ -46,6 +48,7 @@ export async function soak(
     progress(`soak: ${minutes} minutes of ${perSecond} small payloads a second`)
     let answered = 0
     let failed = 0
+    let unsent = 0
     for (let minute = 0; minute < minutes; minute++) {
       const sampling = setInterval(() => samples.push(residentBytes(server.pid)), 1_000)
       const [flood] = await Promise.all([
@@ -55,10 +58,11 @@ export async function soak(
       clearInterval(sampling)
       const right = flood.latenciesMs.get(200)?.length ?? 0
       answered += right
-      failed += flood.due - right
+      unsent += flood.unsent
+      failed += flood.due - right - flood.unsent
       progress(`soak: minute ${minute + 1}, ${(residentBytes(server.pid) / 1e6).toFixed(1)} MB`)
     }
-    return { target: target.name, minutes, perSecond, answered, failed, samples }
+    return { target: target.name, minutes, perSecond, answered, failed, unsent, samples }
   } finally {
     await server.stop()
   }
@@ -88,6 +92,6 @@ export function findingOfSoak({
     row: 10,
     figure: `${sign}${(Math.abs(change) * 100).toFixed(1)} % (${minutes} min, ${(last / 1e6).toFixed(0)} MB)`,
     verdict: change <= 0.05 && failed === 0 ? 'met' : 'missed',
-    beside: [`${target}: ${answered} answered, ${failed} not`],
+    beside: [`${target}: ${answered} answered, ${failed} not, ${unsent} never sent`],
   }
 }
