@@ -75,7 +75,7 @@ export async function openLoop(
   for (;;) {
     const elapsed = performance.now() - start
     const dueByNow = Math.floor((Math.min(elapsed, seconds * 1_000) / 1_000) * perSecond)
-    for (; due < dueByNow; due++) send(start + (due / perSecond) * 1_000)
+    for (; due < dueByNow; due++) send(start + ((due + 1) / perSecond) * 1_000)
     if (elapsed >= seconds * 1_000) break
     await Bun.sleep(tickMs)
   }

@@ -80,6 +80,7 @@ export function findingOfSoak({
   samples,
   answered,
   failed,
+  unsent,
   target,
 }: Soak): Finding & { row: number } {
   const third = Math.floor(samples.length / 3)
