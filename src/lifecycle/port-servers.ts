@@ -47,7 +47,7 @@ export interface PortServers {
   cut(): void
 }
 
-/** Not at once, in ms: the C library's calls take 5 ms to load, for which the first answers would wait. */
+/** Not at once, in ms: the C library's calls took 9 ms to load, for which the first answers would wait. */
 const limitAfterMs = 100
 
 /** Bun looks every 4 s whether a connection was silent for too long. */
