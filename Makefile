@@ -63,7 +63,7 @@ fuzz: node_modules ## Try what clients should not send: by the OpenAPI document,
 	@$(BUN) hostile/slow-clients.ts
 
 .PHONY: cluster-test
-cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 6 minutes)
+cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
 	@$(BUN) rollout/cluster/main.ts
 
 .PHONY: image
