@@ -32,6 +32,14 @@ const keys = (count: number): string =>
     .map((one) => `name:${hashOf(one).toHex()}`)
     .join()
 const rate = { RATE_LIMIT: '1000000/1s' }
+/** Takes spans and does nothing with them. */
+const collector = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({}) })
+const tracing = (share: string) => ({
+  TRACING_ENABLED: 'true',
+  OTEL_EXPORTER_OTLP_ENDPOINT: collector.url.href,
+  OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+  OTEL_TRACES_SAMPLER_ARG: share,
+})
 const shed = { SHED_AFTER: '60s' }
 const cors = { CORS_ORIGIN: origin }
 const proxies = { TRUSTED_PROXIES: '127.0.0.0/8' }
@@ -46,6 +54,8 @@ const targets = [
   feature('rate limit by address', { ...rate }),
   feature('the same behind a trusted proxy', { ...rate, ...proxies }),
   feature('CORS for one origin', { ...cors }),
+  feature('tracing, one in a hundred', tracing('0.01')),
+  feature('tracing, all', tracing('1')),
   feature('shedding, a key, its rate, CORS', { ...shed, API_KEYS: keys(1), ...rate, ...cors }),
 ]
 
