@@ -34,3 +34,23 @@ export interface ExactRoute extends RouteOf {
 
 /** One row of the table of routes: how it is asked for, who answers, and what the documents say. */
 export type Route = HonoRoute | ExactRoute
+
+/** Something that is done around a handler. */
+type Around = (
+  request: Request,
+  exchange: Exchange,
+  handle: () => Response | Promise<Response>,
+) => Response | Promise<Response>
+
+/** The same route with something done around its handler, whichever of the two kinds it has. */
+export function around(route: Route, wrap: Around): Route {
+  if ('answer' in route) {
+    const { answer } = route
+    return {
+      ...route,
+      answer: (request, exchange) => wrap(request, exchange, () => answer(request, exchange)),
+    }
+  }
+  const { handler } = route
+  return { ...route, handler: (c, next) => wrap(c.req.raw, c.env, () => handler(c, next)) }
+}

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts'
 import { type Gate, type Gates, inOrder } from './gates/gate.ts'
 import type { Problems } from './problem.ts'
 import { pathOf } from './request-path.ts'
-import type { Env, ExactRoute, Route } from './route.ts'
+import { around, type Env, type ExactRoute, type Route } from './route.ts'
 import { tracedRoute } from './traced-route.ts'
 
 export interface RouterOptions {
@@ -116,25 +116,12 @@ function compressing(route: Route): Route {
 /** The same route, its handler called only when the gate lets pass. */
 function behind(gate: Gate | undefined, route: Route, problems: Problems): Route {
   if (gate === undefined) return route
-  const through = (
-    request: Request,
-    exchange: Exchange,
-    handle: () => Response | Promise<Response>,
-  ): Response | Promise<Response> => {
+  return around(route, (request, exchange, handle) => {
     const refusal = gate(request, exchange)
     if (refusal === undefined) return handle()
     if (!(refusal instanceof Promise)) return problems.answer(exchange, refusal)
     return refusal.then((one) => (one === undefined ? handle() : problems.answer(exchange, one)))
-  }
-  if ('answer' in route) {
-    const { answer } = route
-    return {
-      ...route,
-      answer: (request, exchange) => through(request, exchange, () => answer(request, exchange)),
-    }
-  }
-  const { handler } = route
-  return { ...route, handler: (c, next) => through(c.req.raw, c.env, () => handler(c, next)) }
+  })
 }
 
 /** Every route under its paths, and for a known path with another method the 405 that names the right ones. */

@@ -1,17 +1,12 @@
 import type { Tracing } from '../tracing/tracing.ts'
-import type { Exchange } from './exchange.ts'
-import type { Route } from './route.ts'
+import { around, type Route } from './route.ts'
 
 /**
  * The same route, each request of it a span, under the one that its `traceparent` names. The names are those of
  * OpenTelemetry's semantic conventions for HTTP servers.
  */
 export function tracedRoute(route: Route, tracing: Tracing): Route {
-  const trace = (
-    request: Request,
-    exchange: Exchange,
-    handle: () => Response | Promise<Response>,
-  ): Response | Promise<Response> => {
+  return around(route, (request, exchange, handle) => {
     const traceparent = request.headers.get('traceparent')
     const span = tracing.start(`${exchange.method} ${route.path}`, {
       kind: 'server',
@@ -34,17 +29,5 @@ export function tracedRoute(route: Route, tracing: Tracing): Route {
       },
     }
     return tracing.under(span, handle)
-  }
-  if ('answer' in route) {
-    const { answer } = route
-    return {
-      ...route,
-      answer: (request, exchange) => trace(request, exchange, () => answer(request, exchange)),
-    }
-  }
-  const { handler } = route
-  return {
-    ...route,
-    handler: (c, next) => trace(c.req.raw, c.env, () => handler(c, next)),
-  }
+  })
 }
