@@ -1,5 +1,6 @@
 import { sumOf } from '../phases.ts'
 import type { Run } from '../run.ts'
+import { phaseHeads, phaseRow } from './phase-table.ts'
 import { textTable } from './table.ts'
 
 export interface Judged {
@@ -7,34 +8,12 @@ export interface Judged {
   readonly faults: readonly string[]
 }
 
-const heads = [
-  'connections',
-  'payload',
-  'phase',
-  'sent',
-  'answered',
-  'refused',
-  'lost',
-  'slow',
-  'closed idle',
-  'max',
-]
+const heads = ['connections', 'payload', ...phaseHeads]
 
 /** The rows of the table phase × mode, a sum behind each run's phases. */
 export function phaseRows({ name, connection, size, phases }: Run): string[][] {
   const sum = sumOf(phases, name === 'kill' ? 'kill: all' : 'all')
-  return [...phases, sum].map((each) => [
-    connection,
-    size,
-    each.phase,
-    String(each.sent),
-    String(each.answered),
-    String(each.refused),
-    String(each.lost),
-    String(each.slow),
-    String(each.closedIdle),
-    `${each.maxMs.toFixed(0)} ms`,
-  ])
+  return [...phases, sum].map((each) => [connection, size, ...phaseRow(each)])
 }
 
 /** The report for a terminal and a log. */

@@ -1,8 +1,9 @@
 import { escapeMarkup } from '../../../load/report/markup.ts'
+import { phaseHeads } from '../../report/phase-table.ts'
 import { htmlTable, tableStyle } from '../../report/table.ts'
 import type { ClusterRun } from '../run.ts'
 import { checksOf, faultsOf, type PartResult } from '../verdict.ts'
-import { type Circumstances, phaseHeads, phaseRows, runLine, verdict } from './text.ts'
+import { type Circumstances, phaseRows, runLine, verdict } from './text.ts'
 
 /** A page over all parts that leads to each load's own report. It needs nothing from outside. */
 export function renderHtml(where: Circumstances, results: readonly PartResult[]): string {
@@ -45,7 +46,7 @@ function runSection(run: ClusterRun): string {
   return `<h3><a href="${encodeURIComponent(run.name)}/report.html">${escapeMarkup(run.name)}</a></h3>
 <p>${escapeMarkup(runLine(run))}.</p>
 ${htmlTable(
-  phaseHeads.slice(1),
+  phaseHeads,
   phaseRows(run).map((row) => row.slice(1)),
 )}
 <details><summary>Its ${run.pods.length} pods</summary>

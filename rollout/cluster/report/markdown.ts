@@ -1,7 +1,8 @@
 import { type PhaseCounts, sumOf } from '../../phases.ts'
+import { phaseHeads, phaseRow } from '../../report/phase-table.ts'
 import type { Check } from '../check.ts'
 import { checksOf, type PartResult } from '../verdict.ts'
-import { type Circumstances, phaseHeads, phaseRow, podSums, verdict } from './text.ts'
+import { type Circumstances, podSums, verdict } from './text.ts'
 
 /** The figures as a document keeps them: each part's loads, and what each phase cost over all of its loads. */
 export function renderMarkdown(where: Circumstances, results: readonly PartResult[]): string {
@@ -30,7 +31,7 @@ function partLines(result: PartResult): string[] {
       : [
           '',
           ...table(
-            ['load', 'pods', 'stopped', ...phaseHeads.slice(2), 'by the client', 'by Prometheus'],
+            ['load', 'pods', 'stopped', ...phaseHeads.slice(1), 'by the client', 'by Prometheus'],
             runs.map((run) => {
               const { client, prometheus } = podSums(run.pods)
               return [
@@ -44,7 +45,7 @@ function partLines(result: PartResult): string[] {
             }),
           ),
           '',
-          ...table(phaseHeads.slice(1), sums.map(phaseRow)),
+          ...table(phaseHeads, sums.map(phaseRow)),
         ]),
     ...(checks.length === 0 ? [] : ['', ...table(['looked at', 'seen'], merged(checks))]),
   ]

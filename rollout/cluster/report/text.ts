@@ -1,4 +1,5 @@
-import { type PhaseCounts, sumOf } from '../../phases.ts'
+import { sumOf } from '../../phases.ts'
+import { phaseHeads, phaseRow } from '../../report/phase-table.ts'
 import { textTable } from '../../report/table.ts'
 import type { ClusterRun } from '../run.ts'
 import { checksOf, faultsOf, type PartResult, totalsOf } from '../verdict.ts'
@@ -12,29 +13,9 @@ export interface Circumstances {
   readonly images: readonly [string, string]
 }
 
-/** The heading of the table of phases. */
-export const phaseHeads = [
-  'load',
-  'phase',
-  'sent',
-  'answered',
-  'refused',
-  'lost',
-  'slow',
-  'closed idle',
-  'max',
-] as const
-
 /** The rows of a load in the table of phases, its sum behind them. */
 export function phaseRows({ name, phases }: ClusterRun): string[][] {
   return [...phases, sumOf(phases, 'all')].map((each) => [name, ...phaseRow(each)])
-}
-
-/** A row of that table, without the load's name. */
-export function phaseRow({ maxMs, ...counts }: PhaseCounts): string[] {
-  const { phase, sent, answered, refused, lost, slow, closedIdle } = counts
-  const numbers = [sent, answered, refused, lost, slow, closedIdle]
-  return [phase, ...numbers.map(String), `${maxMs.toFixed(0)} ms`]
 }
 
 /** One load in a line: its rate, its pods, and whether both sides counted the same. */
@@ -76,7 +57,7 @@ function partLines(result: PartResult): string[] {
   return [
     '',
     `=== ${name} ===`,
-    ...(runs.length > 0 ? textTable([phaseHeads, ...runs.flatMap(phaseRows)], 2) : []),
+    ...(runs.length > 0 ? textTable([['load', ...phaseHeads], ...runs.flatMap(phaseRows)], 2) : []),
     ...runs.flatMap((run) => [
       runLine(run),
       ...run.report.reasons.map(({ class: kind, reason, count }) => `  ${count} × ${kind}: ${reason}`),

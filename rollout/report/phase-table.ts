@@ -1,0 +1,20 @@
+import type { PhaseCounts } from '../phases.ts'
+
+/** The heading of what `phaseRow` gives. */
+export const phaseHeads = [
+  'phase',
+  'sent',
+  'answered',
+  'refused',
+  'lost',
+  'slow',
+  'closed idle',
+  'max',
+] as const
+
+/** What became of the requests of one phase, as a row of a table. */
+export function phaseRow({ maxMs, ...counts }: PhaseCounts): string[] {
+  const { phase, sent, answered, refused, lost, slow, closedIdle } = counts
+  const numbers = [sent, answered, refused, lost, slow, closedIdle]
+  return [phase, ...numbers.map(String), `${maxMs.toFixed(0)} ms`]
+}
