@@ -6,7 +6,8 @@
  * none, grows in memory from the middle third of the time to the last, or does not stop in order afterwards.
  */
 import { connect } from 'node:net'
-import { createInput, type Input } from './inputs.ts'
+import { quantile } from '../bench/statistics.ts'
+import { createInput, type Input, payload } from './inputs.ts'
 import { createRandom } from './random.ts'
 import { startService } from './service.ts'
 
@@ -38,7 +39,7 @@ await Promise.all([...Array.from({ length: connections }, (_, i) => attack(i)), 
 
 if (!service.alive) faults.push(`the service died:\n${(await service.log()).slice(-2_000)}`)
 const third = Math.floor(memory.length / 3)
-const [middle, last] = [median(memory.slice(third, 2 * third)), median(memory.slice(2 * third))]
+const [middle, last] = [quantile(memory.slice(third, 2 * third), 0.5), quantile(memory.slice(2 * third), 0.5)]
 if (!(last <= middle * growthMax + growthMiB))
   faults.push(
     `memory grew from ${middle.toFixed(0)} MiB in the middle third to ${last.toFixed(0)} in the last`,
@@ -105,7 +106,7 @@ async function askBeside(): Promise<void> {
       const response = await fetch(`${service.url}/payload`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}',
+        body: payload,
       })
       const { numeric_analysis: numbers } = (await response.json()) as { numeric_analysis?: { mean: number } }
       if (response.status === 200 && numbers?.mean === 3) besides++
@@ -122,8 +123,4 @@ async function watchMemory(): Promise<void> {
     memory.push(service.memoryMiB())
     await Bun.sleep(500)
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 }

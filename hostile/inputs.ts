@@ -5,7 +5,8 @@ export type Input = readonly Uint8Array[]
 
 const encoder = new TextEncoder()
 
-const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
+/** A small payload as it should be. */
+export const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
 
 /** Requests as they should be; what is sent is mostly these, spoilt. */
 const requests = [

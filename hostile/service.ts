@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { residentBytes } from '../bench/resident-memory.ts'
 import { freePorts } from '../rollout/ports.ts'
 import { until } from '../rollout/until.ts'
 
@@ -66,11 +66,10 @@ export async function startService(env: Readonly<Record<string, string>> = {}): 
   }
 }
 
-/** VmRSS of proc_pid_status(5); NaN for a process that is gone. */
+/** NaN for a process that is gone. */
 function residentMiB(pid: number): number {
   try {
-    const [, kib = 'NaN'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
-    return Number(kib) / 1_024
+    return residentBytes(pid) / 2 ** 20
   } catch {
     return Number.NaN
   }

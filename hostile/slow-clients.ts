@@ -8,6 +8,7 @@
  */
 import { connect } from 'node:net'
 import { quantile } from '../bench/statistics.ts'
+import { payload } from './inputs.ts'
 import { startService } from './service.ts'
 
 const connections = Number(process.env.CONNECTIONS ?? 2_000)
@@ -22,7 +23,6 @@ const usualMs = 15_000
 
 const request = (body: string): string =>
   `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
-const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
 
 /** What is sent at once, and what byte by byte. */
 const kinds = {
