@@ -28,14 +28,23 @@ async function onSqlite(load: Load): Promise<ChaosReport> {
   }
 }
 
-async function onRedis(load: Load): Promise<ChaosReport> {
-  const server = await startRedis()
+/** A server of tasks that can be struck down and started again. */
+interface Server {
+  start(): Promise<void>
+  remove(): Promise<void>
+}
+
+async function onServer<S extends Server>(
+  load: Load,
+  server: S,
+  strikeDown: (server: S) => Promise<void>,
+  place: Readonly<Record<string, string>>,
+): Promise<ChaosReport> {
   const strike = async (): Promise<void> => {
-    await server.kill()
+    await strikeDown(server)
     await server.start()
   }
   try {
-    const place = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
     return await runChaos({
       ...load,
       clients,
@@ -47,23 +56,15 @@ async function onRedis(load: Load): Promise<ChaosReport> {
   }
 }
 
+async function onRedis(load: Load): Promise<ChaosReport> {
+  const server = await startRedis()
+  const place = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
+  return await onServer(load, server, (redis) => redis.kill(), place)
+}
+
 async function onPostgres(load: Load): Promise<ChaosReport> {
   const server = await startPostgres()
-  const strike = async (): Promise<void> => {
-    await server.crash()
-    await server.start()
-  }
-  try {
-    const place = { DATABASE_URL: server.url }
-    return await runChaos({
-      ...load,
-      clients,
-      env: { ...env, ...place },
-      outages: { count: outages, strike },
-    })
-  } finally {
-    await server.remove()
-  }
+  return await onServer(load, server, (postgres) => postgres.crash(), { DATABASE_URL: server.url })
 }
 
 const adapters = { sqlite: onSqlite, redis: onRedis, postgres: onPostgres }
