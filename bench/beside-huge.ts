@@ -7,7 +7,7 @@ import { openLoop } from './open-loop.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
 import type { Target } from './targets.ts'
-import { payloadWorkloads } from './workloads.ts'
+import { getHealth, payloadWorkloads } from './workloads.ts'
 
 /** What others notice while huge payloads follow one another on one connection. */
 export interface BesideHuge {
@@ -20,7 +20,6 @@ export interface BesideHuge {
   readonly throughputKept: number
 }
 
-const health = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
 const probesPerSecond = 200
 
 /** Payloads whose time must not count: until the server's code is compiled. */
@@ -110,7 +109,7 @@ async function probeBeside({ port }: ServerProcess, load: HugeSender, windowMs: 
   // One connection for each probe, if need be: none may wait for an earlier one.
   const connectionsMax = probesPerSecond * seconds
   const [{ latenciesMs, lost }] = await Promise.all([
-    openLoop(port, health, { perSecond: probesPerSecond, seconds, connectionsMax }),
+    openLoop(port, getHealth, { perSecond: probesPerSecond, seconds, connectionsMax }),
     load.send(port, windowMs),
   ])
   if (lost > 0) throw new Error(`${lost} probes were not answered`)

@@ -5,7 +5,7 @@ import type { Finding } from './goals.ts'
 import { residentBytes } from './resident-memory.ts'
 import { startServer } from './server-process.ts'
 import type { Target } from './targets.ts'
-import { payloadWorkloads, type Workload } from './workloads.ts'
+import { getHealth, payloadWorkloads, type Workload } from './workloads.ts'
 
 /** The resident memory of a server before, during and after huge payloads, in bytes. */
 export interface MemoryUse {
@@ -22,7 +22,6 @@ export interface MemoryUse {
   readonly afterwards: number
 }
 
-const health = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
 const restMs = 1_000
 const afterwardsMs = 10_000
 
@@ -68,7 +67,7 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 async function measureTarget(target: Target, { request, bodyBytes }: Workload): Promise<MemoryUse> {
   const server = await startServer(target)
   try {
-    await sendTo(server.port, health, 3)
+    await sendTo(server.port, getHealth, 3)
     await Bun.sleep(restMs)
     const atRest = residentBytes(server.pid)
     const peakOfFirst = await peakDuring(server.pid, () => sendTo(server.port, request, 1))
@@ -84,7 +83,7 @@ async function measureTarget(target: Target, { request, bodyBytes }: Workload): 
 async function sendTo(port: number, request: Uint8Array, times: number): Promise<void> {
   const client = await connect(port, request, 1)
   // Bare refuses GET /health, and that is good enough to have been asked.
-  for (let i = 0; i < times; i++) await client.run(0, request === health ? () => {} : checkStatus)
+  for (let i = 0; i < times; i++) await client.run(0, request === getHealth ? () => {} : checkStatus)
   client.close()
 }
 

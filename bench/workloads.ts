@@ -59,6 +59,9 @@ export function workloadOfConnections(connections: number): Workload {
   return { ...small, underWay: Math.min(connections, 32) }
 }
 
+/** A probe, as it stands on the wire. */
+export const getHealth: Uint8Array = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+
 /** A body as a request to `POST /payload`. */
 export function postPayload(body: string): Uint8Array {
   return Buffer.from(
