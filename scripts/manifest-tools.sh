@@ -16,24 +16,10 @@ kubernetes_versions="1.30.0 1.34.0 1.37.0"
 gateway_api=v1.5.1
 prometheus_operator=v0.85.0
 
-bin=$PWD/.tools/bin
-mkdir -p "$bin"
-
-# go_tool NAME PACKAGE VERSION. The version is in the file's own build record.
-go_tool() {
-  if ! command -v go >/dev/null 2>&1; then
-    echo "The checks of k8s/ need $1 $3 in .tools/bin, or Go (https://go.dev) to build it" >&2
-    exit 1
-  fi
-  if [ -x "$bin/$1" ] && go version -m "$bin/$1" | grep -q "	$3	"; then return; fi
-  echo "Building $1 $3 into .tools/ ..." >&2
-  GOBIN=$bin go install "$2@$3"
-}
-
-go_tool kustomize sigs.k8s.io/kustomize/kustomize/v5 "$kustomize"
+scripts/go-tool.sh kustomize sigs.k8s.io/kustomize/kustomize/v5 "$kustomize" https://kustomize.io
 if [ "${1:-}" = kustomize ]; then exit; fi
-go_tool kubeconform github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform"
-go_tool kube-score github.com/zegl/kube-score/cmd/kube-score "$kube_score"
+scripts/go-tool.sh kubeconform github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform" https://github.com/yannh/kubeconform
+scripts/go-tool.sh kube-score github.com/zegl/kube-score/cmd/kube-score "$kube_score" https://github.com/zegl/kube-score
 
 schemas=.tools/schemas
 pinned="$kubernetes_schemas $kubernetes_versions $gateway_api $prometheus_operator"
