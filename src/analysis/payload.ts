@@ -106,8 +106,9 @@ export const compactSummarySchema = z
   })
   .meta({ id: 'CompactSummary' })
 
+export type Summary = z.output<typeof summarySchema>
 /** An analysis without the time it took: this part of the program has no clock. */
-export type Analysis = Omit<z.output<typeof summarySchema>, 'processing_time_ms'>
+export type Analysis = Omit<Summary, 'processing_time_ms'>
 export type CompactSummary = z.output<typeof compactSummarySchema>
 
 /**

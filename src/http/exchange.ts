@@ -9,6 +9,15 @@ export interface RequestTrace {
   answered(status: number): void
 }
 
+/** What made an exchange, and gives its client the answer. */
+export interface WayIn {
+  readonly ownHeaders: OwnHeaders
+  /** Answers, unless that has been done. */
+  readonly settle: (exchange: Exchange, response: Response) => void
+  /** What a handler's failure is answered with. */
+  readonly failed: (exchange: Exchange, error: unknown) => Response
+}
+
 /** The route label of everything that no route matches: one value, whatever was asked for. */
 export const unmatched = 'unmatched'
 
@@ -36,6 +45,8 @@ export class Exchange {
   size: number | undefined = undefined
   /** Set while a handler is at work: what its client gets, from it or when its time is over. */
   resolve: ((response: Response) => void) | undefined = undefined
+  /** The answer that is waited for, where `answerTo` made it. */
+  promise: Promise<Response> | undefined = undefined
   /** Set while work is done elsewhere: ends it, for nobody waits for the answer any more. */
   abandon: (() => void) | undefined = undefined
   /** Its neighbours among the requests in flight. */
@@ -45,8 +56,43 @@ export class Exchange {
   constructor(
     readonly method: string,
     readonly requestId: string,
-    readonly ownHeaders: OwnHeaders,
+    readonly wayIn: WayIn,
   ) {}
+
+  /**
+   * The answer to something that is not there yet, such as a body, for a handler that waits for nothing else. It is the
+   * promise that the deadline settles, too: an asynchronous handler, and a second promise around it for the deadline,
+   * cost 0.15 µs more.
+   *
+   * @param answer may throw, as any handler may
+   * @param failed the answer when it does not come. Default: that of a handler that failed.
+   */
+  answerTo<Value>(
+    coming: Promise<Value>,
+    answer: (value: Value) => Response,
+    failed: (error: unknown) => Response = (error) => this.wayIn.failed(this, error),
+  ): Promise<Response> {
+    const promise = new Promise<Response>((resolve) => {
+      // A gate that had to be waited for has come before: then the deadline has a promise already.
+      this.resolve ??= resolve
+      const give = (response: Response): void =>
+        this.resolve === resolve ? this.wayIn.settle(this, response) : resolve(response)
+      coming.then(
+        (value) => {
+          let response: Response
+          try {
+            response = answer(value)
+          } catch (error) {
+            response = this.wayIn.failed(this, error)
+          }
+          give(response)
+        },
+        (error: unknown) => give(failed(error)),
+      )
+    })
+    this.promise = promise
+    return promise
+  }
 }
 
 /** Answers JSON. */
@@ -59,12 +105,14 @@ export function json(
   return text(exchange, JSON.stringify(body), 'application/json', status, headers)
 }
 
-/** Answers 200 with JSON that is text already and small. */
-export function smallJsonText(exchange: Exchange, body: string): Response {
-  if (exchange.headers !== undefined) return text(exchange, body, 'application/json')
+/**
+ * Answers 200 with JSON that is small. Over sockets it costs 0.04 of a bare request less than a text made by a template
+ * of 25 pieces, and 0.02 less than one made by JSON.stringify: the runtime writes the object straight into the answer.
+ */
+export function smallJson(exchange: Exchange, body: object): Response {
+  if (exchange.headers !== undefined) return json(exchange, body)
   exchange.identified = true
-  exchange.size = body.length
-  return new Response(body, exchange.ownHeaders.json(exchange.requestId))
+  return Response.json(body, exchange.wayIn.ownHeaders.json(exchange.requestId))
 }
 
 /** The headers of an answer: those that every answer carries, those that gates have left, and its own. */
@@ -74,7 +122,11 @@ function headersOf(
   headers?: Readonly<Record<string, string>>,
 ): Record<string, string> {
   exchange.identified = true
-  return { ...exchange.ownHeaders.with(contentType, exchange.requestId), ...exchange.headers, ...headers }
+  return {
+    ...exchange.wayIn.ownHeaders.with(contentType, exchange.requestId),
+    ...exchange.headers,
+    ...headers,
+  }
 }
 
 /** Above this an answer is streamed: a large Response is otherwise copied whole for every slow reader. */
@@ -121,7 +173,7 @@ export function text(
 export function identify(exchange: Exchange, response: Response): Response {
   if (exchange.identified) return response
   const { headers } = response
-  for (const [name, value] of Object.entries(exchange.ownHeaders.identity(exchange.requestId)))
+  for (const [name, value] of Object.entries(exchange.wayIn.ownHeaders.identity(exchange.requestId)))
     headers.set(name, value)
   if (exchange.headers !== undefined)
     for (const [name, value] of Object.entries(exchange.headers))

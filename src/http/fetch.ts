@@ -1,7 +1,7 @@
 import type { Log } from '../telemetry/log.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { refusalOf } from './domain-problems.ts'
-import { Exchange, identify } from './exchange.ts'
+import { Exchange, identify, type WayIn } from './exchange.ts'
 import { createHostGuard } from './host-guard.ts'
 import type { InFlight } from './in-flight.ts'
 import { OwnHeaders } from './own-headers.ts'
@@ -42,27 +42,16 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
   const { route, problems, inFlight, log, metrics, servedBy, accessLog } = options
   const guard = createHostGuard()
   const nameRequest = createRequestIds()
-  const ownHeaders = new OwnHeaders(servedBy)
 
   const finish = (exchange: Exchange, response: Response): Response => {
     exchange.answered = true
     inFlight.remove(exchange)
-    const { method, route, requestId, background, startedAt, client, fault, trace } = exchange
     const { status } = response
-    const durationMs = performance.now() - startedAt
-    trace?.answered(status)
-    metrics.requests.observe(method, route, status, durationMs / 1_000)
-    if (accessLog || status >= 500 || fault !== undefined)
-      log.access(background ? 'debug' : 'info', {
-        requestId,
-        method,
-        route,
-        status,
-        durationMs,
-        client,
-        fault,
-        trace: trace?.ids,
-      })
+    const durationMs = performance.now() - exchange.startedAt
+    exchange.trace?.answered(status)
+    metrics.requests.observe(exchange.method, exchange.route, status, durationMs / 1_000)
+    if (accessLog || status >= 500 || exchange.fault !== undefined)
+      log.access(exchange.background ? 'debug' : 'info', exchange, status, durationMs)
     return response
   }
 
@@ -94,6 +83,8 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
     else exchange.resolve?.(finish(exchange, identify(exchange, response)))
   }
 
+  const wayIn: WayIn = { ownHeaders: new OwnHeaders(servedBy), settle, failed }
+
   inFlight.watch((exchange) => {
     settle(exchange, expired(exchange))
     exchange.abandon?.()
@@ -114,16 +105,15 @@ export function createFetch(options: FetchOptions): (request: Request) => Respon
     const exchange = new Exchange(
       knownMethods.has(method) ? method : 'other',
       nameRequest(headers.get('x-request-id')),
-      ownHeaders,
+      wayIn,
     )
     inFlight.add(exchange)
     const refusal = guard(request, method, headers.get('host'))
     if (refusal !== undefined) return finish(exchange, problems.answer(exchange, refusal))
     try {
       const answer = route(request, exchange)
-      return answer instanceof Response
-        ? finish(exchange, identify(exchange, answer))
-        : withDeadline(exchange, answer)
+      if (answer instanceof Response) return finish(exchange, identify(exchange, answer))
+      return answer === exchange.promise ? answer : withDeadline(exchange, answer)
     } catch (error) {
       return finish(exchange, failed(exchange, error))
     }

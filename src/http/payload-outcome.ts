@@ -5,6 +5,7 @@ import {
   type Payload,
   type PayloadLimits,
   payloadSchema,
+  type Summary,
 } from '../analysis/payload.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { parseJson } from './body.ts'
@@ -13,7 +14,7 @@ import type { Refusal } from './problem.ts'
 
 /** What becomes of a payload: its analysis and the time that took, or why there is none. Small, whatever the payload. */
 export type PayloadOutcome =
-  | ({ readonly ok: true; readonly processing_time_ms: number } & Analysis)
+  | { readonly ok: true; readonly summary: Summary }
   | { readonly ok: false; readonly refusal: Refusal }
 
 /** What happens to a payload that is parsed. */
@@ -49,7 +50,7 @@ export function payloadOutcomeOf(
     const start = performance.now()
     const { numeric_analysis, text_analysis } = analyzed(payload)
     const processing_time_ms = Math.round((performance.now() - start) * 100) / 100
-    return { ok: true, numeric_analysis, text_analysis, processing_time_ms }
+    return { ok: true, summary: { numeric_analysis, text_analysis, processing_time_ms } }
   }
 }
 

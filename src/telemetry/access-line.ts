@@ -13,7 +13,7 @@ import type { AccessRecord, LogLevel } from './log.ts'
 export function createAccessLine(
   identity: string,
   timestamp: () => string,
-): (level: LogLevel, record: AccessRecord) => string {
+): (level: LogLevel, record: AccessRecord, status: number, durationMs: number) => string {
   let headTime = ''
   let headLevel: LogLevel = 'info'
   let head = ''
@@ -31,7 +31,7 @@ export function createAccessLine(
   let lastRoute = ''
   let lastStatus = 0
   let middle = ''
-  const middleOf = ({ method, route, status }: AccessRecord): string => {
+  const middleOf = ({ method, route }: AccessRecord, status: number): string => {
     if (status !== lastStatus || route !== lastRoute || method !== lastMethod) {
       middle = `","method":"${method}","route":"${route}","status":${status},"duration_ms":`
       lastMethod = method
@@ -41,10 +41,8 @@ export function createAccessLine(
     return middle
   }
 
-  return (level, record) => {
-    const { requestId, durationMs } = record
-    return `${headOf(level)}${requestId}${middleOf(record)}${decimalOf(durationMs)}${restOf(record)}`
-  }
+  return (level, record, status, durationMs) =>
+    `${headOf(level)}${record.requestId}${middleOf(record, status)}${decimalOf(durationMs)}${restOf(record)}`
 }
 
 /** A duration with three decimals, rounded; `toFixed(3)` takes three times as long. */
@@ -60,7 +58,7 @@ function restOf({ client, fault, trace }: AccessRecord): string {
   return (
     (client === undefined ? '' : `,"client":${JSON.stringify(client)}`) +
     (fault === undefined ? '' : `,"fault":"${fault}"`) +
-    (trace === undefined ? '' : `,"trace_id":"${trace.trace_id}","span_id":"${trace.span_id}"`) +
+    (trace === undefined ? '' : `,"trace_id":"${trace.ids.trace_id}","span_id":"${trace.ids.span_id}"`) +
     '}\n'
   )
 }

@@ -7,21 +7,19 @@ export type LogFields = Readonly<Record<string, unknown>>
 
 const severity: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
 
-/** One answered request, as the access log tells it. */
+/** A request, as the access log tells it. */
 export interface AccessRecord {
   /** Already checked to hold nothing but `[A-Za-z0-9._-]`. */
   readonly requestId: string
   readonly method: string
   /** The template, never the path that was asked for. */
   readonly route: string
-  readonly status: number
-  readonly durationMs: number
   /** Who asked, where that is known; any text. */
   readonly client?: string | undefined
   /** What was done to it on purpose: letters and commas. */
   readonly fault?: string | undefined
   /** Where it belongs in a trace: hexadecimal. */
-  readonly trace?: { readonly trace_id: string; readonly span_id: string } | undefined
+  readonly trace?: { readonly ids: { readonly trace_id: string; readonly span_id: string } } | undefined
 }
 
 export interface Log {
@@ -32,8 +30,8 @@ export interface Log {
   info(message: string, fields?: LogFields): void
   warn(message: string, fields?: LogFields): void
   error(message: string, fields?: LogFields): void
-  /** One line about one request. */
-  access(level: LogLevel, record: AccessRecord): void
+  /** One line about one answered request. */
+  access(level: LogLevel, record: AccessRecord, status: number, durationMs: number): void
   /** Resolves when every line so far is written. Await it before the process exits. */
   flush(): Promise<void>
 }
@@ -74,9 +72,13 @@ export function createLog(options: LogOptions): Log {
     info: (message, fields) => write('info', message, fields),
     warn: (message, fields) => write('warn', message, fields),
     error: (message, fields) => write('error', message, fields),
-    access(level, record) {
+    access(level, record, status, durationMs) {
       if (severity[level] < severity[log.level]) return
-      sink.write(format === 'pretty' ? prettyAccess(timestamp(), record) : accessLine(level, record))
+      sink.write(
+        format === 'pretty'
+          ? prettyAccess(timestamp(), record, status, durationMs)
+          : accessLine(level, record, status, durationMs),
+      )
     },
     flush: () => sink.flush(),
   }
@@ -85,7 +87,9 @@ export function createLog(options: LogOptions): Log {
 
 function prettyAccess(
   time: string,
-  { requestId, method, route, status, durationMs, client, fault }: AccessRecord,
+  { requestId, method, route, client, fault }: AccessRecord,
+  status: number,
+  durationMs: number,
 ): string {
   const who = client === undefined ? '' : ` ${JSON.stringify(client)}`
   const what = fault === undefined ? '' : ` fault=${fault}`

@@ -60,7 +60,20 @@ export function createRequestMetrics(registry: Registry, prefix: string): Reques
     return cell
   }
 
+  // What is answered is mostly what was answered before.
+  let lastMethod = ''
+  let lastRoute = ''
+  let lastStatus = 0
+  let last = new HistogramCell(durationBuckets)
   return {
-    observe: (method, route, status, seconds) => cellFor(method, route, status).observe(seconds),
+    observe(method, route, status, seconds) {
+      if (status !== lastStatus || route !== lastRoute || method !== lastMethod) {
+        last = cellFor(method, route, status)
+        lastMethod = method
+        lastRoute = route
+        lastStatus = status
+      }
+      last.observe(seconds)
+    },
   }
 }

@@ -89,6 +89,76 @@ describe('a handler that fails', () => {
   })
 })
 
+describe('a handler that answers to one thing that is coming', () => {
+  const coming = () => Promise.withResolvers<string>()
+  const answerTo =
+    (promise: Promise<string>): FetchOptions['route'] =>
+    (_, exchange) =>
+      exchange.answerTo(
+        promise,
+        (text) => {
+          if (text === 'bad') throw new Error('cannot answer that')
+          return json(exchange, { text })
+        },
+        () => json(exchange, { text: 'did not come' }, 400),
+      )
+  const gated =
+    (route: FetchOptions['route']): FetchOptions['route'] =>
+    async (request, exchange) => {
+      await Bun.sleep(0)
+      return route(request, exchange)
+    }
+
+  for (const [name, around] of [
+    ['at once', (route: FetchOptions['route']) => route],
+    ['behind a gate that is waited for', gated],
+  ] as const) {
+    test(`${name}: is answered when it has come, counted and logged once`, async () => {
+      const { promise, resolve } = coming()
+      using way = wayIn(around(answerTo(promise)))
+      const answer = way.fetch()
+      expect(way.inFlight.describe()).toHaveLength(1)
+      resolve('here')
+      expect((await answer).headers.get('x-request-id')).toBeTruthy()
+      expect(await (await answer).json()).toEqual({ text: 'here' })
+      expect(way.inFlight.describe()).toEqual([])
+      expect(await way.answered()).toEqual([
+        'api_http_requests_total{method="GET",route="unmatched",status="200"} 1',
+      ])
+      expect(await way.logged()).toHaveLength(1)
+    })
+
+    test(`${name}: has an answer for what does not come`, async () => {
+      const { promise, reject } = coming()
+      using way = wayIn(around(answerTo(promise)))
+      const answer = way.fetch()
+      // Behind the gate nobody listens yet.
+      promise.catch(() => {})
+      reject(new Error('cut'))
+      expect((await answer).status).toBe(400)
+      expect(await way.answered()).toHaveLength(1)
+    })
+
+    test(`${name}: fails as any handler when the answer cannot be made`, async () => {
+      using way = wayIn(around(answerTo(Promise.resolve('bad'))))
+      await expectProblem(await way.fetch(), 500, 'internal-error')
+      expect((await way.logged()).map(({ msg }) => msg)).toEqual(['request failed', 'request'])
+    })
+
+    test(`${name}: is answered for when its time is over, and what comes later is dropped`, async () => {
+      const { promise, resolve } = coming()
+      using way = wayIn(around(answerTo(promise)))
+      await expectProblem(await way.fetch(), 503, 'request-timeout')
+      resolve('too late')
+      await Bun.sleep(0)
+      expect(way.inFlight.describe()).toEqual([])
+      expect(await way.answered()).toEqual([
+        'api_http_requests_total{method="GET",route="unmatched",status="503"} 1',
+      ])
+    })
+  }
+})
+
 describe('a handler that takes too long', () => {
   test('is answered for: 503 with Retry-After, counted and logged once', async () => {
     const gate = Promise.withResolvers<Response>()

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'bun:test'
-import { Exchange } from '../../src/http/exchange.ts'
+import { Exchange, type WayIn } from '../../src/http/exchange.ts'
 import { createInFlight } from '../../src/http/in-flight.ts'
 import { OwnHeaders } from '../../src/http/own-headers.ts'
 import { until } from '../support/until.ts'
 
-const ownHeaders = new OwnHeaders('instance-1')
-const exchangesOf = (...ids: string[]): Exchange[] => ids.map((id) => new Exchange('GET', id, ownHeaders))
+const wayIn: WayIn = {
+  ownHeaders: new OwnHeaders('instance-1'),
+  settle: () => {},
+  failed: () => new Response(null, { status: 500 }),
+}
+const exchangesOf = (...ids: string[]): Exchange[] => ids.map((id) => new Exchange('GET', id, wayIn))
 
 describe('the requests in flight', () => {
   // Every order of leaving: the first, one in the middle, the last, the only one.

@@ -6,8 +6,6 @@ const record: AccessRecord = {
   requestId: 'id-1',
   method: 'GET',
   route: '/health',
-  status: 200,
-  durationMs: 0.1,
 }
 
 describe('the line of a request', () => {
@@ -15,13 +13,16 @@ describe('the line of a request', () => {
     let time = 'T1'
     const line = createAccessLine('"service":"tally"', () => time)
     const written: unknown[] = []
-    const write = (level: 'info' | 'debug', change: Partial<AccessRecord>): void => {
+    const write = (
+      level: 'info' | 'debug',
+      { status = 200, ...change }: Partial<AccessRecord> & { status?: number },
+    ): void => {
       const {
         msg: _,
         service: __,
         duration_ms: ___,
         ...told
-      } = JSON.parse(line(level, { ...record, ...change }))
+      } = JSON.parse(line(level, { ...record, ...change }, status, 0.1))
       written.push(Object.values(told))
     }
     write('info', {})
@@ -43,9 +44,10 @@ describe('the line of a request', () => {
 
   test('tells client, fault and trace when there are any, the client escaped', () => {
     const line = createAccessLine('"service":"tally"', () => 'T')
-    const trace = { trace_id: '0af7', span_id: 'b7ad' }
-    const told = JSON.parse(line('info', { ...record, client: 'key:"a"\n', fault: 'delay,error', trace }))
-    expect(told).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...trace })
+    const ids = { trace_id: '0af7', span_id: 'b7ad' }
+    const all = { ...record, client: 'key:"a"\n', fault: 'delay,error', trace: { ids } }
+    const told = JSON.parse(line('info', all, 200, 0.1))
+    expect(told).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...ids })
   })
 })
 

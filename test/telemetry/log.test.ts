@@ -63,13 +63,7 @@ describe('JSON', () => {
 
   test('an access line holds the request', async () => {
     const { log, written } = logTo()
-    log.access('info', {
-      requestId: 'id-1',
-      method: 'POST',
-      route: '/payload',
-      status: 200,
-      durationMs: 1.23456,
-    })
+    log.access('info', { requestId: 'id-1', method: 'POST', route: '/payload' }, 200, 1.23456)
     expect(await objects(written)).toEqual([
       {
         time: '2026-01-02T12:00:00.007Z',
@@ -162,7 +156,7 @@ describe('levels', () => {
       const { log, written } = logTo({ level })
       for (const one of order) {
         log[one](one)
-        log.access(one, { requestId: 'a', method: 'GET', route: '/', status: 200, durationMs: 1 })
+        log.access(one, { requestId: 'a', method: 'GET', route: '/' }, 200, 1)
       }
       const told = (await objects(written)).map((line) => line.level)
       expect(told).toEqual(order.slice(index).flatMap((one) => [one, one]))
@@ -192,7 +186,7 @@ describe('pretty', () => {
   test('is one line for a reader', async () => {
     const { log, written } = logTo({ format: 'pretty' })
     log.info('listening', { url: 'http://0.0.0.0:8000/', note: 'two words', count: 3 })
-    log.access('info', { requestId: 'id-1', method: 'GET', route: '/health', status: 200, durationMs: 0.1 })
+    log.access('info', { requestId: 'id-1', method: 'GET', route: '/health' }, 200, 0.1)
     expect(await written()).toBe(
       '12:00:00.007 \x1b[36minfo \x1b[0m listening url=http://0.0.0.0:8000/ note="two words" count=3\n' +
         '12:00:00.007 200 GET  /health 0.100 ms  id-1\n',
