@@ -8,17 +8,17 @@ import type { AccessRecord, LogLevel } from './log.ts'
  * as in the line before: to join five pieces instead of twenty takes another half off.
  *
  * @param identity the members that name who writes, as JSON without braces
- * @param timestamp the time as text: the same string as long as the time is the same
+ * @param timestamp the time as text, at some value of `performance.now()`: the same string as long as the time is the same
  */
 export function createAccessLine(
   identity: string,
-  timestamp: () => string,
+  timestamp: (at: number) => string,
 ): (level: LogLevel, record: AccessRecord, status: number, durationMs: number) => string {
   let headTime = ''
   let headLevel: LogLevel = 'info'
   let head = ''
-  const headOf = (level: LogLevel): string => {
-    const time = timestamp()
+  const headOf = (level: LogLevel, at: number): string => {
+    const time = timestamp(at)
     if (time !== headTime || level !== headLevel) {
       head = `{"time":"${time}","level":"${level}","msg":"request",${identity},"request_id":"`
       headTime = time
@@ -42,7 +42,7 @@ export function createAccessLine(
   }
 
   return (level, record, status, durationMs) =>
-    `${headOf(level)}${record.requestId}${middleOf(record, status)}${decimalOf(durationMs)}${restOf(record)}`
+    `${headOf(level, record.startedAt + durationMs)}${record.requestId}${middleOf(record, status)}${decimalOf(durationMs)}${restOf(record)}`
 }
 
 /** A duration with three decimals, rounded; `toFixed(3)` takes three times as long. */

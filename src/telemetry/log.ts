@@ -9,6 +9,8 @@ const severity: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn
 
 /** A request, as the access log tells it. */
 export interface AccessRecord {
+  /** `performance.now()` when it came. */
+  readonly startedAt: number
   /** Already checked to hold nothing but `[A-Za-z0-9._-]`. */
   readonly requestId: string
   readonly method: string
@@ -76,7 +78,7 @@ export function createLog(options: LogOptions): Log {
       if (severity[level] < severity[log.level]) return
       sink.write(
         format === 'pretty'
-          ? prettyAccess(timestamp(), record, status, durationMs)
+          ? prettyAccess(timestamp(record.startedAt + durationMs), record, status, durationMs)
           : accessLine(level, record, status, durationMs),
       )
     },
@@ -96,12 +98,21 @@ function prettyAccess(
   return `${time.slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${decimalOf(durationMs)} ms  ${requestId}${who}${what}\n`
 }
 
-/** RFC 3339 in UTC with milliseconds; formatted once a millisecond, for lines come in bursts. */
-function cachedTimestamp(now: () => number): () => string {
+/**
+ * RFC 3339 in UTC with milliseconds; formatted once a millisecond, for lines come in bursts.
+ *
+ * Who has read the other clock already (`performance.now()`) says so: this one is then read once a millisecond, too, and
+ * a time may be one millisecond early. Reading it costs 0.06 µs, more than the rest of a line's head.
+ */
+function cachedTimestamp(now: () => number): (at?: number) => string {
   let last = Number.NaN
   let text = ''
-  return () => {
+  let readAt = Number.NaN
+  return (at = Number.NaN) => {
+    // False without either of them, and when a clock was set back.
+    if (at - readAt >= 0 && at - readAt < 1) return text
     const time = now()
+    readAt = at
     if (time !== last) {
       last = time
       text = new Date(time).toISOString()

@@ -3,6 +3,7 @@ import { createAccessLine, decimalOf } from '../../src/telemetry/access-line.ts'
 import type { AccessRecord } from '../../src/telemetry/log.ts'
 
 const record: AccessRecord = {
+  startedAt: 0,
   requestId: 'id-1',
   method: 'GET',
   route: '/health',

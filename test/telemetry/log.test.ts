@@ -63,7 +63,7 @@ describe('JSON', () => {
 
   test('an access line holds the request', async () => {
     const { log, written } = logTo()
-    log.access('info', { requestId: 'id-1', method: 'POST', route: '/payload' }, 200, 1.23456)
+    log.access('info', { startedAt: 0, requestId: 'id-1', method: 'POST', route: '/payload' }, 200, 1.23456)
     expect(await objects(written)).toEqual([
       {
         time: '2026-01-02T12:00:00.007Z',
@@ -77,6 +77,29 @@ describe('JSON', () => {
         status: 200,
         duration_ms: 1.235,
       },
+    ])
+  })
+
+  test('access lines tell the time as of the millisecond in which their request was answered', async () => {
+    let time = noon
+    const { log, written } = logTo({ now: () => time })
+    const answer = (startedAt: number, durationMs: number): void =>
+      log.access('info', { startedAt, requestId: 'a', method: 'GET', route: '/' }, 200, durationMs)
+    answer(100, 1)
+    time += 5
+    // Within the millisecond of the one before: the clock is not read again.
+    answer(101, 0.9)
+    answer(101, 1)
+    // The other clock began anew: whatever was known is too old.
+    time += 5
+    answer(3, 0.1)
+    log.info('something else')
+    expect((await objects(written)).map((line) => line.time)).toEqual([
+      '2026-01-02T12:00:00.007Z',
+      '2026-01-02T12:00:00.007Z',
+      '2026-01-02T12:00:00.012Z',
+      '2026-01-02T12:00:00.017Z',
+      '2026-01-02T12:00:00.017Z',
     ])
   })
 
@@ -156,7 +179,7 @@ describe('levels', () => {
       const { log, written } = logTo({ level })
       for (const one of order) {
         log[one](one)
-        log.access(one, { requestId: 'a', method: 'GET', route: '/' }, 200, 1)
+        log.access(one, { startedAt: 0, requestId: 'a', method: 'GET', route: '/' }, 200, 1)
       }
       const told = (await objects(written)).map((line) => line.level)
       expect(told).toEqual(order.slice(index).flatMap((one) => [one, one]))
@@ -186,7 +209,7 @@ describe('pretty', () => {
   test('is one line for a reader', async () => {
     const { log, written } = logTo({ format: 'pretty' })
     log.info('listening', { url: 'http://0.0.0.0:8000/', note: 'two words', count: 3 })
-    log.access('info', { requestId: 'id-1', method: 'GET', route: '/health' }, 200, 0.1)
+    log.access('info', { startedAt: 0, requestId: 'id-1', method: 'GET', route: '/health' }, 200, 0.1)
     expect(await written()).toBe(
       '12:00:00.007 \x1b[36minfo \x1b[0m listening url=http://0.0.0.0:8000/ note="two words" count=3\n' +
         '12:00:00.007 200 GET  /health 0.100 ms  id-1\n',
