@@ -11,17 +11,12 @@ WORKDIR /build
 COPY package.json bun.lock bunfig.toml ./
 RUN ["bun", "install", "--frozen-lockfile", "--production", "--ignore-scripts"]
 
-# A bundle, not a compiled program: that would be a layer of 115 MB for every release, where this is one of
-# 9 MB on a base that the node has already. Split, so that server and worker share what they have in common,
-# and a start reads only what it needs (no Redis client without a Redis).
-# The entry points: the programs, and what a program starts as a thread.
-# Names stay and the source map goes with it, so that a stack trace in the log says where.
+# What is in it and why: see the script.
 FROM dependencies AS build
 COPY tsconfig.json ./
+COPY scripts/bundle.ts ./scripts/
 COPY src ./src
-RUN ["bun", "build", "--target=bun", "--splitting", "--minify-syntax", "--minify-whitespace", "--sourcemap=linked", \
-  "--public-path=/app/", "--outdir=/out/app", \
-  "src/main.ts", "src/worker.ts", "src/check.ts", "src/analysis-thread.ts"]
+RUN ["bun", "scripts/bundle.ts", "--public-path=/app/", "--outdir=/out/app"]
 # An empty directory for the volume, made without a shell; the COPY below gives it to the user.
 RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
 

@@ -4,7 +4,7 @@ const root = new URL('..', import.meta.url).pathname
 const output = `${root}dist/bench/app`
 
 /** The step of the Dockerfile that makes what the image runs. */
-const buildStep = /^RUN (\["bun", "build",[\s\S]*?\])$/m
+const buildStep = /^RUN (\["bun", "scripts\/bundle\.ts",[\s\S]*?\])$/m
 
 /**
  * Builds Tally by the Dockerfile's own command line, so that what is measured is what the image runs; only the
@@ -37,6 +37,6 @@ export async function buildProductionBundle(): Promise<Target> {
 /** @throws Error when there is no such step. */
 export function commandOf(dockerfile: string): string[] {
   const [, step] = buildStep.exec(dockerfile) ?? []
-  if (step === undefined) throw new Error('the Dockerfile has no step RUN ["bun", "build", …]')
+  if (step === undefined) throw new Error('the Dockerfile has no step RUN ["bun", "scripts/bundle.ts", …]')
   return JSON.parse(step.replaceAll('\\\n', ''))
 }

@@ -9,36 +9,41 @@ let onSigusr2: () => void = () => {}
 handleSignals(lifecycle, { beforeExit: () => flushLog() })
 process.on('SIGUSR2', () => onSigusr2())
 
-const { parseConfig } = await import('./config.ts')
-const parsed = parseConfig(process.env)
-if (!parsed.ok) {
-  console.error(`Tally cannot start, for its environment is wrong:\n  ${parsed.problems.join('\n  ')}`)
-  // EX_CONFIG of sysexits.h: a supervisor need not try again.
-  process.exit(78)
-}
-const { config } = parsed
+void start()
 
-const { openLog } = await import('./setup/log.ts')
-const { toggleDebug } = await import('./setup/live.ts')
-const { log, sink } = openLog(config)
-flushLog = log.flush
-
-try {
-  let running: Running
-  if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
-    const { startProcesses } = await import('./processes.ts')
-    running = await startProcesses(lifecycle, config, log)
-  } else {
-    const { startServer } = await import('./server.ts')
-    running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
-    // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
-    process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+/** A function, for the bundle is CommonJS (scripts/bundle.ts says why), which has no `await` at its top. */
+async function start(): Promise<void> {
+  const { parseConfig } = await import('./config.ts')
+  const parsed = parseConfig(process.env)
+  if (!parsed.ok) {
+    console.error(`Tally cannot start, for its environment is wrong:\n  ${parsed.problems.join('\n  ')}`)
+    // EX_CONFIG of sysexits.h: a supervisor need not try again.
+    process.exit(78)
   }
-  onSigusr2 = () => void toggleDebug(running.live, config, log)
-} catch (error) {
-  log.error('cannot start', { error })
-  // Closes what was opened before it failed.
-  await lifecycle.shutdown('start-up failed', { exitCode: 1 })
-  await log.flush()
-  process.exit(1)
+  const { config } = parsed
+
+  const { openLog } = await import('./setup/log.ts')
+  const { toggleDebug } = await import('./setup/live.ts')
+  const { log, sink } = openLog(config)
+  flushLog = log.flush
+
+  try {
+    let running: Running
+    if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
+      const { startProcesses } = await import('./processes.ts')
+      running = await startProcesses(lifecycle, config, log)
+    } else {
+      const { startServer } = await import('./server.ts')
+      running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+      // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
+      process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+    }
+    onSigusr2 = () => void toggleDebug(running.live, config, log)
+  } catch (error) {
+    log.error('cannot start', { error })
+    // Closes what was opened before it failed.
+    await lifecycle.shutdown('start-up failed', { exitCode: 1 })
+    await log.flush()
+    process.exit(1)
+  }
 }
