@@ -1,22 +1,10 @@
-import type { Registry } from 'prom-client'
-import eventLoopLag from 'prom-client/lib/metrics/eventLoopLag.js'
-import residentMemory from 'prom-client/lib/metrics/osMemoryHeap.js'
-import cpuTotal from 'prom-client/lib/metrics/processCpuTotal.js'
-import maxFileDescriptors from 'prom-client/lib/metrics/processMaxFileDescriptors.js'
-import openFileDescriptors from 'prom-client/lib/metrics/processOpenFileDescriptors.js'
-import startTime from 'prom-client/lib/metrics/processStartTime.js'
-import PromRegistry from 'prom-client/lib/registry.js'
+import type { Metric, Registry } from 'prom-client'
 
 /**
  * The default metrics of prom-client that are true on Bun. The others are left out: V8's heap spaces and
  * garbage collection do not exist here and would read 0 for ever, the heap size shows virtual memory, and
  * the version is that of the Node interface, not of the runtime.
- *
- * Their modules are taken one by one: `collectDefaultMetrics` makes all of them, and stands in the package's index
- * beside what loads node:cluster and node:http.
  */
-const groups = [cpuTotal, startTime, residentMemory, openFileDescriptors, maxFileDescriptors, eventLoopLag]
-
 const trueOnBun = [
   'process_cpu_user_seconds_total',
   'process_cpu_system_seconds_total',
@@ -31,15 +19,26 @@ const trueOnBun = [
   'nodejs_eventloop_lag_p99_seconds',
 ] as const
 
-/** How often the lag of the event loop is measured, in ms. */
-const lagEveryMs = 10
+/** After this the lag is measured, whether or not somebody has asked for it, in ms. */
+const beginAfterMs = 500
 
-/** Adds the process's metrics to a registry, under the names every Prometheus dashboard knows. */
+/**
+ * Adds the process's metrics to a registry, under the names every Prometheus dashboard knows. They are loaded by the
+ * first scrape, or else a little after the start, which they would make longer by a tenth: they bring node:util,
+ * node:fs and OpenTelemetry's interface. What they count (CPU time, lag) they count from then on.
+ */
 export function registerProcessMetrics(registry: Registry): void {
-  const all = new PromRegistry()
-  for (const register of groups) register(all, { eventLoopMonitoringPrecision: lagEveryMs })
+  let loading: Promise<Registry> | undefined
+  const load = (): Promise<Registry> => {
+    loading ??= import('./node-metrics.ts').then(({ createNodeMetrics }) => createNodeMetrics())
+    return loading
+  }
+  setTimeout(load, beginAfterMs).unref()
   for (const name of trueOnBun) {
-    const metric = all.getSingleMetric(name)
-    if (metric !== undefined) registry.registerMetric(metric)
+    // All that a registry uses of a metric: its name, and at a scrape what `get` gives. What /proc does not tell, for it
+    // is not there outside Linux, has no samples.
+    const none = { name, help: '', type: 'gauge', values: [] }
+    const metric = { name, get: async () => (await load()).getSingleMetric(name)?.get() ?? none }
+    registry.registerMetric(metric as unknown as Metric)
   }
 }
