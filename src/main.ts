@@ -13,6 +13,8 @@ void start()
 
 /** A function, for the bundle is CommonJS (scripts/bundle.ts says why), which has no `await` at its top. */
 async function start(): Promise<void> {
+  // What a start runs it runs once: compiling it costs more than it saves, above all on a single core (a sixth of a start).
+  Bun.unsafe.setJITPolicy(100)
   const { parseConfig } = await import('./config.ts')
   const parsed = parseConfig(process.env)
   if (!parsed.ok) {
@@ -39,6 +41,7 @@ async function start(): Promise<void> {
       process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
     }
     onSigusr2 = () => void toggleDebug(running.live, config, log)
+    Bun.unsafe.setJITPolicy(1)
   } catch (error) {
     log.error('cannot start', { error })
     // Closes what was opened before it failed.
