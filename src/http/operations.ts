@@ -1,7 +1,8 @@
 import type { Context } from 'hono'
 import type { Registry } from 'prom-client'
 import { z } from 'zod'
-import { type Checks, type Lifecycle, liveness, readiness } from '../lifecycle/index.ts'
+import { type Checks, type Lifecycle, readinessOf, retryAfterSeconds } from '../lifecycle/index.ts'
+import { type Exchange, json } from './exchange.ts'
 import { problemResponses } from './problem-docs.ts'
 import type { Env, Route } from './route.ts'
 
@@ -43,9 +44,29 @@ const buildSchema = z
   .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
   .meta({ id: 'Version' })
 
-/** What a platform asks: is it alive, does it want traffic, what is it. */
+/**
+ * What a platform asks: is it alive, does it want traffic, what is it.
+ *
+ * The probes are found without Hono, whose router is made by the first request that needs it: 6 ms, for which the first
+ * answer of a start would wait.
+ */
 export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions): Route[] {
   const about = { ...build, runtime }
+
+  const alive = (_: Request, exchange: Exchange): Response =>
+    json(exchange, {
+      status: 'ok',
+      service: build.service,
+      version: build.version,
+      timestamp: new Date().toISOString(),
+    })
+
+  const ready = async (_: Request, exchange: Exchange): Promise<Response> => {
+    const { reason, checks: shown } = await readinessOf(lifecycle, checks)
+    if (reason === undefined) return json(exchange, { status: 'ready', checks: shown })
+    const headers = { 'retry-after': String(retryAfterSeconds) }
+    return json(exchange, { status: 'not ready', reason, checks: shown }, 503, headers)
+  }
 
   return [
     {
@@ -53,11 +74,7 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       path: '/health',
       aliases: ['/healthz', '/livez'],
       kind: 'operations',
-      handler: liveness(() => ({
-        service: build.service,
-        version: build.version,
-        timestamp: new Date().toISOString(),
-      })),
+      answer: alive,
       doc: {
         operationId: 'health',
         summary: 'Liveness: 200 as long as the process answers, also while it drains',
@@ -73,7 +90,7 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       path: '/ready',
       aliases: ['/readyz'],
       kind: 'operations',
-      handler: readiness(lifecycle, checks),
+      answer: ready,
       doc: {
         operationId: 'ready',
         summary: 'Readiness: whether this instance wants traffic',

@@ -8,7 +8,7 @@ export {
   createChecks,
 } from './checks.ts'
 export { type Clock, systemClock } from './clock.ts'
-export { liveness, readiness } from './hono.ts'
+export { liveness, type Readiness, readiness, readinessOf, retryAfterSeconds } from './hono.ts'
 export {
   closeTimeoutMs,
   createLifecycle,
