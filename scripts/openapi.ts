@@ -4,4 +4,4 @@ import { appOptions } from '../test/support/app-options.ts'
 
 // Prints the OpenAPI document, for linters and generators.
 const { routes } = createApp(appOptions())
-console.log(JSON.stringify(openApiDocument(routes, appOptions().build), null, 2))
+console.log(JSON.stringify(await openApiDocument(routes, appOptions().build), null, 2))

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { analyzeNumbers } from './numeric.ts'
+import type { compactSummarySchema, summarySchema } from './summary-schemas.ts'
 import { analyzeText, countCodePoints } from './text.ts'
 
 /** How much one payload may hold. */
@@ -64,48 +65,6 @@ export function workSchema(limits: PayloadLimits) {
 
 export type Payload = z.output<ReturnType<typeof payloadSchema>>
 
-export const numericAnalysisSchema = z
-  .strictObject({
-    count: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
-    minimum: z.number(),
-    maximum: z.number(),
-    mean: z.number().describe('Correctly rounded, or within one unit in the last place of the exact mean'),
-    median: z.number().describe('The middle value; the mean of the two middle ones for an even count'),
-    standard_deviation: z.number().min(0).describe('Of a sample (n - 1); 0 for one number'),
-  })
-  .meta({ id: 'NumericAnalysis' })
-
-export const textAnalysisSchema = z
-  .strictObject({
-    word_count: count('Runs of anything but Unicode white space'),
-    character_count: count('Code points'),
-    character_count_no_spaces: count('Code points that are not U+0020'),
-    sentence_count: count('Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text'),
-    paragraph_count: count('Non-blank pieces between line breaks'),
-  })
-  .meta({ id: 'TextAnalysis' })
-
-export const summarySchema = z
-  .strictObject({
-    numeric_analysis: numericAnalysisSchema,
-    text_analysis: textAnalysisSchema,
-    processing_time_ms: z.number().min(0).describe('What the analysis took, in milliseconds'),
-  })
-  .meta({ id: 'Summary' })
-
-export const compactSummarySchema = z
-  .strictObject({
-    numeric: z.strictObject({
-      min: z.number(),
-      max: z.number(),
-      mean: z.number(),
-      median: z.number(),
-      stddev: z.number().min(0),
-    }),
-    text: z.strictObject({ word_count: count('As in Summary'), char_count: count('Code points') }),
-  })
-  .meta({ id: 'CompactSummary' })
-
 export type Summary = z.output<typeof summarySchema>
 /** An analysis without the time it took: this part of the program has no clock. */
 export type Analysis = Omit<Summary, 'processing_time_ms'>
@@ -152,10 +111,6 @@ export function compact({ numeric_analysis: n, text_analysis: t }: Analysis): Co
     numeric: { min: n.minimum, max: n.maximum, mean: n.mean, median: n.median, stddev: n.standard_deviation },
     text: { word_count: t.word_count, char_count: t.character_count },
   }
-}
-
-function count(description: string) {
-  return z.int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description)
 }
 
 /** What is wrong with a value, or with its item at `index`. */

@@ -1,22 +1,17 @@
 import type { Context } from 'hono'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Change, Live } from '../live/live.ts'
-import { faultsSchema, logLevelSchema, noFaults } from '../live/settings.ts'
+import { noFaults } from '../live/settings.ts'
+import type { adminDocs } from './admin-docs.ts'
 import { readJson } from './body.ts'
 import { json } from './exchange.ts'
 import { fieldErrors, summarize } from './field-errors.ts'
 import { heapRoute, type TakeHeapSnapshot } from './heap.ts'
 import type { Problems } from './problem.ts'
-import { problemResponses } from './problem-docs.ts'
 import type { Env, Route } from './route.ts'
 
 /** The largest body that is read here, in bytes. */
 const bodyBytesMax = 16 * 1024
-
-const logLevelBody = z.strictObject({ level: logLevelSchema }).meta({ id: 'LogLevel' })
-const enabledBody = z
-  .strictObject({ enabled: z.boolean().describe('Whether `/ready` may say yes') })
-  .meta({ id: 'Enabled' })
 
 export interface AdminOptions {
   readonly live: Live
@@ -39,14 +34,14 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
   /** Reads a body, changes what it says, and answers with how it is now. */
   const put =
     <Schema extends z.ZodType>(
-      schema: Schema,
+      schemaOf: () => Promise<Schema>,
       changeOf: (body: z.output<Schema>) => Change,
       show: (c: Context<Env>) => Response,
     ) =>
     async (c: Context<Env>) => {
       const body = await readJson(c.req.raw, bodyBytesMax)
       if (!body.ok) return problems.answer(c.env, body.refusal)
-      const parsed = schema.safeParse(body.value)
+      const parsed = (await schemaOf()).safeParse(body.value)
       if (!parsed.success) {
         const errors = fieldErrors(parsed.error)
         return problems.answer(c.env, { code: 'invalid-input', detail: summarize(errors), errors })
@@ -64,32 +59,32 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
       path: '/ready/enable',
       kind: 'admin',
       handler: enable(true),
-      doc: docs('enable', 'Puts the instance back into rotation', enabledBody),
+      doc: () => docOf('enable'),
     },
     {
       method: 'POST',
       path: '/ready/disable',
       kind: 'admin',
       handler: enable(false),
-      doc: docs(
-        'disable',
-        'Takes the instance out of rotation: `/ready` says no, all else goes on',
-        enabledBody,
-      ),
+      doc: () => docOf('disable'),
     },
     {
       method: 'GET',
       path: '/admin/log-level',
       kind: 'admin',
       handler: showLogLevel,
-      doc: docs('showLogLevel', 'The least level that is written', logLevelBody),
+      doc: () => docOf('showLogLevel'),
     },
     {
       method: 'PUT',
       path: '/admin/log-level',
       kind: 'admin',
-      handler: put(logLevelBody, ({ level }) => ({ logLevel: level }), showLogLevel),
-      doc: docs('setLogLevel', 'Changes it, until the next start', logLevelBody, logLevelBody),
+      handler: put(
+        async () => (await schemas()).logLevelBody,
+        ({ level }) => ({ logLevel: level }),
+        showLogLevel,
+      ),
+      doc: () => docOf('setLogLevel'),
     },
     heapRoute(takeHeapSnapshot, problems),
   ]
@@ -101,14 +96,18 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
       path: '/admin/faults',
       kind: 'admin',
       handler: showFaults,
-      doc: docs('showFaults', 'What goes wrong on purpose', faultsSchema),
+      doc: () => docOf('showFaults'),
     },
     {
       method: 'PUT',
       path: '/admin/faults',
       kind: 'admin',
-      handler: put(faultsSchema, (faults) => ({ faults }), showFaults),
-      doc: docs('setFaults', 'Sets it; what is left out is off', faultsSchema, faultsSchema),
+      handler: put(
+        async () => (await schemas()).faultsSchema,
+        (faults) => ({ faults }),
+        showFaults,
+      ),
+      doc: () => docOf('setFaults'),
     },
     {
       method: 'DELETE',
@@ -118,29 +117,16 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
         await change(c, { faults: noFaults })
         return showFaults(c)
       },
-      doc: docs('clearFaults', 'Nothing goes wrong on purpose any more', faultsSchema),
+      doc: () => docOf('clearFaults'),
     },
   ]
 }
 
-function docs(operationId: string, summary: string, answer: z.ZodType, body?: z.ZodType) {
-  return {
-    operationId,
-    summary,
-    tags: ['admin'],
-    ...(body !== undefined && { requestBody: { content: { 'application/json': { schema: body } } } }),
-    responses: {
-      '200': { description: 'As it is now', content: { 'application/json': { schema: answer } } },
-      ...(body === undefined
-        ? problemResponses()
-        : problemResponses(
-            'malformed-json',
-            'not-utf-8',
-            'invalid-input',
-            'body-not-received',
-            'body-too-large',
-            'not-json',
-          )),
-    },
-  }
+/** The schemas of the bodies, and the documents made from them: loaded by the first request that needs one. */
+function schemas() {
+  return import('./admin-docs.ts')
+}
+
+async function docOf(name: keyof typeof adminDocs) {
+  return (await schemas()).adminDocs[name]
 }

@@ -11,7 +11,7 @@ import {
 import type { Metrics } from '../telemetry/metrics.ts'
 import { readJson } from './body.ts'
 import { linkTo, pointIn } from './cursor.ts'
-import { dataDocs } from './data-docs.ts'
+import type { dataDocs } from './data-docs.ts'
 import { deeperThan, keyOf, withId } from './document-text.ts'
 import { etagOf, versionsIn } from './etag.ts'
 import { type Exchange, jsonText } from './exchange.ts'
@@ -39,15 +39,16 @@ interface Incoming {
   readonly id: unknown
 }
 
-const listQuery = z.strictObject({
-  limit: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(PAGE_DOCUMENTS_MAX, `must be at most ${PAGE_DOCUMENTS_MAX}`)
-    .default(100),
-  cursor: z.string().max(100, 'is not one that a page has given').optional(),
-})
+const listQuery = () =>
+  z.strictObject({
+    limit: z.coerce
+      .number('must be a number')
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .max(PAGE_DOCUMENTS_MAX, `must be at most ${PAGE_DOCUMENTS_MAX}`)
+      .default(100),
+    cursor: z.string().max(100, 'is not one that a page has given').optional(),
+  })
 
 /**
  * /data: JSON documents that stay. A document is kept and answered as the text that was sent, so its
@@ -119,12 +120,17 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
   })
 
   return [
-    { method: 'POST', path: '/data', kind: 'application', handler: create, doc: dataDocs.create },
-    { method: 'GET', path: '/data', kind: 'application', handler: list, doc: dataDocs.list },
-    { method: 'GET', path: '/data/:id', kind: 'application', handler: read, doc: dataDocs.read },
-    { method: 'PUT', path: '/data/:id', kind: 'application', handler: replace, doc: dataDocs.replace },
-    { method: 'DELETE', path: '/data/:id', kind: 'application', handler: remove, doc: dataDocs.remove },
+    { method: 'POST', path: '/data', kind: 'application', handler: create, doc: () => docOf('create') },
+    { method: 'GET', path: '/data', kind: 'application', handler: list, doc: () => docOf('list') },
+    { method: 'GET', path: '/data/:id', kind: 'application', handler: read, doc: () => docOf('read') },
+    { method: 'PUT', path: '/data/:id', kind: 'application', handler: replace, doc: () => docOf('replace') },
+    { method: 'DELETE', path: '/data/:id', kind: 'application', handler: remove, doc: () => docOf('remove') },
   ]
+}
+
+async function docOf(name: keyof typeof dataDocs) {
+  const docs = await import('./data-docs.ts')
+  return docs.dataDocs[name]
 }
 
 const noSuch: Refusal = { code: 'not-found', detail: 'There is no document with this id.' }

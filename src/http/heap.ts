@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import type { Problems } from './problem.ts'
-import { problemResponses } from './problem-docs.ts'
 import { withQuery } from './query.ts'
 import type { Route } from './route.ts'
 
@@ -18,13 +17,14 @@ export interface HeapSnapshot {
  */
 export type TakeHeapSnapshot = (pid: number | undefined) => Promise<HeapSnapshot | undefined>
 
-const query = z.strictObject({
-  pid: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .optional(),
-})
+export const heapQuery = () =>
+  z.strictObject({
+    pid: z.coerce
+      .number('must be a number')
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .optional(),
+  })
 
 /** GET /debug/heap: a heap snapshot, one at a time: while it is taken and until it is read it takes room of its own. */
 export function heapRoute(take: TakeHeapSnapshot, problems: Problems): Route {
@@ -36,7 +36,7 @@ export function heapRoute(take: TakeHeapSnapshot, problems: Problems): Route {
     method: 'GET',
     path: '/debug/heap',
     kind: 'admin',
-    handler: withQuery(query, problems, async (c, { pid }) => {
+    handler: withQuery(heapQuery, problems, async (c, { pid }) => {
       if (taking)
         return problems.answer(c.env, {
           code: 'overloaded',
@@ -54,19 +54,7 @@ export function heapRoute(take: TakeHeapSnapshot, problems: Problems): Route {
       release()
       return problems.answer(c.env, { code: 'not-found', detail: 'No process here has this pid.' })
     }),
-    doc: {
-      operationId: 'heap',
-      summary: 'A heap snapshot for the memory panel of Chrome; pauses the process while it is taken',
-      tags: ['admin'],
-      requestParams: { query },
-      responses: {
-        '200': {
-          description: 'A .heapsnapshot file',
-          content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
-        },
-        ...problemResponses('invalid-query', 'not-found', 'overloaded'),
-      },
-    },
+    doc: async () => (await import('./admin-docs.ts')).adminDocs.heap,
   }
 }
 

@@ -29,9 +29,10 @@ export function newTaskSchema(limits: PayloadLimits) {
  */
 export function newTaskOf(
   limits: PayloadLimits,
-  schema = newTaskSchema(limits),
 ): (bytes: Uint8Array, isKeyed: boolean, release?: () => void) => NewTask {
+  let schema: ReturnType<typeof newTaskSchema> | undefined
   return (bytes, isKeyed, release) => {
+    schema ??= newTaskSchema(limits)
     const body = parseJson(bytes, release)
     if (!body.ok) return body
     const parsed = schema.safeParse(body.value)

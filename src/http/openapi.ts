@@ -32,9 +32,8 @@ export interface DocumentOptions {
 /**
  * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
  * table is in the document.
- *
  */
-export function openApiDocument(
+export async function openApiDocument(
   routes: readonly Route[],
   build: Build,
   { validationStatus = 400, security = open, basePath = '' }: DocumentOptions = {},
@@ -42,7 +41,8 @@ export function openApiDocument(
   const paths: ZodOpenApiPathsObject = {}
   // Only those that something here is opened by: a page should not ask for what is of no use.
   const schemes = (['application', 'admin', 'metrics'] as const).flatMap((kind) => schemesOf(kind, security))
-  for (const { method, path, kind, doc } of routes) {
+  for (const { method, path, kind, doc: docOf } of routes) {
+    const doc = await docOf?.()
     if (doc === undefined) continue
     const documented = path.replaceAll(/:(\w+)/g, '{$1}')
     paths[documented] = {

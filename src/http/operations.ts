@@ -1,9 +1,8 @@
 import type { Context } from 'hono'
 import type { Registry } from 'prom-client'
-import { z } from 'zod'
 import { type Checks, type Lifecycle, readinessOf, retryAfterSeconds } from '../lifecycle/index.ts'
 import { type Exchange, json } from './exchange.ts'
-import { problemResponses } from './problem-docs.ts'
+import type { operationsDocs } from './operations-docs.ts'
 import type { Env, Route } from './route.ts'
 
 /** What runs here. */
@@ -21,28 +20,6 @@ export interface OperationsOptions {
   readonly checks: Checks
   readonly build: Build
 }
-
-const healthSchema = z
-  .strictObject({
-    status: z.literal('ok'),
-    service: z.string(),
-    version: z.string(),
-    timestamp: z.iso.datetime(),
-  })
-  .meta({ id: 'Health' })
-
-const checksSchema = z.record(z.string(), z.enum(['ok', 'failing']))
-const readySchema = z.strictObject({ status: z.literal('ready'), checks: checksSchema }).meta({ id: 'Ready' })
-const notReadySchema = z
-  .strictObject({
-    status: z.literal('not ready'),
-    reason: z.string().describe('starting, draining, disabled, or what is unavailable'),
-    checks: checksSchema,
-  })
-  .meta({ id: 'NotReady' })
-const buildSchema = z
-  .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
-  .meta({ id: 'Version' })
 
 /**
  * What a platform asks: is it alive, does it want traffic, what is it.
@@ -75,15 +52,7 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       aliases: ['/healthz', '/livez'],
       kind: 'operations',
       answer: alive,
-      doc: {
-        operationId: 'health',
-        summary: 'Liveness: 200 as long as the process answers, also while it drains',
-        tags: ['operations'],
-        responses: {
-          '200': { description: 'Alive', content: { 'application/json': { schema: healthSchema } } },
-          ...problemResponses(),
-        },
-      },
+      doc: () => docOf('health'),
     },
     {
       method: 'GET',
@@ -91,34 +60,14 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       aliases: ['/readyz'],
       kind: 'operations',
       answer: ready,
-      doc: {
-        operationId: 'ready',
-        summary: 'Readiness: whether this instance wants traffic',
-        tags: ['operations'],
-        responses: {
-          '200': { description: 'It does', content: { 'application/json': { schema: readySchema } } },
-          ...problemResponses(),
-          '503': {
-            description: 'It does not, and why',
-            content: { 'application/json': { schema: notReadySchema } },
-          },
-        },
-      },
+      doc: () => docOf('ready'),
     },
     {
       method: 'GET',
       path: '/version',
       kind: 'operations',
       handler: (c) => c.json(about),
-      doc: {
-        operationId: 'version',
-        summary: 'What runs here',
-        tags: ['operations'],
-        responses: {
-          '200': { description: 'The build', content: { 'application/json': { schema: buildSchema } } },
-          ...problemResponses(),
-        },
-      },
+      doc: () => docOf('version'),
     },
   ]
 }
@@ -147,18 +96,7 @@ export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
       response.headers.set('content-type', registry.contentType)
       return response
     },
-    doc: {
-      operationId: 'metrics',
-      summary: 'Metrics in the Prometheus text format',
-      tags: ['operations'],
-      responses: {
-        '200': {
-          description: 'text/plain; version=0.0.4',
-          content: { 'text/plain': { schema: { type: 'string' } } },
-        },
-        ...problemResponses(),
-      },
-    },
+    doc: () => docOf('metrics'),
   }
 }
 
@@ -170,4 +108,9 @@ async function loadPrinter(registry: Registry) {
     // The two standard families are fed by request-metrics.ts, which says why.
     metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
   }).printMetrics
+}
+
+async function docOf(name: keyof typeof operationsDocs) {
+  const docs = await import('./operations-docs.ts')
+  return docs.operationsDocs[name]
 }

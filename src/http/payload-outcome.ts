@@ -41,12 +41,16 @@ export function payloadOutcomeOf(
   limits: PayloadLimits,
   { isValid, analyzed }: PayloadSteps = payloadSteps(limits),
 ): (bytes: Uint8Array, release?: () => void) => PayloadOutcome {
-  const schema = payloadSchema(limits)
+  // Made when something is wrong for the first time: it says what.
+  let schema: ReturnType<typeof payloadSchema> | undefined
   return (bytes, release) => {
     const body = parseJson(bytes, release)
     if (!body.ok) return body
     const payload = body.value
-    if (!isValid(payload)) return { ok: false, refusal: invalidPayload(schema, payload) }
+    if (!isValid(payload)) {
+      schema ??= payloadSchema(limits)
+      return { ok: false, refusal: invalidPayload(schema, payload) }
+    }
     const start = performance.now()
     const { numeric_analysis, text_analysis } = analyzed(payload)
     const processing_time_ms = Math.round((performance.now() - start) * 100) / 100

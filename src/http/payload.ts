@@ -1,10 +1,4 @@
-import {
-  compact,
-  compactSummarySchema,
-  type PayloadLimits,
-  payloadSchema,
-  summarySchema,
-} from '../analysis/payload.ts'
+import { compact, type PayloadLimits } from '../analysis/payload.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { announcedBytes, headRefusal, notReceived } from './body.ts'
@@ -12,7 +6,6 @@ import { type Exchange, smallJson } from './exchange.ts'
 import type { BodyWork, LargeBodies } from './large-bodies.ts'
 import { type PayloadOutcome, payloadOutcomeOf, payloadSteps } from './payload-outcome.ts'
 import type { Problems } from './problem.ts'
-import { problemResponses } from './problem-docs.ts'
 import type { Route } from './route.ts'
 
 export interface PayloadOptions {
@@ -25,7 +18,7 @@ export interface PayloadOptions {
   readonly tracing?: Tracing | undefined
 }
 
-const formats = ['full', 'compact'] as const
+export const formats = ['full', 'compact'] as const
 type Format = (typeof formats)[number]
 
 /** POST /payload: the statistics of numbers and a text. */
@@ -73,67 +66,7 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
       path: '/payload',
       kind: 'application',
       answer,
-      doc: {
-        operationId: 'analyzePayload',
-        summary: 'Analyse numbers and a text',
-        description:
-          'Statistics are exact: correctly rounded or within one unit in the last place, for every finite input.',
-        tags: ['payload'],
-        parameters: [
-          {
-            name: 'format',
-            in: 'query',
-            description: '`compact` answers the short form.',
-            schema: { type: 'string', enum: [...formats], default: 'full' },
-          },
-        ],
-        requestBody: { required: true, content: { 'application/json': { schema: payloadSchema(limits) } } },
-        responses: {
-          '200': {
-            description: 'The statistics, or their short form with `format=compact`',
-            content: {
-              'application/json': {
-                schema: summarySchema.or(compactSummarySchema),
-                examples: {
-                  full: {
-                    value: {
-                      numeric_analysis: {
-                        count: 5,
-                        minimum: 1,
-                        maximum: 5,
-                        mean: 3,
-                        median: 3,
-                        standard_deviation: 1.5811388300841898,
-                      },
-                      text_analysis: {
-                        word_count: 4,
-                        character_count: 24,
-                        character_count_no_spaces: 21,
-                        sentence_count: 1,
-                        paragraph_count: 1,
-                      },
-                      processing_time_ms: 0.05,
-                    },
-                  },
-                  compact: {
-                    value: {
-                      numeric: { min: 1, max: 5, mean: 3, median: 3, stddev: 1.5811388300841898 },
-                      text: { word_count: 4, char_count: 24 },
-                    },
-                  },
-                },
-              },
-            },
-          },
-          ...problemResponses(
-            'malformed-json',
-            'body-too-large',
-            'not-json',
-            'overloaded',
-            'request-timeout',
-          ),
-        },
-      },
+      doc: async () => (await import('./payload-docs.ts')).payloadDoc(limits),
     },
   ]
 }

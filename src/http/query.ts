@@ -9,18 +9,23 @@ import type { Env } from './route.ts'
 /**
  * A handler that gets its query validated: a query that the schema refuses is answered with a problem that
  * names the parameter.
+ *
+ * @param schemaOf makes the schema, once, for the first request.
  */
 export function withQuery<Schema extends z.ZodType>(
-  schema: Schema,
+  schemaOf: () => Schema,
   problems: Problems,
   handle: (c: Context<Env>, query: z.output<Schema>) => Response | Promise<Response>,
 ): Handler<Env> {
-  const validate = zValidator('query', schema, (result, c) => {
-    if (result.success) return undefined
-    const errors = fieldErrors(result.error)
-    return problems.answer(c.env as Exchange, { code: 'invalid-query', detail: summarize(errors), errors })
-  })
+  const validator = () =>
+    zValidator('query', schemaOf(), (result, c) => {
+      if (result.success) return undefined
+      const errors = fieldErrors(result.error)
+      return problems.answer(c.env as Exchange, { code: 'invalid-query', detail: summarize(errors), errors })
+    })
+  let validate: ReturnType<typeof validator> | undefined
   return async (c) => {
+    validate ??= validator()
     let answer: Response | undefined
     const refused = await validate(c as never, async () => {
       answer = await handle(c, c.req.valid('query' as never))

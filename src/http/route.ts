@@ -18,8 +18,11 @@ interface RouteOf {
    * `metrics`, what a scraper asks, and `admin`, what changes the instance. Each kind has gates of its own.
    */
   readonly kind: 'application' | 'operations' | 'metrics' | 'admin' | 'page'
-  /** Its entry in the OpenAPI document; pages and assets for people have none. */
-  readonly doc?: ZodOpenApiOperationObject
+  /**
+   * Makes its entry in the OpenAPI document; pages and assets for people have none. Made when the document is asked for:
+   * the schemas of all entries would make a start longer by a tenth.
+   */
+  readonly doc?: () => Promise<ZodOpenApiOperationObject>
 }
 
 /** A route whose handler works with Hono's context. */

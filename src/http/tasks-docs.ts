@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject } from 'zod-openapi'
-import { summarySchema, textAnalysisSchema } from '../analysis/payload.ts'
+import { summarySchema, textAnalysisSchema } from '../analysis/summary-schemas.ts'
 import { taskStatuses } from '../queue/task.ts'
 import { idempotencyKeyDoc } from './idempotency-key.ts'
 import { problemResponses } from './problem-docs.ts'

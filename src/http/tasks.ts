@@ -15,7 +15,6 @@ import { withQuery } from './query.ts'
 import type { Env, Route } from './route.ts'
 import { type EventStreams, taskEvents } from './task-events.ts'
 import { taskMembers } from './task-text.ts'
-import { tasksDocs } from './tasks-docs.ts'
 
 export interface TasksOptions {
   readonly queue: TaskQueue
@@ -28,16 +27,17 @@ export interface TasksOptions {
   readonly streams: EventStreams
 }
 
-const listQuery = z.strictObject({
-  status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
-  limit: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(TASKS_PAGE_MAX, `must be at most ${TASKS_PAGE_MAX}`)
-    .default(100),
-  cursor: z.string().max(200, 'is not one that a page has given').optional(),
-})
+const listQuery = () =>
+  z.strictObject({
+    status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
+    limit: z.coerce
+      .number('must be a number')
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .max(TASKS_PAGE_MAX, `must be at most ${TASKS_PAGE_MAX}`)
+      .default(100),
+    cursor: z.string().max(200, 'is not one that a page has given').optional(),
+  })
 
 const noSuch: Refusal = { code: 'not-found', detail: 'There is no task with this id, or no more.' }
 
@@ -51,8 +51,7 @@ export function tasksRoutes({
   metrics,
   streams,
 }: TasksOptions): Route[] {
-  const bodySchema = newTaskSchema(limits)
-  const newTask = newTaskOf(limits, bodySchema)
+  const newTask = newTaskOf(limits)
   const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
 
   const receive = async (request: Request, exchange: Exchange, isKeyed: boolean): Promise<NewTask> => {
@@ -102,23 +101,39 @@ export function tasksRoutes({
       path: '/tasks',
       kind: 'application',
       handler: create,
-      doc: tasksDocs.create(bodySchema),
+      doc: async () => (await docs()).create(newTaskSchema(limits)),
     },
-    { method: 'GET', path: '/tasks', kind: 'application', handler: list, doc: tasksDocs.list },
+    {
+      method: 'GET',
+      path: '/tasks',
+      kind: 'application',
+      handler: list,
+      doc: async () => (await docs()).list,
+    },
     {
       method: 'GET',
       path: '/tasks/:id',
       kind: 'application',
       handler: async (c) => answer(c, await queue.find(c.req.param('id') ?? '')),
-      doc: tasksDocs.read,
+      doc: async () => (await docs()).read,
     },
-    { method: 'GET', path: '/tasks/:id/events', kind: 'application', handler: events, doc: tasksDocs.events },
+    {
+      method: 'GET',
+      path: '/tasks/:id/events',
+      kind: 'application',
+      handler: events,
+      doc: async () => (await docs()).events,
+    },
     {
       method: 'POST',
       path: '/tasks/:id/retry',
       kind: 'application',
       handler: async (c) => answer(c, await queue.retry(c.req.param('id') ?? '')),
-      doc: tasksDocs.retry,
+      doc: async () => (await docs()).retry,
     },
   ]
+}
+
+async function docs() {
+  return (await import('./tasks-docs.ts')).tasksDocs
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Change } from './live.ts'
-import { faultsSchema, type LiveSettings, logLevelSchema, noFaults } from './settings.ts'
+import { type LiveSettings, noFaults } from './settings.ts'
+import { faultsSchema, logLevelSchema } from './settings-schemas.ts'
 
 const fileSchema = z.strictObject({
   log_level: logLevelSchema.optional(),

@@ -41,8 +41,9 @@ export function analysisHandler(limits: PayloadLimits, threads: TaskThreads): Ta
  * @example analysisOf(limits)('"a b"') // '{"text_analysis":{"word_count":2,…}}'
  */
 export function analysisOf(limits: PayloadLimits): (payload: string) => string {
-  const schema = workSchema(limits)
+  let schema: ReturnType<typeof workSchema> | undefined
   return (payload) => {
+    schema ??= workSchema(limits)
     const work = schema.safeParse(JSON.parse(payload))
     if (!work.success) {
       const [issue] = work.error.issues

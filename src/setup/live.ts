@@ -2,7 +2,6 @@ import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createLive, type Decide, type Live } from '../live/live.ts'
 import { type LiveSettings, noFaults } from '../live/settings.ts'
-import { parseSettingsFile } from '../live/settings-file.ts'
 import type { Log, LogFields } from '../telemetry/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
@@ -48,6 +47,7 @@ async function followFile(
   live: Live,
   path: string,
 ): Promise<void> {
+  const { parseSettingsFile } = await import('../live/settings-file.ts')
   const use = ([text = '']: readonly string[]): Promise<void> =>
     live.change(parseSettingsFile(text, config.LOG_LEVEL), 'CONFIG_FILE')
   const fail = (error: unknown): void =>
