@@ -7,41 +7,52 @@ z.config({ jitless: true })
 /** The longest a timer of this runtime can run, in ms: a longer one would fire at once. */
 const timerMsMax = 2 ** 31 - 1
 
+/**
+ * What `read` makes of a text, or what it finds wrong with it. One function and not a chain of `regex`, `transform` and
+ * `refine`, each link of which copies the schema before it: most variables are of these three kinds, and a start waits
+ * for all of them.
+ */
+const reading = <T>(read: (text: string) => T | Refusal) =>
+  z.string().transform((text, context) => {
+    const value = read(text)
+    if (!(value instanceof Refusal)) return value
+    context.addIssue(value.message)
+    return z.NEVER
+  })
+
+class Refusal {
+  constructor(readonly message: string) {}
+}
+
 /** Milliseconds from `500ms`, `5s`, `1m`, `24h`. */
 const duration = (def: string) =>
-  z
-    .string()
-    .regex(/^\d+(ms|s|m|h)$/, 'must be a duration such as 500ms, 5s, 1m or 24h')
-    .transform((text) => {
-      const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
-      return Number(amount) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
-    })
-    .refine((ms) => ms <= timerMsMax, 'must be at most 596h')
-    .prefault(def)
+  reading((text) => {
+    const [, amount, unit] = /^(\d+)(ms|s|m|h)$/.exec(text) ?? []
+    if (unit === undefined) return new Refusal('must be a duration such as 500ms, 5s, 1m or 24h')
+    const ms = Number(amount) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[unit as 'ms' | 's' | 'm' | 'h']
+    return ms <= timerMsMax ? ms : new Refusal('must be at most 596h')
+  }).prefault(def)
 
 const wholeNumber = (minimum: number, maximum: number) =>
-  z
-    .string()
-    .regex(/^\d+$/, 'must be a whole number')
-    .transform(Number)
-    .refine((number) => number >= minimum, `must be at least ${minimum}`)
-    .refine((number) => number <= maximum, `must be at most ${maximum}`)
+  reading((text) => {
+    if (!/^\d+$/.test(text)) return new Refusal('must be a whole number')
+    const number = Number(text)
+    if (number < minimum) return new Refusal(`must be at least ${minimum}`)
+    return number <= maximum ? number : new Refusal(`must be at most ${maximum}`)
+  })
 
 const integer = (minimum: number, maximum: number, def: number) =>
   wholeNumber(minimum, maximum).prefault(String(def))
 
 /** Bytes from `1024`, `64KiB`, `32MiB`. */
 const bytes = (def: string) =>
-  z
-    .string()
-    .regex(/^\d+(KiB|MiB|GiB)?$/, 'must be a size such as 1048576, 512KiB or 32MiB')
-    .transform((text) => {
-      const [, amount = '0', unit] = /^(\d+)(KiB|MiB|GiB)?$/.exec(text) ?? []
-      return Number(amount) * { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[(unit ?? 'B') as 'B']
-    })
-    .refine((size) => size >= 1, 'must be at least 1')
-    .refine((size) => size <= Number.MAX_SAFE_INTEGER, 'is too large')
-    .prefault(def)
+  reading((text) => {
+    const [, amount, unit = 'B'] = /^(\d+)(KiB|MiB|GiB)?$/.exec(text) ?? []
+    if (amount === undefined) return new Refusal('must be a size such as 1048576, 512KiB or 32MiB')
+    const size = Number(amount) * { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }[unit as 'B']
+    if (size < 1) return new Refusal('must be at least 1')
+    return size <= Number.MAX_SAFE_INTEGER ? size : new Refusal('is too large')
+  }).prefault(def)
 
 const flag = z
   .enum(['true', 'false', '1', '0'], 'must be true or false')
