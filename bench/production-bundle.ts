@@ -12,15 +12,15 @@ const buildStep = /^RUN (\["bun", "scripts\/bundle\.ts",[\s\S]*?\])$/m
  *
  * @throws Error when the Dockerfile has no such step or the step fails.
  */
-export async function buildProductionBundle(): Promise<Target> {
+export async function buildProductionBundle(place = output): Promise<Target> {
   const [program = '', ...options] = commandOf(await Bun.file(`${root}Dockerfile`).text())
   const command = [
     program === 'bun' ? process.execPath : program,
     ...options.map((option) =>
       option.startsWith('--outdir=')
-        ? `--outdir=${output}`
+        ? `--outdir=${place}`
         : option.startsWith('--public-path=')
-          ? `--public-path=${output}/`
+          ? `--public-path=${place}/`
           : option,
     ),
   ]
@@ -29,7 +29,7 @@ export async function buildProductionBundle(): Promise<Target> {
   if ((await build.exited) !== 0) throw new Error(`the bundle cannot be built: ${errors}`)
   return {
     name: 'tally, bundled',
-    command: [process.execPath, `${output}/main.js`],
+    command: [process.execPath, `${place}/main.js`],
     env: { NODE_ENV: 'production' },
   }
 }
