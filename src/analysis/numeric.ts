@@ -35,8 +35,15 @@ const LOOPED = 32
 export function analyzeNumbers(numbers: readonly number[] | Float64Array): NumericAnalysis {
   const count = numbers.length
   if (count === 0) throw new RangeError('There is no analysis of no numbers.')
-  const values = copyOf(numbers)
+  return takeNumbers(copyOf(numbers), count)
+}
 
+/**
+ * The same of the first `count` values, which it reorders: what is not needed any more need not be copied.
+ *
+ * @param count at least 1; finite numbers only
+ */
+export function takeNumbers(values: Float64Array, count: number): NumericAnalysis {
   let minimum = values[0]!
   let maximum = minimum
   for (let i = 1; i < count; i++) {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { analyzeNumbers } from './numeric.ts'
+import { analyzeNumbers, takeNumbers } from './numeric.ts'
 import type { compactSummarySchema, summarySchema } from './summary-schemas.ts'
 import { analyzeText, countCodePoints } from './text.ts'
 
@@ -79,6 +79,15 @@ export function analyze({ numbers, text }: Payload): Analysis {
   return { numeric_analysis: analyzeNumbers(numbers), text_analysis: analyzeText(text) }
 }
 
+/**
+ * The same for numbers that are finite doubles already and a text within its limits. The numbers are reordered.
+ *
+ * @param numbers at least one
+ */
+export function analyzeDoubles(numbers: Float64Array, text: string): Analysis {
+  return { numeric_analysis: takeNumbers(numbers, numbers.length), text_analysis: analyzeText(text) }
+}
+
 /** What a task answers: the analysis of a payload, or of a text alone. */
 export function analyzeWork(work: string | Payload): Analysis | Pick<Analysis, 'text_analysis'> {
   return typeof work === 'string' ? { text_analysis: analyzeText(work) } : analyze(work)
@@ -99,10 +108,13 @@ export function isPayload(value: unknown, { maxNumbers, maxTextLength }: Payload
     numbers.length > 0 &&
     numbers.length <= maxNumbers &&
     indexOfFault(numbers, 0) === -1 &&
-    typeof text === 'string' &&
-    text.length > 0 &&
-    !isTooLong(text, maxTextLength)
+    isPayloadText(text, maxTextLength)
   )
+}
+
+/** Whether a value may be the text of a payload. */
+export function isPayloadText(value: unknown, maxTextLength: number): value is string {
+  return typeof value === 'string' && value.length > 0 && !isTooLong(value, maxTextLength)
 }
 
 /** The short form of an analysis (`?format=compact`). */

@@ -1,0 +1,158 @@
+import { wasm } from './number-scanner-wasm.ts'
+
+/** Bytes that are looked at from one copy of them: with the doubles they make they fit into a second-level cache. */
+const windowBytes = 64 * 1024
+
+/** A number is begun only when so many bytes follow: with what it may be long and is looked at together. */
+const marginBytes = 128
+
+/** Where the module's own tables end. */
+const windowStart = 4096
+/** Behind the last byte of a text follows a margin of zeros. */
+const doublesStart = windowStart + windowBytes + 2 * marginBytes
+
+/** A number takes two bytes at least: a digit and a comma. */
+const doublesMax = (windowBytes + marginBytes) / 2
+
+/** How a call of the scanner ended. */
+const endOfWindow = 0
+const endOfList = 1
+const notPlain = 2
+
+const comma = 0x2c
+const closingBracket = 0x5d
+
+/** The bytes that a number can have. */
+const numberBytes = Buffer.from('+-.0123456789Ee')
+
+/** A number as JSON has it. */
+const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+
+/** Numbers that may be parsed one by one, and as a part of all: it takes some 10 times as long as scanning. */
+const parsedMin = 64
+const parsedPart = 1 / 16
+
+interface Scanner {
+  readonly memory: WebAssembly.Memory
+  readonly at: WebAssembly.Global
+  readonly written: WebAssembly.Global
+  scan(start: number, end: number, out: number): number
+}
+
+interface Loaded {
+  readonly scanner: Scanner
+  /** Its memory, seen as bytes and as doubles. */
+  readonly bytes: Uint8Array
+  readonly doubles: Float64Array
+}
+
+/** Loaded when it is first needed, which takes 1 ms; null where it cannot be. */
+let loaded: Loaded | null | undefined
+
+/** Where the processor lacks the vectors that it works with, WebAssembly refuses the module. */
+function loadIfPossible(): Loaded | null {
+  try {
+    return load()
+  } catch {
+    return null
+  }
+}
+
+function load(): Loaded {
+  const module = new WebAssembly.Module(Uint8Array.fromBase64(wasm))
+  const scanner = new WebAssembly.Instance(module).exports as unknown as Scanner
+  const size = doublesStart + doublesMax * Float64Array.BYTES_PER_ELEMENT
+  const pageBytes = 64 * 1024
+  scanner.memory.grow(Math.ceil((size - scanner.memory.buffer.byteLength) / pageBytes))
+  const { buffer } = scanner.memory
+  return { scanner, bytes: new Uint8Array(buffer), doubles: new Float64Array(buffer, doublesStart) }
+}
+
+/** The doubles of the last list: used again, because new memory costs as much as filling it, 2 ms for a million. */
+let kept = new Float64Array(4096)
+
+/** The numbers of a list, and where it ended. */
+export interface ScannedNumbers {
+  /** The caller's to reorder, until the next list is read. */
+  readonly values: Float64Array
+  /** The index behind the closing bracket. */
+  readonly end: number
+}
+
+/**
+ * Reads a list of JSON numbers from the bytes of a text, each as the nearest double: what JSON.parse makes of them, but
+ * without a string of the text and without an array. For a million doubles with all their digits, 18 MB: 20 ms where
+ * JSON.parse takes 39.
+ *
+ * @param start behind the opening bracket
+ * @param countMax numbers that are taken at the most
+ * @returns undefined for anything else than so many finite numbers, at least one: JSON.parse can tell what is wrong.
+ *   The same for a list that JSON.parse reads faster, since too many of its numbers have to be parsed one by one, and
+ *   on a machine that cannot run the scanner.
+ */
+export function scanNumbers(bytes: Uint8Array, start: number, countMax: number): ScannedNumbers | undefined {
+  if (loaded === undefined) loaded = loadIfPossible()
+  if (loaded === null) return undefined
+  const { scanner, bytes: memory, doubles } = loaded
+  let count = 0
+  let parsed = 0
+  let from = start
+  for (;;) {
+    const length = Math.min(windowBytes + marginBytes, bytes.length - from)
+    const isLast = from + length === bytes.length
+    memory.set(bytes.subarray(from, from + length), windowStart)
+    if (isLast) memory.fill(0, windowStart + length, windowStart + length + marginBytes)
+    const outcome = scanner.scan(windowStart, windowStart + (isLast ? length : windowBytes), doublesStart)
+    const taken = (scanner.written.value - doublesStart) / Float64Array.BYTES_PER_ELEMENT
+    from += scanner.at.value - windowStart
+    if (count + taken > countMax) return undefined
+    makeRoom(count, taken, (bytes.length - start) / (from - start))
+    kept.set(doubles.subarray(0, taken), count)
+    count += taken
+    if (outcome === endOfList) return { values: kept.subarray(0, count), end: from }
+    if (outcome === endOfWindow && !isLast) continue
+    if (outcome !== notPlain || count === countMax) return undefined
+    if (++parsed > parsedMin + count * parsedPart) return undefined
+    const end = endOfNumber(bytes, from)
+    const value = parseNumber(bytes, from, end)
+    if (value === undefined) return undefined
+    makeRoom(count, 1, 2)
+    kept[count++] = value
+    const behind = skipSpace(bytes, end)
+    from = behind + 1
+    if (bytes[behind] === closingBracket) return { values: kept.subarray(0, count), end: from }
+    if (bytes[behind] !== comma) return undefined
+  }
+}
+
+/**
+ * Makes room for `more` numbers behind the first `count`.
+ *
+ * @param timesAll how many times as many there may be at the end: one step is then enough
+ */
+function makeRoom(count: number, more: number, timesAll: number): void {
+  if (count + more <= kept.length) return
+  const larger = new Float64Array(Math.ceil((count + more) * Math.max(timesAll * 1.05, 1.5)))
+  larger.set(kept.subarray(0, count))
+  kept = larger
+}
+
+/** The finite number that the bytes are; undefined when they are none. */
+function parseNumber(bytes: Uint8Array, start: number, end: number): number | undefined {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+  const value = jsonNumber.test(text) ? Number(text) : Number.NaN
+  return Number.isFinite(value) ? value : undefined
+}
+
+function endOfNumber(bytes: Uint8Array, start: number): number {
+  let i = start
+  while (numberBytes.includes(bytes[i]!)) i++
+  return i
+}
+
+/** The index of the first byte from `start` on that is no white space. */
+export function skipSpace(bytes: Uint8Array, start: number): number {
+  let i = start
+  while (bytes[i] === 0x20 || bytes[i] === 0x0a || bytes[i] === 0x0d || bytes[i] === 0x09) i++
+  return i
+}

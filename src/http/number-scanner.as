@@ -1,0 +1,263 @@
+// The inner loop of json-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
+// `bun run scanner` compiles it to number-scanner-wasm.ts. Nothing here allocates; who calls says where things lie.
+
+/** Where scanning ended: the first byte that was not taken. */
+export let at: usize = 0
+/** Where the next double would be written. */
+export let written: usize = 0
+
+/** What ended it, as json-numbers.ts has it. */
+const END_OF_WINDOW = 0
+const END_OF_LIST = 1
+const NOT_PLAIN = 2
+const NOT_JSON = 3
+
+/** The least integer that a double may not hold, and where the quotient of doubles is not trusted any more. */
+const CORRECTED_FROM: u64 = 1 << 49
+
+/** 2^27 + 1: splits 53 bits into 26 and 26 (Dekker 1971, after Veltkamp). */
+const SPLITTER: f64 = 134217729
+
+/** 10^0 to 10^8. */
+const TENS: usize = memory.data<u64>([1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000])
+
+/** The powers of ten that are doubles, 10^0 to 10^22. */
+const POWERS: usize = memory.data<f64>([
+  1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+  1e21, 1e22,
+])
+const INVERSES: usize = memory.data<f64>([
+  1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14, 1e-15, 1e-16, 1e-17,
+  1e-18, 1e-19, 1e-20, 1e-21, 1e-22,
+])
+
+// @ts-ignore: a decorator on a function is AssemblyScript's
+@inline
+function power(exponent: usize): f64 {
+  return load<f64>(POWERS + (exponent << 3))
+}
+
+// @ts-ignore: decorator
+@inline
+function tens(exponent: usize): u64 {
+  return load<u64>(TENS + (exponent << 3))
+}
+
+/** A bit for each of sixteen bytes that is no digit. */
+// @ts-ignore: decorator
+@inline
+function nonDigits(i: usize): u32 {
+  return i8x16.bitmask(i8x16.gt_u(i8x16.sub(v128.load(i), i8x16.splat(0x30)), i8x16.splat(9)))
+}
+
+/**
+ * The value of up to eight digits. Moved to the end of a word of eight digits, zeros before them, they are added up to
+ * pairs, fours and eight (D. Lemire, Quickly parsing eight digits, 2022).
+ */
+// @ts-ignore: decorator
+@inline
+function valueOf(i: usize, count: usize): u64 {
+  // In two steps, for a shift by 64 would be one by 0.
+  const half = <u64>(32 - (count << 2))
+  let v = ((load<u64>(i) ^ 0x3030303030303030) << half) << half
+  v = v * 10 + (v >> 8)
+  return ((v & 0x000000ff000000ff) * 0x000f424000000064 + ((v >> 16) & 0x000000ff000000ff) * 0x0000271000000001) >> 32
+}
+
+// @ts-ignore: decorator
+@inline
+function isSpace(c: u32): bool {
+  return c == 0x20 || c == 0x0a || c == 0x0d || c == 0x09
+}
+
+// @ts-ignore: decorator
+@inline
+function isDigit(c: u32): bool {
+  return c - 0x30 <= 9
+}
+
+/**
+ * `digits / 10^scale` rounded to the nearest double, or NaN when that is not certain.
+ *
+ * Below 2^49 the digits are a double as the power is, and a quotient of doubles is rounded correctly by itself
+ * (W. Clinger, How to read floating point numbers accurately, 1990). Above, the digits are `high + low` and the
+ * quotient x of `high` is corrected by (high − x · power + low) / power. The remainder in it is exact: that of a rounded
+ * quotient is a double (T. J. Dekker, A floating-point technique for extending the available precision, 1971, whose
+ * product of two parts it is made by). So the correction errs by no more than an addition, a multiplication and the
+ * rounding of the inverse, three times 2^-53 of itself. If it leads to the same double 2^-50 smaller and larger, every
+ * value between does, the exact one too (Ziv's test, ACM TOMS 17, 1991). It says no for ties and next to nothing else.
+ *
+ * @param digits below 2^63
+ * @param scale 1 to 22
+ */
+// @ts-ignore: decorator
+@inline
+function quotient(digits: u64, scale: usize): f64 {
+  const divisor = power(scale)
+  if (digits < CORRECTED_FROM) return <f64>(<i64>digits) / divisor
+  const high = <f64>(<i64>(digits & ~1023))
+  const low = <f64>(<i32>digits & 1023)
+  const x = high / divisor
+  const product = x * divisor
+  const scaledX = SPLITTER * x
+  const upperX = scaledX - (scaledX - x)
+  const lowerX = x - upperX
+  const scaledD = SPLITTER * divisor
+  const upperD = scaledD - (scaledD - divisor)
+  const lowerD = divisor - upperD
+  const error = upperX * upperD - product + upperX * lowerD + lowerX * upperD + lowerX * lowerD
+  const correction = (high - product - error + low) * load<f64>(INVERSES + (scale << 3))
+  const rounded = x + correction * (1 - 8.881784197001252e-16)
+  return rounded == x + correction * (1 + 8.881784197001252e-16) ? rounded : NaN
+}
+
+/**
+ * Reads numbers, each with the comma behind it, until one would begin at `end` or later. What is not plain (more than
+ * 18 digits, a far exponent, a tie) is left to who calls.
+ *
+ * 32 bytes are looked at together: the first that is no digit is the point and the second the comma, so that the next
+ * number is found in some 20 cycles, while the digits of this one are still being added up.
+ *
+ * @param start where a number begins, or the space before it
+ * @param end followed by 128 bytes that may be looked at
+ * @param out where the doubles go
+ */
+export function scan(start: usize, end: usize, out: usize): i32 {
+  let i = start
+  let o = out
+  let outcome = END_OF_WINDOW
+  let first = start
+  while (i < end) {
+    first = i
+    let others = nonDigits(i) | (nonDigits(i + 16) << 16)
+    let isNegative = false
+    if (others & 1) {
+      while (i < end && isSpace(load<u8>(i))) i += 1
+      if (i >= end) break
+      first = i
+      isNegative = load<u8>(i) == 0x2d
+      i += <usize>isNegative
+      others = nonDigits(i) | (nonDigits(i + 16) << 16)
+      if (others & 1) {
+        outcome = NOT_JSON
+        break
+      }
+    }
+
+    const whole = <usize>ctz(others)
+    if (whole > 1 && load<u8>(i) == 0x30) {
+      outcome = NOT_JSON
+      break
+    }
+    let digits: u64
+    if (whole <= 8) {
+      digits = valueOf(i, whole)
+    } else {
+      if (whole > 16) {
+        outcome = NOT_PLAIN
+        break
+      }
+      digits = valueOf(i, 8) * tens(whole - 8) + valueOf(i + 8, whole - 8)
+    }
+    i += whole
+
+    let scale: isize = 0
+    let c = <u32>load<u8>(i)
+    if (c == 0x2e) {
+      const count = <usize>ctz(others & (others - 1)) - whole - 1
+      i += 1
+      scale = count
+      if (count == 0) {
+        outcome = NOT_JSON
+        break
+      }
+      if (count <= 16 && whole + count <= 18) {
+        if (count <= 8) {
+          digits = digits * tens(count) + valueOf(i, count)
+        } else {
+          const more = count - 8
+          digits = (digits * 100000000 + valueOf(i, 8)) * tens(more) + valueOf(i + 8, more)
+        }
+      } else {
+        // So many only when the first of them are zeros.
+        const more = count - 16
+        if (digits != 0 || count > 22) {
+          outcome = NOT_PLAIN
+          break
+        }
+        digits = valueOf(i, 8) * 100000000 + valueOf(i + 8, 8)
+        if (digits > 1000000000000000000 / tens(more)) {
+          outcome = NOT_PLAIN
+          break
+        }
+        digits = digits * tens(more) + valueOf(i + 16, more)
+      }
+      i += count
+      c = load<u8>(i)
+    }
+
+    if ((c | 0x20) == 0x65) {
+      c = load<u8>(i + 1)
+      const isBelow = c == 0x2d
+      i += isBelow || c == 0x2b ? 2 : 1
+      c = load<u8>(i)
+      if (!isDigit(c)) {
+        outcome = NOT_JSON
+        break
+      }
+      let exponent: isize = c - 0x30
+      c = load<u8>(i + 1)
+      if (isDigit(c)) {
+        exponent = exponent * 10 + (c - 0x30)
+        i += 1
+        c = load<u8>(i + 1)
+      }
+      if (isDigit(c)) {
+        outcome = NOT_PLAIN
+        break
+      }
+      i += 1
+      scale -= isBelow ? -exponent : exponent
+    }
+
+    let x: f64
+    if (scale == 0) {
+      x = <f64>(<i64>digits)
+    } else if (scale > 0 && scale <= 22) {
+      x = quotient(digits, scale)
+    } else if (scale < 0 && scale >= -22 && digits < 1 << 53) {
+      x = <f64>(<i64>digits) * power(-scale)
+    } else {
+      x = NaN
+    }
+    if (x != x) {
+      outcome = NOT_PLAIN
+      break
+    }
+
+    if (c != 0x2c) {
+      for (let spaces = 0; isSpace(c) && spaces < 16; spaces++) {
+        i += 1
+        c = load<u8>(i)
+      }
+      if (isSpace(c)) {
+        outcome = NOT_PLAIN
+        break
+      }
+      if (c == 0x5d) {
+        outcome = END_OF_LIST
+      } else if (c != 0x2c) {
+        outcome = NOT_JSON
+        break
+      }
+    }
+    store<f64>(o, isNegative ? -x : x)
+    o += 8
+    i += 1
+    first = i
+    if (outcome == END_OF_LIST) break
+  }
+  at = outcome == END_OF_WINDOW ? i : first
+  written = o
+  return outcome
+}
