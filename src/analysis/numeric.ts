@@ -64,7 +64,7 @@ export function takeNumbers(values: Float64Array, count: number): NumericAnalysi
     minimum,
     maximum,
     mean: mean + 0,
-    median: takeMedian(values, count) + 0,
+    median: takeMedian(values, count, minimum, maximum) + 0,
     standard_deviation: Math.min(standardDeviation, Number.MAX_VALUE),
   }
 }
