@@ -115,7 +115,8 @@ export class ReceivedBody implements Disposable {
       if (!this.options.budget.take(bytes)) return false
       this.#held += bytes
     }
-    const block = new ArrayBuffer(bytes)
+    // Not `new ArrayBuffer`, whose zeros are 2 ms for 18 MB: of a block nobody reads more than was written.
+    const block = Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
     this.blocks.push(block)
     this.#allocated += bytes
     this.#room = new Uint8Array(block)
