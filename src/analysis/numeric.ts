@@ -35,15 +35,7 @@ const LOOPED = 32
 export function analyzeNumbers(numbers: readonly number[] | Float64Array): NumericAnalysis {
   const count = numbers.length
   if (count === 0) throw new RangeError('There is no analysis of no numbers.')
-  return takeNumbers(copyOf(numbers), count)
-}
-
-/**
- * The same of the first `count` values, which it reorders: what is not needed any more need not be copied.
- *
- * @param count at least 1; finite numbers only
- */
-export function takeNumbers(values: Float64Array, count: number): NumericAnalysis {
+  const values = copyOf(numbers)
   let minimum = values[0]!
   let maximum = minimum
   for (let i = 1; i < count; i++) {
@@ -51,9 +43,29 @@ export function takeNumbers(values: Float64Array, count: number): NumericAnalysi
     if (x < minimum) minimum = x
     else if (x > maximum) maximum = x
   }
+  return take(values, count, minimum, maximum)
+}
+
+/** Doubles side by side that are the taker's to reorder, and the least and greatest of them. */
+export interface Doubles {
+  readonly values: Float64Array
+  readonly minimum: number
+  readonly maximum: number
+}
+
+/**
+ * The same of doubles that nobody needs any more: they are not copied but reordered.
+ *
+ * @param doubles at least one; finite all of them
+ */
+export function takeNumbers({ values, minimum, maximum }: Doubles): NumericAnalysis {
+  return take(values, values.length, minimum, maximum)
+}
+
+function take(values: Float64Array, count: number, least: number, greatest: number): NumericAnalysis {
   // Adding 0 makes 0 of -0 and changes nothing else.
-  minimum += 0
-  maximum += 0
+  const minimum = least + 0
+  const maximum = greatest + 0
   if (minimum === maximum) {
     return { count, minimum, maximum, mean: minimum, median: minimum, standard_deviation: 0 }
   }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { analyzeNumbers, takeNumbers } from './numeric.ts'
+import { analyzeNumbers, type Doubles, takeNumbers } from './numeric.ts'
 import type { compactSummarySchema, summarySchema } from './summary-schemas.ts'
 import { analyzeText, countCodePoints } from './text.ts'
 
@@ -79,13 +79,9 @@ export function analyze({ numbers, text }: Payload): Analysis {
   return { numeric_analysis: analyzeNumbers(numbers), text_analysis: analyzeText(text) }
 }
 
-/**
- * The same for numbers that are finite doubles already and a text within its limits. The numbers are reordered.
- *
- * @param numbers at least one
- */
-export function analyzeDoubles(numbers: Float64Array, text: string): Analysis {
-  return { numeric_analysis: takeNumbers(numbers, numbers.length), text_analysis: analyzeText(text) }
+/** The same of a payload whose numbers are doubles already, and the taker's: see `takeNumbers`. */
+export function analyzeDoubles(numbers: Doubles, text: string): Analysis {
+  return { numeric_analysis: takeNumbers(numbers), text_analysis: analyzeText(text) }
 }
 
 /** What a task answers: the analysis of a payload, or of a text alone. */

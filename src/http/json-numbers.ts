@@ -1,3 +1,4 @@
+import type { Doubles } from '../analysis/numeric.ts'
 import { wasm } from './number-scanner-wasm.ts'
 
 /** Bytes that are looked at from one copy of them: with the doubles they make they fit into a second-level cache. */
@@ -36,6 +37,8 @@ interface Scanner {
   readonly memory: WebAssembly.Memory
   readonly at: WebAssembly.Global
   readonly written: WebAssembly.Global
+  readonly minimum: WebAssembly.Global
+  readonly maximum: WebAssembly.Global
   scan(start: number, end: number, out: number): number
 }
 
@@ -71,10 +74,8 @@ function load(): Loaded {
 /** The doubles of the last list: used again, because new memory costs as much as filling it, 2 ms for a million. */
 let kept = new Float64Array(4096)
 
-/** The numbers of a list, and where it ended. */
-export interface ScannedNumbers {
-  /** The caller's to reorder, until the next list is read. */
-  readonly values: Float64Array
+/** The numbers of a list, the caller's until the next one is read, and where it ended. */
+export interface ScannedNumbers extends Doubles {
   /** The index behind the closing bracket. */
   readonly end: number
 }
@@ -96,6 +97,8 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
   const { scanner, bytes: memory, doubles } = loaded
   let count = 0
   let parsed = 0
+  let minimum = Number.POSITIVE_INFINITY
+  let maximum = Number.NEGATIVE_INFINITY
   let from = start
   for (;;) {
     const length = Math.min(windowBytes + marginBytes, bytes.length - from)
@@ -109,7 +112,9 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
     makeRoom(count, taken, (bytes.length - start) / (from - start))
     kept.set(doubles.subarray(0, taken), count)
     count += taken
-    if (outcome === endOfList) return { values: kept.subarray(0, count), end: from }
+    minimum = Math.min(minimum, scanner.minimum.value)
+    maximum = Math.max(maximum, scanner.maximum.value)
+    if (outcome === endOfList) return { values: kept.subarray(0, count), minimum, maximum, end: from }
     if (outcome === endOfWindow && !isLast) continue
     if (outcome !== notPlain || count === countMax) return undefined
     if (++parsed > parsedMin + count * parsedPart) return undefined
@@ -118,9 +123,12 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
     if (value === undefined) return undefined
     makeRoom(count, 1, 2)
     kept[count++] = value
+    minimum = Math.min(minimum, value)
+    maximum = Math.max(maximum, value)
     const behind = skipSpace(bytes, end)
     from = behind + 1
-    if (bytes[behind] === closingBracket) return { values: kept.subarray(0, count), end: from }
+    if (bytes[behind] === closingBracket)
+      return { values: kept.subarray(0, count), minimum, maximum, end: from }
     if (bytes[behind] !== comma) return undefined
   }
 }

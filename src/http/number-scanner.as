@@ -5,6 +5,9 @@
 export let at: usize = 0
 /** Where the next double would be written. */
 export let written: usize = 0
+/** Of the doubles that were written. */
+export let minimum: f64 = 0
+export let maximum: f64 = 0
 
 /** What ended it, as json-numbers.ts has it. */
 const END_OF_WINDOW = 0
@@ -171,6 +174,8 @@ export function scan(start: usize, end: usize, out: usize): i32 {
   let i = start
   let o = out
   let outcome = END_OF_WINDOW
+  let least = Infinity
+  let greatest = -Infinity
   let first = start
   while (i < end) {
     first = i
@@ -296,7 +301,10 @@ export function scan(start: usize, end: usize, out: usize): i32 {
         break
       }
     }
-    store<f64>(o, isNegative ? -x : x)
+    if (isNegative) x = -x
+    if (x < least) least = x
+    if (x > greatest) greatest = x
+    store<f64>(o, x)
     o += 8
     i += 1
     first = i
@@ -304,5 +312,7 @@ export function scan(start: usize, end: usize, out: usize): i32 {
   }
   at = outcome == END_OF_WINDOW ? i : first
   written = o
+  minimum = least
+  maximum = greatest
   return outcome
 }

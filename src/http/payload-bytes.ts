@@ -1,10 +1,11 @@
+import type { Doubles } from '../analysis/numeric.ts'
 import { isPayloadText, type PayloadLimits } from '../analysis/payload.ts'
 import { scanNumbers, skipSpace } from './json-numbers.ts'
 
 /** A payload read from its bytes. */
 export interface PayloadOfBytes {
   /** The reader's to reorder, until it reads the next payload. */
-  readonly numbers: Float64Array
+  readonly numbers: Doubles
   readonly text: string
 }
 
@@ -27,7 +28,7 @@ export function readPayload(
   bytes: Uint8Array,
   { maxNumbers, maxTextLength }: PayloadLimits,
 ): PayloadOfBytes | undefined {
-  let numbers: Float64Array | undefined
+  let numbers: Doubles | undefined
   let text: string | undefined
   let at = skipSpace(bytes, 0)
   if (bytes[at] !== openingBrace) return undefined
@@ -38,7 +39,7 @@ export function readPayload(
       if (bytes[at] !== openingBracket) return undefined
       const list = scanNumbers(bytes, at + 1, maxNumbers)
       if (list === undefined) return undefined
-      numbers = list.values
+      numbers = list
       at = list.end
     } else if (text === undefined && startsWith(bytes, at, textKey)) {
       at = startOfValue(bytes, at + textKey.length)

@@ -13,6 +13,9 @@ function expectSame(list: string): void {
   const index = expected.findIndex((number, i) => !Object.is(number, scanned?.values[i]))
   expect({ index, token: list.slice(1, -1).split(',')[index] }).toEqual({ index: -1, token: undefined })
   expect(scanned?.values.length).toBe(expected.length)
+  // Either zero may be the least or the greatest.
+  expect((scanned?.minimum ?? Number.NaN) + 0).toBe(expected.reduce((least, x) => Math.min(least, x)) + 0)
+  expect((scanned?.maximum ?? Number.NaN) + 0).toBe(expected.reduce((most, x) => Math.max(most, x)) + 0)
 }
 
 const digits = (minLength: number, maxLength: number) =>
