@@ -23,9 +23,6 @@ const notPlain = 2
 const comma = 0x2c
 const closingBracket = 0x5d
 
-/** The bytes that a number can have. */
-const numberBytes = Buffer.from('+-.0123456789Ee')
-
 /** A number as JSON has it. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
@@ -100,14 +97,12 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
   let minimum = Number.POSITIVE_INFINITY
   let maximum = Number.NEGATIVE_INFINITY
   let from = start
+  let base = from
+  let end = fillWindow(memory, bytes, base)
   for (;;) {
-    const length = Math.min(windowBytes + marginBytes, bytes.length - from)
-    const isLast = from + length === bytes.length
-    memory.set(bytes.subarray(from, from + length), windowStart)
-    if (isLast) memory.fill(0, windowStart + length, windowStart + length + marginBytes)
-    const outcome = scanner.scan(windowStart, windowStart + (isLast ? length : windowBytes), doublesStart)
+    const outcome = scanner.scan(windowStart + from - base, windowStart + end - base, doublesStart)
     const taken = (scanner.written.value - doublesStart) / Float64Array.BYTES_PER_ELEMENT
-    from += scanner.at.value - windowStart
+    from = base + scanner.at.value - windowStart
     if (count + taken > countMax) return undefined
     makeRoom(count, taken, (bytes.length - start) / (from - start))
     kept.set(doubles.subarray(0, taken), count)
@@ -115,22 +110,39 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
     minimum = Math.min(minimum, scanner.minimum.value)
     maximum = Math.max(maximum, scanner.maximum.value)
     if (outcome === endOfList) return { values: kept.subarray(0, count), minimum, maximum, end: from }
-    if (outcome === endOfWindow && !isLast) continue
-    if (outcome !== notPlain || count === countMax) return undefined
-    if (++parsed > parsedMin + count * parsedPart) return undefined
-    const end = endOfNumber(bytes, from)
-    const value = parseNumber(bytes, from, end)
-    if (value === undefined) return undefined
-    makeRoom(count, 1, 2)
-    kept[count++] = value
-    minimum = Math.min(minimum, value)
-    maximum = Math.max(maximum, value)
-    const behind = skipSpace(bytes, end)
-    from = behind + 1
-    if (bytes[behind] === closingBracket)
-      return { values: kept.subarray(0, count), minimum, maximum, end: from }
-    if (bytes[behind] !== comma) return undefined
+    if (outcome === notPlain) {
+      if (count === countMax || ++parsed > parsedMin + count * parsedPart) return undefined
+      const behind = endOfNumber(bytes, from)
+      const value = parseNumber(bytes, from, behind)
+      if (value === undefined) return undefined
+      makeRoom(count, 1, 2)
+      kept[count++] = value
+      minimum = Math.min(minimum, value)
+      maximum = Math.max(maximum, value)
+      const delimiter = skipSpace(bytes, behind)
+      from = delimiter + 1
+      if (bytes[delimiter] === closingBracket)
+        return { values: kept.subarray(0, count), minimum, maximum, end: from }
+      if (bytes[delimiter] !== comma) return undefined
+      if (from < end) continue
+    } else if (outcome !== endOfWindow) return undefined
+    if (end === bytes.length) return undefined
+    base = from
+    end = fillWindow(memory, bytes, base)
   }
+}
+
+/**
+ * Copies a part of a text to where the scanner looks for it.
+ *
+ * @returns the index from which on the next part is needed; at the end of the text there is none
+ */
+function fillWindow(memory: Uint8Array, bytes: Uint8Array, base: number): number {
+  const part = bytes.subarray(base, base + windowBytes + marginBytes)
+  memory.set(part, windowStart)
+  if (base + part.length < bytes.length) return base + windowBytes
+  memory.fill(0, windowStart + part.length, windowStart + part.length + marginBytes)
+  return bytes.length
 }
 
 /**
@@ -154,8 +166,20 @@ function parseNumber(bytes: Uint8Array, start: number, end: number): number | un
 
 function endOfNumber(bytes: Uint8Array, start: number): number {
   let i = start
-  while (numberBytes.includes(bytes[i]!)) i++
+  while (isOfNumber(bytes[i])) i++
   return i
+}
+
+/** Whether a byte can be part of a number: a digit, a sign, a point or the letter of an exponent. */
+function isOfNumber(byte: number | undefined): boolean {
+  if (byte === undefined) return false
+  return (
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte === 0x2b ||
+    byte === 0x2d ||
+    byte === 0x2e ||
+    (byte | 0x20) === 0x65
+  )
 }
 
 /** The index of the first byte from `start` on that is no white space. */

@@ -131,6 +131,8 @@ describe('what is no list of finite numbers is left to JSON.parse', () => {
   test('a list without an end', () => {
     const list = `[${'12.25,'.repeat(40_000)}`
     for (let cut = 1; cut < 20; cut++) expect(scan(list.slice(0, -cut))).toBeUndefined()
+    for (const end of ['', ' ', '1e300', '9'.repeat(400), '-', '1e', '0.'])
+      expect(scan(`[1,${end}`)).toBeUndefined()
     expect(scan('[')).toBeUndefined()
   })
 
