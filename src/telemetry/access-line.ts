@@ -49,8 +49,11 @@ export function createAccessLine(
 export function decimalOf(durationMs: number): string {
   const micros = Math.round(durationMs * 1_000)
   const rest = micros % 1_000
-  return `${(micros - rest) / 1_000}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}`
+  return `${(micros - rest) / 1_000}${thousandths[rest]}`
 }
+
+/** `.000` to `.999`: to look three decimals up takes half of the time of writing them, and leaves nothing behind. */
+const thousandths = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`)
 
 /** What few lines have, and their end. */
 function restOf({ client, fault, trace }: AccessRecord): string {
