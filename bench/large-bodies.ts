@@ -5,7 +5,7 @@ import { findingOfMemory, measureMemory } from './memory.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { largeBodiesFile } from './report.ts'
 import { findingOfSoak, soak } from './soak.ts'
-import { bare, tally } from './targets.ts'
+import { bare, inImage, tally } from './targets.ts'
 
 /**
  * `bun run bench:large`: what others notice of huge payloads, what they cost in memory, and with SOAK=30 (minutes; it
@@ -21,8 +21,7 @@ const soakMinutes = Number(process.env.SOAK ?? 0)
 
 const date = new Date().toISOString()
 const machine = describeMachine()
-const bundle = await buildProductionBundle()
-const image = { ...bundle, name: tally.name, env: { ...bundle.env, ...tally.env } }
+const image = inImage(tally, await buildProductionBundle())
 moveToLoadCore()
 
 const targets = [bare, image]

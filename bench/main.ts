@@ -11,7 +11,7 @@ import { measure, type Plan } from './rounds.ts'
 import { measureStarts, type StartTime } from './start.ts'
 import { type Row, summarize } from './summary.ts'
 import { goalTable, startTable, table } from './table.ts'
-import { bare, constant, type Target, tally, tallyLogging, tallyTwice } from './targets.ts'
+import { bare, constant, inImage, type Target, tally, tallyLogging, tallyTwice } from './targets.ts'
 import { payloadWorkloads, type Workload } from './workloads.ts'
 
 /**
@@ -56,8 +56,9 @@ progress('builds the bundle of the image')
 const bundled = await buildProductionBundle()
 moveToLoadCore()
 
-const plain = [bare, tally, ...peers.targets]
-const logging = [tallyLogging, ...peers.logging]
+const image = inImage(tally, bundled)
+const plain = [bare, image, ...peers.targets]
+const logging = [inImage(tallyLogging, bundled), ...peers.logging]
 const requests = payloadWorkloads()
 const report = {
   date,
@@ -83,7 +84,8 @@ for (const workload of requests) {
 const doubled: Workload = { ...requests[0]!, name: 'two processes', connections: 64 }
 // And twice the time to get warm: each process gets half of the requests that its code is compiled by.
 const longer: Plan = { ...plan, warmUpMs: 2 * plan.warmUpMs }
-report.processes = summarize(await measure([tally, tallyTwice], doubled, longer, progress), tally.name)
+const processes = [image, inImage(tallyTwice, bundled)]
+report.processes = summarize(await measure(processes, doubled, longer, progress), image.name)
 print(table('small: one process and two', report.processes))
 await save()
 
@@ -92,7 +94,6 @@ report.starts = await measureStarts(startTargets, startRounds, progress)
 print(startTable('start: exec to the first answer of /ready', report.starts))
 await save()
 
-const image: Target = { ...bundled, name: tally.name, env: { ...bundled.env, ...tally.env } }
 const threaded = isQuick ? [] : peers.targets.filter(({ name }) => /^(axum|Go net\/http)$/.test(name))
 for (const target of [image, bare, ...threaded]) {
   try {

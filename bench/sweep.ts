@@ -6,10 +6,11 @@ import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
 import { buildPeers, wantedPeers } from './peers.ts'
 import { type Panel, plot, type Series, type Tick } from './plot.ts'
+import { buildProductionBundle } from './production-bundle.ts'
 import { measure, type Plan } from './rounds.ts'
 import { type Figures, type Row, summarize } from './summary.ts'
 import { micros } from './table.ts'
-import { bare, type Target, tally } from './targets.ts'
+import { bare, inImage, type Target, tally } from './targets.ts'
 import { type Workload, workloadOfConnections, workloadOfNumbers } from './workloads.ts'
 
 const full: Plan = { rounds: 4, windowMs: 500, warmUpMs: 1_500 }
@@ -34,9 +35,10 @@ const machine = describeMachine()
 const date = new Date().toISOString()
 const peers = await buildPeers(wantedPeers(process.env), progress)
 for (const peer of peers.leftOut) progress(`left out: ${peer}`)
+const image = inImage(tally, await buildProductionBundle())
 moveToLoadCore()
 
-const targets = [tally, bare, ...peers.targets]
+const targets = [image, bare, ...peers.targets]
 const bySize = await sweep(numbers, workloadOfNumbers, targets)
 const byConnections = await sweep(connections, workloadOfConnections, targets)
 

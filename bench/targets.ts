@@ -46,3 +46,8 @@ export const tallyTwice: Target = {
   env: { ACCESS_LOG: 'false', WEB_CONCURRENCY: '2' },
   exact: true,
 }
+
+/** The same target as the image runs it: from the bundle. */
+export function inImage(target: Target, bundled: Target): Target {
+  return { ...target, command: bundled.command, env: { ...bundled.env, ...target.env } }
+}

@@ -42,8 +42,12 @@ export function createAnalysisThreads(limits: PayloadLimits, threadsMax: number)
   }
 }
 
-/** The thread's program lies beside this one: as source, or as a bundle of its own. */
+/**
+ * The thread's program: as source it lies beside this one, as a bundle beside the program that was started. What
+ * `import.meta.url` says is no help there: into CommonJS the bundler writes where the source was.
+ */
 function threadUrl(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./analysis-thread.${extension}`, import.meta.url).href
+  return Bun.main.endsWith('.js')
+    ? new URL('./analysis-thread.js', Bun.pathToFileURL(Bun.main)).href
+    : new URL('./analysis-thread.ts', import.meta.url).href
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildProductionBundle } from '../../bench/production-bundle.ts'
@@ -17,23 +17,38 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
+function postLarge(url: string): Promise<Response> {
+  return fetch(`${url}/payload`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ numbers: Array.from({ length: 100_000 }, (_, i) => i + 0.5), text: 'a b' }),
+  })
+}
+
 test('the bundled server has its bytecode, answers, and works on a large body by a thread', async () => {
   expect((await Bun.file(`${folder}/main.js`).text()).startsWith('// @bun @bytecode')).toBe(true)
   expect(Bun.file(`${folder}/main.js.jsc`).size).toBeGreaterThan(100_000)
   await using service = await startService({ program: `${folder}/main.js`, env })
   const url = `http://127.0.0.1:${service.port}`
   expect((await fetch(`${url}/ready`)).status).toBe(200)
-  const numbers = Array.from({ length: 100_000 }, (_, i) => i + 0.5)
-  const answer = await fetch(`${url}/payload`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ numbers, text: 'a b' }),
+  expect(await (await postLarge(url)).json()).toMatchObject({
+    numeric_analysis: { count: 100_000, mean: 50_000 },
   })
-  expect(await answer.json()).toMatchObject({ numeric_analysis: { count: 100_000, mean: 50_000 } })
   for (const path of ['/openapi.json', '/docs/swagger-ui-bundle.js', '/metrics'])
     expect({ path, status: (await fetch(url + path)).status }).toEqual({ path, status: 200 })
   service.signal('SIGTERM')
   expect(await service.exited).toBe(0)
+})
+
+// Where the sources are not, as in the image, there is no other.
+test('the thread is the one that is built beside the server, and no source', async () => {
+  await rename(`${folder}/analysis-thread.js`, `${folder}/elsewhere.js`)
+  try {
+    await using service = await startService({ program: `${folder}/main.js`, env })
+    expect((await postLarge(`http://127.0.0.1:${service.port}`)).status).toBe(500)
+  } finally {
+    await rename(`${folder}/elsewhere.js`, `${folder}/analysis-thread.js`)
+  }
 })
 
 test('the packages that stay apart are found: the schema of documents, PostgreSQL, Redis', async () => {
