@@ -18,7 +18,7 @@ import { type Exchange, jsonText } from './exchange.ts'
 import { summarize } from './field-errors.ts'
 import { fingerprintOf, idempotencyOf } from './idempotency-key.ts'
 import type { FieldError, Problems, Refusal } from './problem.ts'
-import { withQuery } from './query.ts'
+import { pageLimit, withQuery } from './query.ts'
 import type { Env, Route } from './route.ts'
 
 export interface DataOptions {
@@ -41,12 +41,7 @@ interface Incoming {
 
 const listQuery = () =>
   z.strictObject({
-    limit: z.coerce
-      .number('must be a number')
-      .int('must be a whole number')
-      .min(1, 'must be at least 1')
-      .max(PAGE_DOCUMENTS_MAX, `must be at most ${PAGE_DOCUMENTS_MAX}`)
-      .default(100),
+    limit: pageLimit(PAGE_DOCUMENTS_MAX),
     cursor: z.string().max(100, 'is not one that a page has given').optional(),
   })
 

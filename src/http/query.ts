@@ -1,6 +1,6 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context, Handler } from 'hono'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Exchange } from './exchange.ts'
 import { fieldErrors, summarize } from './field-errors.ts'
 import type { Problems } from './problem.ts'
@@ -33,3 +33,12 @@ export function withQuery<Schema extends z.ZodType>(
     return (refused as Response | undefined) ?? answer
   }
 }
+
+/** The parameter `limit` of a list: how many a page has, 100 unless told. */
+export const pageLimit = (max: number) =>
+  z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(max, `must be at most ${max}`)
+    .default(100)

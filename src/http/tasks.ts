@@ -11,7 +11,7 @@ import { idempotencyOf } from './idempotency-key.ts'
 import type { LargeBodies } from './large-bodies.ts'
 import { type NewTask, newTaskOf, newTaskSchema } from './new-task.ts'
 import type { Problems, Refusal } from './problem.ts'
-import { withQuery } from './query.ts'
+import { pageLimit, withQuery } from './query.ts'
 import type { Env, Route } from './route.ts'
 import { type EventStreams, taskEvents } from './task-events.ts'
 import { taskMembers } from './task-text.ts'
@@ -30,12 +30,7 @@ export interface TasksOptions {
 const listQuery = () =>
   z.strictObject({
     status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
-    limit: z.coerce
-      .number('must be a number')
-      .int('must be a whole number')
-      .min(1, 'must be at least 1')
-      .max(TASKS_PAGE_MAX, `must be at most ${TASKS_PAGE_MAX}`)
-      .default(100),
+    limit: pageLimit(TASKS_PAGE_MAX),
     cursor: z.string().max(200, 'is not one that a page has given').optional(),
   })
 
