@@ -93,7 +93,8 @@ function isDigit(c: u32): bool {
 }
 
 /**
- * The same in floating point, with 106 bits.
+ * `digits / 10^scale` rounded to the nearest double, or NaN when that is not certain: in floating point, with 106 bits,
+ * for the numbers that `scaled` does not decide.
  *
  * Below 2^49 the digits are a double as the power is, and a quotient of doubles is rounded correctly by itself
  * (W. Clinger, How to read floating point numbers accurately, 1990). Above, the digits are `high + low` and the
