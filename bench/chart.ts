@@ -1,3 +1,4 @@
+import { roundsOf } from './plans.ts'
 import type { Report } from './report.ts'
 import { document, label, line, px, type Svg } from './svg.ts'
 import { loggingSuffix } from './targets.ts'
@@ -127,9 +128,9 @@ function displayName(target: string): string {
   return target === 'tally' ? 'Tally' : target === 'bare' ? 'bare Bun' : target
 }
 
-function footnotes({ date, machine, plan }: Report): string[] {
+function footnotes({ date, machine, plans }: Report): string[] {
   return [
-    `Shorter is better. Medians of ${plan.rounds} interleaved rounds; bars are cut at ${ratioMax}. Tally and Hono keep ` +
+    `Shorter is better. Medians of ${roundsOf(plans)}; bars are cut at ${ratioMax}. Tally and Hono keep ` +
       'metrics and request ids, the others do not; bare never logs.',
     `${date.slice(0, 10)}, Bun ${machine.bun}, one core of ${machine.cpu.replaceAll('(R)', '')}.`,
   ]

@@ -5,6 +5,7 @@ import { judge } from './goals.ts'
 import { describeMachine } from './machine.ts'
 import { findingOfMemory, type MemoryUse, measureMemory } from './memory.ts'
 import { buildPeers, wantedPeers } from './peers.ts'
+import { type Plans, planFor, roundsOf } from './plans.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Report, reportFile, type WorkloadReport } from './report.ts'
 import { measure, type Plan } from './rounds.ts'
@@ -20,18 +21,24 @@ import { payloadWorkloads, type Workload } from './workloads.ts'
  */
 
 interface Effort {
-  readonly plan: Plan
+  readonly plans: Plans
   readonly startRounds: number
   readonly besideHuge: { readonly windowMs: number; readonly rounds: number }
 }
 
 const full: Effort = {
-  plan: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
+  plans: {
+    short: { rounds: 31, windowMs: 300, warmUpMs: 1_500 },
+    long: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
+  },
   startRounds: 21,
   besideHuge: { windowMs: 4_000, rounds: 3 },
 }
 const quick: Effort = {
-  plan: { rounds: 3, windowMs: 400, warmUpMs: 500 },
+  plans: {
+    short: { rounds: 3, windowMs: 400, warmUpMs: 500 },
+    long: { rounds: 3, windowMs: 400, warmUpMs: 500 },
+  },
   startRounds: 5,
   besideHuge: { windowMs: 2_000, rounds: 1 },
 }
@@ -48,7 +55,7 @@ const progress = (message: string): void =>
 const print = (text: string): void => void process.stdout.write(`${text}\n`)
 
 const isQuick = process.env.QUICK === '1'
-const { plan, startRounds, besideHuge } = isQuick ? quick : full
+const { plans, startRounds, besideHuge } = isQuick ? quick : full
 const date = new Date().toISOString()
 const machine = describeMachine()
 const peers = await buildPeers(wantedPeers(process.env), progress)
@@ -63,7 +70,7 @@ const requests = payloadWorkloads()
 const report = {
   date,
   machine,
-  plan,
+  plans,
   leftOut: peers.leftOut,
   workloads: [] as WorkloadReport[],
   processes: [] as Row[],
@@ -75,7 +82,8 @@ const report = {
 
 for (const workload of requests) {
   // What a log line costs is told where a request costs least.
-  const targets = workload.name === 'small' ? [constant, ...plain, ...logging] : [constant, ...plain]
+  const targets =
+    workload.name === 'small' ? [constant, bare, image, ...logging, ...peers.targets] : [constant, ...plain]
   report.workloads.push(await measureWorkload(targets, workload))
   await save()
 }
@@ -83,7 +91,7 @@ for (const workload of requests) {
 // Twice the connections, so that each of two processes finds as many ready at a time as one does above.
 const doubled: Workload = { ...requests[0]!, name: 'two processes', connections: 64 }
 // And twice the time to get warm: each process gets half of the requests that its code is compiled by.
-const longer: Plan = { ...plan, warmUpMs: 2 * plan.warmUpMs }
+const longer: Plan = { ...plans.short, warmUpMs: 2 * plans.short.warmUpMs }
 const processes = [image, inImage(tallyTwice, bundled)]
 report.processes = summarize(await measure(processes, doubled, longer, progress), image.name)
 print(table('small: one process and two', report.processes))
@@ -113,7 +121,7 @@ print(goalTable(judge(report)))
 for (const peer of peers.leftOut) print(`left out: ${peer}`)
 const place = machine.pinned ? 'servers and load on a core each' : 'NOT pinned: figures are worth little'
 print(
-  `${plan.rounds} rounds of ${plan.windowMs} ms, medians; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
+  `Medians of ${roundsOf(plans)}; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
     `${machine.cpu}, ${place}; load average at the start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
 )
 progress(`written to ${reportFile} and ${chartFile}`)
@@ -129,7 +137,7 @@ async function save(): Promise<void> {
 
 async function measureWorkload(targets: readonly Target[], workload: Workload): Promise<WorkloadReport> {
   const { name, title, bodyBytes, connections } = workload
-  const measurements = await measure(targets, workload, plan, progress)
+  const measurements = await measure(targets, workload, planFor(plans, workload), progress)
   const rows = summarize(measurements, bare.name)
   print(table(`${name}: ${title}, ${connections} at a time`, rows))
   return { workload: name, title, bodyBytes, connections, rows, measurements }

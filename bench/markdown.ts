@@ -1,4 +1,5 @@
 import { type GoalLine, isPeer } from './goals.ts'
+import { roundsOf } from './plans.ts'
 import type { Report, WorkloadReport } from './report.ts'
 import type { Row } from './summary.ts'
 import { micros } from './table.ts'
@@ -102,11 +103,11 @@ function aheadOfTally({ workloads }: Report): string {
 }
 
 /** Where and when: without it figures say nothing. */
-export function provenance({ date, machine, plan }: Report): string {
+export function provenance({ date, machine, plans }: Report): string {
   return (
     `Measured on ${date.slice(0, 10)} with Bun ${machine.bun} on ${machine.cores} shared cores of an ` +
-    `${machine.cpu.replaceAll('(R)', '')} (server on one, load on the other), medians of ${plan.rounds} ` +
-    `interleaved rounds; load average at the start ${machine.loadAverage.toFixed(2)}.`
+    `${machine.cpu.replaceAll('(R)', '')} (server on one, load on the other), medians of ` +
+    `${roundsOf(plans)}; load average at the start ${machine.loadAverage.toFixed(2)}.`
   )
 }
 

@@ -2,7 +2,8 @@ import type { BesideHuge } from './beside-huge.ts'
 import type { Finding } from './goals.ts'
 import type { Machine } from './machine.ts'
 import type { MemoryUse } from './memory.ts'
-import type { Measurement, Plan } from './rounds.ts'
+import type { Plans } from './plans.ts'
+import type { Measurement } from './rounds.ts'
 import type { StartTime } from './start.ts'
 import type { Row } from './summary.ts'
 
@@ -13,7 +14,7 @@ export const reportFile = 'reports/bench/report.json'
 export interface Report {
   readonly date: string
   readonly machine: Machine
-  readonly plan: Plan
+  readonly plans: Plans
   /** Peers that could not be built here, each with the reason. */
   readonly leftOut: readonly string[]
   readonly workloads: readonly WorkloadReport[]

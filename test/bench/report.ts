@@ -26,7 +26,10 @@ export function reportOf(rows: Readonly<Record<string, readonly Row[]>>): Report
   return {
     date: '2026-11-21T00:00:00.000Z',
     machine: { cpu: 'A Processor', cores: 2, kernel: '6', bun: '1.4.5', pinned: true, loadAverage: 0 },
-    plan: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
+    plans: {
+      short: { rounds: 31, windowMs: 300, warmUpMs: 1_500 },
+      long: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
+    },
     leftOut: [],
     workloads: Object.entries(rows).map(([workload, rows]) => ({
       workload,
