@@ -9,17 +9,30 @@ import { parseArgs } from 'node:util'
 const { values } = parseArgs({ options: { outdir: { type: 'string' }, 'public-path': { type: 'string' } } })
 const outdir = values.outdir ?? 'dist/app'
 
+const everythingOf = (name: string): [name: string, text: string] => [name, `export * from '${name}'`]
+
 /**
- * What a start without PostgreSQL, Redis and a schema of documents does not load: two thirds of all code. They are in
- * files of their own, or main.js would be read with them, 3 MB more of source and bytecode.
+ * What a start without PostgreSQL, Redis, a schema of documents, tokens and tracing does not load: most of all code. They
+ * are in files of their own, or main.js would be read with them, 4 MB more of source and bytecode.
  */
-const packages = {
-  bullmq: "export * from 'bullmq'",
-  pg: "export * from 'pg'",
+const packages = new Map([
+  everythingOf('bullmq'),
+  everythingOf('pg'),
   // CommonJS: what it exports is not known before it runs, so it is said here.
-  'ajv/dist/2020.js': "export { Ajv2020 } from 'ajv/dist/2020.js'",
-}
-const fileOf = (name: string): string => `${name.replace(/\W.*/, '')}.js`
+  ['ajv/dist/2020.js', "export { Ajv2020 } from 'ajv/dist/2020.js'"],
+  everythingOf('jose'),
+  // The first of them is also loaded by prom-client, half a second after the start.
+  ...['api', 'context-async-hooks', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
+    (name) => everythingOf(`@opentelemetry/${name}`),
+  ),
+])
+
+/** `ajv.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
+const fileOf = (name: string): string =>
+  `${name
+    .replace(/^@/, '')
+    .replace(/\/dist\/.*/, '')
+    .replace('/', '-')}.js`
 
 const common: Bun.BuildConfig = {
   entrypoints: [],
@@ -32,7 +45,7 @@ const common: Bun.BuildConfig = {
 
 const root = new URL('..', import.meta.url).pathname
 const reExports = Object.fromEntries(
-  Object.entries(packages).map(([name, text]) => [`${root}src/${fileOf(name)}`, text]),
+  [...packages].map(([name, text]) => [`${root}src/${fileOf(name)}`, text]),
 )
 
 // Split, so that the programs share what they have in common. The threads of main.js are started from here, too.
@@ -58,7 +71,7 @@ const server = await Bun.build({
     {
       name: 'packages apart',
       setup({ onResolve }) {
-        for (const name of Object.keys(packages))
+        for (const name of packages.keys())
           onResolve({ filter: new RegExp(`^${RegExp.escape(name)}$`) }, () => ({
             path: `./${fileOf(name)}`,
             external: true,

@@ -2,7 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SignJWT } from 'jose'
 import { buildProductionBundle } from '../../bench/production-bundle.ts'
+import { startCollector } from '../support/collector.ts'
 import { spawnService, startService } from '../support/service-process.ts'
 
 // What the image runs, without an image: made by the Dockerfile's own step, in another place.
@@ -64,6 +66,30 @@ test('the packages that stay apart are found: the schema of documents, PostgreSQ
     expect((await fetch(`http://127.0.0.1:${service.port}/health`)).status).toBe(200)
   }
 }, 30_000)
+
+test('the packages that stay apart are found: tokens, tracing', async () => {
+  await using collector = startCollector()
+  const secret = 'a secret of the tests, and no other'
+  await using service = await startService({
+    program: `${folder}/main.js`,
+    env: {
+      ...env,
+      JWT_SECRET: secret,
+      TRACING_ENABLED: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  })
+  const ask = async (authorization: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${service.port}/data`, { headers: { authorization } })).status
+  const token = new SignJWT({ sub: 'alice', exp: Date.now() / 1_000 + 60 }).setProtectedHeader({
+    alg: 'HS256',
+  })
+  expect(await ask(`Bearer ${await token.sign(new TextEncoder().encode(secret))}`)).toBe(200)
+  expect(await ask('Bearer of.bad.news')).toBe(401)
+  service.signal('SIGTERM')
+  expect(await service.exited).toBe(0)
+  expect(collector.spans.map(({ name }) => name)).toContain('GET /data')
+})
 
 test('the bundled worker starts, and its check passes', async () => {
   await using service = await startService({
