@@ -8,12 +8,12 @@ z.config({ jitless: true })
 const timerMsMax = 2 ** 31 - 1
 
 /**
- * What `read` makes of a text, or what it finds wrong with it. One function and not a chain of `regex`, `transform` and
- * `refine`, each link of which copies the schema before it: most variables are of these three kinds, and a start waits
- * for all of them.
+ * What `read` makes of a text, or what it finds wrong with it. One function and not a chain of `string`, `regex`,
+ * `transform` and `refine`, each link of which is one more schema: most variables are of these three kinds, and a start
+ * waits for all of them. That it is a text need not be looked at: an environment has nothing else.
  */
 const reading = <T>(read: (text: string) => T | Refusal) =>
-  z.string().transform((text, context) => {
+  z.transform((text: string, context) => {
     const value = read(text)
     if (!(value instanceof Refusal)) return value
     context.addIssue(value.message)

@@ -1,5 +1,4 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { dirname, join } from 'node:path'
 import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from './database/database-error.ts'
 import { migrateSqlite, SQLITE_MIGRATIONS } from './database/migrations.ts'
 import { PostgresPool, type PostgresPoolOptions } from './database/postgres-pool.ts'
@@ -67,7 +66,8 @@ function openFile(path: string): Database {
     return open()
   } catch (error) {
     if (!(error instanceof SQLiteError && error.errno === CANTOPEN)) throw error
-    // Loaded only here: node:fs takes 2 ms, for a directory that most starts find.
+    // Loaded only here: they take 3 ms, for a directory that most starts find.
+    const { dirname } = process.getBuiltinModule('node:path')
     process.getBuiltinModule('node:fs').mkdirSync(dirname(path), { recursive: true })
     return open()
   }
@@ -141,5 +141,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
 export function sqlitePath(url: string, dataDir: string): string | undefined {
   const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(url)?.[1]
   if (path === undefined || path === ':memory:') return path
-  return path.startsWith('/') ? path : join(dataDir, path)
+  // Not by node:path, which takes 1.4 ms to load.
+  return path.startsWith('/') ? path : `${dataDir}/${path}`
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { HeapSnapshot } from './http/heap.ts'
 
 /** Bytes handed out at a time. */
@@ -44,7 +43,7 @@ export async function foreignHeapSnapshot(
 ): Promise<HeapSnapshot | undefined> {
   // Loaded when it is asked for: no start should wait for node:stream.
   const [{ Readable }, { open, rm }] = await Promise.all([import('node:stream'), import('node:fs/promises')])
-  const path = join(directory, `${Bun.randomUUIDv7()}.heapsnapshot`)
+  const path = `${directory}/${Bun.randomUUIDv7()}.heapsnapshot`
   try {
     const pid = await write(path)
     if (pid === undefined) return undefined

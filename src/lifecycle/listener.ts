@@ -1,6 +1,5 @@
-import { ptr } from 'bun:ffi'
 import type { Clock } from './clock.ts'
-import { setSocketOption, setTcpOption, socketsOn } from './sockets.ts'
+import { addressOf, setSocketOption, setTcpOption, socketsOn } from './sockets.ts'
 
 const TCP_DEFER_ACCEPT = 9
 const SO_RCVBUF = 8
@@ -84,6 +83,6 @@ for (const [i, [code, jumpTrue, jumpFalse, operand]] of program.entries()) {
 function dropSyn(): Uint8Array {
   const filter = new DataView(new ArrayBuffer(16))
   filter.setUint16(0, program.length, true)
-  filter.setBigUint64(8, BigInt(ptr(instructions)), true)
+  filter.setBigUint64(8, addressOf(instructions), true)
   return new Uint8Array(filter.buffer)
 }

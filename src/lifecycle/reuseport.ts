@@ -1,5 +1,4 @@
-import { ptr } from 'bun:ffi'
-import { setSocketOption, socketsOn } from './sockets.ts'
+import { addressOf, setSocketOption, socketsOn } from './sockets.ts'
 
 // From the kernel's headers: asm-generic/socket.h, linux/filter.h, linux/bpf_common.h.
 const SO_ATTACH_REUSEPORT_CBPF = 51
@@ -82,6 +81,6 @@ function skipping(index: number, size: number): Uint8Array {
 function programOf(instructions: Uint8Array): Uint8Array {
   const header = new DataView(new ArrayBuffer(16))
   header.setUint16(0, instructions.byteLength / 8, true)
-  header.setBigUint64(8, BigInt(ptr(instructions)), true)
+  header.setBigUint64(8, addressOf(instructions), true)
   return new Uint8Array(header.buffer)
 }

@@ -1,4 +1,4 @@
-import { dlopen } from 'bun:ffi'
+import type { dlopen } from 'bun:ffi'
 
 /** A TCP socket of this process, as the kernel tells it. */
 export interface TcpSocket {
@@ -26,8 +26,19 @@ const names = {
 
 const libraries = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
 
+type Ffi = typeof import('bun:ffi')
 type Libc = ReturnType<typeof dlopen<typeof names>>['symbols']
 let opened: { readonly libc: Libc | undefined } | undefined
+
+/** Not imported, for until the drain nobody needs it, and a start would wait 0.8 ms. */
+function ffi(): Ffi {
+  return process.getBuiltinModule('bun:ffi') as Ffi
+}
+
+/** Where bytes are in memory: for a structure that names them. They must be kept for as long as it is used. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return BigInt(ffi().ptr(bytes))
+}
 
 /** The C library's socket calls, which Bun has no API for; undefined where they cannot be had. */
 function libc(): Libc | undefined {
@@ -39,7 +50,7 @@ function openLibc(): Libc | undefined {
   if (process.platform !== 'linux') return undefined
   for (const library of libraries) {
     try {
-      return dlopen(library, names).symbols
+      return ffi().dlopen(library, names).symbols
     } catch {
       // Another C library, or a system that forbids it: the caller manages without.
     }
