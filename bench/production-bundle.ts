@@ -30,7 +30,8 @@ export async function buildProductionBundle(place = output): Promise<Target> {
   return {
     name: 'tally, bundled',
     command: [process.execPath, `${place}/main.js`],
-    env: { NODE_ENV: 'production' },
+    // The image has a directory for what is kept, so that a start need not make one.
+    env: { NODE_ENV: 'production', DATA_DIR: '.' },
   }
 }
 
