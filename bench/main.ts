@@ -28,7 +28,7 @@ interface Effort {
 
 const full: Effort = {
   plans: {
-    short: { rounds: 31, windowMs: 300, warmUpMs: 1_500 },
+    short: { rounds: 21, windowMs: 600, warmUpMs: 1_500 },
     long: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
   },
   startRounds: 21,

@@ -27,7 +27,7 @@ export function reportOf(rows: Readonly<Record<string, readonly Row[]>>): Report
     date: '2026-11-21T00:00:00.000Z',
     machine: { cpu: 'A Processor', cores: 2, kernel: '6', bun: '1.4.5', pinned: true, loadAverage: 0 },
     plans: {
-      short: { rounds: 31, windowMs: 300, warmUpMs: 1_500 },
+      short: { rounds: 21, windowMs: 600, warmUpMs: 1_500 },
       long: { rounds: 7, windowMs: 1_500, warmUpMs: 1_500 },
     },
     leftOut: [],
