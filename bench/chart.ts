@@ -130,8 +130,9 @@ function displayName(target: string): string {
 
 function footnotes({ date, machine, plans }: Report): string[] {
   return [
-    `Shorter is better. Medians of ${roundsOf(plans)}; bars are cut at ${ratioMax}. Tally and Hono keep ` +
-      'metrics and request ids, the others do not; bare never logs.',
-    `${date.slice(0, 10)}, Bun ${machine.bun}, one core of ${machine.cpu.replaceAll('(R)', '')}.`,
+    `Shorter is better; bars are cut at ${ratioMax}. Tally and Hono keep metrics and request ids, the others do not; bare ` +
+      'never logs.',
+    `Medians of ${roundsOf(plans)}; ${date.slice(0, 10)}, Bun ${machine.bun}, one core of ` +
+      `${machine.cpu.replaceAll('(R)', '')}.`,
   ]
 }
