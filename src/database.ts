@@ -142,5 +142,5 @@ export function sqlitePath(url: string, dataDir: string): string | undefined {
   const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(url)?.[1]
   if (path === undefined || path === ':memory:') return path
   // Not by node:path, which takes 1.4 ms to load.
-  return path.startsWith('/') ? path : `${dataDir}/${path}`
+  return path.startsWith('/') ? path : `${dataDir}/${path.replace(/^(\.\/)+/, '')}`
 }
