@@ -3,8 +3,8 @@ import type { Workload } from './workloads.ts'
 
 /**
  * How long and how often each workload is measured. The shorter the windows, the nearer in time are those that are
- * compared, and a shared machine changes its pace by the second: by windows of 1.5 s the same two programs were at 1.17
- * and at 1.28 of each other within an hour. But a window must hold enough requests.
+ * compared, and a shared machine changes its pace by the second: by windows of 1.5 s the same two programs were at 1.28
+ * of each other, and an hour later at 1.17. But what a server does after the load is a fixed part of each window.
  */
 export interface Plans {
   /** Where a request takes microseconds. */
