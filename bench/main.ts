@@ -34,11 +34,9 @@ const full: Effort = {
   startRounds: 21,
   besideHuge: { windowMs: 4_000, rounds: 3 },
 }
+const brief: Plan = { rounds: 3, windowMs: 400, warmUpMs: 500 }
 const quick: Effort = {
-  plans: {
-    short: { rounds: 3, windowMs: 400, warmUpMs: 500 },
-    long: { rounds: 3, windowMs: 400, warmUpMs: 500 },
-  },
+  plans: { short: brief, long: brief },
   startRounds: 5,
   besideHuge: { windowMs: 2_000, rounds: 1 },
 }
@@ -64,7 +62,6 @@ const bundled = await buildProductionBundle()
 moveToLoadCore()
 
 const image = inImage(tally, bundled)
-const plain = [bare, image, ...peers.targets]
 const logging = [inImage(tallyLogging, bundled), ...peers.logging]
 const requests = payloadWorkloads()
 const report = {
@@ -82,8 +79,8 @@ const report = {
 
 for (const workload of requests) {
   // What a log line costs is told where a request costs least.
-  const targets =
-    workload.name === 'small' ? [constant, bare, image, ...logging, ...peers.targets] : [constant, ...plain]
+  const logged = workload.name === 'small' ? logging : []
+  const targets = [constant, bare, image, ...logged, ...peers.targets]
   report.workloads.push(await measureWorkload(targets, workload))
   await save()
 }

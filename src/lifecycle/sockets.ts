@@ -30,7 +30,7 @@ type Ffi = typeof import('bun:ffi')
 type Libc = ReturnType<typeof dlopen<typeof names>>['symbols']
 let opened: { readonly libc: Libc | undefined } | undefined
 
-/** Not imported, for until the drain nobody needs it, and a start would wait 0.8 ms. */
+/** Not imported: nobody needs it until the server listens, and a start would wait 0.8 ms for it. */
 function ffi(): Ffi {
   return process.getBuiltinModule('bun:ffi') as Ffi
 }
