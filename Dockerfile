@@ -14,9 +14,9 @@ RUN ["bun", "install", "--frozen-lockfile", "--production", "--ignore-scripts"]
 # What is in it and why: see the script.
 FROM dependencies AS build
 COPY tsconfig.json ./
-COPY scripts/bundle.ts ./scripts/
+COPY tools/bundle.ts ./tools/
 COPY src ./src
-RUN ["bun", "scripts/bundle.ts", "--public-path=/app/", "--outdir=/out/app"]
+RUN ["bun", "tools/bundle.ts", "--public-path=/app/", "--outdir=/out/app"]
 # An empty directory for the volume, made without a shell; the COPY below gives it to the user.
 RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
 
@@ -35,9 +35,9 @@ ENV NODE_ENV=production \
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/check.js"]
+HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/healthcheck.js"]
 # Bun is PID 1 and takes the signals itself: no shell and no init in between. The worker is the same image
-# with another argument, /app/worker.js, checked by `bun /app/check.js 8081`.
+# with another argument, /app/worker.js, checked by `bun /app/healthcheck.js 8081`.
 ENTRYPOINT ["bun"]
 CMD ["/app/main.js"]
 

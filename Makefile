@@ -1,8 +1,8 @@
-# Every target works on a fresh clone: what is missing is fetched first (see scripts/bun.sh).
+# Every target works on a fresh clone: what is missing is fetched first (see tools/bun.sh).
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 # The pinned Bun, first on the path, for scripts call it by name.
-BUN = PATH="$$(dirname "$$(scripts/bun.sh)"):$$PATH" exec bun
+BUN = PATH="$$(dirname "$$(tools/bun.sh)"):$$PATH" exec bun
 # Settings given to make (make dev PORT=9000) reach the program: make passes them on by itself.
 
 .PHONY: help
@@ -10,7 +10,7 @@ help: ## Show this help
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules: package.json bun.lock
-	@scripts/bun.sh > /dev/null
+	@tools/bun.sh > /dev/null
 	@$(BUN) install --frozen-lockfile
 	@touch node_modules
 
@@ -50,31 +50,31 @@ load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike
 	@$(BUN) load/run.ts $*
 
 .tools/bin/k6:
-	@sh scripts/k6.sh
+	@sh tools/k6.sh
 
 .PHONY: rollout-test
 rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under load; every request is accounted for (QUICK=1: a minute)
-	@$(BUN) rollout/main.ts
+	@$(BUN) test/e2e/rollout/main.ts
 
 .PHONY: fuzz
 fuzz: node_modules ## Try what clients should not send: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
-	@$(BUN) hostile/openapi.ts
-	@$(BUN) hostile/bytes.ts
-	@$(BUN) hostile/slow-clients.ts
+	@$(BUN) test/e2e/fuzz/openapi.ts
+	@$(BUN) test/e2e/fuzz/bytes.ts
+	@$(BUN) test/e2e/fuzz/slow-clients.ts
 
 .PHONY: cluster-test
 cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
-	@$(BUN) rollout/cluster/main.ts
+	@$(BUN) test/e2e/rollout/cluster/main.ts
 
 .PHONY: image
 image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
-	@container/build.sh
+	@deploy/docker/build.sh
 
 .PHONY: image-test
 image-test: node_modules ## Build the image and prove that it stops without losing a request
-	@$(BUN) test --timeout 600000 ./container/image.test.ts
+	@$(BUN) test --timeout 600000 ./test/e2e/image/image.test.ts
 
-PLATFORM = container/compose.sh --profile platform
+PLATFORM = deploy/docker/compose.sh --profile platform
 
 .PHONY: up
 up: ## Start the platform: three instances behind a balancer on :8000, Prometheus :9090, Grafana :3000
@@ -82,7 +82,7 @@ up: ## Start the platform: three instances behind a balancer on :8000, Prometheu
 
 .PHONY: roll
 roll: node_modules ## Replace the platform's instances one after another (IMAGE=, VERSION=)
-	@COMPOSE=container/compose.sh $(BUN) rollout/compose.ts
+	@COMPOSE=deploy/docker/compose.sh $(BUN) test/e2e/rollout/compose.ts
 
 .PHONY: down
 down: ## Stop the platform
@@ -105,7 +105,7 @@ ps: ## Show what runs
 
 .PHONY: manifests
 manifests: node_modules ## Build and check what is deployed to Kubernetes
-	@scripts/manifests.sh
+	@tools/manifests.sh
 
 OVERLAY ?= dev
 

@@ -22,7 +22,7 @@ packages=(
 )
 # For the image: an engine, its network, and a runtime that also works on cgroup v1. Only where no engine
 # answers, for these would push out a Docker that is there.
-if ! container/engine.sh >/dev/null 2>&1; then packages+=(podman netavark aardvark-dns iptables runc); fi
+if ! deploy/docker/engine.sh >/dev/null 2>&1; then packages+=(podman netavark aardvark-dns iptables runc); fi
 
 if ! command -v apt-get >/dev/null; then
   echo "No apt-get here; the checks need: ${packages[*]}"

@@ -7,7 +7,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ChaosOptions, type ChaosReport, runChaos } from '../test/process/task-chaos.ts'
+import { type ChaosOptions, type ChaosReport, runChaos } from '../test/e2e/process/task-chaos.ts'
 import { startPostgres } from '../test/support/postgres.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { describeMachine } from './machine.ts'

@@ -4,8 +4,9 @@
  * port, then asks a service for pages at the beginning, in the middle and at the end of the list, in turn, so that all
  * three see the same state of the machine; then lets clients create as fast as they are answered.
  */
-import { cursorOf } from '../src/http/cursor.ts'
-import { openStore } from '../src/store/open.ts'
+
+import { openStore } from '../src/documents/open.ts'
+import { cursorOf } from '../src/http/headers/link.ts'
 import { type Client, connect } from './client.ts'
 import { moveToLoadCore } from './cores.ts'
 import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { DatabaseOptions } from '../src/database.ts'
+import type { DatabaseOptions } from '../src/database/open.ts'
 import { startPostgres } from '../test/support/postgres.ts'
 
 /** An empty database of the benchmark's own. */

@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose'
-import { hashOf } from '../src/http/gates/api-keys.ts'
+import { hashOf } from '../src/http/middleware/api-keys.ts'
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
 import { measure, type Plan } from './rounds.ts'

@@ -1,4 +1,4 @@
-import type { DocumentStore } from '../src/store/document-store.ts'
+import type { DocumentStore } from '../src/documents/document-store.ts'
 
 /** Clients that create at the same time, each one document after the other. */
 const writers = 128

@@ -38,6 +38,6 @@ export async function buildProductionBundle(place = output): Promise<Target> {
 /** @throws Error when there is no such step. */
 export function commandOf(dockerfile: string): string[] {
   const [, step] = buildStep.exec(dockerfile) ?? []
-  if (step === undefined) throw new Error('the Dockerfile has no step RUN ["bun", "scripts/bundle.ts", …]')
+  if (step === undefined) throw new Error('the Dockerfile has no step RUN ["bun", "tools/bundle.ts", …]')
   return JSON.parse(step.replaceAll('\\\n', ''))
 }

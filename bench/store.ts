@@ -4,8 +4,8 @@
  * in the middle and at the end of the list, in turn, so that all three see the same state of the machine. PostgreSQL is
  * a server of the benchmark's own, with the settings it comes with.
  */
-import type { DocumentStore } from '../src/store/document-store.ts'
-import { openStore } from '../src/store/open.ts'
+import type { DocumentStore } from '../src/documents/document-store.ts'
+import { openStore } from '../src/documents/open.ts'
 import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'
 import { fillStore } from './fill-store.ts'
 import { describeMachine } from './machine.ts'

@@ -7,7 +7,7 @@ for program in docker kind kubectl; do
   command -v $program >/dev/null || { echo "make kind needs $program" >&2; exit 1; }
 done
 kind get clusters 2>/dev/null | grep -qx tally || kind create cluster --config k8s/kind.yaml --wait 120s
-IMAGE=tally:dev container/build.sh
+IMAGE=tally:dev deploy/docker/build.sh
 kind load docker-image tally:dev --name tally
 kubectl config use-context kind-tally
 # The production overlay names the image of a registry; here is the one that was just built.

@@ -130,7 +130,7 @@ export const environment = z.object({
     .string()
     .optional()
     .describe(
-      'File with a JSON Schema (2020-12) that every document must satisfy, such as `schemas/item.json` (default: any object)',
+      'File with a JSON Schema (2020-12) that every document must satisfy, such as `docs/examples/item.schema.json` (default: any object)',
     ),
   MAX_DOCUMENT_BYTES: bytes('1MiB').describe('Largest document; above it 413'),
   READY_REQUIRES: z
@@ -278,7 +278,7 @@ export const environment = z.object({
     )
     .optional()
     .describe(
-      'Who may use the application routes, as `name:sha256` with commas between; `bun scripts/api-key.ts NAME` makes one (default: everybody)',
+      'Who may use the application routes, as `name:sha256` with commas between; `bun tools/api-key.ts NAME` makes one (default: everybody)',
     ),
   API_KEYS_FILE: z
     .string()

@@ -1,6 +1,6 @@
 import { isMember } from './cluster/membership.ts'
 import { createLifecycle, handleSignals } from './lifecycle/index.ts'
-import type { Running } from './setup/live.ts'
+import type { Running } from './server/runtime-settings.ts'
 
 // Signals first: whatever comes while the rest is loaded is heard, also as PID 1 of a container.
 const lifecycle = createLifecycle()
@@ -13,7 +13,7 @@ process.on('SIGUSR2', () => onSigusr2())
 // time. With all that a start leaves behind that took 9 ms, for which the first request had to wait.
 setImmediate(start)
 
-/** A function, for the bundle is CommonJS (scripts/bundle.ts says why), which has no `await` at its top. */
+/** A function, for the bundle is CommonJS (tools/bundle.ts says why), which has no `await` at its top. */
 async function start(): Promise<void> {
   // What a start runs it runs once: compiling that costs more than it saves, on a single core 22 of 77 ms.
   Bun.unsafe.setJITPolicy(100)
@@ -26,18 +26,18 @@ async function start(): Promise<void> {
   }
   const { config } = parsed
 
-  const { openLog } = await import('./setup/log.ts')
-  const { toggleDebug } = await import('./setup/live.ts')
+  const { openLog } = await import('./server/logging.ts')
+  const { toggleDebug } = await import('./server/runtime-settings.ts')
   const { log, sink } = openLog(config)
   flushLog = log.flush
 
   try {
     let running: Running
     if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
-      const { startProcesses } = await import('./processes.ts')
+      const { startProcesses } = await import('./server/supervisor.ts')
       running = await startProcesses(lifecycle, config, log)
     } else {
-      const { startServer } = await import('./server.ts')
+      const { startServer } = await import('./server/server.ts')
       running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
       // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
       process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))

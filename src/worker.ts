@@ -16,13 +16,13 @@ if (!parsed.ok) {
 }
 const { config } = parsed
 
-const { openLog } = await import('./setup/log.ts')
-const { toggleDebug } = await import('./setup/live.ts')
+const { openLog } = await import('./server/logging.ts')
+const { toggleDebug } = await import('./server/runtime-settings.ts')
 const opened = openLog(config)
 flushLog = opened.log.flush
 
 try {
-  const { startWorkerProcess } = await import('./worker-process.ts')
+  const { startWorkerProcess } = await import('./server/worker.ts')
   const { live } = await startWorkerProcess(lifecycle, config, opened)
   onSigusr2 = () => void toggleDebug(live, config, opened.log)
 } catch (error) {

@@ -20,22 +20,22 @@ const arrows: [path: string, from: string, verdict: 'allowed' | 'forbidden'][] =
   ['src/telemetry/example.ts', './log.ts', 'allowed'],
   ['src/telemetry/example.ts', '../http/exchange.ts', 'forbidden'],
   ['src/telemetry/example.ts', '../lifecycle/index.ts', 'forbidden'],
-  ['src/live/example.ts', '../telemetry/log.ts', 'allowed'],
-  ['src/live/example.ts', '../http/app.ts', 'forbidden'],
-  ['src/live/example.ts', '../config.ts', 'forbidden'],
+  ['src/runtime-settings/example.ts', '../telemetry/log.ts', 'allowed'],
+  ['src/runtime-settings/example.ts', '../http/app.ts', 'forbidden'],
+  ['src/runtime-settings/example.ts', '../config.ts', 'forbidden'],
   ['src/config.ts', 'zod', 'allowed'],
   ['src/config.ts', './main.ts', 'forbidden'],
   ['src/config.ts', './http/app.ts', 'forbidden'],
   ['src/config.ts', './store/open.ts', 'forbidden'],
-  ['src/store/example.ts', './document-store.ts', 'allowed'],
-  ['src/store/example.ts', '../http/problem.ts', 'forbidden'],
-  ['src/store/example.ts', '../config.ts', 'forbidden'],
-  ['src/store/example.ts', './sqlite.ts', 'forbidden'],
-  ['src/store/open.ts', './sqlite.ts', 'allowed'],
-  ['src/queue/example.ts', './task-queue.ts', 'allowed'],
-  ['src/queue/example.ts', '../http/problem.ts', 'forbidden'],
-  ['src/queue/example.ts', './bullmq.ts', 'forbidden'],
-  ['src/queue/open.ts', './sqlite.ts', 'allowed'],
+  ['src/documents/example.ts', './document-store.ts', 'allowed'],
+  ['src/documents/example.ts', '../http/problem.ts', 'forbidden'],
+  ['src/documents/example.ts', '../config.ts', 'forbidden'],
+  ['src/documents/example.ts', './sqlite.ts', 'forbidden'],
+  ['src/documents/open.ts', './sqlite.ts', 'allowed'],
+  ['src/tasks/example.ts', './task-queue.ts', 'allowed'],
+  ['src/tasks/example.ts', '../http/problem.ts', 'forbidden'],
+  ['src/tasks/example.ts', './bullmq.ts', 'forbidden'],
+  ['src/tasks/open.ts', './sqlite.ts', 'allowed'],
   ['src/http/example.ts', '../analysis/payload.ts', 'allowed'],
   ['src/http/example.ts', '../store/document-store.ts', 'allowed'],
   ['src/http/example.ts', '../telemetry/log.ts', 'allowed'],
@@ -114,7 +114,7 @@ test('the rules hold in the tree as it is', async () => {
 
 test('only programs read the environment', async () => {
   // check.ts is the health check, a program of its own; processes.ts hands all of it on to the members.
-  const programs = new Set(['src/main.ts', 'src/worker.ts', 'src/check.ts', 'src/processes.ts'])
+  const programs = new Set(['src/main.ts', 'src/worker.ts', 'src/healthcheck.ts', 'src/server/supervisor.ts'])
   const readers: string[] = []
   for await (const path of new Bun.Glob('src/**/*.{ts,tsx}').scan(root))
     if (/process\.env|Bun\.env|import\.meta\.env/.test(await Bun.file(root + path).text())) readers.push(path)

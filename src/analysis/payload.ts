@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { analyzeNumbers, type Doubles, takeNumbers } from './numeric.ts'
+import { analyzeNumbers, type Doubles, takeNumbers } from './numeric/numeric.ts'
 import type { compactSummarySchema, summarySchema } from './summary-schemas.ts'
 import { analyzeText, countCodePoints } from './text.ts'
 

@@ -1,7 +1,7 @@
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client'
 import type { CheckResult } from '../lifecycle/index.ts'
-import type { Change } from '../live/live.ts'
-import type { LiveSettings } from '../live/settings.ts'
+import type { Change } from '../runtime-settings/runtime-settings.ts'
+import type { LiveSettings } from '../runtime-settings/settings.ts'
 
 /** A process's metrics as plain data (`registry.getMetricsAsJSON()`). */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]

@@ -1,11 +1,11 @@
 import type { CheckResult } from '../lifecycle/index.ts'
-import type { Live } from '../live/live.ts'
-import type { Log } from '../telemetry/log.ts'
-import { ListenerGroup } from './listener-group.ts'
+import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { Log } from '../telemetry/log/log.ts'
+import { ListenerGroup } from './listener-order.ts'
 import { memberArgument } from './membership.ts'
 import type { Answers, CheckResults, FromMember, Question, Snapshot, ToMember } from './messages.ts'
-import { MetricsSum } from './metrics-sum.ts'
-import { PendingAnswers } from './pending-answers.ts'
+import { MetricsSum } from './metrics-aggregator.ts'
+import { PendingAnswers } from './rpc-client.ts'
 
 /** A process that dies at once again and again is started ever more slowly, in ms. */
 const backoffFirstMs = 100

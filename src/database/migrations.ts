@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import type { SQL, TransactionSQL } from 'bun'
-import { DatabaseUnusable, SchemaTooNew } from './database-error.ts'
+import { DatabaseUnusable, SchemaTooNew } from './errors.ts'
 
 /**
  * Migrations go forward only: a step that was released is never edited, a new one is added at the end. A step's place

@@ -1,14 +1,14 @@
-import { IdempotencyMismatch } from '../idempotency.ts'
-import { InvalidTaskCursor, QueueFull, QueueUnavailable, TaskNotFailed } from '../queue/task-queue.ts'
+import { PoolFull } from '../analysis/pool/thread-pool.ts'
+import { IdempotencyMismatch } from '../database/idempotency.ts'
 import {
   DocumentExists,
   InvalidPosition,
   PreconditionFailed,
   StoreUnavailable,
-} from '../store/document-store.ts'
-import { PoolFull } from '../threads/thread-pool.ts'
+} from '../documents/document-store.ts'
+import { InvalidTaskCursor, QueueFull, QueueUnavailable, TaskNotFailed } from '../tasks/task-queue.ts'
+import { overloaded } from './body/body-buffer.ts'
 import type { Refusal } from './problem.ts'
-import { overloaded } from './received-body.ts'
 
 /**
  * What an error of the domain is to HTTP. Whatever is not in here is nobody's refusal but our fault: 500.

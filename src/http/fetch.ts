@@ -1,12 +1,12 @@
-import type { Log } from '../telemetry/log.ts'
-import type { Metrics } from '../telemetry/metrics.ts'
+import type { Log } from '../telemetry/log/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { refusalOf } from './domain-problems.ts'
-import { Exchange, identify, type WayIn } from './exchange.ts'
-import { createHostGuard } from './host-guard.ts'
-import type { InFlight } from './in-flight.ts'
+import { createHostGuard } from './middleware/host.ts'
 import { OwnHeaders } from './own-headers.ts'
 import type { Problems } from './problem.ts'
+import { Exchange, identify, type WayIn } from './request-context.ts'
 import { createRequestIds } from './request-id.ts'
+import type { InFlight } from './requests-in-flight.ts'
 
 export interface FetchOptions {
   /** What answers once the guards have passed: the router. */

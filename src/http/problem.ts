@@ -1,4 +1,4 @@
-import { type Exchange, text } from './exchange.ts'
+import { type Exchange, text } from './request-context.ts'
 
 /** What is wrong with one place in the input. */
 export interface FieldError {

@@ -1,9 +1,9 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context, Handler } from 'hono'
 import { z } from 'zod'
-import type { Exchange } from './exchange.ts'
 import { fieldErrors, summarize } from './field-errors.ts'
 import type { Problems } from './problem.ts'
+import type { Exchange } from './request-context.ts'
 import type { Env } from './route.ts'
 
 /**

@@ -1,6 +1,6 @@
 import type { Handler } from 'hono'
 import type { ZodOpenApiOperationObject } from 'zod-openapi'
-import type { Exchange } from './exchange.ts'
+import type { Exchange } from './request-context.ts'
 
 /** What Hono's context carries here: the exchange, as its bindings. */
 export interface Env {

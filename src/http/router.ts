@@ -1,12 +1,12 @@
 import { Hono } from 'hono'
-import type { Tracing } from '../tracing/tracing.ts'
-import { compressed } from './compression.ts'
-import type { Exchange } from './exchange.ts'
-import { type Gate, type Gates, inOrder } from './gates/gate.ts'
+import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import { type Gate, type Gates, inOrder } from './middleware/check.ts'
+import { compressed } from './middleware/compress.ts'
+import { tracedRoute } from './middleware/tracing.ts'
 import type { Problems } from './problem.ts'
+import type { Exchange } from './request-context.ts'
 import { pathOf } from './request-path.ts'
 import { around, type Env, type ExactRoute, type Route } from './route.ts'
-import { tracedRoute } from './traced-route.ts'
 
 export interface RouterOptions {
   readonly gates?: Gates

@@ -22,5 +22,5 @@ export {
 } from './lifecycle.ts'
 export type { Certificate } from './port-servers.ts'
 export { type BoundServer, type ServeOptions, serve } from './serve.ts'
-export { type LastServer, type ServeLastOptions, serveLast } from './serve-last.ts'
+export { type LastServer, type ServeLastOptions, serveLast } from './serve-admin.ts'
 export { handleSignals, type SignalOptions } from './signals.ts'

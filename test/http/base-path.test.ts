@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { openDatabase } from '../../src/database.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import { storeOn } from '../../src/documents/open.ts'
 import { createApp } from '../../src/http/app.ts'
-import { storeOn } from '../../src/store/open.ts'
 import { appOptions } from '../support/app-options.ts'
 import { examplePayload, post, request } from '../support/requests.ts'
 

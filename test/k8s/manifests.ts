@@ -119,9 +119,9 @@ function findBuilder(): string[] | null {
   if (existsSync(pinned)) return [pinned, 'build']
   if (Bun.which('kustomize')) return ['kustomize', 'build']
   if (Bun.which('kubectl')) return ['kubectl', 'kustomize']
-  if (process.env.CI) throw new Error('kustomize is missing: scripts/manifest-tools.sh kustomize')
+  if (process.env.CI) throw new Error('kustomize is missing: tools/manifest-tools.sh kustomize')
   console.warn(
-    'Neither kustomize nor kubectl is here (scripts/manifest-tools.sh): the tests of k8s/ are skipped',
+    'Neither kustomize nor kubectl is here (tools/manifest-tools.sh): the tests of k8s/ are skipped',
   )
   return null
 }

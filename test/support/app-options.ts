@@ -1,11 +1,11 @@
+import { type DocumentStore, StoreUnavailable } from '../../src/documents/document-store.ts'
 import type { AppOptions } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
-import { QueueUnavailable, type TaskQueue } from '../../src/queue/task-queue.ts'
-import { type DocumentStore, StoreUnavailable } from '../../src/store/document-store.ts'
-import { createLineSink } from '../../src/telemetry/line-sink.ts'
-import { createLog } from '../../src/telemetry/log.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
-import { analysisThreads } from './analysis-threads.ts'
+import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
+import { createLineSink } from '../../src/telemetry/log/buffered-writer.ts'
+import { createLog } from '../../src/telemetry/log/log.ts'
+import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
+import { analysisThreads } from './analysis-pool.ts'
 
 const away = (): Promise<never> => Promise.reject(new StoreUnavailable(1, {}))
 

@@ -1,5 +1,5 @@
-import { createLive, type Live } from '../../src/live/live.ts'
-import { type LiveSettings, noFaults } from '../../src/live/settings.ts'
+import { createLive, type Live } from '../../src/runtime-settings/runtime-settings.ts'
+import { type LiveSettings, noFaults } from '../../src/runtime-settings/settings.ts'
 
 /** Settings that can be changed, as a service has them at its start. */
 export function liveSettings(changes: Partial<LiveSettings> = {}): Live {

@@ -1,6 +1,6 @@
-import type { OpenLog } from '../../src/setup/log.ts'
-import { createLineSink } from '../../src/telemetry/line-sink.ts'
-import { createLog } from '../../src/telemetry/log.ts'
+import type { OpenLog } from '../../src/server/logging.ts'
+import { createLineSink } from '../../src/telemetry/log/buffered-writer.ts'
+import { createLog } from '../../src/telemetry/log/log.ts'
 
 /** A log that is kept in memory, to be looked into. */
 export function memoryLog(): OpenLog & { messages(): Promise<{ level: string; msg: string }[]> } {

@@ -1,0 +1,182 @@
+import type { Idempotency } from '../database/idempotency.ts'
+import type { SqliteFile } from '../database/sqlite/file.ts'
+import { SqliteIdempotency } from '../database/sqlite/idempotency-keys.ts'
+import {
+  assertPageRequest,
+  assertStorable,
+  type Condition,
+  type Created,
+  type Document,
+  DocumentExists,
+  type DocumentStore,
+  type Draft,
+  newVersion,
+  PAGE_BYTES_MAX,
+  type Page,
+  type PageRequest,
+  PreconditionFailed,
+  type Replaced,
+} from './document-store.ts'
+import { asStore } from './map-database-errors.ts'
+
+interface Row {
+  seq: number
+  id: string
+  body: string
+  version: string
+  created_at: number
+  updated_at: number
+}
+
+/** Documents in an SQLite file. Writes that come at the same time share a commit; see GroupCommit. */
+export class SqliteDocumentStore implements DocumentStore {
+  readonly #file: SqliteFile
+  readonly #now: () => number
+  readonly #idempotency: SqliteIdempotency
+  readonly #statements
+
+  /** @param now milliseconds since the epoch */
+  constructor(file: SqliteFile, now: () => number) {
+    this.#file = file
+    this.#now = now
+    this.#idempotency = new SqliteIdempotency(file.db)
+    this.#statements = prepare(file)
+  }
+
+  create(draft: Draft, idempotency?: Idempotency): Promise<Created> {
+    return asStore(async () => {
+      assertStorable(draft)
+      return await this.#file.write(() => {
+        const now = this.#now()
+        const first = idempotency && this.#idempotency.recall(idempotency, now)
+        if (first !== undefined) return { document: JSON.parse(first) as Document, replayed: true }
+        const document = this.#insert(draft, now)
+        if (document === undefined) throw new DocumentExists(draft.id)
+        if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify(document), now)
+        return { document, replayed: false }
+      })
+    })
+  }
+
+  get(id: string): Promise<Document | undefined> {
+    return asStore(async () => {
+      const row = await this.#file.read(() => this.#statements.find.get(id))
+      return row === null ? undefined : fromRow(row)
+    })
+  }
+
+  list(request: PageRequest): Promise<Page> {
+    return asStore(async () => {
+      assertPageRequest(request)
+      return await this.#file.read(() => this.#page(request.limit, Number(request.after ?? 0)))
+    })
+  }
+
+  replace(id: string, body: string, condition: Condition = {}): Promise<Replaced> {
+    return asStore(async () => {
+      assertStorable({ id, body })
+      return await this.#file.write(() => {
+        const found = this.#assertMatch(id, condition)
+        const now = this.#now()
+        const document = found
+          ? this.#update({ ...found, body, version: newVersion(), updatedAt: now })
+          : (this.#insert({ id, body }, now) as Document)
+        return { document, created: found === undefined }
+      })
+    })
+  }
+
+  delete(id: string, condition: Condition = {}): Promise<boolean> {
+    return asStore(
+      async () =>
+        await this.#file.write(() => {
+          this.#assertMatch(id, condition)
+          return this.#statements.remove.run(id).changes > 0
+        }),
+    )
+  }
+
+  ping(): Promise<void> {
+    return asStore(async () => {
+      await this.#file.read(() => this.#statements.ping.get())
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  /** @returns undefined when the id is taken */
+  #insert({ id, body }: Draft, now: number): Document | undefined {
+    const version = newVersion()
+    const inserted = this.#statements.insert.get(id, body, version, now)
+    if (inserted === null) return undefined
+    return { id, body, version, position: `${inserted.seq}`, createdAt: now, updatedAt: now }
+  }
+
+  #update(document: Document): Document {
+    this.#statements.update.run(document.id, document.body, document.version, document.updatedAt)
+    return document
+  }
+
+  #assertMatch(id: string, { ifMatch }: Condition): Omit<Document, 'body'> | undefined {
+    const row = this.#statements.findVersion.get(id)
+    if (ifMatch !== undefined && (row === null || (ifMatch !== '*' && !ifMatch.includes(row.version)))) {
+      throw new PreconditionFailed(id)
+    }
+    return row === null ? undefined : metadata(row)
+  }
+
+  /** Row by row, so that a page of huge documents stops before it is all in memory. */
+  #page(limit: number, after: number): Page {
+    const documents: Document[] = []
+    let bytes = 0
+    for (const row of this.#statements.list.iterate(after)) {
+      const last = documents.at(-1)
+      if (last && (documents.length === limit || bytes + row.bytes > PAGE_BYTES_MAX)) {
+        return { documents, next: last.position }
+      }
+      bytes += row.bytes
+      documents.push(fromRow(row))
+    }
+    return { documents, next: undefined }
+  }
+}
+
+/** Prepared once; the database closes them with itself. */
+function prepare({ db }: SqliteFile) {
+  return {
+    insert: db.query<{ seq: number }, [string, string, string, number]>(
+      `insert into documents (id, body, version, created_at, updated_at) values (?1, ?2, ?3, ?4, ?4)
+       on conflict (id) do nothing returning seq`,
+    ),
+    update: db.query<never, [string, string, string, number]>(
+      'update documents set body = ?2, version = ?3, updated_at = ?4 where id = ?1',
+    ),
+    remove: db.query<never, [string]>('delete from documents where id = ?1'),
+    find: db.query<Row, [string]>(`select ${COLUMNS} from documents where id = ?1`),
+    findVersion: db.query<Omit<Row, 'body'>, [string]>(
+      'select seq, id, version, created_at, updated_at from documents where id = ?1',
+    ),
+    list: db.query<Row & { bytes: number }, [number]>(
+      `select ${COLUMNS}, octet_length(body) as bytes from documents where seq > ?1 order by seq`,
+    ),
+    ping: db.query<unknown, []>('select 1 from documents limit 1'),
+  }
+}
+
+const COLUMNS = 'seq, id, body, version, created_at, updated_at'
+
+function metadata(row: Omit<Row, 'body'>): Omit<Document, 'body'> {
+  return {
+    id: row.id,
+    version: row.version,
+    position: `${row.seq}`,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  }
+}
+
+function fromRow(row: Row): Document {
+  return { ...metadata(row), body: row.body }
+}

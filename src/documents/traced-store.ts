@@ -1,0 +1,38 @@
+import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import type { DocumentStore } from './document-store.ts'
+
+/**
+ * The same store, each call a span. Nothing of a document, its id included, becomes an attribute: a trace is kept by
+ * others.
+ *
+ * @param system the database, as OpenTelemetry's semantic conventions name it
+ */
+export function tracedStore(
+  store: DocumentStore,
+  system: 'sqlite' | 'postgresql',
+  tracing: Tracing,
+): DocumentStore {
+  const call = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
+    tracing.within(
+      `${operation} documents`,
+      {
+        kind: 'client',
+        attributes: {
+          'db.system.name': system,
+          'db.operation.name': operation,
+          'db.collection.name': 'documents',
+        },
+      },
+      work,
+    )
+  return {
+    create: (draft, idempotency) => call('create', () => store.create(draft, idempotency)),
+    get: (id) => call('get', () => store.get(id)),
+    list: (request) => call('list', () => store.list(request)),
+    replace: (id, body, condition) => call('replace', () => store.replace(id, body, condition)),
+    delete: (id, condition) => call('delete', () => store.delete(id, condition)),
+    // Probes ask this again and again: no trace.
+    ping: () => store.ping(),
+    close: () => store.close(),
+  }
+}

@@ -1,0 +1,173 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { type JobFailed, PoolFull, ThreadDied, ThreadPool } from '../../../src/analysis/pool/thread-pool.ts'
+import { until } from '../../support/until.ts'
+
+const pools: ThreadPool<string>[] = []
+let started = 0
+
+function createPool(
+  threadsMax = 2,
+  waitingMax = 100,
+  idleMs = 60_000,
+  onStart: (thread: Worker) => void = () => {},
+): ThreadPool<string> {
+  started = 0
+  const pool = new ThreadPool<string>({
+    start: () => {
+      started++
+      const thread = new Worker(new URL('./echo-thread.ts', import.meta.url).href)
+      onStart(thread)
+      return thread
+    },
+    threadsMax,
+    waitingMax,
+    idleMs,
+  })
+  pools.push(pool)
+  return pool
+}
+
+afterEach(() => {
+  for (const pool of pools.splice(0)) pool.close()
+})
+
+describe('a pool of threads', () => {
+  test('gives each job its own result, on no more threads than it may', async () => {
+    const pool = createPool(2)
+    const texts = Array.from({ length: 50 }, (_, n) => `${n}`)
+    expect(await Promise.all(texts.map((text) => pool.run<string>(text)))).toEqual(texts)
+    expect(started).toBe(2)
+  })
+
+  test('starts a thread only when there is a job for it', async () => {
+    const pool = createPool(2)
+    expect(started).toBe(0)
+    await pool.run('a')
+    await pool.run('b')
+    expect(started).toBe(1)
+  })
+
+  test('tells the error of a job, and the thread goes on', async () => {
+    const pool = createPool(1)
+    await expect(pool.run('throw')).rejects.toMatchObject({
+      errorName: 'RangeError',
+      message: 'as told',
+    } satisfies Partial<JobFailed>)
+    expect(await pool.run('a')).toBe('a')
+    expect(started).toBe(1)
+  })
+
+  test.each(['crash', 'exit'])(
+    'a thread that dies (%s) takes its job with it and nothing else',
+    async (death) => {
+      const pool = createPool(1)
+      const [died, ...others] = await Promise.allSettled([death, 'a', 'b'].map((text) => pool.run(text)))
+      expect(died).toMatchObject({ status: 'rejected', reason: expect.any(ThreadDied) })
+      expect(others.map((other) => other.status === 'fulfilled' && other.value)).toEqual(['a', 'b'])
+    },
+  )
+
+  test('an aborted job ends, also in an endless loop, and the next one gets a thread', async () => {
+    const pool = createPool(1)
+    const controller = new AbortController()
+    const looping = pool.run('loop', { signal: controller.signal })
+    const next = pool.run('a')
+    setTimeout(() => controller.abort(new Error('enough')), 20)
+    await expect(looping).rejects.toThrow('enough')
+    expect(await next).toBe('a')
+  })
+
+  test('a job that is aborted while it waits is never begun', async () => {
+    const pool = createPool(1)
+    const first = new AbortController()
+    const looping = pool.run('loop', { signal: first.signal }).catch((error) => error)
+    const second = pool.run('crash', { signal: AbortSignal.abort(new Error('too late')) })
+    first.abort(new Error('enough'))
+    await looping
+    await expect(second).rejects.toThrow('too late')
+    expect(await pool.run('a')).toBe('a')
+  })
+
+  test('a job that is aborted while it waits fails at once and makes room', async () => {
+    const pool = createPool(1, 1)
+    const running = new AbortController()
+    const looping = pool.run('loop', { signal: running.signal }).catch((error) => error)
+    const waiting = new AbortController()
+    const waited = pool.run('a', { signal: waiting.signal })
+    waiting.abort(new Error('left'))
+    await expect(waited).rejects.toThrow('left')
+    const next = pool.run<string>('b')
+    running.abort()
+    await looping
+    expect(await next).toBe('b')
+  })
+
+  test('lanes are served in turns: one job of another lane waits for one of many', async () => {
+    const pool = createPool(1)
+    const done: string[] = []
+    const run = (text: string, lane: string) => pool.run<string>(text, { lane }).then((one) => done.push(one))
+    await Promise.all([
+      ...['t1', 't2', 't3', 't4'].map((text) => run(text, 'tasks')),
+      run('r1', 'requests'),
+      run('r2', 'requests'),
+    ])
+    // t1 was given away at once; from then on it is one of each.
+    expect(done).toEqual(['t1', 't2', 'r1', 't3', 'r2', 't4'])
+  })
+
+  test('a thread that is prepared serves the next job', async () => {
+    const pool = createPool(2)
+    pool.prepare()
+    pool.prepare()
+    expect(started).toBe(1)
+    await pool.run('a')
+    expect(started).toBe(1)
+  })
+
+  test('a thread without work is ended, and the next job gets a new one', async () => {
+    const ended: unknown[] = []
+    const pool = createPool(1, 1, 10, (thread) => thread.addEventListener('close', () => ended.push(thread)))
+    expect(await pool.run<string>('a')).toBe('a')
+    await until(() => ended.length === 1)
+    expect(await pool.run<string>('b')).toBe('b')
+    expect(started).toBe(2)
+  })
+
+  test('buffers move to the thread', async () => {
+    const pool = createPool(1)
+    const buffer = new ArrayBuffer(8)
+    await pool.run('a', { transfer: [buffer] })
+    expect(buffer.byteLength).toBe(0)
+  })
+
+  test('one job more than may wait is refused', async () => {
+    const pool = createPool(1, 1)
+    const controller = new AbortController()
+    const looping = pool.run('loop', { signal: controller.signal }).catch((error) => error)
+    const waiting = pool.run('a')
+    await expect(pool.run('b')).rejects.toBeInstanceOf(PoolFull)
+    controller.abort()
+    await looping
+    expect(await waiting).toBe('a')
+  })
+
+  test('closing ends what runs and what waits', async () => {
+    const pool = createPool(1)
+    const outcomes = Promise.allSettled([pool.run('loop'), pool.run('a')])
+    await until(() => started === 1)
+    pool.close()
+    for (const outcome of await outcomes)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(ThreadDied) })
+    await expect(pool.run('b')).rejects.toBeInstanceOf(PoolFull)
+  })
+
+  test('this thread stays free while a job loops', async () => {
+    const pool = createPool(1)
+    const controller = new AbortController()
+    const looping = pool.run('loop', { signal: controller.signal }).catch((error) => error)
+    let turns = 0
+    await until(() => ++turns > 20)
+    controller.abort()
+    await looping
+  })
+})

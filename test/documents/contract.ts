@@ -1,0 +1,451 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { IDEMPOTENCY_KEPT_MS, type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
+import {
+  BODY_LENGTH_MAX,
+  type Document,
+  DocumentExists,
+  type DocumentStore,
+  ID_LENGTH_MAX,
+  InvalidPosition,
+  PAGE_BYTES_MAX,
+  PAGE_DOCUMENTS_MAX,
+  PreconditionFailed,
+  StoreUnavailable,
+} from '../../src/documents/document-store.ts'
+
+/** One empty database of an engine, on which several stores can be opened, as several instances would. */
+export interface EmptyDatabase {
+  open(now?: () => number): Promise<DocumentStore>
+  remove(): Promise<void>
+}
+
+/**
+ * What `DocumentStore` promises, as tests. Each adapter runs them on its real engine.
+ *
+ * @param makeDatabase called before each test
+ */
+export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>): void {
+  let database: EmptyDatabase
+  let store: DocumentStore
+  let clock: number
+  const opened: DocumentStore[] = []
+
+  const open = async () => {
+    const another = await database.open(() => clock)
+    opened.push(another)
+    return another
+  }
+
+  beforeEach(async () => {
+    clock = Date.UTC(2026, 0, 1)
+    database = await makeDatabase()
+    store = await open()
+  })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.close()))
+    await database.remove()
+  })
+
+  describe('create and get', () => {
+    test('a created document comes back as it was kept', async () => {
+      const { document, replayed } = await store.create({ id: 'a', body: '{"a":1}' })
+      expect(replayed).toBe(false)
+      expect(document).toMatchObject({ id: 'a', body: '{"a":1}', createdAt: clock, updatedAt: clock })
+      expect(await store.get('a')).toEqual(document)
+    })
+
+    test('another instance sees it', async () => {
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      expect(await (await open()).get('a')).toEqual(document)
+    })
+
+    test('it is there after everything was closed and opened again', async () => {
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      await store.close()
+      expect(await (await open()).get('a')).toEqual(document)
+    })
+
+    test('an id that nobody created is undefined, whatever text it is', async () => {
+      await store.create({ id: 'a', body: '{}' })
+      for (const id of ['b', 'A', '', ' a', 'a\0', '\ud800', 'x'.repeat(10_000), "'; drop table documents"]) {
+        expect(await store.get(id)).toBeUndefined()
+        expect(await store.delete(id)).toBe(false)
+      }
+    })
+
+    test('a taken id is DocumentExists, and the first document stays', async () => {
+      await store.create({ id: 'a', body: '{"first":true}' })
+      await expect(store.create({ id: 'a', body: '{}' })).rejects.toBeInstanceOf(DocumentExists)
+      expect((await store.get('a'))?.body).toBe('{"first":true}')
+    })
+
+    test('of 50 creations of one id at once on two instances one succeeds', async () => {
+      const other = await open()
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 50 }, (_, n) => (n % 2 ? store : other).create({ id: 'a', body: `{"n":${n}}` })),
+      )
+      const created = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+      const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+      expect(created).toHaveLength(1)
+      expect(refused.map(({ reason }) => reason.code)).toEqual(Array(49).fill('document_exists'))
+      expect(await store.get('a')).toEqual(created[0]?.value.document as Document)
+    })
+
+    test('one that fails takes none of its neighbours with it', async () => {
+      await store.create({ id: '10', body: '{}' })
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 20 }, (_, n) => store.create({ id: `${n}`, body: '{}' })),
+      )
+      expect(outcomes.map(({ status }) => status)).toEqual(
+        Array.from({ length: 20 }, (_, n) => (n === 10 ? 'rejected' : 'fulfilled')),
+      )
+      expect((await store.list({ limit: 100 })).documents).toHaveLength(20)
+    })
+
+    test.each([
+      ['an escaped NUL', '{"a":"\\u0000"}'],
+      ['escaped lone surrogates', '{"a":"\\ud800 \\udfff \\udc00\\ud800"}'],
+      [
+        'integers and decimals beyond a double',
+        '{"a":123456789012345678901234567890,"b":0.1000000000000000000001}',
+      ],
+      ['numbers in unusual spelling', '{"a":1.0,"b":-0,"c":1E400,"d":1e-400}'],
+      ['white space, key order and duplicate keys', '{ "b" : 1,\n\t"a" : 2, "b" : 3 }\r\n'],
+      ['text beyond the basic plane', '{"a":"Grüße 世界 👩‍👩‍👧 \u2028 \ufeff \uffff"}'],
+      ['quotes and backslashes', '{"a":"\\" \' \\\\ $1 ?1 %s"}'],
+      ['a text of 3 MB', JSON.stringify({ a: 'é'.repeat(1_500_000) })],
+    ])('%s comes back character by character', async (_, body) => {
+      await store.create({ id: 'a', body }, { scope: 's', key: 'k', fingerprint: 'f' })
+      expect((await store.get('a'))?.body).toBe(body)
+      expect((await store.list({ limit: 1 })).documents[0]?.body).toBe(body)
+      const again = await store.create({ id: 'b', body: '{}' }, { scope: 's', key: 'k', fingerprint: 'f' })
+      expect(again.document.body).toBe(body)
+    })
+
+    test.each([
+      ['an empty id', { id: '', body: '{}' }],
+      ['too long an id', { id: 'x'.repeat(ID_LENGTH_MAX + 1), body: '{}' }],
+      ['an id that a path cannot carry', { id: 'a/b', body: '{}' }],
+      ['an id that a path loses', { id: '..', body: '{}' }],
+      ['an empty body', { id: 'a', body: '' }],
+      ['too long a body', { id: 'a', body: ' '.repeat(BODY_LENGTH_MAX + 1) }],
+      ['a NUL as such', { id: 'a', body: '"\0"' }],
+      ['a lone surrogate as such', { id: 'a', body: '"\ud800"' }],
+    ])('%s is refused, and nothing is kept', async (_, draft) => {
+      await expect(store.create(draft)).rejects.toBeInstanceOf(RangeError)
+      await expect(store.replace(draft.id, draft.body)).rejects.toBeInstanceOf(RangeError)
+      expect((await store.list({ limit: 1 })).documents).toEqual([])
+    })
+
+    test('the longest id is kept', async () => {
+      const id = `${'x'.repeat(ID_LENGTH_MAX - 4)}.~_-`
+      await store.create({ id, body: '{}' })
+      expect((await store.get(id))?.id).toBe(id)
+    })
+  })
+
+  describe('list', () => {
+    test('an empty store is one empty page', async () => {
+      expect(await store.list({ limit: 10 })).toEqual({ documents: [], next: undefined })
+    })
+
+    test('thousands of documents come page by page in order of creation, each once', async () => {
+      const ids = await fill(store, 2_500)
+      for (const limit of [7, 100, PAGE_DOCUMENTS_MAX]) {
+        const pages = await everyPage(store, limit)
+        expect(pages.flat().map(({ id }) => id)).toEqual(ids)
+        expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true)
+      }
+    })
+
+    test('the last page has no next, also when it is full', async () => {
+      await fill(store, 20)
+      const { next } = await store.list({ limit: 10 })
+      const last = await store.list({ limit: 10, after: next })
+      expect(last.documents).toHaveLength(10)
+      expect(last.next).toBeUndefined()
+    })
+
+    test('who continues from the last document finds those that were created since', async () => {
+      await fill(store, 3)
+      const last = (await store.list({ limit: 3 })).documents[2] as Document
+      expect((await store.list({ limit: 3, after: last.position })).documents).toEqual([])
+      const { document } = await store.create({ id: 'new', body: '{}' })
+      expect((await store.list({ limit: 3, after: last.position })).documents).toEqual([document])
+    })
+
+    test('deleting the document a page ended with loses and repeats nothing, and its position is not used again', async () => {
+      const ids = await fill(store, 10)
+      const { documents, next } = await store.list({ limit: 9 })
+      await store.delete(documents[8]?.id as string)
+      const rest = await store.list({ limit: 9, after: next })
+      expect(rest.documents.map(({ id }) => id)).toEqual([ids[9] as string])
+
+      await store.delete(ids[9] as string)
+      const { document } = await store.create({ id: 'new', body: '{}' })
+      expect((await store.list({ limit: 9, after: rest.documents[0]?.position })).documents).toEqual([
+        document,
+      ])
+    })
+
+    test('a page of large documents ends at its bytes, and a document above them is a page of its own', async () => {
+      const third = JSON.stringify('x'.repeat(PAGE_BYTES_MAX / 3))
+      const above = JSON.stringify('x'.repeat(PAGE_BYTES_MAX))
+      const bodies = [third, third, third, above, '1', '2']
+      for (const [n, body] of bodies.entries()) await store.create({ id: `${n}`, body })
+      const pages = await everyPage(store, 100)
+      expect(pages.map((page) => page.map(({ id }) => id))).toEqual([['0', '1'], ['2'], ['3'], ['4', '5']])
+      expect(pages.flat().map(({ body }) => body)).toEqual(bodies)
+    })
+
+    test.each(['', '-1', '1.5', 'x', '1e3', '01', '9'.repeat(19), "1' or 1=1"])(
+      'the position %p is InvalidPosition',
+      async (after) => {
+        await expect(store.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidPosition)
+      },
+    )
+
+    test('a position far behind the end is an empty page', async () => {
+      await fill(store, 1)
+      expect((await store.list({ limit: 1, after: '9'.repeat(18) })).documents).toEqual([])
+    })
+
+    test.each([0, -1, 1.5, PAGE_DOCUMENTS_MAX + 1, Number.NaN])('a limit of %p is refused', async (limit) => {
+      await expect(store.list({ limit })).rejects.toBeInstanceOf(RangeError)
+    })
+  })
+
+  describe('replace and delete', () => {
+    test('replacing nothing creates', async () => {
+      const { document, created } = await store.replace('a', '{"a":1}')
+      expect(created).toBe(true)
+      expect(await store.get('a')).toEqual(document)
+    })
+
+    test('replacing changes body, version and time, and keeps the place in the list', async () => {
+      const { document: first } = await store.create({ id: 'a', body: '{"a":1}' })
+      await store.create({ id: 'b', body: '{}' })
+      clock += 1_000
+      const { document, created } = await store.replace('a', '{"a":2}')
+      expect(created).toBe(false)
+      expect(document).toEqual({ ...first, body: '{"a":2}', version: document.version, updatedAt: clock })
+      expect(document.version).not.toBe(first.version)
+      expect((await store.list({ limit: 2 })).documents[0]).toEqual(document)
+    })
+
+    test('a replacement takes no position away: the next document follows the last one', async () => {
+      const { document: first } = await store.create({ id: 'a', body: '{}' })
+      for (let n = 0; n < 5; n++) await store.replace('a', `{"n":${n}}`)
+      const { document: second } = await store.create({ id: 'b', body: '{}' })
+      expect(Number(second.position)).toBe(Number(first.position) + 1)
+    })
+
+    test('with ifMatch it replaces only a version named there', async () => {
+      const { document: first } = await store.create({ id: 'a', body: '1' })
+      await expect(store.replace('a', '2', { ifMatch: ['other'] })).rejects.toBeInstanceOf(PreconditionFailed)
+      await expect(store.replace('a', '2', { ifMatch: [] })).rejects.toBeInstanceOf(PreconditionFailed)
+      const { document } = await store.replace('a', '3', { ifMatch: ['other', first.version] })
+      await expect(store.replace('a', '4', { ifMatch: [first.version] })).rejects.toBeInstanceOf(
+        PreconditionFailed,
+      )
+      expect((await store.replace('a', '5', { ifMatch: '*' })).created).toBe(false)
+      expect(document.body).toBe('3')
+      expect((await store.get('a'))?.body).toBe('5')
+    })
+
+    test('with ifMatch it never creates', async () => {
+      for (const ifMatch of ['*', ['x']] as const) {
+        await expect(store.replace('a', '1', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
+        await expect(store.delete('a', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
+      }
+      expect(await store.get('a')).toBeUndefined()
+    })
+
+    test('of 30 replacements of one version on two instances one succeeds', async () => {
+      const other = await open()
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 30 }, (_, n) =>
+          (n % 2 ? store : other).replace('a', `{"n":${n}}`, { ifMatch: [document.version] }),
+        ),
+      )
+      const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+      const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
+      expect(won).toHaveLength(1)
+      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition_failed'))
+      expect(await store.get('a')).toEqual(won[0]?.value.document as Document)
+    })
+
+    test('of 30 replacements of nothing on two instances one creates', async () => {
+      const other = await open()
+      const outcomes = await Promise.all(
+        Array.from({ length: 30 }, (_, n) => (n % 2 ? store : other).replace('a', `{"n":${n}}`)),
+      )
+      expect(outcomes.filter(({ created }) => created)).toHaveLength(1)
+      expect((await store.list({ limit: 10 })).documents).toHaveLength(1)
+    })
+
+    test('a deleted document is gone, and its id is free', async () => {
+      await store.create({ id: 'a', body: '{}' })
+      expect(await store.delete('a')).toBe(true)
+      expect(await store.get('a')).toBeUndefined()
+      expect(await store.delete('a')).toBe(false)
+      await store.create({ id: 'a', body: '{}' })
+    })
+
+    test('with ifMatch it deletes only a version named there', async () => {
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      await expect(store.delete('a', { ifMatch: ['other'] })).rejects.toBeInstanceOf(PreconditionFailed)
+      expect(await store.delete('a', { ifMatch: [document.version] })).toBe(true)
+    })
+
+    test('the version of a deleted document does not match one that was created again', async () => {
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      await store.delete('a')
+      await store.create({ id: 'a', body: '{}' })
+      await expect(store.delete('a', { ifMatch: [document.version] })).rejects.toBeInstanceOf(
+        PreconditionFailed,
+      )
+    })
+  })
+
+  describe('idempotency keys', () => {
+    const key: Idempotency = { scope: 'data', key: 'k', fingerprint: 'f' }
+
+    test('the same key and fingerprint gives the first answer again, also from another instance', async () => {
+      const first = await store.create({ id: 'a', body: '{"a":1}' }, key)
+      clock += 1_000
+      const again = await (await open()).create({ id: 'b', body: '{"a":1}' }, key)
+      expect(again).toEqual({ document: first.document, replayed: true })
+      expect(await store.get('b')).toBeUndefined()
+    })
+
+    test('the first answer is given again after the document was replaced or deleted', async () => {
+      const { document } = await store.create({ id: 'a', body: '{"a":1}' }, key)
+      await store.replace('a', '{"a":2}')
+      expect((await store.create({ id: 'a', body: '{"a":1}' }, key)).document).toEqual(document)
+      await store.delete('a')
+      expect((await store.create({ id: 'a', body: '{"a":1}' }, key)).document).toEqual(document)
+      expect(await store.get('a')).toBeUndefined()
+    })
+
+    test('the same key with another fingerprint is IdempotencyMismatch, and nothing is written', async () => {
+      await store.create({ id: 'a', body: '{}' }, key)
+      const other = { ...key, fingerprint: 'g' }
+      await expect(store.create({ id: 'b', body: '{}' }, other)).rejects.toBeInstanceOf(IdempotencyMismatch)
+      expect(await store.get('b')).toBeUndefined()
+    })
+
+    test('scopes do not share keys', async () => {
+      await store.create({ id: 'a', body: '{}' }, key)
+      const { replayed } = await store.create(
+        { id: 'b', body: '{}' },
+        { ...key, scope: 'other', fingerprint: 'g' },
+      )
+      expect(replayed).toBe(false)
+    })
+
+    test('a refused creation does not use up its key', async () => {
+      await store.create({ id: 'a', body: '{}' })
+      await expect(store.create({ id: 'a', body: '{}' }, key)).rejects.toBeInstanceOf(DocumentExists)
+      expect((await store.create({ id: 'b', body: '{}' }, { ...key, fingerprint: 'g' })).replayed).toBe(false)
+    })
+
+    test('a key is remembered for its time and then forgotten', async () => {
+      await store.create({ id: 'a', body: '{}' }, key)
+      clock += IDEMPOTENCY_KEPT_MS - 1
+      expect((await store.create({ id: 'b', body: '{}' }, key)).replayed).toBe(true)
+      clock += 1
+      const anew = await store.create({ id: 'b', body: '{}' }, { ...key, fingerprint: 'g' })
+      expect(anew.replayed).toBe(false)
+      expect((await store.create({ id: 'c', body: '{}' }, { ...key, fingerprint: 'g' })).document).toEqual(
+        anew.document,
+      )
+    })
+
+    test('100 calls with one key at once on two instances make one document and get 100 equal answers', async () => {
+      const other = await open()
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, n) =>
+          (n % 2 ? store : other).create({ id: `${n}`, body: '{}' }, key),
+        ),
+      )
+      expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
+      expect(new Set(answers.map(({ document }) => JSON.stringify(document))).size).toBe(1)
+      expect((await store.list({ limit: 10 })).documents).toEqual([answers[0]?.document as Document])
+    })
+
+    test('20 keys with 10 calls each at once make 20 documents', async () => {
+      const answers = await Promise.all(
+        Array.from({ length: 200 }, (_, n) =>
+          store.create({ id: `${n}`, body: '{}' }, { ...key, key: `${n % 20}` }),
+        ),
+      )
+      expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(20)
+      expect((await store.list({ limit: 100 })).documents).toHaveLength(20)
+    })
+
+    test('a key whose first holder is refused goes to the next', async () => {
+      await store.create({ id: 'taken', body: '{}' })
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 20 }, (_, n) =>
+          store.create({ id: n < 10 ? 'taken' : `${n}`, body: '{}' }, key),
+        ),
+      )
+      const created = outcomes.filter(({ status }) => status === 'fulfilled')
+      expect(created.length).toBeGreaterThanOrEqual(10)
+      expect((await store.list({ limit: 10 })).documents).toHaveLength(2)
+    })
+  })
+
+  describe('ping and close', () => {
+    test('an open store answers a ping', async () => {
+      await store.ping()
+    })
+
+    test('what was begun before close is finished, what comes after is StoreUnavailable', async () => {
+      const begun = Array.from({ length: 50 }, (_, n) => store.create({ id: `${n}`, body: '{}' }))
+      await Promise.all([...begun, store.close()])
+      for (const call of [
+        () => store.get('a'),
+        () => store.list({ limit: 1 }),
+        () => store.create({ id: 'a', body: '{}' }),
+        () => store.replace('a', '{}'),
+        () => store.delete('a'),
+        () => store.ping(),
+      ]) {
+        await expect(call()).rejects.toBeInstanceOf(StoreUnavailable)
+      }
+      expect((await (await open()).list({ limit: 100 })).documents).toHaveLength(50)
+    })
+
+    test('closing twice is the same promise', async () => {
+      expect(store.close()).toBe(store.close())
+      await store.close()
+    })
+  })
+}
+
+/** Creates documents one after the other in groups of 500 and gives their ids in the order of their positions. */
+async function fill(store: DocumentStore, count: number): Promise<string[]> {
+  const created: Document[] = []
+  for (let begin = 0; begin < count; begin += 500) {
+    const group = Array.from({ length: Math.min(500, count - begin) }, () =>
+      store.create({ id: Bun.randomUUIDv7(), body: '{}' }),
+    )
+    created.push(...(await Promise.all(group)).map(({ document }) => document))
+  }
+  return created.sort((a, b) => Number(a.position) - Number(b.position)).map(({ id }) => id)
+}
+
+/** Every page from the first to the one without a next. */
+async function everyPage(store: DocumentStore, limit: number): Promise<(readonly Document[])[]> {
+  const pages: (readonly Document[])[] = []
+  let after: string | undefined
+  do {
+    const page = await store.list({ limit, after })
+    pages.push(page.documents)
+    after = page.next
+  } while (after !== undefined)
+  return pages
+}

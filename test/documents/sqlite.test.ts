@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openStore } from '../../src/documents/open.ts'
+import { documentStoreContract } from './contract.ts'
+import { severalProcessesContract } from './several-processes.ts'
+
+async function temporaryDirectory() {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tally-sqlite-'))
+  return { dataDir, remove: () => rm(dataDir, { recursive: true }) }
+}
+
+describe('the contract on SQLite', () => {
+  documentStoreContract(async () => {
+    const { dataDir, remove } = await temporaryDirectory()
+    return { open: (now = Date.now) => openStore({ dataDir, now }), remove }
+  })
+})
+
+describe('several processes on one SQLite file', () => {
+  severalProcessesContract(temporaryDirectory)
+})
+
+describe('the SQLite file', () => {
+  test('the write-ahead log is gone after close, so that the one file is the whole database', async () => {
+    const { dataDir, remove } = await temporaryDirectory()
+    const store = await openStore({ dataDir })
+    await store.create({ id: 'a', body: '{}' })
+    await store.close()
+    expect(await Array.fromAsync(new Bun.Glob('*').scan(dataDir))).toEqual(['tally.db'])
+    await remove()
+  })
+
+  test('two stores in memory know nothing of each other', async () => {
+    const [a, b] = [
+      await openStore({ url: 'sqlite::memory:', dataDir: '.' }),
+      await openStore({ url: 'sqlite::memory:', dataDir: '.' }),
+    ]
+    await a.create({ id: 'a', body: '{}' })
+    expect(await b.get('a')).toBeUndefined()
+    await Promise.all([a.close(), b.close()])
+  })
+})

@@ -1,0 +1,75 @@
+/**
+ * Runs schemathesis, with all its checks, against a running service and what its OpenAPI document says:
+ * `bun test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10; schemathesis is
+ * installed into .tools/ as test/e2e/fuzz/requirements.txt pins it.
+ *
+ * Without Python it says so and ends well; on CI that is a failure.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { startService } from './service.ts'
+
+const seconds = process.env.FUZZ_SECONDS ?? '120'
+const seed = process.env.SEED ?? '1'
+const root = resolve(import.meta.dir, '../../..')
+
+const schemathesis = await install()
+if (schemathesis === null) {
+  console.log('Skipped: no python3 with venv on the PATH, which schemathesis needs')
+  process.exit(process.env.CI ? 1 : 0)
+}
+const service = await startService({ LOG_LEVEL: 'error' })
+const exitCode = await Bun.spawn(
+  [
+    schemathesis,
+    `--config-file=${join(import.meta.dir, 'schemathesis.toml')}`,
+    'run',
+    `${service.url}/openapi.json`,
+    '--checks=all',
+    `--seed=${seed}`,
+    `--max-time=${seconds}`,
+    '--no-color',
+  ],
+  // It resolves the hooks from here, and keeps what it learnt in the working directory.
+  {
+    cwd: await workingDirectory(),
+    stdin: 'ignore',
+    stdout: 'inherit',
+    stderr: 'inherit',
+    env: environment(),
+  },
+).exited
+const ended = await service.stop()
+if (ended !== 0) console.error(`The service ended with ${ended ?? 'a kill'} and not in order`)
+process.exit(exitCode === 0 && ended === 0 ? 0 : 1)
+
+/** The command, installed when it is not there yet; null without Python. */
+async function install(): Promise<string | null> {
+  const environmentDirectory = join(root, '.tools/schemathesis')
+  const command = join(environmentDirectory, 'bin/schemathesis')
+  const requirements = join(import.meta.dir, 'requirements.txt')
+  const installed = Bun.file(join(environmentDirectory, 'requirements.txt'))
+  if ((await installed.exists()) && (await installed.text()) === (await Bun.file(requirements).text()))
+    return command
+  const python = Bun.which('python3')
+  if (python === null || !succeeds([python, '-m', 'venv', '--clear', environmentDirectory])) return null
+  const pip = join(environmentDirectory, 'bin/pip')
+  if (!succeeds([pip, 'install', '--quiet', '--disable-pip-version-check', '--requirement', requirements]))
+    throw new Error('schemathesis cannot be installed')
+  await Bun.write(installed, Bun.file(requirements))
+  return command
+}
+
+function succeeds(command: string[]): boolean {
+  return Bun.spawnSync(command, { stdin: 'ignore', stdout: 'inherit', stderr: 'inherit' }).exitCode === 0
+}
+
+async function workingDirectory(): Promise<string> {
+  const directory = join(root, 'reports/schemathesis')
+  await mkdir(directory, { recursive: true })
+  return directory
+}
+
+function environment(): Record<string, string | undefined> {
+  return { ...process.env, SCHEMATHESIS_HOOKS: join(import.meta.dir, 'hooks.py') }
+}

@@ -1,0 +1,144 @@
+/**
+ * Clients that are slow on purpose, beside one that is not: `CONNECTIONS` (2,000) that send one byte every 5 s, for
+ * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A third of them dribbles a request head, a third a body, a
+ * third has one request answered and then dribbles the head of the next.
+ *
+ * Fails (exit 1) when the 99th percentile of the ordinary client is more than twice its usual one, when a request
+ * of it is not answered right, or when a slow connection has not ended by itself.
+ */
+import { connect } from 'node:net'
+import { quantile } from '../../../bench/statistics.ts'
+import { payload } from './inputs.ts'
+import { startService } from './service.ts'
+
+const connections = Number(process.env.CONNECTIONS ?? 2_000)
+const slowSeconds = Number(process.env.SLOW_SECONDS ?? 120)
+
+/** Between two bytes of a slow client, in ms. */
+const byteEveryMs = 5_000
+/** Between two requests of the ordinary client, in ms. */
+const askEveryMs = 5
+/** How long it is measured without the others, before and after, in ms. */
+const usualMs = 15_000
+
+const request = (body: string): string =>
+  `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+
+/** What is sent at once, and what byte by byte. */
+const kinds = {
+  head: { atOnce: '', slowly: request(payload) },
+  body: { atOnce: request(payload).slice(0, -payload.length), slowly: payload },
+  'second head': { atOnce: request(payload), slowly: request(payload) },
+} as const
+type Kind = keyof typeof kinds
+
+const service = await startService({ LOG_LEVEL: 'error' })
+const faults: string[] = []
+
+const before = await askFor(usualMs)
+const open = new Set<SlowClient>()
+const lifetimes: Record<Kind, number[]> = { head: [], body: [], 'second head': [] }
+const slowEnd = performance.now() + slowSeconds * 1_000
+const slow = keepSlowClients()
+// All of them must have come before it counts.
+while (open.size < connections * 0.9) await Bun.sleep(100)
+const during = await askFor(slowEnd - performance.now())
+await slow
+// Nothing is sent any more: what is still open must end by the server's own clock.
+const patience = performance.now() + 140_000
+while (open.size > 0 && performance.now() < patience) await Bun.sleep(500)
+const after = await askFor(usualMs)
+
+if (open.size > 0) faults.push(`${open.size} slow connections never ended by themselves`)
+const [usual, beside] = [quantile(before, 0.99), quantile(during, 0.99)]
+if (beside > 2 * usual)
+  faults.push(`p99 of the ordinary client: ${beside.toFixed(2)} ms, usually ${usual.toFixed(2)} ms`)
+const exitCode = await service.stop()
+if (exitCode !== 0) faults.push(`the service ended with ${exitCode ?? 'a kill'} and not in order`)
+
+const line = (name: string, values: number[]): string =>
+  `${name.padEnd(24)} ${String(values.length).padStart(6)} requests   p50 ${quantile(values, 0.5).toFixed(2)} ms   p99 ${quantile(values, 0.99).toFixed(2)} ms   max ${Math.max(...values).toFixed(1)} ms`
+console.log(line('before', before))
+console.log(line(`beside ${connections} slow ones`, during))
+console.log(line('after', after))
+for (const [kind, seconds] of Object.entries(lifetimes))
+  if (seconds.length > 0)
+    console.log(
+      `slow ${kind}: ${seconds.length} ended by the server, after ${Math.min(...seconds).toFixed(0)} to ${Math.max(...seconds).toFixed(0)} s`,
+    )
+for (const fault of faults.slice(0, 20)) console.error(`FAULT: ${fault}`)
+console.log(faults.length === 0 ? 'No faults' : `${faults.length} faults`)
+process.exit(faults.length === 0 ? 0 : 1)
+
+interface SlowClient {
+  readonly kind: Kind
+}
+
+/** Keeps so many slow clients connected until the time is over: one that was ended comes again. */
+async function keepSlowClients(): Promise<void> {
+  const names = Object.keys(kinds) as Kind[]
+  await Promise.all(
+    Array.from({ length: connections }, async (_, i) => {
+      // Not all at once: the queue of new connections holds 512.
+      await Bun.sleep((i % 1_000) * 3)
+      const kind = names[i % names.length] ?? 'head'
+      while (performance.now() < slowEnd) await dribble(kind)
+    }),
+  )
+}
+
+/** One slow connection, until the server ends it. Bytes are sent until the time is over. */
+function dribble(kind: Kind): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const client: SlowClient = { kind }
+  const started = performance.now()
+  const socket = connect({ port: service.port, host: '127.0.0.1', noDelay: true })
+  let sent = 0
+  const timer = setInterval(() => {
+    const byte = kinds[kind].slowly[sent++]
+    if (byte !== undefined && performance.now() < slowEnd) socket.write(byte)
+  }, byteEveryMs)
+  socket.on('connect', () => {
+    open.add(client)
+    socket.write(kinds[kind].atOnce)
+  })
+  // What is answered does not matter, but must be read.
+  socket.on('data', () => {}).on('error', () => {})
+  socket.on('close', () => {
+    clearInterval(timer)
+    if (open.delete(client)) lifetimes[kind].push((performance.now() - started) / 1_000)
+    resolve()
+  })
+  // The time may end before the connection does: the next one need not wait for it.
+  setTimeout(resolve, slowEnd - performance.now()).unref()
+  return promise
+}
+
+/** The ordinary client: a request every few ms, on kept-alive connections. Each one's time in ms. */
+async function askFor(ms: number): Promise<number[]> {
+  const times: number[] = []
+  const asked: Promise<void>[] = []
+  const end = performance.now() + ms
+  for (let at = performance.now(); at < end; at += askEveryMs) {
+    await Bun.sleep(Math.max(0, at - performance.now()))
+    asked.push(ask(times))
+  }
+  await Promise.all(asked)
+  return times
+}
+
+async function ask(times: number[]): Promise<void> {
+  const started = performance.now()
+  try {
+    const response = await fetch(`${service.url}/payload`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: payload,
+    })
+    await response.json()
+    times.push(performance.now() - started)
+    if (response.status !== 200) faults.push(`the ordinary client was answered ${response.status}`)
+  } catch (error) {
+    faults.push(`the ordinary client was not answered: ${error}`)
+  }
+}

@@ -1,0 +1,228 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { type Engine, findEngine, script } from './engine.ts'
+import { startTraffic } from './traffic.ts'
+
+// The image as it is shipped, but for its base: that is made of this machine's Bun, so that no image has
+// to be pulled. Runs as a careful platform runs it: read-only, no capabilities, no way to gain any.
+
+const base = 'tally-base:local'
+const image = 'tally:image-test'
+const container = `tally-image-test-${crypto.randomUUID().slice(0, 8)}`
+const worker = `${container}-worker`
+const version = '1.2.3-image-test'
+
+/** What the image may add to its base, in bytes: what every release makes every node fetch. */
+const ownBytesMax = 10_000_000
+/** DRAIN_MAX 20 s + SHUTDOWN_TIMEOUT 30 s + 5 s to close, and some. */
+const graceSeconds = 60
+const buildMsMax = 300_000
+const startMsMax = 30_000
+
+/** Podman asks for larger limits than a machine may be allowed to give, and mounts a /tmp of its own. */
+const podmanOptions = [
+  ...['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'],
+  '--read-only-tmpfs=false',
+]
+
+const engine = await findEngine()
+
+describe.skipIf(engine === undefined)('the image', () => {
+  const { run, try: attempt, isPodman } = engine as Engine
+  let url = ''
+
+  beforeAll(async () => {
+    await script('deploy/docker/base.sh', [base])
+    await script('deploy/docker/build.sh', [], { BASE: base, IMAGE: image, VERSION: version })
+    await start(container, ['--publish', '127.0.0.1::8000'], [])
+    url = `http://${await run('port', container, '8000/tcp')}`
+    await untilHealthy(container, await healthCheck())
+  }, buildMsMax)
+
+  afterAll(async () => {
+    await attempt('rm', '--force', '--volumes', container, worker)
+  })
+
+  /** Starts a container as a careful platform does. */
+  async function start(name: string, options: string[], command: string[]): Promise<void> {
+    await run(
+      ...['run', '--detach', '--name', name, ...options],
+      ...['--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'],
+      ...(isPodman ? podmanOptions : []),
+      ...[image, ...command],
+    )
+  }
+
+  async function untilHealthy(name: string, check: string[]): Promise<void> {
+    const deadline = Date.now() + startMsMax
+    while ((await attempt('exec', name, ...check)).code !== 0) {
+      if (Date.now() > deadline) throw new Error(`not healthy: ${await run('logs', name)}`)
+      await Bun.sleep(50)
+    }
+  }
+
+  /** The command of the image's health check, as the engine would run it. */
+  async function healthCheck(): Promise<string[]> {
+    const { Config, Healthcheck } = await inspectImage()
+    const [kind, ...command] = (Healthcheck ?? Config.Healthcheck)?.Test ?? []
+    expect(kind).toBe('CMD')
+    return command
+  }
+
+  // Podman and Docker show the health check in different places.
+  interface Inspected {
+    readonly Config: {
+      readonly User: string
+      readonly Labels: Record<string, string>
+      readonly Entrypoint: string[]
+      readonly Cmd: string[]
+      readonly StopSignal: string
+      readonly Healthcheck?: { readonly Test: string[] }
+    }
+    readonly Healthcheck?: { readonly Test: string[] }
+    readonly Size: number
+  }
+
+  async function inspectImage(name = image): Promise<Inspected> {
+    return JSON.parse(await run('image', 'inspect', name))[0]
+  }
+
+  test('names what it is: title, licence, version, revision, date', async () => {
+    const { Labels } = (await inspectImage()).Config
+    expect(Labels).toMatchObject({
+      'org.opencontainers.image.title': 'Tally',
+      'org.opencontainers.image.licenses': 'MIT',
+      'org.opencontainers.image.version': version,
+      'org.opencontainers.image.revision': expect.stringMatching(/^[0-9a-f]{40}$/),
+      'org.opencontainers.image.created': expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    })
+  })
+
+  test('runs as a user that is a number above 10000', async () => {
+    const { User } = (await inspectImage()).Config
+    expect(User).toMatch(/^\d+:\d+$/)
+    expect(Number.parseInt(User, 10)).toBeGreaterThan(10_000)
+    const inside = await run(
+      'exec',
+      container,
+      'bun',
+      '-e',
+      'console.log(process.getuid(), process.getgid())',
+    )
+    expect(inside).toBe(User.replace(':', ' '))
+  })
+
+  test(`adds at most ${ownBytesMax / 1e6} MB to its base`, async () => {
+    const [own, below] = [await inspectImage(), await inspectImage(base)]
+    expect(own.Size - below.Size).toBeLessThanOrEqual(ownBytesMax)
+  })
+
+  test('is PID 1 itself, and stopped by SIGTERM', async () => {
+    const { Entrypoint, Cmd, StopSignal } = (await inspectImage()).Config
+    const commandLine = await run(
+      ...['exec', container, 'bun', '-e', "console.write(await Bun.file('/proc/1/cmdline').text())"],
+    )
+    expect(commandLine.split('\0').filter(Boolean)).toEqual([...Entrypoint, ...Cmd])
+    expect(StopSignal).toBe('SIGTERM')
+  })
+
+  test('has a health check that passes here and fails where nobody listens', async () => {
+    const command = await healthCheck()
+    expect((await attempt('exec', container, ...command)).code).toBe(0)
+    expect((await attempt('exec', '--env', 'PORT=1', container, ...command)).code).toBe(1)
+  })
+
+  test('can write to its volume and nowhere else', async () => {
+    const write = (path: string) =>
+      attempt('exec', container, 'bun', '-e', `require('node:fs').writeFileSync('${path}', '')`)
+    expect((await write('/data/written')).code).toBe(0)
+    for (const path of ['/app/written', '/written', '/tmp/written'])
+      expect((await write(path)).code).not.toBe(0)
+  })
+
+  test('answers POST /payload with the right numbers', async () => {
+    const response = await fetch(`${url}/payload`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' }),
+    })
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({
+      numeric_analysis: { count: 5, mean: 3, median: 3, standard_deviation: 1.5811388300841898 },
+      text_analysis: { word_count: 4, character_count: 24 },
+    })
+  })
+
+  test('says at /version what it was built from', async () => {
+    const { Labels } = (await inspectImage()).Config
+    const response = await fetch(`${url}/version`)
+    expect(await response.json()).toMatchObject({
+      version,
+      revision: Labels['org.opencontainers.image.revision'],
+    })
+  })
+
+  test('serves its documents with everything that the page needs', async () => {
+    const page = await (await fetch(`${url}/docs`)).text()
+    const parts = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path)
+    expect(parts.length).toBeGreaterThanOrEqual(3)
+    for (const path of [...parts, 'openapi.json']) {
+      const response = await fetch(new URL(path, `${url}/docs`))
+      expect({ path, status: response.status }).toEqual({ path, status: 200 })
+      expect((await response.text()).length).toBeGreaterThan(50)
+    }
+    const bundle = await (await fetch(`${url}/docs/swagger-ui-bundle.js`)).text()
+    expect(bundle).toContain('SwaggerUIBundle')
+  })
+
+  test('does a large task, on the thread that is built beside the server', async () => {
+    const numbers = Array.from({ length: 50_000 }, (_, i) => i)
+    const created = await fetch(`${url}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ payload: { numbers, text: 'large' } }),
+    })
+    expect(created.status).toBe(201)
+    const location = new URL(created.headers.get('location') ?? '', url)
+    const deadline = Date.now() + startMsMax
+    for (;;) {
+      const { task } = (await (await fetch(location)).json()) as { task: { status: string; result?: object } }
+      if (task.status === 'completed') {
+        expect(task.result).toMatchObject({ numeric_analysis: { count: 50_000, mean: 24_999.5 } })
+        return
+      }
+      expect(['pending', 'processing']).toContain(task.status)
+      expect(Date.now()).toBeLessThan(deadline)
+      await Bun.sleep(50)
+    }
+  })
+
+  test('is a worker when told so, with a check of its own port, and stops as cleanly', async () => {
+    await start(worker, [], ['/app/worker.js'])
+    await untilHealthy(worker, [...(await healthCheck()), '8081'])
+    await run('stop', '--time', `${graceSeconds}`, worker)
+    expect(await run('inspect', '--format', '{{.State.ExitCode}}', worker)).toBe('0')
+  }, 90_000)
+
+  // Last, for it ends the container.
+  test('stops under load without losing a request, and exits 0', async () => {
+    const traffic = startTraffic(Number(new URL(url).port), { keptAlive: 8, fresh: 4, platformLagMs: 2_000 })
+    await Bun.sleep(1_000)
+    await run('stop', '--time', `${graceSeconds}`, container)
+    await traffic.ended
+
+    const { answered, answeredWhileDraining, refused, lost } = traffic.tally
+    console.log(
+      `answered ${answered}, while draining ${answeredWhileDraining}, refused before sending ${refused}`,
+    )
+    expect(lost).toEqual([])
+    expect(answered).toBeGreaterThan(500)
+    expect(answeredWhileDraining).toBeGreaterThan(0)
+    expect(await run('inspect', '--format', '{{.State.ExitCode}}', container)).toBe('0')
+
+    const stopped = (await run('logs', container))
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .find(({ msg }) => msg === 'stopped')
+    expect(stopped).toMatchObject({ reason: 'SIGTERM', exit_code: 0, cut: 0 })
+  }, 90_000)
+})

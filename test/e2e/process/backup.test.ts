@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { DocumentLoad, everyDocument } from './document-load.ts'
+import { startService } from './killable-service.ts'
+import { Ledger } from './ledger.ts'
+
+const timeoutMs = 90_000
+const document = await Bun.file(join(import.meta.dir, '../../../docs/operations.md')).text()
+
+type Environment = Readonly<Record<string, string>>
+
+/** One engine with an empty database, and what the commands of the document need to know about it. */
+interface Place {
+  readonly engine: 'sqlite' | 'postgres'
+  readonly service: Environment
+  /** What a service has that is to use what was restored. */
+  readonly restoredService: Environment
+  readonly commands: Environment
+}
+
+let directory: string
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tally-backup-'))
+})
+afterAll(() => rm(directory, { recursive: true }))
+
+describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', () => {
+  test(
+    'back up an SQLite file that is being written to and bring it back, over one that was left by a kill',
+    async () => {
+      const service = { DATA_DIR: join(directory, 'data') }
+      await backUpAndRestore({
+        engine: 'sqlite',
+        service,
+        restoredService: service,
+        commands: { ...service, BACKUP: join(directory, 'backup.db') },
+      })
+    },
+    timeoutMs,
+  )
+
+  describe.skipIf(!havePostgres())('on PostgreSQL', () => {
+    let server: PostgresServer
+    beforeAll(async () => {
+      server = await startPostgres()
+    }, timeoutMs)
+    afterAll(() => server?.remove())
+
+    test(
+      'back up a database that is being written to and bring it back as another one',
+      async () => {
+        const url = new URL(server.url)
+        await backUpAndRestore({
+          engine: 'postgres',
+          service: { DATABASE_URL: server.url },
+          restoredService: { DATABASE_URL: server.url.replace(/tally$/, 'restored') },
+          commands: {
+            PGHOST: url.hostname,
+            PGPORT: url.port,
+            PGUSER: url.username,
+            PGPASSWORD: url.password,
+            PGDATABASE: url.pathname.slice(1),
+            BACKUP: join(directory, 'tally.dump'),
+            RESTORED: 'restored',
+          },
+        })
+      },
+      timeoutMs,
+    )
+  })
+})
+
+async function backUpAndRestore({ engine, service, restoredService, commands }: Place): Promise<void> {
+  const before = new Ledger()
+  const meanwhile = new Ledger()
+  await using running = await startService(service)
+  const first = new DocumentLoad(running.url, { prefix: 'before', clients: 4, ledger: before })
+  await first.untilConfirmed(400)
+  await first.stop()
+  const keyed = await createOnce(running.url)
+  const settled = await everyDocument(running.url)
+
+  const second = new DocumentLoad(running.url, { prefix: 'meanwhile', clients: 4, ledger: meanwhile })
+  await second.untilConfirmed(50)
+  await run(`${engine}: back up`, commands)
+  await second.untilConfirmed(second.confirmed + 200)
+  await second.stop()
+  expect([...first.wrong, ...second.wrong, ...first.refused, ...second.refused]).toEqual([])
+  expect(await run(`${engine}: check`, commands)).toMatch(/^ok$|TABLE DATA public documents/m)
+
+  await running.kill()
+  // Otherwise nothing would show that the commands take the old log away.
+  if (engine === 'sqlite') expect(existsSync(join(commands.DATA_DIR ?? '', 'tally.db-wal'))).toBe(true)
+  await run(`${engine}: restore`, commands)
+
+  await using restored = await startService(restoredService)
+  const documents = await everyDocument(restored.url)
+  expect(documents.slice(0, settled.length)).toEqual(settled)
+  // What was written meanwhile is there up to the moment of the backup and not beyond, and nothing is torn.
+  const late = documents.slice(settled.length)
+  expect(late.filter((text) => JSON.parse(text).big === undefined)).toEqual([])
+  expect(late.length).toBeLessThan(second.confirmed)
+  // Also what is no document came back: keys, and where the order of creation goes on.
+  expect(await createOnce(restored.url)).toEqual(keyed)
+  const after = new Ledger()
+  const third = new DocumentLoad(restored.url, { prefix: 'after', clients: 4, ledger: after })
+  await third.untilConfirmed(50)
+  await third.stop()
+  expect(third.wrong).toEqual([])
+  const all = await everyDocument(restored.url)
+  expect(all.slice(0, documents.length)).toEqual(documents)
+  expect(after.differences(all.slice(documents.length))).toEqual([])
+}
+
+async function createOnce(url: string) {
+  const response = await fetch(`${url}/data`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'idempotency-key': 'the-one' },
+    body: '{"id":"the-one","big":1}',
+  })
+  return { status: response.status, etag: response.headers.get('etag'), text: await response.text() }
+}
+
+/**
+ * Runs a block of the document, as it stands there.
+ *
+ * @param name what the comment above the block says
+ * @throws Error with what the commands wrote, when one of them fails
+ */
+async function run(name: string, env: Environment): Promise<string> {
+  const [, commands] = new RegExp(`<!-- ${name} -->\n\`\`\`sh\n(.*?)\`\`\``, 's').exec(document) ?? []
+  if (commands === undefined) throw new Error(`docs/operations.md has no block "${name}"`)
+  const child = Bun.spawn(['sh', '-eu', '-c', commands], {
+    env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const [output, errors, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  if (exitCode !== 0) throw new Error(`${name} ended with ${exitCode}: ${errors}`)
+  return output
+}

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { SignJWT } from 'jose'
+import { buildProductionBundle } from '../../../bench/production-bundle.ts'
+import { startCollector } from '../../support/collector.ts'
+import { spawnService, startService } from '../../support/service-process.ts'
+
+// What the image runs, without an image: made by the Dockerfile's own step, in another place.
+
+const env = { NODE_ENV: 'production', DRAIN_QUIET: '0s' }
+let folder = ''
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tally-bundle-'))
+  await buildProductionBundle(folder)
+}, 60_000)
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+function postLarge(url: string): Promise<Response> {
+  return fetch(`${url}/payload`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ numbers: Array.from({ length: 100_000 }, (_, i) => i + 0.5), text: 'a b' }),
+  })
+}
+
+test('the bundled server has its bytecode, answers, and works on a large body by a thread', async () => {
+  expect((await Bun.file(`${folder}/main.js`).text()).startsWith('// @bun @bytecode')).toBe(true)
+  expect(Bun.file(`${folder}/main.js.jsc`).size).toBeGreaterThan(100_000)
+  await using service = await startService({ program: `${folder}/main.js`, env })
+  const url = `http://127.0.0.1:${service.port}`
+  expect((await fetch(`${url}/ready`)).status).toBe(200)
+  expect(await (await postLarge(url)).json()).toMatchObject({
+    numeric_analysis: { count: 100_000, mean: 50_000 },
+  })
+  for (const path of ['/openapi.json', '/docs/swagger-ui-bundle.js', '/metrics'])
+    expect({ path, status: (await fetch(url + path)).status }).toEqual({ path, status: 200 })
+  service.signal('SIGTERM')
+  expect(await service.exited).toBe(0)
+})
+
+// Where the sources are not, as in the image, there is no other.
+test('the thread is the one that is built beside the server, and no source', async () => {
+  await rename(`${folder}/analysis-worker.js`, `${folder}/elsewhere.js`)
+  try {
+    await using service = await startService({ program: `${folder}/main.js`, env })
+    expect((await postLarge(`http://127.0.0.1:${service.port}`)).status).toBe(500)
+  } finally {
+    await rename(`${folder}/elsewhere.js`, `${folder}/analysis-worker.js`)
+  }
+})
+
+test('the packages that stay apart are found: the schema of documents, PostgreSQL, Redis', async () => {
+  const schema = `${folder}/schema.json`
+  await Bun.write(schema, '{"type":"object","properties":{"a":{"type":"number"}},"required":["a"]}')
+  // Nobody listens on either: they are away, which is no reason not to start.
+  for (const [name, value] of [
+    ['DATA_SCHEMA', schema],
+    ['DATABASE_URL', 'postgres://nobody@127.0.0.1:1/none'],
+    ['REDIS_URL', 'redis://127.0.0.1:1'],
+  ] as const) {
+    await using service = await startService({ program: `${folder}/main.js`, env: { ...env, [name]: value } })
+    expect((await fetch(`http://127.0.0.1:${service.port}/health`)).status).toBe(200)
+  }
+}, 30_000)
+
+test('the packages that stay apart are found: tokens, tracing', async () => {
+  await using collector = startCollector()
+  const secret = 'a secret of the tests, and no other'
+  await using service = await startService({
+    program: `${folder}/main.js`,
+    env: {
+      ...env,
+      JWT_SECRET: secret,
+      TRACING_ENABLED: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  })
+  const ask = async (authorization: string): Promise<number> =>
+    (await fetch(`http://127.0.0.1:${service.port}/data`, { headers: { authorization } })).status
+  const token = new SignJWT({ sub: 'alice', exp: Date.now() / 1_000 + 60 }).setProtectedHeader({
+    alg: 'HS256',
+  })
+  expect(await ask(`Bearer ${await token.sign(new TextEncoder().encode(secret))}`)).toBe(200)
+  expect(await ask('Bearer of.bad.news')).toBe(401)
+  service.signal('SIGTERM')
+  expect(await service.exited).toBe(0)
+  expect(collector.spans.map(({ name }) => name)).toContain('GET /data')
+})
+
+test('the bundled worker starts, and its check passes', async () => {
+  await using service = await startService({
+    program: `${folder}/worker.js`,
+    env: { ...env, WORKER_PORT: '0' },
+  })
+  const check = Bun.spawn([process.execPath, `${folder}/healthcheck.js`, String(service.port)])
+  expect(await check.exited).toBe(0)
+})
+
+test('a stack trace in the log names the source', async () => {
+  await using spawned = await spawnService({
+    program: `${folder}/main.js`,
+    env: { ...env, DATABASE_URL: 'sqlite:/dev/null/none.db' },
+  })
+  expect(await spawned.child.stdout.text()).toMatch(/openSqlite \([^)]*\/src\/database\.ts:\d+:\d+\)/)
+  expect(await spawned.child.exited).toBe(1)
+})

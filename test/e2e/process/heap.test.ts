@@ -1,0 +1,47 @@
+import { expect, test } from 'bun:test'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type ServiceProcess, startService } from '../../support/service-process.ts'
+
+const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
+
+/** What a snapshot says of itself, checked for what a reader of the format needs. */
+async function snapshotOf(service: ServiceProcess, query = '') {
+  const { url } = await service.line('operations port')
+  const response = await fetch(new URL(`/debug/heap${query}`, String(url)))
+  expect(response.status).toBe(200)
+  const { snapshot, nodes, strings } = (await response.json()) as {
+    snapshot: { node_count: number; meta: { node_fields: string[] } }
+    nodes: number[]
+    strings: string[]
+  }
+  expect(nodes).toHaveLength(snapshot.node_count * snapshot.meta.node_fields.length)
+  expect(strings.length).toBeGreaterThan(1_000)
+  return { pid: Number(/filename="(\d+)-/.exec(response.headers.get('content-disposition') ?? '')?.[1]) }
+}
+
+test.each(['src/main.ts', 'src/worker.ts'])(
+  '%s hands out its heap, and goes on',
+  async (program) => {
+    await using service = await startService({ program, env })
+    await snapshotOf(service)
+    await snapshotOf(service)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+  },
+  60_000,
+)
+
+test('of several processes each hands out its heap by its pid, and no file stays', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tally-heap-'))
+  {
+    await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2', DATA_DIR: directory } })
+    const { pids } = (await service.line('supervising')) as unknown as { pids: number[] }
+    expect(pids).toHaveLength(2)
+    for (const pid of pids) expect(await snapshotOf(service, `?pid=${pid}`)).toEqual({ pid })
+    expect(pids).toContain((await snapshotOf(service)).pid)
+    expect((await readdir(directory)).filter((name) => name.includes('heap'))).toEqual([])
+  }
+  await rm(directory, { recursive: true })
+}, 60_000)

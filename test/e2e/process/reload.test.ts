@@ -1,0 +1,130 @@
+import { describe, expect, test } from 'bun:test'
+import { get, HttpConnection } from '../../support/http-connection.ts'
+import {
+  type Balancer,
+  type ClientKind,
+  clientKinds,
+  type Fates,
+  runClients,
+} from '../../support/load-clients.ts'
+import { type ServiceProcess, startService } from '../../support/service-process.ts'
+
+/** How often the processes are rolled; the long proof in docs/zero-loss.md is RELOADS=100. */
+const reloads = Number(process.env.RELOADS ?? 2)
+const timeoutMs = 60_000 + reloads * 3_000
+
+/** Several processes on a free port, which the first of them finds. */
+const startProcesses = () =>
+  startService({
+    env: { WEB_CONCURRENCY: '2', DRAIN_QUIET: '1s', ACCESS_LOG: 'false', DEBUG_ROUTES: 'true' },
+  })
+
+const rolls = ({ lines }: ServiceProcess): number => lines.filter(({ msg }) => msg === 'rolled').length
+
+async function become(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(5)
+}
+
+/** Rolls the processes while clients ask without a pause; nobody stands between them. */
+async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
+  await using service = await startProcesses()
+  await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+  const fates: Fates = { answered: 0, answeredWhileDraining: 0, refused: 0, cutWhileSending: 0, lost: [] }
+  const stop = { admits: true, draining: false }
+  const open: Balancer = {
+    ...stop,
+    watch: async () => {},
+    get admits() {
+      return stop.admits
+    },
+  }
+  const clients = runClients(kind, service.port, open, fates)
+  for (let i = 1; i <= reloads; i++) {
+    service.signal('SIGHUP')
+    await become(() => rolls(service) >= i)
+  }
+  stop.admits = false
+  service.signal('SIGTERM')
+  await clients
+  expect(await service.exited).toBe(0)
+  expect(service.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
+  return fates
+}
+
+/** Without RELOADS only the two kinds that a reload is hardest on: who is always connecting, and who never does. */
+const eager = clientKinds
+  .filter(({ name, path }) =>
+    process.env.RELOADS === undefined
+      ? ['kept-alive connections', 'a new connection for every request'].includes(name)
+      : path === '/payload',
+  )
+  .map((kind) => ({ ...kind, pauseMs: kind.name.includes('new connection') ? () => 0 : kind.pauseMs }))
+
+describe(`${reloads} reloads by SIGHUP lose no request and refuse no connection:`, () => {
+  test.each(eager.map((kind) => [kind.name, kind] as const))(
+    '%s',
+    async (_name, kind) => {
+      const { answered, refused, cutWhileSending, lost } = await reloadUnderLoad(kind)
+      expect({ refused, cutWhileSending, lost }).toEqual({ refused: 0, cutWhileSending: 0, lost: [] })
+      expect(answered).toBeGreaterThan(reloads)
+      if (process.env.RELOADS !== undefined) console.log(`${kind.name}: ${answered} answered, 0 lost`)
+    },
+    timeoutMs,
+  )
+})
+
+describe('several processes on one port', () => {
+  test('count together, also what a process that was replaced has answered', async () => {
+    await using service = await startProcesses()
+    await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+    const ask = async (path: string): Promise<string> => {
+      using connection = await HttpConnection.open(service.port)
+      connection.send(get(path))
+      return (await connection.next())?.body ?? ''
+    }
+    for (let i = 0; i < 20; i++) await ask('/version')
+    service.signal('SIGHUP')
+    await become(() => rolls(service) === 1)
+    for (let i = 0; i < 20; i++) await ask('/version')
+    const scrapes = await Promise.all(Array.from({ length: 4 }, () => ask('/metrics')))
+    for (const scrape of scrapes) {
+      expect(scrape).toContain('api_http_requests_total{method="GET",route="/version",status="200"} 40\n')
+      expect(scrape).toContain('app_state{state="ready"} 2\n')
+    }
+  }, 30_000)
+
+  test('one that is killed is replaced, and the others answer meanwhile', async () => {
+    await using service = await startProcesses()
+    await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+    using connection = await HttpConnection.open(service.port)
+    connection.send(get('/debug/crash'))
+    expect((await connection.next())?.status).toBe(202)
+    await become(() => service.lines.some(({ msg }) => msg === 'process started'))
+    expect(service.lines.some(({ msg }) => msg === 'a process died: it is replaced')).toBe(true)
+    using another = await HttpConnection.open(service.port)
+    another.send(get('/ready'))
+    expect((await another.next())?.status).toBe(200)
+  }, 30_000)
+
+  test('a reload that comes before all have started is done when they have', async () => {
+    // Resolves with the first process that listens; the second is only being started.
+    await using service = await startProcesses()
+    service.signal('SIGHUP')
+    await become(() => rolls(service) === 1)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+  }, 30_000)
+
+  test('a server alone ends in order when its terminal is closed', async () => {
+    await using service = await startService()
+    service.signal('SIGHUP')
+    expect(await service.exited).toBe(0)
+    expect(service.lines.at(-1)?.msg).toBe('stopped')
+  }, 30_000)
+
+  test('a server that cannot start ends the start of all, with its reason and a code', async () => {
+    await using taken = await startService()
+    const starting = startService({ env: { WEB_CONCURRENCY: '2', PORT: String(taken.port) } })
+    expect(starting).rejects.toThrow()
+  }, 30_000)
+})

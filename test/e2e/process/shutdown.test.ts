@@ -1,0 +1,206 @@
+import { describe, expect, test } from 'bun:test'
+import { get, HttpConnection, postJson } from '../../support/http-connection.ts'
+import { examplePayload } from '../../support/requests.ts'
+import { type ServiceProcess, spawnService, startService } from '../../support/service-process.ts'
+
+/** No window: what is in flight is all that a shutdown waits for. */
+const noWindow = { DRAIN_MAX: '0s', DEBUG_ROUTES: 'true', LOG_LEVEL: 'debug' }
+
+/** A window that lasts as long as somebody is connected. */
+const longWindow = { DRAIN_QUIET: '60s', DRAIN_MAX: '60s', DEBUG_ROUTES: 'true' }
+
+const payload = postJson('/payload', JSON.stringify(examplePayload))
+
+function countOf(service: ServiceProcess, msg: string): number {
+  return service.lines.filter((line) => line.msg === msg).length
+}
+
+/** Sends a request and waits until the service has it in hand. */
+async function inFlight(service: ServiceProcess, request: string): Promise<HttpConnection> {
+  const connection = await HttpConnection.open(service.port)
+  connection.send(request)
+  for (;;) {
+    using other = await HttpConnection.open(service.port)
+    other.send(get('/metrics'))
+    const metrics = (await other.next())?.body ?? ''
+    // The scrape itself is in flight too.
+    if (Number(/^api_http_requests_in_flight (\d+)$/m.exec(metrics)?.[1]) >= 2) return connection
+  }
+}
+
+describe('while draining', () => {
+  test('/health says 200, /ready 503 and work is done, on kept and on new connections', async () => {
+    await using service = await startService({ env: longWindow })
+    const paths = ['/health', '/ready', '/payload']
+    const kept = await Promise.all(paths.map(() => HttpConnection.open(service.port)))
+    for (const connection of kept) {
+      connection.send(get('/version'))
+      expect((await connection.next())?.headers.has('connection')).toBe(false)
+    }
+    service.signal('SIGTERM')
+    await service.line('draining: still serving, answers say Connection: close')
+
+    const fresh = await Promise.all(paths.map(() => HttpConnection.open(service.port)))
+    for (const connections of [fresh, kept]) {
+      for (const [i, path] of paths.entries()) {
+        connections[i]?.send(path === '/payload' ? payload : get(path))
+        const response = await connections[i]?.next()
+        expect(response?.status).toBe(path === '/ready' ? 503 : 200)
+        expect(response?.headers.get('connection')).toBe('close')
+        if (path === '/ready')
+          expect(JSON.parse(response?.body ?? '')).toMatchObject({ status: 'not ready', reason: 'draining' })
+        expect(await connections[i]?.end()).toBe('fin')
+      }
+    }
+
+    expect(await service.exited).toBe(0)
+    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', window_end: 'no connections', exit_code: 0 })
+  })
+
+  test('a second SIGTERM is logged and changes nothing', async () => {
+    await using service = await startService({ env: longWindow })
+    using connection = await HttpConnection.open(service.port)
+    connection.send(get('/version'))
+    await connection.next()
+    service.signal('SIGTERM')
+    await service.line('draining: still serving, answers say Connection: close')
+    service.signal('SIGTERM')
+    await service.line('signal repeated: the shutdown goes on')
+
+    connection.send(payload)
+    expect((await connection.next())?.status).toBe(200)
+    expect(await service.exited).toBe(0)
+    expect(countOf(service, 'draining: still serving, answers say Connection: close')).toBe(1)
+  })
+
+  test('a second SIGINT exits at once with 130', async () => {
+    await using service = await startService({ env: { ...longWindow, DRAIN_MIN: '60s' } })
+    service.signal('SIGINT')
+    await service.line('draining: still serving, answers say Connection: close')
+    // Within 100 ms it would count as the same keystroke.
+    await Bun.sleep(150)
+    service.signal('SIGINT')
+    expect(await service.exited).toBe(130)
+  })
+})
+
+describe('work in hand at the end of the window', () => {
+  test('a slow handler finishes', async () => {
+    await using service = await startService({ env: noWindow })
+    using connection = await inFlight(service, get('/debug/delay/0.6'))
+    service.signal('SIGTERM')
+    expect((await connection.next())?.body).toBe('{"delayed":0.6,"method":"GET"}')
+    expect(await service.exited).toBe(0)
+    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
+  })
+
+  test('a large payload on its thread is answered', async () => {
+    await using service = await startService({ env: noWindow })
+    const numbers = Array.from({ length: 500_000 }, (_, i) => i + 0.1)
+    using connection = await inFlight(service, postJson('/payload', JSON.stringify({ numbers, text: 'a' })))
+    service.signal('SIGTERM')
+    const answer = await connection.next()
+    expect(answer?.status).toBe(200)
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ numeric_analysis: { count: 500_000 } })
+    expect(await service.exited).toBe(0)
+  })
+
+  test('a stream goes on to its end', async () => {
+    await using service = await startService({ env: noWindow })
+    using connection = await inFlight(service, get('/debug/stream/0.6'))
+    service.signal('SIGTERM')
+    expect((await connection.next())?.body).toBe('tick 0\ntick 1\ntick 2\ntick 3\ntick 4\ntick 5\n')
+    expect(await service.exited).toBe(0)
+  })
+
+  test('what takes longer than SHUTDOWN_TIMEOUT is cut, counted and named, and the exit code is 1', async () => {
+    await using service = await startService({ env: { ...noWindow, SHUTDOWN_TIMEOUT: '300ms' } })
+    const slow = get('/debug/delay/60').replace('\r\n', '\r\nX-Request-ID: the-slow-one\r\n')
+    using connection = await inFlight(service, slow)
+    service.signal('SIGTERM')
+    expect(await connection.next()).toBeUndefined()
+    expect(await service.exited).toBe(1)
+    expect(await service.line('cut at the deadline')).toMatchObject({
+      level: 'error',
+      target: 'server',
+      count: 1,
+      work: ['GET /debug/delay/:seconds the-slow-one'],
+    })
+    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 1, exit_code: 1 })
+  })
+
+  test('half a request head does not hold it beyond SHUTDOWN_TIMEOUT, and is no loss', async () => {
+    await using service = await startService({ env: { ...noWindow, SHUTDOWN_TIMEOUT: '300ms' } })
+    using connection = await HttpConnection.open(service.port)
+    connection.send(get('/version'))
+    await connection.next()
+    connection.send('POST /payload HTTP/1.1\r\nHos')
+    await Bun.sleep(50)
+    service.signal('SIGTERM')
+    expect(await service.exited).toBe(0)
+    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
+    expect(service.lines.at(-1)?.finishing_ms).toBeLessThan(5_000)
+  })
+})
+
+test('a crash is logged and drains: everybody else is answered, then it exits 1', async () => {
+  await using service = await startService({ env: longWindow })
+  using slow = await inFlight(service, get('/debug/delay/0.6'))
+  using kept = await HttpConnection.open(service.port)
+  kept.send(get('/version'))
+  await kept.next()
+  {
+    using crashing = await HttpConnection.open(service.port)
+    crashing.send(get('/debug/crash'))
+    expect((await crashing.next())?.status).toBe(202)
+  }
+  const fault = await service.line('fault: draining')
+  expect(fault).toMatchObject({ level: 'error', kind: 'uncaughtException' })
+  expect(fault.error).toMatchObject({ message: 'crashed on demand' })
+
+  using fresh = await HttpConnection.open(service.port)
+  for (const connection of [fresh, kept]) {
+    connection.send(payload)
+    expect((await connection.next())?.status).toBe(200)
+  }
+  expect((await slow.next())?.status).toBe(200)
+  slow.close()
+  expect(await service.exited).toBe(1)
+  expect(service.lines.at(-1)).toMatchObject({
+    msg: 'stopped',
+    reason: 'uncaughtException',
+    exit_code: 1,
+    cut: 0,
+  })
+})
+
+describe('the start', () => {
+  test('interrupted by SIGTERM it exits 0, without waiting for what it was waiting for', async () => {
+    const connected = Promise.withResolvers<void>()
+    // A database that takes connections and never says a word.
+    using silent = Bun.listen({
+      hostname: '127.0.0.1',
+      port: 0,
+      socket: { open: () => connected.resolve(), data: () => {} },
+    })
+    await using spawned = await spawnService({
+      env: { DATABASE_URL: `postgres://tally@127.0.0.1:${silent.port}/tally`, DRAIN_MIN: '10s' },
+    })
+    const { child } = spawned
+    await connected.promise
+    const signalledAt = performance.now()
+    child.kill('SIGTERM')
+    expect(await child.exited).toBe(0)
+    expect(performance.now() - signalledAt).toBeLessThan(5_000)
+    expect(await new Response(child.stdout).text()).not.toContain('listening')
+  })
+
+  test('on a port that is taken it exits 1 and says so', async () => {
+    await using first = await startService()
+    await using second = await spawnService({ env: { PORT: String(first.port) } })
+    expect(await second.child.exited).toBe(1)
+    const output = await new Response(second.child.stdout).text()
+    expect(output).toContain('cannot start')
+    expect(output).toContain(`Is port ${first.port} in use?`)
+  })
+})

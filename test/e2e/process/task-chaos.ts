@@ -1,0 +1,186 @@
+import { analyzeWork } from '../../../src/analysis/payload.ts'
+import { type Program, type Service, startService } from './killable-service.ts'
+
+export interface ChaosOptions {
+  /** Tasks that must be accepted. */
+  readonly tasks: number
+  /** Clients that post at the same time. */
+  readonly clients: number
+  /** How often a process, an API or a worker, is killed with -9 and started again. */
+  readonly kills: number
+  /** What every process needs to find the queue. */
+  readonly env: Readonly<Record<string, string>>
+  /** Takes the queue's own server away and brings it back; done at even distances. */
+  readonly outages?: { readonly count: number; strike(): Promise<void> }
+  /** How many processes of each kind. Default 2. */
+  readonly processes?: number
+}
+
+export interface ChaosReport {
+  readonly accepted: number
+  readonly completed: number
+  readonly failed: number
+  /** Runs of all tasks; may exceed the tasks, for a killed worker's run counts. */
+  readonly runs: number
+  /** Accepted tasks that did not end completed. */
+  readonly lost: number
+  /** Tasks beyond one for each that a client wanted. */
+  readonly doubled: number
+  /** Completed tasks with a result other than the right one. */
+  readonly wrong: number
+  readonly kills: number
+  readonly outages: number
+  /** Requests that had no answer, or none but 5xx, and were sent again under the same key. */
+  readonly repeated: number
+  readonly seconds: number
+}
+
+interface TaskBody {
+  readonly id: string
+  readonly payload: { readonly numbers: readonly number[]; readonly text: string }
+  readonly status: string
+  readonly attempts: number
+  readonly result?: { readonly processing_time_ms?: number }
+}
+
+/** How long everything may take to end after the last task was accepted, in ms. */
+const endMsMax = 120_000
+
+/**
+ * Posts tasks while processes die, and accounts for each: a client repeats a request that had no answer under the same
+ * Idempotency-Key, so each task that a client wanted must be there once, completed, with the right result.
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { tasks, clients, kills, env, outages, processes = 2 } = options
+  const startedAt = performance.now()
+  const apis = await startAll('main.ts', { ...env, WORKER: 'off' }, processes)
+  const workers = await startAll('worker.ts', env, processes)
+  const accepted = new Map<string, number>()
+  let wanted = 0
+  let repeated = 0
+
+  const client = async (): Promise<void> => {
+    while (wanted < tasks) {
+      const n = wanted++
+      for (;;) {
+        const id = await post(apis, n)
+        if (id !== undefined) {
+          accepted.set(id, n)
+          break
+        }
+        repeated++
+        await Bun.sleep(20)
+      }
+    }
+  }
+  const killer = async (): Promise<void> => {
+    for (let kill = 1; kill <= kills; kill++) {
+      await reached(() => accepted.size >= (tasks * kill) / (kills + 1))
+      const victims = Math.random() < 0.5 ? apis : workers
+      await victims.replaceOne()
+    }
+  }
+  const outage = async (): Promise<void> => {
+    for (let strike = 1; strike <= (outages?.count ?? 0); strike++) {
+      await reached(() => accepted.size >= (tasks * (strike - 0.5)) / (outages?.count ?? 1))
+      await outages?.strike()
+    }
+  }
+  try {
+    await Promise.all([...Array.from({ length: clients }, client), killer(), outage()])
+    const ended = await everyTaskEnded(apis)
+    const found = new Map(ended.map((task) => [task.id, task]))
+    const completed = ended.filter(({ status }) => status === 'completed')
+    return {
+      accepted: accepted.size,
+      completed: completed.length,
+      failed: ended.filter(({ status }) => status === 'failed').length,
+      runs: ended.reduce((runs, { attempts }) => runs + attempts, 0),
+      lost: [...accepted.keys()].filter((id) => found.get(id)?.status !== 'completed').length,
+      doubled: ended.length - new Set(ended.map(({ payload }) => payload.text)).size,
+      wrong: completed.filter((task) => !isRight(task)).length,
+      kills,
+      outages: outages?.count ?? 0,
+      repeated,
+      seconds: Math.round((performance.now() - startedAt) / 100) / 10,
+    }
+  } finally {
+    await Promise.all([...apis.all, ...workers.all].map((service) => service.kill()))
+  }
+}
+
+/** Processes of one program, one of which is replaced now and then. */
+interface Fleet {
+  readonly all: Service[]
+  replaceOne(): Promise<void>
+}
+
+async function startAll(
+  program: Program,
+  env: Readonly<Record<string, string>>,
+  count: number,
+): Promise<Fleet> {
+  const all = await Promise.all(Array.from({ length: count }, () => startService(env, program)))
+  return {
+    all,
+    async replaceOne() {
+      const index = Math.floor(Math.random() * all.length)
+      await all[index]?.kill()
+      all[index] = await startService(env, program)
+    },
+  }
+}
+
+function workOf(n: number) {
+  return { numbers: [n, n / 7, -n], text: `task ${n}.` }
+}
+
+/** @returns the id of the accepted task, or undefined when it has to be sent again */
+async function post({ all }: Fleet, n: number): Promise<string | undefined> {
+  const service = all[Math.floor(Math.random() * all.length)] as Service
+  try {
+    const response = await fetch(`${service.url}/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': `task-${n}` },
+      body: JSON.stringify({ payload: workOf(n) }),
+      signal: AbortSignal.timeout(10_000),
+    })
+    if (response.status === 201) return ((await response.json()) as { task_id: string }).task_id
+    if (response.status < 500) throw new TypeError(`refused: ${response.status} ${await response.text()}`)
+    await response.arrayBuffer()
+  } catch (error) {
+    if (error instanceof TypeError && error.message.startsWith('refused')) throw error
+  }
+  return undefined
+}
+
+async function everyTaskEnded({ all }: Fleet): Promise<TaskBody[]> {
+  const deadline = performance.now() + endMsMax
+  for (;;) {
+    const tasks = await listAll((all[0] as Service).url).catch(() => undefined)
+    const ended = tasks?.every(({ status }) => status === 'completed' || status === 'failed')
+    if (tasks !== undefined && (ended || performance.now() > deadline)) return tasks
+    await Bun.sleep(200)
+  }
+}
+
+async function listAll(url: string): Promise<TaskBody[]> {
+  const tasks: TaskBody[] = []
+  let path: string | undefined = '/tasks?limit=1000'
+  while (path !== undefined) {
+    const response: Response = await fetch(url + path)
+    if (response.status !== 200) throw new Error(`the list answered ${response.status}`)
+    tasks.push(...((await response.json()) as { tasks: TaskBody[] }).tasks)
+    path = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
+  }
+  return tasks
+}
+
+function isRight({ payload, result }: TaskBody): boolean {
+  const { processing_time_ms, ...analysis } = result ?? {}
+  return typeof processing_time_ms === 'number' && Bun.deepEquals(analysis, analyzeWork(payload))
+}
+
+async function reached(condition: () => boolean): Promise<void> {
+  while (!condition()) await Bun.sleep(5)
+}

@@ -1,0 +1,356 @@
+import { Database } from 'bun:sqlite'
+import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { havePostgres, startPostgres } from '../../support/postgres.ts'
+import { haveRedis, type RedisServer, startRedis } from '../../support/redis.ts'
+import { until } from '../../support/until.ts'
+import { failToStart, type Service, startService } from './killable-service.ts'
+import { type ChaosReport, runChaos } from './task-chaos.ts'
+
+/** Some starts of processes and some leases, on a busy machine. */
+const timeoutMs = 120_000
+
+/** A worker that is killed loses its tasks for a second; one task may meet several kills. */
+const quick = { TASK_LEASE: '1s', TASK_ATTEMPTS: '20', ACCESS_LOG: 'false' }
+
+async function withDirectory(run: (dataDir: string) => Promise<void>): Promise<void> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'tally-tasks-'))
+  try {
+    await run(dataDir)
+  } finally {
+    await rm(dataDir, { recursive: true })
+  }
+}
+
+async function withRedis(run: (server: RedisServer) => Promise<void>, appendonly = true): Promise<void> {
+  const server = await startRedis({ appendonly })
+  try {
+    await run(server)
+  } finally {
+    await server.remove()
+  }
+}
+
+async function create({ url }: Service, payload: unknown): Promise<string> {
+  const response = await fetch(`${url}/tasks`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ payload }),
+  })
+  expect(response.status).toBe(201)
+  return ((await response.json()) as { task_id: string }).task_id
+}
+
+async function read(
+  { url }: Service,
+  id: string,
+): Promise<{ status: string; attempts: number; error?: string }> {
+  const response = await fetch(`${url}/tasks/${id}`)
+  expect(response.status).toBe(200)
+  return ((await response.json()) as { task: { status: string; attempts: number } }).task
+}
+
+async function metric({ url }: Service, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
+}
+
+/** A payload that takes about half a second, and limits under which it is accepted. */
+const long = { numbers: [1], text: 'a b. '.repeat(3_000_000) }
+/** Reading many of them at once keeps the event loop busy, which is not what is asked about here. */
+const wideLimits = { MAX_TEXT_LENGTH: '20000000', MAX_BODY_BYTES: '32MiB' }
+
+const nothingLost = (tasks: number): Partial<ChaosReport> => ({
+  accepted: tasks,
+  completed: tasks,
+  failed: 0,
+  lost: 0,
+  doubled: 0,
+  wrong: 0,
+})
+
+describe('tasks posted while API and worker processes are killed with -9', () => {
+  test(
+    'on SQLite each ends once with the right result',
+    () =>
+      withDirectory(async (dataDir) => {
+        const report = await runChaos({
+          tasks: 500,
+          clients: 8,
+          kills: 4,
+          env: { ...quick, DATA_DIR: dataDir },
+        })
+        expect(report).toMatchObject(nothingLost(500))
+        expect(report.runs).toBeGreaterThanOrEqual(500)
+      }),
+    timeoutMs,
+  )
+
+  test.skipIf(!haveRedis())(
+    'on Redis, which is killed as well, each ends once with the right result',
+    () =>
+      withRedis(async (server) => {
+        const report = await runChaos({
+          tasks: 500,
+          clients: 8,
+          kills: 4,
+          env: { ...quick, REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' },
+          outages: {
+            count: 1,
+            async strike() {
+              await server.kill()
+              await server.start()
+            },
+          },
+        })
+        expect(report).toMatchObject(nothingLost(500))
+      }),
+    timeoutMs,
+  )
+
+  test.skipIf(!havePostgres())(
+    'in PostgreSQL, which crashes as well, each ends once with the right result',
+    async () => {
+      const server = await startPostgres()
+      try {
+        const report = await runChaos({
+          tasks: 500,
+          clients: 8,
+          kills: 4,
+          env: { ...quick, DATABASE_URL: server.url },
+          outages: {
+            count: 1,
+            async strike() {
+              await server.crash()
+              await server.start()
+            },
+          },
+        })
+        expect(report).toMatchObject(nothingLost(500))
+      } finally {
+        await server.remove()
+      }
+    },
+    timeoutMs,
+  )
+})
+
+describe('the worker process', () => {
+  test(
+    'says what the platform asks, and nothing else',
+    () =>
+      withDirectory(async (dataDir) => {
+        await using worker = await startService({ DATA_DIR: dataDir }, 'worker.ts')
+        const statusOf = async (path: string) => (await fetch(worker.url + path)).status
+        for (const path of ['/health', '/ready', '/metrics', '/version'])
+          expect(await statusOf(path)).toBe(200)
+        for (const path of ['/', '/tasks', '/payload', '/data']) expect(await statusOf(path)).toBe(404)
+        expect(await (await fetch(`${worker.url}/ready`)).json()).toMatchObject({ checks: { queue: 'ok' } })
+        expect(await (await fetch(`${worker.url}/metrics`)).text()).toContain('\nworker_queue_length 0\n')
+      }),
+    timeoutMs,
+  )
+
+  test.skipIf(!haveRedis())(
+    'is not ready while its queue is away, and the API is; both come back',
+    () =>
+      withRedis(async (server) => {
+        const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
+        await using worker = await startService(env, 'worker.ts')
+        await using api = await startService({ ...env, WORKER: 'off' })
+        const ready = async ({ url }: Service) => {
+          const response = await fetch(`${url}/ready`)
+          return { code: response.status, ...((await response.json()) as { reason?: string }) }
+        }
+        expect((await ready(worker)).code).toBe(200)
+        await server.kill()
+        await until(async () => (await ready(worker)).code === 503)
+        expect(await ready(worker)).toMatchObject({
+          reason: 'queue unavailable',
+          checks: { queue: 'failing' },
+        })
+        expect(await ready(api)).toMatchObject({ code: 200, checks: { queue: 'failing' } })
+        const start = performance.now()
+        const refused = await fetch(`${api.url}/tasks`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"payload":"a"}',
+        })
+        expect(refused.status).toBe(503)
+        expect(performance.now() - start).toBeLessThan(1_000)
+        await server.start()
+        await until(async () => (await ready(worker)).code === 200)
+        const id = await create(api, 'a')
+        await until(async () => (await read(api, id)).status === 'completed')
+      }),
+    timeoutMs,
+  )
+
+  test(
+    'answers its probes and keeps its leases while it analyses a million numbers at a time',
+    () =>
+      withDirectory(async (dataDir) => {
+        // Leases that are shorter than the runs, and two workers: each takes what the other does not renew.
+        const env = { ...wideLimits, DATA_DIR: dataDir, TASK_LEASE: '1s', TASK_ATTEMPTS: '5' }
+        await using api = await startService({ ...env, WORKER: 'off' })
+        const numbers = Array.from({ length: 1_000_000 }, (_, n) => n)
+        const ids = await Promise.all(
+          Array.from({ length: 6 }, () => create(api, { numbers, text: long.text })),
+        )
+        const workers = [await startService(env, 'worker.ts'), await startService(env, 'worker.ts')] as const
+        await using _first = workers[0]
+        await using _second = workers[1]
+        const processed = async () => {
+          const counts = await Promise.all(
+            workers.map((worker) => metric(worker, 'worker_tasks_processed_total')),
+          )
+          return counts.reduce((sum, count) => sum + count, 0)
+        }
+        let answered = 0
+        while ((await processed()) < ids.length) {
+          for (const { url } of workers)
+            for (const path of ['/health', '/ready']) expect((await fetch(url + path)).status).toBe(200)
+          answered++
+        }
+        expect(answered).toBeGreaterThan(10)
+        for (const id of ids) expect(await read(api, id)).toMatchObject({ status: 'completed', attempts: 1 })
+      }),
+    timeoutMs,
+  )
+
+  test(
+    'told to stop in the middle of a task, it finishes that and claims nothing more',
+    () =>
+      withDirectory(async (dataDir) => {
+        const env = { ...quick, ...wideLimits, DATA_DIR: dataDir, WORKER_CONCURRENCY: '1' }
+        await using api = await startService({ ...env, WORKER: 'off' })
+        const ids = [await create(api, long), await create(api, long), await create(api, long)] as const
+        const worker = await startService(env, 'worker.ts')
+        await until(async () => (await read(api, ids[0])).status === 'processing')
+        expect(await worker.stop()).toBe(0)
+        const [first, second, third] = await Promise.all(ids.map((id) => read(api, id)))
+        expect(first).toMatchObject({ status: 'completed', attempts: 1 })
+        expect(second?.status).not.toBe('processing')
+        expect(third).toMatchObject({ status: 'pending', attempts: 0 })
+      }),
+    timeoutMs,
+  )
+
+  test(
+    'without the time to finish, it hands the task back with its attempt not spent',
+    () =>
+      withDirectory(async (dataDir) => {
+        const env = { ...wideLimits, DATA_DIR: dataDir, SHUTDOWN_TIMEOUT: '0s', WORKER_CONCURRENCY: '1' }
+        await using api = await startService({ ...env, WORKER: 'off' })
+        // So many that they cannot all be done between the first look at them and the signal.
+        const ids = await Promise.all(Array.from({ length: 16 }, () => create(api, long)))
+        const worker = await startService({ ...env, WORKER_CONCURRENCY: '16' }, 'worker.ts')
+        await until(async () => (await read(api, ids[0] as string)).status === 'processing')
+        expect(await worker.stop()).toBe(0)
+        expect(worker.output()).toContain('tasks handed back')
+        const left = await Promise.all(ids.map((id) => read(api, id)))
+        expect(left.filter(({ status }) => status === 'pending').length).toBeGreaterThan(0)
+        for (const { status, attempts } of left)
+          expect([status, attempts]).toEqual(status === 'completed' ? ['completed', 1] : ['pending', 0])
+        await using _next = await startService(env, 'worker.ts')
+        for (const id of ids) await until(async () => (await read(api, id)).status === 'completed')
+        for (const id of ids) expect((await read(api, id)).attempts).toBe(1)
+      }),
+    timeoutMs,
+  )
+
+  test(
+    'three workers replaced one after the other under load lose and double nothing',
+    () =>
+      withDirectory(async (dataDir) => {
+        const env = { ...quick, DATA_DIR: dataDir, TASK_ATTEMPTS: '1', TASK_LEASE: '15s' }
+        await using started = new AsyncDisposableStack()
+        const start = async (): Promise<Service> => started.use(await startService(env, 'worker.ts'))
+        await using api = await startService({ ...env, WORKER: 'off' })
+        const workers = await Promise.all([0, 1, 2].map(start))
+        const ids: string[] = []
+        let posting = true
+        const posters = Array.from({ length: 4 }, async (_, n) => {
+          while (posting) ids.push(await create(api, `task of client ${n}`))
+        })
+        const replaced: number[] = []
+        for (const old of workers) {
+          const before = ids.length
+          await until(() => ids.length > before + 30)
+          await start()
+          replaced.push(await old.stop())
+        }
+        posting = false
+        await Promise.all(posters)
+        expect(replaced).toEqual([0, 0, 0])
+        // With one attempt each, a task that was cut instead of finished or handed back would have failed.
+        for (const id of ids) {
+          await until(async () => (await read(api, id)).status === 'completed')
+          expect((await read(api, id)).attempts).toBe(1)
+        }
+      }),
+    timeoutMs,
+  )
+})
+
+describe('a server with its worker inside', () => {
+  test(
+    'poison of every kind fails after its attempts, and the others are completed meanwhile',
+    () =>
+      withDirectory(async (dataDir) => {
+        const env = { ...wideLimits, DATA_DIR: dataDir, WORKER_CONCURRENCY: '1', TASK_ATTEMPTS: '2' }
+        const accepting = await startService({ ...env, WORKER: 'off' })
+        const endless = await create(accepting, long)
+        const beyondLimits = await create(accepting, { numbers: [1, 2, 3], text: 'a' })
+        const throwing = await create(accepting, 'not JSON any more')
+        const good = await Promise.all(Array.from({ length: 5 }, () => create(accepting, 'good')))
+        await accepting.stop()
+        using file = new Database(join(dataDir, 'tally.db'))
+        file.run("update task_payloads set payload = '{' where seq = (select seq from tasks where id = ?)", [
+          throwing,
+        ])
+        await using service = await startService({ ...env, MAX_NUMBERS: '2', TASK_TIMEOUT: '50ms' })
+        for (const id of good) await until(async () => (await read(service, id)).status === 'completed')
+        const failed = async (id: string) => {
+          const row = () =>
+            file
+              .query<{ status: string; attempts: number; error: string }, [string]>(
+                'select status, attempts, error from tasks where id = ?',
+              )
+              .get(id)
+          await until(() => row()?.status === 'failed')
+          return row()
+        }
+        expect(await failed(endless)).toMatchObject({
+          attempts: 2,
+          error: expect.stringContaining('not done'),
+        })
+        expect(await failed(throwing)).toMatchObject({ attempts: 2, error: expect.stringContaining('JSON') })
+        expect(await failed(beyondLimits)).toMatchObject({
+          attempts: 1,
+          error: expect.stringContaining('numbers'),
+        })
+        expect((await fetch(`${service.url}/health`)).status).toBe(200)
+      }),
+    timeoutMs,
+  )
+
+  test.skipIf(!haveRedis())(
+    'a Redis that forgets is refused in production, unless that is accepted',
+    () =>
+      withRedis(async (server) => {
+        const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:', ENVIRONMENT: 'production' }
+        const { exitCode, output } = await failToStart(env)
+        expect(exitCode).toBe(1)
+        expect(output).toContain('REDIS_DURABLE=false')
+        await using accepted = await startService({ ...env, REDIS_DURABLE: 'false' })
+        expect(accepted.output()).toContain('accepted tasks may be lost')
+        const response = await fetch(`${accepted.url}/ready`)
+        expect(response.status).toBe(200)
+        expect(await response.json()).toMatchObject({ checks: { queue: 'ok', queue_durable: 'failing' } })
+      }, false),
+    timeoutMs,
+  )
+})

@@ -1,0 +1,108 @@
+import { join, resolve } from 'node:path'
+import { type RunningProgram, startProgram } from './program.ts'
+import { until } from './until.ts'
+
+export const balancerConfig = resolve(import.meta.dir, '../../../deploy/haproxy/haproxy.cfg')
+
+/** The configuration that is shipped, and the one line that it takes when instances speak TLS. */
+async function withTls(directory: string): Promise<string> {
+  const config = join(directory, 'haproxy-tls.cfg')
+  const shipped = await Bun.file(balancerConfig).text()
+  await Bun.write(
+    config,
+    shipped.replace('  option httpchk\n', '  default-server ssl verify none\n  option httpchk\n'),
+  )
+  return config
+}
+
+/** What the balancer thinks of one instance. */
+export interface ServerState {
+  /** `UP`, `DOWN`, `UP 1/2` on the way down, `DOWN 1/2` on the way up, `MAINT (resolution)`. */
+  readonly status: string
+  /** Requests that it has at the instance now. */
+  readonly inFlight: number
+}
+
+/**
+ * The instances' states from HAProxy's statistics as CSV, by the name of their slot.
+ *
+ * @example parseServerStates('# pxname,svname,scur,status\napi,api-1,2,UP\n').get('api-1')
+ *   // { status: 'UP', inFlight: 2 }
+ */
+export function parseServerStates(csv: string): Map<string, ServerState> {
+  const [head = '', ...rows] = csv.trim().split('\n')
+  const columns = head.replace(/^# /, '').split(',')
+  const states = new Map<string, ServerState>()
+  for (const row of rows) {
+    const cells = row.split(',')
+    const cell = (name: string): string => cells[columns.indexOf(name)] ?? ''
+    if (cell('pxname') !== 'api' || cell('svname') === 'BACKEND') continue
+    states.set(cell('svname'), {
+      status: cell('status'),
+      inFlight: Number(cell('scur')),
+    })
+  }
+  return states
+}
+
+/** Asks a running HAProxy. */
+export async function readServerStates(statsUrl: string): Promise<Map<string, ServerState>> {
+  const response = await fetch(`${statsUrl}/;csv`, { signal: AbortSignal.timeout(2_000) })
+  return parseServerStates(await response.text())
+}
+
+export interface Balancer {
+  readonly url: string
+  readonly statsUrl: string
+  states(): Promise<Map<string, ServerState>>
+  /** Resolves when the balancer sends requests to the slot. */
+  untilUp(slot: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts HAProxy with the configuration that is shipped.
+ *
+ * @param slotPorts the port of each slot on 127.0.0.1, used or not.
+ * @param retries how often a connection that could not be opened is tried again.
+ * @param tls whether the instances speak TLS.
+ */
+export async function startBalancer(options: {
+  directory: string
+  port: number
+  statsPort: number
+  slotPorts: readonly number[]
+  retries: number
+  tls?: boolean
+}): Promise<Balancer> {
+  const { directory, port, statsPort, slotPorts, retries, tls = false } = options
+  const slots = slotPorts.map((slotPort, index) => [`API_${index + 1}`, `127.0.0.1:${slotPort}`])
+  const program: RunningProgram = startProgram({
+    name: 'balancer',
+    command: ['haproxy', '-db', '-f', tls ? await withTls(directory) : balancerConfig],
+    env: {
+      BALANCER_ADDRESS: `127.0.0.1:${port}`,
+      BALANCER_STATS_ADDRESS: `127.0.0.1:${statsPort}`,
+      BALANCER_RETRIES: String(retries),
+      ...Object.fromEntries(slots),
+    },
+    logFile: join(directory, 'balancer.log'),
+  })
+  const statsUrl = `http://127.0.0.1:${statsPort}`
+  const states = (): Promise<Map<string, ServerState>> => readServerStates(statsUrl)
+  await until('the balancer to answer', 10_000, async () => (await states()).size > 0)
+  return {
+    url: `http://127.0.0.1:${port}`,
+    statsUrl,
+    states,
+    async untilUp(slot) {
+      await until(`${slot} to be up in the balancer`, 20_000, async () => {
+        return (await states()).get(slot)?.status === 'UP'
+      })
+    },
+    async stop() {
+      program.signal('SIGTERM')
+      await program.exited
+    },
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * Deploys the load test overlay to the cluster of KUBECONFIG and does to it, under load, everything that
+ * a platform does to a Deployment: `make cluster-test IMAGE=… NEXT_IMAGE=…`. Needs kubectl and k6.
+ * docs/cluster-test.md tells the settings and what was seen.
+ *
+ * Exit: 0 when nothing was lost and every check passed; 2 when not; 1 when it could not be run.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { findK6 } from '../../../../load/k6.ts'
+import { endEverything } from '../program.ts'
+import { autoscale } from './autoscaling.ts'
+import { check } from './check.ts'
+import { runControls } from './controls.ts'
+import { disrupt } from './disruptions.ts'
+import { checkEndpoints } from './endpoints.ts'
+import { checkGuards } from './guards.ts'
+import { loseStores } from './outages.ts'
+import { deploy, type Platform } from './platform.ts'
+import { renderHtml } from './report/html.ts'
+import { renderMarkdown } from './report/markdown.ts'
+import { renderText } from './report/text.ts'
+import { type ClusterRun, runUnderLoad } from './run.ts'
+import { type ClusterSettings, type Part, readClusterSettings } from './settings.ts'
+import { faultsOf, type PartResult, totalsOf } from './verdict.ts'
+
+process.on('exit', endEverything)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+
+// Not process.exitCode: a program that was left running would hold this process.
+process.exit(
+  await main().catch((error: unknown) => {
+    console.error(error)
+    return 1
+  }),
+)
+
+async function main(): Promise<number> {
+  const settings = readClusterSettings(process.env)
+  const missing = Bun.which('kubectl') === null ? ['kubectl'] : []
+  if (findK6(process.env, resolve(import.meta.dir, '../../../..')) === null)
+    missing.push('k6 (make load fetches it)')
+  if (missing.length > 0) {
+    console.error(`Not installed: ${missing.join(', ')}`)
+    return 1
+  }
+  const directory = resolve(settings.reportDirectory)
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true })
+  const startedAt = new Date()
+
+  console.log(`Deploying ${settings.overlay} to ${settings.namespace} ...`)
+  const platform = await deploy(settings, directory)
+  const results: PartResult[] = []
+  for (const part of settings.parts) {
+    results.push(await runPart(part, platform, settings, directory))
+    // What was seen is kept at every step: a part that cannot be run must not take it along.
+    await Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ settings, results }, null, 2)}\n`)
+  }
+  const where = {
+    startedAt: startedAt.toISOString(),
+    minutes: (Date.now() - startedAt.getTime()) / 60_000,
+    cluster: await describeCluster(platform),
+    images: [settings.image, settings.nextImage] as const,
+  }
+  if (!settings.keep) await platform.undeploy()
+  await platform.close()
+
+  const text = renderText(where, results)
+  await Promise.all([
+    Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ where, settings, results }, null, 2)}\n`),
+    Bun.write(join(directory, 'cluster.txt'), text),
+    Bun.write(join(directory, 'cluster.md'), renderMarkdown(where, results)),
+    Bun.write(join(directory, 'index.html'), renderHtml(where, results)),
+  ])
+  console.log(text)
+  console.log(`Report: ${join(directory, 'index.html')}`)
+  return results.some((result) => faultsOf(result).length > 0) ? 2 : 0
+}
+
+async function runPart(
+  part: Part,
+  platform: Platform,
+  settings: ClusterSettings,
+  directory: string,
+): Promise<PartResult> {
+  console.log(`${part} ...`)
+  switch (part) {
+    case 'rollouts':
+      return runRollouts(platform, settings, directory)
+    case 'guards': {
+      const checks = await checkGuards(platform, settings.image)
+      return { name: part, runs: [], checks, mustLoseNothing: true }
+    }
+    case 'outages': {
+      const run = await loseStores(platform, settings, directory)
+      return { name: part, runs: [run], checks: [], mustLoseNothing: true }
+    }
+    case 'autoscaling': {
+      const run = await autoscale(platform, settings, directory)
+      return { name: part, runs: [run], checks: [], mustLoseNothing: true }
+    }
+    case 'controls': {
+      const { runs, checks } = await runControls(platform, settings, directory)
+      return { name: part, runs, checks, mustLoseNothing: false }
+    }
+  }
+}
+
+/** The endpoints; in each connection mode the plain load, then the load with all disruptions. */
+async function runRollouts(
+  platform: Platform,
+  settings: ClusterSettings,
+  directory: string,
+): Promise<PartResult> {
+  const { image, nextImage, requests, rate, users, seconds } = settings
+  const endpoints = await checkEndpoints(platform.url)
+  const runs: ClusterRun[] = []
+  for (const connection of settings.connections) {
+    const plain = { name: `${connection}-plain`, profile: 'load', connection, requests } as const
+    runs.push(await runUnderLoad(platform, plain, directory))
+    console.log(await Bun.file(join(directory, plain.name, 'report.txt')).text())
+    console.log(`${connection}: every disruption, at ${rate} a second for ${seconds} s ...`)
+    runs.push(
+      await runUnderLoad(
+        platform,
+        { name: connection, profile: 'rollout', connection, rate, users, seconds },
+        directory,
+        (mark, endsAt) =>
+          disrupt(platform, { image, nextImage, environment: `loadtest-${connection}`, mark, endsAt }),
+      ),
+    )
+  }
+  const result = { name: 'rollouts', runs, checks: endpoints, mustLoseNothing: true }
+  const { sent, stops } = totalsOf([result])
+  return {
+    ...result,
+    checks: [
+      ...endpoints,
+      check(`at least ${settings.stopsMin} pods are stopped`, stops >= settings.stopsMin, `${stops}`),
+      check(`at least ${settings.requestsMin} requests are sent`, sent >= settings.requestsMin, `${sent}`),
+    ],
+  }
+}
+
+async function describeCluster({ namespace }: Platform): Promise<string> {
+  const nodes = await namespace.kubectl(
+    ...['get', 'nodes', '-o'],
+    'jsonpath={range .items[*].status}{.nodeInfo.kubeletVersion}, {.nodeInfo.containerRuntimeVersion}, {.capacity.cpu} CPUs; {end}',
+  )
+  return `Kubernetes ${nodes.replace(/;$/, '')}`
+}

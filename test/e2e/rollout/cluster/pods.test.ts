@@ -1,0 +1,20 @@
+import { expect, test } from 'bun:test'
+import { drainTimeOf, workloadOf } from './pods.ts'
+
+test('a pod belongs to the Deployment or StatefulSet of its owner, or to nobody', () => {
+  const owned = (name: string, owner: string, hash?: string) =>
+    workloadOf({
+      name,
+      labels: hash === undefined ? {} : { 'pod-template-hash': hash },
+      ownerReferences: [{ kind: 'any', name: owner }],
+    })
+  expect(owned('api-5d9-x', 'api-5d9', '5d9')).toBe('api')
+  expect(owned('redis-0', 'redis')).toBe('redis')
+  expect(workloadOf({ name: 'alone', labels: {}, ownerReferences: [] })).toBe('alone')
+})
+
+test('the begin of a drain is the time of its log line', () => {
+  const line = '{"time":"2026-11-21T10:00:00.250Z","level":"info","msg":"draining: still serving"}'
+  expect(drainTimeOf(line)).toBe(Date.parse('2026-11-21T10:00:00.250Z'))
+  expect(drainTimeOf('{"time":"2026-11-21T10:00:00.250Z","msg":"stopped"}')).toBeNull()
+})

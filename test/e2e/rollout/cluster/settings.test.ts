@@ -1,0 +1,34 @@
+import { describe, expect, test } from 'bun:test'
+import { readClusterSettings } from './settings.ts'
+
+const images = { IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2' }
+
+describe('settings of the cluster test', () => {
+  test('everything, in all modes and in large numbers, unless it is to be quick', () => {
+    expect(readClusterSettings(images)).toMatchObject({
+      parts: ['rollouts', 'guards', 'outages', 'autoscaling', 'controls'],
+      connections: ['reuse', 'no-reuse', 'mixed'],
+      stopsMin: 100,
+      requestsMin: 200_000,
+      imageLoad: null,
+    })
+    expect(readClusterSettings({ ...images, QUICK: '1' })).toMatchObject({
+      parts: ['rollouts', 'guards'],
+      connections: ['mixed'],
+      stopsMin: 0,
+    })
+  })
+
+  test('the command that loads an image may have words of its own', () => {
+    const { imageLoad } = readClusterSettings({ ...images, IMAGE_LOAD: 'kind load docker-image' })
+    expect(imageLoad).toEqual(['kind', 'load', 'docker-image'])
+  })
+
+  test('what is wrong or missing is refused by name', () => {
+    expect(() => readClusterSettings({ IMAGE: 'tally:1' })).toThrow('NEXT_IMAGE')
+    expect(() => readClusterSettings({ ...images, PARTS: 'rollouts,all' })).toThrow('PARTS')
+    expect(() => readClusterSettings({ ...images, CONNECTIONS: 'never' })).toThrow('CONNECTION')
+    expect(() => readClusterSettings({ ...images, RATE: 'fast' })).toThrow('RATE')
+    expect(() => readClusterSettings({ ...images, DURATION: 'long' })).toThrow('DURATION')
+  })
+})

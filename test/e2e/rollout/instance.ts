@@ -1,0 +1,107 @@
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Guarded } from './guarded.ts'
+import { startProgram } from './program.ts'
+import { type Program, programs } from './settings.ts'
+import { until } from './until.ts'
+
+const root = resolve(import.meta.dir, '../../..')
+
+/** How an instance ended. */
+export interface InstanceEnd {
+  readonly exitCode: number
+  readonly seconds: number
+}
+
+/** One process of the service, from its start to its end. */
+export interface Instance {
+  /** `api-1-v2`: of slot api-1, version v2. No two instances of a run share a name, nor a counter. */
+  readonly name: string
+  readonly slot: string
+  readonly port: number
+  /** Where Prometheus reads it. */
+  readonly scrapePort: number
+  /** SIGTERM; resolves when the process is gone. */
+  stop(): Promise<InstanceEnd>
+  /** SIGKILL. */
+  kill(): Promise<InstanceEnd>
+  /** How many `/payload` requests its access log has, by status; complete once the process is gone. */
+  logged(): Promise<number>
+}
+
+/**
+ * Starts one instance and waits until it is ready.
+ *
+ * Its drain window lasts at least 3 s: 0.7 s until the balancer sends nothing more, 1 s for the last
+ * answer, and 1 s for a last scrape, so that what Prometheus counted is complete too.
+ */
+export async function startInstance(options: {
+  directory: string
+  slot: string
+  version: string
+  port: number
+  /** Taken only by a guarded instance, whose own port wants TLS: nothing else tests how the two go together. */
+  metricsPort: number
+  program: Program
+  guarded: Guarded | undefined
+}): Promise<Instance> {
+  const { slot, version, port, metricsPort, guarded } = options
+  const name = `${slot}-${version}`
+  const directory = join(options.directory, name)
+  await mkdir(directory, { recursive: true })
+  const { main, env } = programs[options.program]
+  const logFile = join(directory, 'access.log')
+  const program = startProgram({
+    name,
+    command: [process.execPath, join(root, main)],
+    env: {
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      INSTANCE_NAME: name,
+      SERVICE_VERSION: version,
+      DATA_DIR: directory,
+      DRAIN_MIN: '3s',
+      ...(guarded !== undefined && { ...guarded.env, METRICS_PORT: String(metricsPort) }),
+      ...env,
+    },
+    logFile,
+  })
+  const died = program.exited.then((code): never => {
+    throw new Error(`${name} ended with ${code} before it was ready; see ${logFile}`)
+  })
+  // Heard below, or it is the ordinary end.
+  died.catch(() => {})
+  const ready = until(`${name} to be ready`, 20_000, async () => {
+    // An idle connection of ours would be waited for when the instance drains.
+    const headers = { connection: 'close' }
+    const scheme = guarded === undefined ? 'http' : 'https'
+    const tls = { rejectUnauthorized: false }
+    return (await fetch(`${scheme}://127.0.0.1:${port}/ready`, { headers, tls })).status === 200
+  })
+  await Promise.race([ready, died])
+
+  const end = async (signal: NodeJS.Signals): Promise<InstanceEnd> => {
+    const startedAt = performance.now()
+    program.signal(signal)
+    const exitCode = await program.exited
+    return { exitCode, seconds: (performance.now() - startedAt) / 1_000 }
+  }
+  return {
+    name,
+    slot,
+    port,
+    scrapePort: guarded === undefined ? port : metricsPort,
+    stop: () => end('SIGTERM'),
+    kill: () => end('SIGKILL'),
+    logged: async () => countPayloadRequests(await Bun.file(logFile).text()),
+  }
+}
+
+/**
+ * The `/payload` requests in an access log.
+ *
+ * @example countPayloadRequests('{"msg":"request","route":"/payload","status":200}\n{"msg":"stopped"}\n') // 1
+ */
+export function countPayloadRequests(log: string): number {
+  return log.match(/"route":"\/payload"/g)?.length ?? 0
+}

@@ -1,0 +1,86 @@
+/**
+ * Rolls, scales and kills the instances of a platform under load, and counts what it cost:
+ * `make rollout-test`, `make rollout-test QUICK=1`. Needs haproxy, prometheus and k6 on the PATH, and with GUARDED=1
+ * (keys, a rate and TLS at the instances) openssl.
+ *
+ * Exit: 0 when rolling and scaling cost nothing and the kill did; 2 when not; 1 when it could not be run.
+ */
+import { mkdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { findK6 } from '../../../load/k6.ts'
+import { endEverything } from './program.ts'
+import { renderHtml } from './report/html.ts'
+import { renderText } from './report/text.ts'
+import { type Run, runUnderLoad } from './run.ts'
+import { killOne, rollAndScale } from './scenario.ts'
+import { readRolloutSettings } from './settings.ts'
+import { faultsOf, killFaults } from './verdict.ts'
+
+process.on('exit', endEverything)
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
+
+// Not process.exitCode: a program that was left running would hold this process.
+process.exit(
+  await main().catch((error: unknown) => {
+    console.error(error)
+    return 1
+  }),
+)
+
+async function main(): Promise<number> {
+  const settings = readRolloutSettings(process.env)
+  const missing = ['haproxy', 'prometheus', ...(settings.guarded ? ['openssl'] : [])].filter(
+    (name) => Bun.which(name) === null,
+  )
+  if (findK6(process.env, resolve(import.meta.dir, '../../..')) === null)
+    missing.push('k6 (make load fetches it)')
+  if (missing.length > 0) {
+    console.error(`Not installed: ${missing.join(', ')}. On Debian: apt-get install haproxy prometheus`)
+    return 1
+  }
+  const directory = resolve(settings.reportDirectory)
+  await rm(directory, { recursive: true, force: true })
+  await mkdir(directory, { recursive: true })
+
+  const runs: { run: Run; faults: string[] }[] = []
+  for (const size of settings.sizes) {
+    for (const connection of settings.connections) {
+      const name = `${connection}-${size}${settings.guarded ? '-guarded' : ''}`
+      console.log(`${name}: ${settings.rolls} rolls, 3 to 5, 5 to 2 ...`)
+      const run = await runUnderLoad({
+        ...settings,
+        name,
+        connection,
+        size,
+        reportDirectory: join(directory, name),
+        scenario: (platform, mark) => rollAndScale(platform, mark, settings.rolls),
+      })
+      runs.push({ run, faults: faultsOf(run) })
+    }
+  }
+  if (settings.kill) {
+    console.log('kill: one of three by SIGKILL ...')
+    const run = await runUnderLoad({
+      ...settings,
+      name: 'kill',
+      connection: 'reuse',
+      // Big payloads, so that the instance surely has one in hand; few, for this is not about speed.
+      size: '1mb',
+      rate: 20,
+      seconds: 6,
+      reportDirectory: join(directory, 'kill'),
+      scenario: killOne,
+    })
+    runs.push({ run, faults: killFaults(run) })
+  }
+
+  const text = renderText(settings.program, runs)
+  await Promise.all([
+    Bun.write(join(directory, 'rollout.json'), `${JSON.stringify({ settings, runs }, null, 2)}\n`),
+    Bun.write(join(directory, 'rollout.txt'), text),
+    Bun.write(join(directory, 'index.html'), renderHtml(settings.program, runs)),
+  ])
+  console.log(text)
+  console.log(`Report: ${join(directory, 'index.html')}`)
+  return runs.some(({ faults }) => faults.length > 0) ? 2 : 0
+}

@@ -1,0 +1,83 @@
+import { cp, mkdir, rename } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { startProgram } from './program.ts'
+import { until } from './until.ts'
+
+const shippedConfig = resolve(import.meta.dir, '../../../deploy/prometheus/prometheus.yml')
+
+export interface Target {
+  /** The instance's name, as it answers in X-Served-By. */
+  readonly pod: string
+  readonly port: number
+}
+
+export interface Prometheus {
+  readonly url: string
+  /** Scrapes these from now on. What was scraped before stays. */
+  setTargets(targets: readonly Target[]): Promise<void>
+  /** Resolves when an instance was scraped. */
+  untilScraped(pod: string): Promise<void>
+  /**
+   * Resolves when nothing is scraped any more under that name. Prometheus takes changes of targets at most
+   * every 5 s: until then it would file another process on the same port under the old name.
+   */
+  untilForgotten(pod: string): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Starts Prometheus with the configuration that is shipped and targets of its own. */
+export async function startPrometheus(directory: string, port: number): Promise<Prometheus> {
+  const home = join(directory, 'prometheus')
+  const targetsFile = join(home, 'targets/api.json')
+  await mkdir(join(home, 'targets'), { recursive: true })
+  await cp(shippedConfig, join(home, 'prometheus.yml'))
+  const url = `http://127.0.0.1:${port}`
+
+  const setTargets = async (targets: readonly Target[]): Promise<void> => {
+    const groups = targets.map((target) => ({
+      targets: [`127.0.0.1:${target.port}`],
+      labels: { pod: target.pod },
+    }))
+    // Prometheus reads the file when it changes: it must never see half of it.
+    await Bun.write(`${targetsFile}.new`, JSON.stringify(groups))
+    await rename(`${targetsFile}.new`, targetsFile)
+  }
+  await setTargets([])
+
+  const program = startProgram({
+    name: 'prometheus',
+    command: [
+      'prometheus',
+      `--config.file=${join(home, 'prometheus.yml')}`,
+      `--storage.tsdb.path=${join(home, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ],
+    logFile: join(directory, 'prometheus.log'),
+  })
+  await until('Prometheus to be ready', 30_000, async () => (await fetch(`${url}/-/ready`)).ok)
+  return {
+    url,
+    setTargets,
+    async untilScraped(pod) {
+      await until(`Prometheus to scrape ${pod}`, 20_000, async () => {
+        const query = encodeURIComponent(`up{pod="${pod}"} == 1`)
+        const answer = (await (await fetch(`${url}/api/v1/query?query=${query}`)).json()) as {
+          data: { result: unknown[] }
+        }
+        return answer.data.result.length > 0
+      })
+    },
+    async untilForgotten(pod) {
+      await until(`Prometheus to forget ${pod}`, 20_000, async () => {
+        const answer = (await (await fetch(`${url}/api/v1/targets?state=active`)).json()) as {
+          data: { activeTargets: { labels: { pod?: string } }[] }
+        }
+        return answer.data.activeTargets.every(({ labels }) => labels.pod !== pod)
+      })
+    },
+    async stop() {
+      program.signal('SIGTERM')
+      await program.exited
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import type { Size } from '../../../load/payloads.ts'
+import { parseSettings, type Settings } from '../../../load/settings.ts'
+
+/** How an instance is started, and what of the shutdown it then leaves out. */
+export type Program = keyof typeof programs
+
+/**
+ * The service as it is, and as it would be with less: `complete` is the sequence of DESIGN.md §6, each
+ * other one lacks a step of it.
+ */
+export const programs = {
+  complete: { main: 'src/main.ts', env: {} },
+  /** The window has no least length: it ends when nobody is connected or nobody asks for a while. */
+  'no-minimum': { main: 'src/main.ts', env: { DRAIN_MIN: '0s' } },
+  /** No window: `Connection: close` for what is in flight, then server.stop(). */
+  'no-window': { main: 'src/main.ts', env: { DRAIN_MIN: '0s', DRAIN_QUIET: '0s' } },
+  /** What most services do: server.stop() at SIGTERM, wait for what is in flight, exit. */
+  'stop-at-once': { main: 'test/e2e/rollout/controls/stop-at-once.ts', env: {} },
+  /** What a program without a handler does. */
+  'exit-at-once': { main: 'test/e2e/rollout/controls/exit-at-once.ts', env: {} },
+} as const
+
+export interface RolloutSettings {
+  readonly program: Program
+  /** How often the balancer tries a connection again that it could not open. */
+  readonly balancerRetries: number
+  readonly connections: readonly Settings['connection'][]
+  readonly sizes: readonly Size[]
+  /** The part of the measured capacity that is sent: room for a machine with one instance less. */
+  readonly loadShare: number
+  /** Requests a second; null: measured. */
+  readonly rate: number | null
+  /** How long each load runs; the rolling and scaling must fit in. */
+  readonly seconds: number
+  readonly rolls: number
+  /** Whether the instances want a key, hold a rate and speak TLS. */
+  readonly guarded: boolean
+  /** Whether an instance is killed in the end, to show that the check can fail. */
+  readonly kill: boolean
+  readonly reportDirectory: string
+}
+
+/**
+ * Reads what `make rollout-test` is given.
+ *
+ * @throws Error naming the variable that is wrong.
+ * @example readRolloutSettings({ QUICK: '1' }).connections // ['mixed']
+ */
+export function readRolloutSettings(env: Readonly<Record<string, string | undefined>>): RolloutSettings {
+  const quick = env.QUICK === '1' || env.QUICK === 'true'
+  const list = (name: string, fallback: string): string[] => (env[name] || fallback).split(',')
+  const number = (name: string, fallback: number): number => {
+    const value = Number(env[name] || fallback)
+    if (!(value > 0)) throw new Error(`${name} must be a number above 0`)
+    return value
+  }
+  const program = env.PROGRAM || 'complete'
+  if (!isProgram(program)) throw new Error(`PROGRAM must be one of ${Object.keys(programs).join(', ')}`)
+  return {
+    program,
+    balancerRetries: parseRetries(env.BALANCER_RETRIES || '2'),
+    connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
+      // The load's own reader knows which values there are, and says so.
+      (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
+    ),
+    sizes: list('SIZES', quick ? 'small' : 'small,1mb').map((size) => parseSettings({ SIZE: size }, {}).size),
+    loadShare: number('LOAD_SHARE', 0.6),
+    rate: env.RATE ? number('RATE', 1) : null,
+    seconds: parseSettings({ DURATION: env.DURATION || (quick ? '35s' : '75s') }, {}).durationSeconds,
+    rolls: number('ROLLS', quick ? 1 : 2),
+    guarded: env.GUARDED === '1' || env.GUARDED === 'true',
+    kill: env.KILL !== '0',
+    reportDirectory: env.REPORT_DIR || 'reports/rollout',
+  }
+}
+
+function parseRetries(text: string): number {
+  if (!/^\d$/.test(text)) throw new Error('BALANCER_RETRIES must be 0 to 9')
+  return Number(text)
+}
+
+function isProgram(name: string): name is Program {
+  return Object.hasOwn(programs, name)
+}

@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'bun:test'
+import { check } from '../src/healthcheck.ts'
+import { haveOpenssl, makeCertificate } from './support/certificates.ts'
+
+const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
+
+function serveStatus(status: number) {
+  return Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('{}', { status }) })
+}
+
+async function runCheck(port: number, env: Record<string, string> = {}, ...args: string[]): Promise<number> {
+  const child = Bun.spawn([process.execPath, program, ...args], {
+    env: { ...process.env, ...env, PORT: String(port) },
+    stdout: 'ignore',
+    stderr: 'ignore',
+  })
+  return await child.exited
+}
+
+describe('the health check', () => {
+  test('passes when /health answers 200', async () => {
+    using server = serveStatus(200)
+    await expect(check(server.port ?? 0)).resolves.toBeUndefined()
+  })
+
+  test('asks for /health and nothing else', async () => {
+    const asked: string[] = []
+    using server = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch: (request) => {
+        asked.push(`${request.method} ${new URL(request.url).pathname}`)
+        return new Response('{}')
+      },
+    })
+    await check(server.port ?? 0)
+    expect(asked).toEqual(['GET /health'])
+  })
+
+  test('fails with the status when it is another', async () => {
+    using server = serveStatus(503)
+    await expect(check(server.port ?? 0)).rejects.toThrow('/health answered 503')
+  })
+
+  test('fails when nobody listens', async () => {
+    const server = serveStatus(200)
+    const port = server.port ?? 0
+    await server.stop(true)
+    await expect(check(port)).rejects.toThrow()
+  })
+
+  test('fails when the answer takes too long', async () => {
+    const { promise, resolve } = Promise.withResolvers<Response>()
+    using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => promise })
+    await expect(check(server.port ?? 0, false, 50)).rejects.toThrow('no answer in 50 ms')
+    resolve(new Response('{}'))
+  })
+
+  test('as a program exits 0 for a live server and 1 for a failing one', async () => {
+    using live = serveStatus(200)
+    using failing = serveStatus(500)
+    expect(await runCheck(live.port ?? 0)).toBe(0)
+    expect(await runCheck(failing.port ?? 0)).toBe(1)
+  })
+
+  test.skipIf(!haveOpenssl())(
+    'as a program asks over TLS when the server speaks it, whatever the name',
+    async () => {
+      using live = Bun.serve({
+        port: 0,
+        hostname: '127.0.0.1',
+        tls: { ...(await makeCertificate('tally.example')) },
+        fetch: () => new Response('{}'),
+      })
+      expect(await runCheck(live.port ?? 0, { TLS_CERT: '/tls/tls.crt' })).toBe(0)
+      expect(await runCheck(live.port ?? 0)).toBe(1)
+    },
+  )
+
+  test('as a program asks the port of its argument, when it has one, and not the one of PORT', async () => {
+    using live = serveStatus(200)
+    using failing = serveStatus(500)
+    expect(await runCheck(failing.port ?? 0, {}, `${live.port}`)).toBe(0)
+  })
+
+  test('goes past a proxy that the environment names', async () => {
+    using live = serveStatus(200)
+    using proxy = serveStatus(502)
+    const address = `http://127.0.0.1:${proxy.port}`
+    expect(await runCheck(live.port ?? 0, { HTTP_PROXY: address, http_proxy: address })).toBe(0)
+  })
+})

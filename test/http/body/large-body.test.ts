@@ -1,0 +1,241 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import fc from 'fast-check'
+import { type RunOptions, ThreadPool } from '../../../src/analysis/pool/thread-pool.ts'
+import { type AppOptions, createApp } from '../../../src/http/app.ts'
+import type { BodyWork, LargeBody, LargeBodyThreads } from '../../../src/http/body/large-body.ts'
+import { appOptions } from '../../support/app-options.ts'
+import { HttpConnection, jsonHead, postJson } from '../../support/http-connection.ts'
+import { listen } from '../../support/listening.ts'
+import { expectProblem } from '../../support/problems.ts'
+import { examplePayload, post } from '../../support/requests.ts'
+import { until } from '../../support/until.ts'
+
+setDefaultTimeout(30_000)
+
+const mebibyte = 2 ** 20
+const { limits } = appOptions()
+const withLimits = (changes: Partial<AppOptions['limits']>) => ({ limits: { ...limits, ...changes } })
+
+/** A body that is answered 400 after the parser has worked on it for a good part of a second. */
+const laborious = unknownKeys(300_000)
+
+function unknownKeys(count: number): string {
+  return `{${Array.from({ length: count }, (_, i) => `"unknown key ${i}":${i}`).join(',')}}`
+}
+
+/** A payload of some bytes, beyond what is worked on where it arrives. */
+function largePayload(count: number): string {
+  return JSON.stringify({
+    numbers: Array.from({ length: count }, (_, i) => i + 1),
+    text: 'Über sieben Brücken. '.repeat(1_000),
+  })
+}
+
+describe('on both sides of the threshold', () => {
+  const here = createApp(appOptions(withLimits({ bytesFrom: Number.POSITIVE_INFINITY })))
+  const there = createApp(appOptions(withLimits({ bytesFrom: 0 })))
+
+  async function bothAnswer(body: string | Uint8Array, path = '/payload'): Promise<[unknown, unknown]> {
+    const headers = { 'content-length': String(Buffer.byteLength(body)) }
+    const answers = [here, there].map(async (app) => {
+      const response = await app.fetch(post(path, body, headers))
+      const told = (await response.json()) as Record<string, unknown>
+      const { request_id: _, processing_time_ms: __, ...answer } = told
+      return { status: response.status, type: response.headers.get('content-type'), answer }
+    })
+    return (await Promise.all(answers)) as [unknown, unknown]
+  }
+
+  const wrong = fc.oneof(fc.jsonValue(), fc.string())
+  const payloads = fc.record(
+    {
+      numbers: fc.oneof(
+        {
+          weight: 3,
+          arbitrary: fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1 }),
+        },
+        { weight: 1, arbitrary: fc.array(fc.oneof(fc.double(), wrong)) },
+        { weight: 1, arbitrary: wrong },
+      ),
+      text: fc.oneof({ weight: 3, arbitrary: fc.string({ unit: 'binary' }) }, wrong),
+      other: wrong,
+    },
+    { requiredKeys: [] },
+  )
+
+  test('a payload has the same answer, and what is none the same refusal', async () => {
+    const property = fc.asyncProperty(
+      payloads,
+      fc.constantFrom('', '?format=compact'),
+      async (value, query) => {
+        const [one, other] = await bothAnswer(JSON.stringify(value), `/payload${query}`)
+        expect(other).toEqual(one)
+      },
+    )
+    await fc.assert(property, { numRuns: 200 })
+  })
+
+  test('any bytes have the same answer', async () => {
+    const text = JSON.stringify(examplePayload)
+    const bodies = fc.oneof(
+      fc.uint8Array(),
+      fc
+        .constantFrom('1e999', '-1e999', '1e308', '-0', '01', 'NaN')
+        .map((x) => Buffer.from(`{"numbers":[1,${x}],"text":"a"}`)),
+      fc.nat(text.length).map((length) => Buffer.from(text.slice(0, length))),
+      fc.nat(5_000).map((depth) => Buffer.from('['.repeat(depth))),
+    )
+    const property = fc.asyncProperty(bodies, async (bytes) => {
+      const [one, other] = await bothAnswer(bytes)
+      expect(other).toEqual(one)
+    })
+    await fc.assert(property, { numRuns: 200 })
+  })
+})
+
+describe('a large body', () => {
+  test('is answered alike with its length announced and in chunks', async () => {
+    await using server = listen()
+    const body = largePayload(200_000)
+    const answer = {
+      numeric_analysis: { count: 200_000, mean: 100_000.5 },
+      text_analysis: { word_count: 3_000, sentence_count: 1_000 },
+    }
+    for (const sent of [body, new Response(body).body]) {
+      const headers = { 'content-type': 'application/json' }
+      const response = await fetch(`${server.url}/payload`, { method: 'POST', headers, body: sent })
+      expect(response.status).toBe(200)
+      expect(await response.json()).toMatchObject(answer)
+    }
+  })
+
+  test('of the wrong media type is refused', async () => {
+    await using server = listen()
+    const body = largePayload(100_000)
+    const response = await fetch(`${server.url}/payload`, { method: 'POST', body })
+    await expectProblem(response, 415, 'not-json')
+  })
+
+  test('does not keep others from their answers', async () => {
+    await using server = listen()
+    using large = await HttpConnection.open(server.port)
+    using small = await HttpConnection.open(server.port)
+    let answered = false
+    large.send(postJson('/payload', laborious))
+    const answer = large.next().then((response) => {
+      answered = true
+      return response
+    })
+    await until(() => server.app.inFlight.describe().length === 1)
+    let others = 0
+    while (!answered) {
+      small.send(postJson('/payload', JSON.stringify(examplePayload)))
+      expect((await small.next())?.status).toBe(200)
+      others++
+    }
+    expect((await answer)?.status).toBe(400)
+    expect(others).toBeGreaterThan(20)
+  })
+
+  test('that takes longer than REQUEST_TIMEOUT is answered 503, and the next one is worked on', async () => {
+    // Far less than a million keys take, and more than the start of a thread with a body of 60,000 numbers: 60 to 90 ms.
+    await using server = listen({ requestTimeoutMs: 200 })
+    using connection = await HttpConnection.open(server.port)
+    connection.send(postJson('/payload', unknownKeys(1_000_000)))
+    const late = await connection.next()
+    expect(late?.status).toBe(503)
+    expect(JSON.parse(late?.body ?? '')).toMatchObject({ code: 'request-timeout' })
+    await until(async () => {
+      connection.send(postJson('/payload', largePayload(60_000)))
+      return (await connection.next())?.status === 200
+    })
+  })
+
+  test('whose client leaves in the middle of it leaves its place', async () => {
+    await using server = listen(withLimits({ bodyBytesMax: mebibyte, heldBytesMax: mebibyte }))
+    const body = largePayload(60_000)
+    const leaving = await HttpConnection.open(server.port)
+    leaving.send(jsonHead('/payload', body) + body.slice(0, 300_000))
+    await until(() => server.app.inFlight.describe().length === 1)
+    leaving.close()
+    await until(() => server.app.inFlight.describe().length === 0)
+    for (let i = 0; i < 3; i++) expect((await server.app.fetch(post('/payload', body))).status).toBe(200)
+  })
+})
+
+describe('when as many bytes are held as may be', () => {
+  const small = withLimits({ bodyBytesMax: mebibyte, heldBytesMax: mebibyte })
+  const body = largePayload(100_000)
+
+  test('one more large body is answered 503 with Retry-After before it is sent, a small one as ever', async () => {
+    await using server = listen(small)
+    using slow = await HttpConnection.open(server.port)
+    slow.send(jsonHead('/payload', body) + body.slice(0, 1_000))
+    await until(() => server.app.inFlight.describe().length === 1)
+
+    using other = await HttpConnection.open(server.port)
+    other.send(jsonHead('/payload', body))
+    const refused = await other.next()
+    expect(refused?.status).toBe(503)
+    expect(refused?.headers.get('retry-after')).toBe('1')
+    expect(JSON.parse(refused?.body ?? '')).toMatchObject({ code: 'overloaded' })
+    // The connection is good for more: what is still sent of the body is dropped.
+    other.send(body)
+    other.send(postJson('/payload', JSON.stringify(examplePayload)))
+    expect((await other.next())?.status).toBe(200)
+
+    slow.send(body.slice(1_000))
+    expect((await slow.next())?.status).toBe(200)
+    other.send(postJson('/payload', body))
+    expect((await other.next())?.status).toBe(200)
+  })
+
+  test('a body of no announced length is answered 503 when it has grown too large', async () => {
+    await using server = listen(small)
+    using slow = await HttpConnection.open(server.port)
+    slow.send(jsonHead('/payload', body) + body.slice(0, 1_000))
+    await until(() => server.app.inFlight.describe().length === 1)
+    const chunked = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const large = await fetch(`${server.url}/payload`, { ...chunked, body: new Response(body).body })
+    await expectProblem(large, 503, 'overloaded')
+    const little = await fetch(`${server.url}/payload`, {
+      ...chunked,
+      body: new Response(JSON.stringify(examplePayload)).body,
+    })
+    expect(little.status).toBe(200)
+  })
+})
+
+describe('a thread that dies', () => {
+  const programs = ['./dying-thread.ts', '../../../src/analysis/pool/analysis-worker.ts'].values()
+  const pool = new ThreadPool<LargeBody>({
+    start: () => {
+      const program = new URL(programs.next().value ?? '', import.meta.url).href
+      return new Worker(program, { argv: [JSON.stringify(limits)], ref: false })
+    },
+    threadsMax: 1,
+    waitingMax: 10,
+    idleMs: 60_000,
+  })
+  const threads: LargeBodyThreads = {
+    prepare: () => pool.prepare(),
+    run: <K extends keyof BodyWork>(given: LargeBody<K>, options: RunOptions) =>
+      pool.run<BodyWork[K]['outcome']>(given, options),
+  }
+  afterAll(() => pool.close())
+
+  test('answers its request 500, tells the log why, and the next request has another', async () => {
+    const lines: string[] = []
+    await using server = listen({ threads }, lines)
+    using connection = await HttpConnection.open(server.port)
+    connection.send(postJson('/payload', largePayload(60_000)))
+    const answer = await connection.next()
+    expect(answer?.status).toBe(500)
+    expect(answer?.headers.get('content-type')).toBe('application/problem+json')
+    expect(JSON.parse(answer?.body ?? '')).toMatchObject({ code: 'internal-error' })
+    await until(() => lines.join('').includes('the thread of the job ended'))
+
+    connection.send(postJson('/payload', largePayload(60_000)))
+    expect((await connection.next())?.status).toBe(200)
+  })
+})

@@ -1,0 +1,372 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { createHmac } from 'node:crypto'
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose'
+import { createApp } from '../../../src/http/app.ts'
+import { hashOf, parseApiKeys } from '../../../src/http/middleware/api-keys.ts'
+import { type AuthenticationOptions, authentication } from '../../../src/http/middleware/auth.ts'
+import { tokenGate } from '../../../src/http/middleware/bearer-token.ts'
+import { createTokenVerifier, type JwtOptions, remoteKeys } from '../../../src/http/middleware/jwt.ts'
+import { appOptions } from '../../support/app-options.ts'
+import { expectProblem } from '../../support/problems.ts'
+import { examplePayload, post, request } from '../../support/requests.ts'
+import { until } from '../../support/until.ts'
+
+/** A service that asks who is there, and what it logs. */
+function serviceWith(options: AuthenticationOptions) {
+  const lines: string[] = []
+  const app = createApp(appOptions({ gates: { application: [authentication(options)] } }, lines))
+  return {
+    app,
+    lines,
+    analyze: async (headers: Record<string, string> = {}): Promise<Response> =>
+      await app.fetch(post('/payload', examplePayload, headers)),
+  }
+}
+
+const bearer = (credentials: string) => ({ authorization: `Bearer ${credentials}` })
+
+async function expectUnauthorized(response: Response, error?: string): Promise<void> {
+  expect(response.headers.get('www-authenticate')).toBe(
+    error === undefined ? 'Bearer realm="tally"' : `Bearer realm="tally", error="${error}"`,
+  )
+  await expectProblem(response, 401, 'unauthorized')
+}
+
+describe('an API key', () => {
+  const secrets = { reporting: 'tally_one', billing: 'tally_two', replaced: 'tally_three' }
+  const keys = parseApiKeys(
+    `# remark\n${Object.entries(secrets)
+      .map(([name, key]) => `${name}:${hashOf(key).toHex()}`)
+      .join('\n')}\nreplaced:${hashOf('tally_four').toHex()} # the next one`,
+  )
+  const service = serviceWith({ keys: () => keys })
+
+  for (const [name, key] of [...Object.entries(secrets), ['replaced', 'tally_four'] as const])
+    test(`opens the application routes as X-API-Key and as a bearer: ${name}, ${key}`, async () => {
+      expect((await service.analyze({ 'x-api-key': key })).status).toBe(200)
+      expect((await service.analyze(bearer(key))).status).toBe(200)
+      expect((await service.analyze({ authorization: `bearer ${key}` })).status).toBe(200)
+    })
+
+  test('that is missing: 401 with a challenge and no error', async () => {
+    await expectUnauthorized(await service.analyze())
+  })
+
+  for (const key of [
+    'tally_five',
+    '',
+    ' ',
+    'TALLY_ONE',
+    'tally_one ,',
+    'reporting',
+    hashOf('tally_one').toHex(),
+  ])
+    test(`that nobody has, ${JSON.stringify(key)}: 401`, async () => {
+      await expectUnauthorized(await service.analyze({ 'x-api-key': key }), 'invalid_token')
+      await expectUnauthorized(await service.analyze(bearer(key || '-')), 'invalid_token')
+    })
+
+  for (const authorization of [
+    'Basic dXNlcjpwYXNz',
+    'tally_one',
+    'Bearer',
+    'Bearer tally_one, Bearer tally_two',
+  ])
+    test(`in credentials of another form, ${authorization}: 401`, async () => {
+      await expectUnauthorized(await service.analyze({ authorization }), 'invalid_token')
+    })
+
+  test('is not wanted by probes, metrics and pages', async () => {
+    for (const path of ['/health', '/ready', '/metrics', '/version', '/openapi.json', '/docs', '/'])
+      expect({ path, status: (await service.app.fetch(request(path))).status }).toEqual({ path, status: 200 })
+  })
+
+  test('is wanted under every path of an application route', async () => {
+    for (const path of ['/data', '/v1/data', '/data/1', '/tasks', '/tasks/1/events', '/%64ata'])
+      await expectUnauthorized(await service.app.fetch(request(path)))
+  })
+
+  test('is in the log by its name and never by itself', async () => {
+    const { analyze, lines } = serviceWith({ keys: () => keys })
+    await analyze({ 'x-api-key': 'tally_two' })
+    await analyze({ 'x-api-key': 'tally_wrong' })
+    const logged = await until(() => (lines.join('').split('\n').length > 2 ? lines.join('') : undefined))
+    expect(JSON.parse(logged.split('\n')[0] ?? '')).toMatchObject({ status: 200, client: 'key:billing' })
+    expect(JSON.parse(logged.split('\n')[1] ?? '')).toMatchObject({ status: 401 })
+    expect(logged).not.toContain('tally_')
+  })
+})
+
+describe('a list of API keys', () => {
+  test('is refused with the place of what is wrong, and without its text', () => {
+    const good = `a:${hashOf('a').toHex()}`
+    for (const wrong of ['tally_secret', 'b:tally_secret', `:${hashOf('b').toHex()}`, `${good}ff`, 'b c:1'])
+      try {
+        parseApiKeys(`${good},${wrong}`)
+        throw new Error('was taken')
+      } catch (error) {
+        expect(String(error)).toBe('Error: key 2 is not name:sha256, the hash as 64 hexadecimal digits')
+      }
+  })
+})
+
+const secret = 'a secret of thirty-two characters'
+const sharedKey = new TextEncoder().encode(secret)
+const seconds = () => Math.floor(Date.now() / 1_000)
+
+/** A token with sane claims but for the changes, signed with the shared secret. */
+function sharedToken(changes: Record<string, unknown> = {}, algorithm = 'HS256'): Promise<string> {
+  const claims = { sub: 'alice', iss: 'issuer', aud: 'tally', exp: seconds() + 60, ...changes }
+  return new SignJWT(claims).setProtectedHeader({ alg: algorithm }).sign(sharedKey)
+}
+
+const sharedOptions: JwtOptions = {
+  key: sharedKey,
+  algorithms: ['HS256'],
+  issuer: 'issuer',
+  audience: 'tally',
+  clockSkewSeconds: 5,
+}
+const withSecret = (changes: Partial<JwtOptions> = {}, scope?: string) =>
+  serviceWith({ verifyToken: createTokenVerifier({ ...sharedOptions, ...changes }), scope })
+
+describe('a token', () => {
+  test('with everything right opens the application routes, and its subject is in the log', async () => {
+    const { analyze, lines } = withSecret()
+    const sub = 'alice "\n{"level":"error"}'
+    const token = await sharedToken({ sub })
+    expect((await analyze(bearer(token))).status).toBe(200)
+    expect((await analyze(bearer(token))).status).toBe(200)
+    const logged = await until(() => (lines.join('').split('\n').length > 2 ? lines.join('') : undefined))
+    for (const line of logged.trim().split('\n'))
+      expect(JSON.parse(line)).toMatchObject({ client: `sub:${sub}` })
+    expect(logged).not.toContain(token)
+  })
+
+  for (const [what, changes] of Object.entries({
+    'has expired': { exp: seconds() - 60 },
+    'never expires': { exp: undefined },
+    'is not valid yet': { nbf: seconds() + 60 },
+    'is of another issuer': { iss: 'other' },
+    'names no issuer': { iss: undefined },
+    'is for another audience': { aud: 'other' },
+    'is for others': { aud: ['other', 'another'] },
+    'names no subject': { sub: undefined },
+    'has an empty subject': { sub: '' },
+    'has a subject of 256 characters': { sub: 'x'.repeat(256) },
+  }))
+    test(`that ${what}: 401`, async () => {
+      const token = await sharedToken(changes)
+      await expectUnauthorized(await withSecret().analyze(bearer(token)), 'invalid_token')
+    })
+
+  test('for several audiences is good for each of them', async () => {
+    const token = await sharedToken({ aud: ['other', 'tally'] })
+    expect((await withSecret().analyze(bearer(token))).status).toBe(200)
+  })
+
+  test("may differ by the clocks' skew and no more", async () => {
+    const { analyze } = withSecret()
+    for (const [changes, status] of [
+      [{ exp: seconds() - 2 }, 200],
+      [{ nbf: seconds() + 2 }, 200],
+      [{ exp: seconds() - 8 }, 401],
+      [{ nbf: seconds() + 12 }, 401],
+    ] as const)
+      expect((await analyze(bearer(await sharedToken(changes)))).status).toBe(status)
+  })
+
+  test('that was good is not any more once it has expired', async () => {
+    let time = Date.now()
+    const { analyze } = withSecret({ now: () => time })
+    const token = await sharedToken({ exp: seconds() + 30 })
+    expect((await analyze(bearer(token))).status).toBe(200)
+    time += 34_000
+    expect((await analyze(bearer(token))).status).toBe(200)
+    time += 3_000
+    await expectUnauthorized(await analyze(bearer(token)), 'invalid_token')
+  })
+
+  test('that is not signed (alg none) or signed by others: 401', async () => {
+    const { analyze } = withSecret()
+    const claims = { sub: 'alice', iss: 'issuer', aud: 'tally', exp: seconds() + 60 }
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    const [head, body, signature] = (await sharedToken()).split('.')
+    for (const token of [
+      `${part({ alg: 'none' })}.${part(claims)}.`,
+      `${part({ alg: 'none' })}.${body}.${signature}`,
+      `${part({ alg: 'NONE' })}.${body}.`,
+      `${head}.${part({ ...claims, sub: 'mallory' })}.${signature}`,
+      `${head}.${body}.`,
+      `${head}.${body}.AAAA`,
+      `${head}.${body}`,
+      `eyJ.${body}.${signature}`,
+      await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode('another secret, thirty-two long.')),
+    ])
+      await expectUnauthorized(await analyze(bearer(token)), 'invalid_token')
+  })
+
+  test('may not choose its algorithm', async () => {
+    const token = await sharedToken({}, 'HS512')
+    await expectUnauthorized(await withSecret().analyze(bearer(token)), 'invalid_token')
+    expect((await withSecret({ algorithms: ['HS512'] }).analyze(bearer(token))).status).toBe(200)
+  })
+
+  test('without the scope that is wanted: 403, and with it 200', async () => {
+    const { analyze } = withSecret({}, 'tally.use')
+    const refused = await analyze(bearer(await sharedToken({ scope: 'tally other' })))
+    expect(refused.headers.get('www-authenticate')).toBe(
+      'Bearer realm="tally", error="insufficient_scope", scope="tally.use"',
+    )
+    await expectProblem(refused, 403, 'forbidden')
+    expect((await analyze(bearer(await sharedToken({ scope: 'openid tally.use' })))).status).toBe(200)
+  })
+
+  test('is good beside a key where there are no keys', async () => {
+    const headers = { ...bearer(await sharedToken()), 'x-api-key': 'tally_one' }
+    expect((await withSecret().analyze(headers)).status).toBe(200)
+    await expectUnauthorized(await withSecret().analyze({ 'x-api-key': 'tally_one' }))
+  })
+
+  test('and a key open the same service, each in its way', async () => {
+    const { analyze } = serviceWith({
+      keys: () => parseApiKeys(`reporting:${hashOf('tally_one').toHex()}`),
+      verifyToken: createTokenVerifier(sharedOptions),
+    })
+    const token = await sharedToken()
+    expect((await analyze(bearer('tally_one'))).status).toBe(200)
+    expect((await analyze(bearer(token))).status).toBe(200)
+    await expectUnauthorized(await analyze({ 'x-api-key': token }), 'invalid_token')
+    await expectUnauthorized(await analyze(bearer('tally_two')), 'invalid_token')
+  })
+})
+
+describe('a token of an issuer with public keys', () => {
+  let pair: { publicKey: CryptoKey; privateKey: CryptoKey }
+  let published: JWK[]
+  let fetched = 0
+  let away = false
+  let issuer: Bun.Server<undefined>
+
+  beforeAll(async () => {
+    pair = await generateKeyPair('RS256', { extractable: true })
+    published = [{ ...(await exportJWK(pair.publicKey)), kid: 'first', use: 'sig' }]
+    issuer = Bun.serve({
+      port: 0,
+      hostname: '127.0.0.1',
+      fetch() {
+        fetched++
+        return away ? new Response('away', { status: 500 }) : Response.json({ keys: published })
+      },
+    })
+  })
+  afterAll(() => issuer.stop(true))
+
+  const signed = (kid = 'first', key: CryptoKey = pair.privateKey) =>
+    new SignJWT({ sub: 'alice', exp: seconds() + 60 }).setProtectedHeader({ alg: 'RS256', kid }).sign(key)
+
+  /** A service that knows the issuer; what it could not fetch. */
+  function serviceOfIssuer(url: URL = issuer.url) {
+    const failures: unknown[] = []
+    const keys = remoteKeys(url, (error) => failures.push(error))
+    const verifyToken = createTokenVerifier({ key: keys.key, algorithms: ['RS256'], clockSkewSeconds: 5 })
+    return { ...serviceWith({ verifyToken }), failures, [Symbol.dispose]: keys.close }
+  }
+
+  test('is good when one of them signed it, and the keys are fetched once for many', async () => {
+    fetched = 0
+    using service = serviceOfIssuer()
+    for (let i = 0; i < 20; i++) expect((await service.analyze(bearer(await signed()))).status).toBe(200)
+    expect(fetched).toBe(1)
+  })
+
+  test('is not when another key signed it under the same name', async () => {
+    using service = serviceOfIssuer()
+    const { privateKey } = await generateKeyPair('RS256')
+    await expectUnauthorized(
+      await service.analyze(bearer(await signed('first', privateKey))),
+      'invalid_token',
+    )
+  })
+
+  test('is not when a public key was used as a shared secret', async () => {
+    using service = serviceOfIssuer()
+    const pem = await exportSPKI(pair.publicKey)
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+    for (const key of [pem, pem.trim(), JSON.stringify(published[0]), published[0]?.n ?? '']) {
+      const text = `${part({ alg: 'HS256', kid: 'first' })}.${part({ sub: 'mallory', exp: seconds() + 60 })}`
+      const token = `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`
+      await expectUnauthorized(await service.analyze(bearer(token)), 'invalid_token')
+    }
+  })
+
+  test('is not by a key that it brings itself, or says where to find', async () => {
+    using service = serviceOfIssuer()
+    const own = await generateKeyPair('RS256', { extractable: true })
+    let asked = 0
+    await using elsewhere = Bun.serve({
+      port: 0,
+      fetch() {
+        asked++
+        return Response.json({ keys: [] })
+      },
+    })
+    const jwk = await exportJWK(own.publicKey)
+    for (const header of [{ jwk }, { jku: elsewhere.url.href }, { x5u: elsewhere.url.href, kid: 'first' }]) {
+      const token = await new SignJWT({ sub: 'mallory', exp: seconds() + 60 })
+        .setProtectedHeader({ alg: 'RS256', ...header })
+        .sign(own.privateKey)
+      await expectUnauthorized(await service.analyze(bearer(token)), 'invalid_token')
+    }
+    expect(asked).toBe(0)
+  })
+
+  test('is still judged by the known keys while the issuer is away', async () => {
+    using service = serviceOfIssuer()
+    expect((await service.analyze(bearer(await signed()))).status).toBe(200)
+    away = true
+    try {
+      expect((await service.analyze(bearer(await signed()))).status).toBe(200)
+    } finally {
+      away = false
+    }
+  })
+
+  test('cannot be judged when no key was ever fetched: 503 and not 401, and the log is told', async () => {
+    away = true
+    try {
+      using service = serviceOfIssuer()
+      const response = await service.analyze(bearer(await signed()))
+      expect(response.headers.get('retry-after')).toBe('5')
+      await expectProblem(response, 503, 'identity-unavailable')
+      expect(service.failures.length).toBeGreaterThan(0)
+    } finally {
+      away = false
+    }
+    using gone = serviceOfIssuer(new URL('http://127.0.0.1:1/'))
+    await expectProblem(await gone.analyze(bearer(await signed())), 503, 'identity-unavailable')
+  })
+})
+
+describe('/metrics with a token of its own', () => {
+  const app = createApp(appOptions({ gates: { metrics: [tokenGate('scrape-me-if-you-can')] } }))
+  const scrape = async (headers: Record<string, string> = {}) =>
+    await app.fetch(request('/metrics', { headers }))
+
+  test('is read by who has it', async () => {
+    expect((await scrape(bearer('scrape-me-if-you-can'))).status).toBe(200)
+  })
+
+  test('is closed to everybody else', async () => {
+    await expectUnauthorized(await scrape())
+    for (const wrong of ['scrape-me', 'SCRAPE-ME-IF-YOU-CAN', '-'])
+      await expectUnauthorized(await scrape(bearer(wrong)), 'invalid_token')
+  })
+
+  test('takes nothing from the probes', async () => {
+    for (const path of ['/health', '/ready', '/version'])
+      expect((await app.fetch(request(path))).status).toBe(200)
+  })
+})

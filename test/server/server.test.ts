@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseConfig } from '../../src/config.ts'
+import { createLifecycle } from '../../src/lifecycle/index.ts'
+import { startServer } from '../../src/server/server.ts'
+import { startWorkerProcess } from '../../src/server/worker.ts'
+import { memoryLog } from '../support/memory-log.ts'
+import { until } from '../support/until.ts'
+
+/** A program of ours inside the test's own process, with a data directory of its own. */
+async function start(
+  begin: typeof startServer | typeof startWorkerProcess,
+  env: Record<string, string> = {},
+  dataDir?: string,
+) {
+  const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'tally-server-')))
+  const parsed = parseConfig({
+    PORT: '0',
+    WORKER_PORT: '0',
+    HOST: '127.0.0.1',
+    DRAIN_QUIET: '0s',
+    DATA_DIR: directory,
+    ...env,
+  })
+  if (!parsed.ok) throw new Error(parsed.problems.join('; '))
+  const lifecycle = createLifecycle()
+  const memory = memoryLog()
+  const server = await begin(lifecycle, parsed.config, memory, false)
+  return {
+    ...memory,
+    lifecycle,
+    directory,
+    ask: (path: string, body?: unknown) =>
+      fetch(new URL(path, `http://127.0.0.1:${server.port}`), {
+        method: body === undefined ? 'GET' : 'POST',
+        ...(body === undefined
+          ? {}
+          : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      }),
+    async [Symbol.asyncDispose]() {
+      await lifecycle.shutdown('test')
+      if (dataDir === undefined) await rm(directory, { recursive: true })
+    },
+  }
+}
+
+describe('the server process', () => {
+  test('answers payloads, keeps documents and runs tasks, with nothing else installed', async () => {
+    await using service = await start(startServer)
+    const payload = { numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' }
+    expect((await service.ask('/payload', payload)).status).toBe(200)
+    expect((await service.ask('/data', { id: 1 })).status).toBe(201)
+
+    const { task_id } = (await (await service.ask('/tasks', { payload })).json()) as { task_id: string }
+    const task = await until(async () => {
+      const { task } = (await (await service.ask(`/tasks/${task_id}`)).json()) as {
+        task: { status: string; result?: unknown }
+      }
+      return task.status === 'completed' && task
+    })
+    expect(task.result).toMatchObject({ numeric_analysis: { mean: 3 }, text_analysis: { word_count: 4 } })
+    const metrics = await (await service.ask('/metrics')).text()
+    for (const line of [
+      'api_tasks_created_total 1',
+      'api_documents_total 1',
+      'worker_tasks_processed_total 1',
+      'worker_queue_length 0',
+    ])
+      expect(metrics).toContain(`${line}\n`)
+    expect(await (await service.ask('/ready')).json()).toMatchObject({
+      status: 'ready',
+      checks: { store: 'ok', queue: 'ok' },
+    })
+  })
+
+  test('ends with 0 when it is told to, and tells the log how', async () => {
+    await using service = await start(startServer)
+    await service.ask('/health')
+    expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0, cut: [], errors: [] })
+    const messages = (await service.messages()).map(({ msg }) => msg)
+    expect(messages).toContain('listening')
+    expect(messages.at(-1)).toBe('stopped')
+    expect(service.ask('/health')).rejects.toThrow()
+  })
+
+  test('warns when its shutdown may take longer than the platform waits', async () => {
+    await using tight = await start(startServer, { GRACE_PERIOD: '30s' })
+    await using wide = await start(startServer, { GRACE_PERIOD: '60s' })
+    const warnings = async (service: typeof tight) =>
+      (await service.messages()).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
+    expect(await warnings(tight)).toEqual([
+      'a shutdown may take longer than the platform waits: requests would be lost',
+    ])
+    expect(await warnings(wide)).toEqual([])
+  })
+
+  test('holds documents to the schema of DATA_SCHEMA', async () => {
+    await using service = await start(startServer, { DATA_SCHEMA: 'docs/examples/item.schema.json' })
+    expect((await service.ask('/data', { id: 1, name: 'one', value: 1 })).status).toBe(201)
+    expect((await service.ask('/data', { id: 2, name: 'two' })).status).toBe(400)
+  })
+})
+
+describe('the worker process', () => {
+  test('runs the tasks that a server without a worker accepts, and answers only the platform', async () => {
+    await using api = await start(startServer, { WORKER: 'off' })
+    const { task_id } = (await (await api.ask('/tasks', { payload: 'two words' })).json()) as {
+      task_id: string
+    }
+    await using worker = await start(startWorkerProcess, {}, api.directory)
+    await until(async () => (await (await api.ask(`/tasks/${task_id}`)).text()).includes('"completed"'))
+    expect((await worker.ask('/health')).status).toBe(200)
+    expect((await worker.ask('/ready')).status).toBe(200)
+    expect(await (await worker.ask('/metrics')).text()).toContain('worker_tasks_processed_total 1\n')
+    expect((await worker.ask('/payload', { numbers: [1], text: 'a' })).status).toBe(404)
+    expect(await worker.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0 })
+  })
+})

@@ -1,0 +1,581 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
+import type { QueueOptions } from '../../src/tasks/queue-options.ts'
+import type { Task } from '../../src/tasks/task.ts'
+import {
+  type ConsumeOptions,
+  type Consumer,
+  InvalidTaskCursor,
+  QueueFull,
+  QueueUnavailable,
+  type RunReport,
+  type TaskHandler,
+  TaskNotFailed,
+  type TaskQueue,
+  UnrecoverableTask,
+} from '../../src/tasks/task-queue.ts'
+import { until } from '../support/until.ts'
+
+/** One empty queue of an engine, on which several instances can be opened. */
+export interface EmptyQueue {
+  open(options: Partial<QueueOptions>): Promise<TaskQueue>
+  remove(): Promise<void>
+}
+
+/** Short times, so that what takes minutes in production takes milliseconds here. */
+const quick = { leaseMs: 600, backoffFirstMs: 20, attemptsMax: 3 } satisfies Partial<QueueOptions>
+
+/**
+ * What `TaskQueue` promises, as tests. Each adapter runs them on its real engine.
+ *
+ * @param makeQueue called before each test
+ */
+export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
+  let place: EmptyQueue
+  let queue: TaskQueue
+  const opened: TaskQueue[] = []
+
+  const open = async (options: Partial<QueueOptions> = {}) => {
+    const another = await place.open({ ...quick, ...options })
+    opened.push(another)
+    return another
+  }
+  const consume = (
+    handler: TaskHandler,
+    options: Partial<ConsumeOptions> = {},
+    on: TaskQueue = queue,
+  ): Consumer => on.consume(handler, { concurrency: 2, runMsMax: 60_000, ...options })
+  const ended = (id: string, on: TaskQueue = queue): Promise<Task> =>
+    until(async () => {
+      const task = await on.find(id)
+      return task?.status === 'completed' || task?.status === 'failed' ? task : undefined
+    })
+  const add = async (payload = '"text"'): Promise<string> => (await queue.enqueue(payload)).task.id
+
+  beforeEach(async () => {
+    place = await makeQueue()
+    queue = await open()
+  })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.close()))
+    await place.remove()
+  })
+
+  describe('accepting', () => {
+    test('an accepted task is pending and comes back as it was accepted', async () => {
+      const before = Date.now()
+      const { task, replayed } = await queue.enqueue('"text"')
+      expect(replayed).toBe(false)
+      expect(task).toMatchObject({ payload: '"text"', status: 'pending', attempts: 0 })
+      expect(task.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/)
+      expect(task.createdAt).toBeWithin(before, Date.now() + 1)
+      expect(await queue.find(task.id)).toEqual(task)
+    })
+
+    test('another instance sees it, also after this one has closed', async () => {
+      const { task } = await queue.enqueue('"text"')
+      const other = await open()
+      expect(await other.find(task.id)).toEqual(task)
+      await queue.close()
+      expect(await (await open()).find(task.id)).toEqual(task)
+    })
+
+    test.each([
+      ['an empty text', '""'],
+      ['escapes', '"\\u0000 \\ud800 \\" \\\\"'],
+      ['numbers in unusual spelling', '{"numbers":[1.0,-0,1E400,123456789012345678901],"text":"a"}'],
+      ['text beyond the basic plane', '"Grüße 世界 👩‍👩‍👧 \u2028 \ufeff"'],
+      ['2 MB', JSON.stringify('é'.repeat(1_000_000))],
+    ])('%s comes back character by character, to readers and to handlers', async (_, payload) => {
+      const { task } = await queue.enqueue(payload)
+      expect((await queue.find(task.id))?.payload === payload).toBe(true)
+      consume(async ({ payload }) => payload)
+      expect((await ended(task.id)).result === payload).toBe(true)
+    })
+
+    test('an id that nobody was given is undefined, whatever text it is', async () => {
+      await add()
+      for (const id of [
+        'b',
+        '',
+        ' ',
+        'a\0',
+        '\ud800',
+        'x'.repeat(10_000),
+        crypto.randomUUID(),
+        '*',
+        'meta',
+      ]) {
+        expect(await queue.find(id)).toBeUndefined()
+        expect(await queue.retry(id)).toBeUndefined()
+        expect(await Array.fromAsync(queue.watch(id, AbortSignal.timeout(5_000)))).toEqual([])
+      }
+    })
+
+    test('at as many waiting tasks as may, one more is QueueFull, until one is claimed', async () => {
+      const small = await open({ waitingMax: 3 })
+      for (let n = 0; n < 3; n++) await small.enqueue('"text"')
+      expect(await small.depth()).toBe(3)
+      const refused = await small.enqueue('"text"').catch((error) => error)
+      expect(refused).toBeInstanceOf(QueueFull)
+      expect(refused).toMatchObject({ waitingMax: 3, retryAfterSeconds: expect.any(Number) })
+      expect((await small.list({ limit: 10 })).tasks).toHaveLength(3)
+
+      const { promise: hold, resolve: release } = Promise.withResolvers<string>()
+      const consumer = consume(() => hold, { concurrency: 1 }, small)
+      await until(async () => (await small.depth()) === 2)
+      await small.enqueue('"text"')
+      release('1')
+      await consumer.finish()
+    })
+
+    test('of many tasks that come at once, on two instances, exactly as many are accepted as may wait', async () => {
+      const instances = [await open({ waitingMax: 20 }), await open({ waitingMax: 20 })] as const
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, n) =>
+          instances[n % 2 ? 0 : 1].enqueue(
+            '"text"',
+            n % 3 ? undefined : { scope: 'tasks', key: `${n}`, fingerprint: 'f' },
+          ),
+        ),
+      )
+      const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+      expect(refused).toHaveLength(80)
+      expect(refused.filter((error) => !(error instanceof QueueFull))).toEqual([])
+      expect(await queue.depth()).toBe(20)
+    })
+
+    test('a task that waits for its next run counts as waiting', async () => {
+      const slow = await open({ backoffFirstMs: 60_000 })
+      const { task } = await slow.enqueue('"text"')
+      consume(() => Promise.reject(new Error('no')), {}, slow)
+      await until(async () => (await slow.find(task.id))?.error)
+      expect(await slow.depth()).toBe(1)
+      expect((await slow.find(task.id))?.status).toBe('pending')
+    })
+  })
+
+  describe('listing', () => {
+    test('an empty queue is one empty page', async () => {
+      expect(await queue.list({ limit: 10 })).toEqual({ tasks: [], next: undefined })
+    })
+
+    test('tasks come newest first, page by page, each once', async () => {
+      const ids: string[] = []
+      for (let n = 0; n < 50; n++) ids.push(await add(`"${n}"`))
+      for (const limit of [7, 50, 100])
+        expect((await everyTask(queue, { limit })).map(({ id }) => id)).toEqual(ids.toReversed())
+    })
+
+    test('a status picks the tasks that have it', async () => {
+      const ids: string[] = []
+      for (let n = 0; n < 6; n++) ids.push(await add(`${n}`))
+      const consumer = consume(
+        async ({ payload }) => {
+          if (Number(payload) % 2) throw new UnrecoverableTask('odd')
+          return payload
+        },
+        { concurrency: 1 },
+      )
+      for (const id of ids) await ended(id)
+      await consumer.finish()
+      const waiting = await add()
+      const idsOf = async (status: Task['status']) =>
+        (await everyTask(queue, { limit: 2, status })).map(({ id }) => id)
+      expect(await idsOf('completed')).toEqual([ids[4], ids[2], ids[0]] as string[])
+      expect(await idsOf('failed')).toEqual([ids[5], ids[3], ids[1]] as string[])
+      expect(await idsOf('pending')).toEqual([waiting])
+      expect(await idsOf('processing')).toEqual([])
+    })
+
+    test('a status that few of many tasks have is found in the first page', async () => {
+      const rare = await add('"rare"')
+      const consumer = consume(() => Promise.reject(new UnrecoverableTask('no')))
+      await ended(rare)
+      await consumer.finish()
+      for (let n = 0; n < 15; n++) await Promise.all(Array.from({ length: 100 }, () => add()))
+      const { tasks, next } = await queue.list({ limit: 1, status: 'failed' })
+      expect(tasks.map(({ id }) => id)).toEqual([rare])
+      // There may be a next page, and it is empty then.
+      if (next !== undefined)
+        expect((await queue.list({ limit: 1, status: 'failed', after: next })).tasks).toEqual([])
+    })
+
+    test.each(['', '-1', 'x', "1' or 1=1", '01', '[a'])(
+      'the cursor %p is InvalidTaskCursor',
+      async (after) => {
+        await expect(queue.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidTaskCursor)
+      },
+    )
+
+    test('a page of large payloads ends early, and nothing is left out', async () => {
+      const large = JSON.stringify('x'.repeat(7 * 1024 * 1024))
+      for (let n = 0; n < 4; n++) await queue.enqueue(large)
+      expect((await queue.list({ limit: 10 })).tasks).toHaveLength(2)
+      expect(await everyTask(queue, { limit: 10 })).toHaveLength(4)
+    })
+  })
+
+  describe('running', () => {
+    test('a task is completed with the result of its handler', async () => {
+      const id = await add('"a"')
+      const runs: RunReport[] = []
+      consume(async (task) => JSON.stringify([task.payload, task.status, task.attempts]), {
+        onRun: (run) => runs.push(run),
+      })
+      const task = await ended(id)
+      expect(task).toMatchObject({ status: 'completed', attempts: 1, error: undefined })
+      expect(task.result).toBe('["\\"a\\"","processing",1]')
+      expect(task.updatedAt).toBeGreaterThanOrEqual(task.createdAt)
+      expect(await until(() => runs[0])).toMatchObject({ outcome: 'completed', task: { id } })
+    })
+
+    test('a task is completed soon after it came to an idle consumer, of this instance or of another', async () => {
+      const other = await open()
+      consume(async () => '1', {}, other)
+      await ended(await add())
+      await queue.enqueue('"text"')
+      consume(async () => '1')
+      await ended(await add())
+    })
+
+    test('no more tasks run at a time than may, and as many as may', async () => {
+      let running = 0
+      let most = 0
+      const consumer = consume(
+        async () => {
+          most = Math.max(most, ++running)
+          await Bun.sleep(10)
+          running--
+          return '1'
+        },
+        { concurrency: 3 },
+      )
+      const ids = await Promise.all(Array.from({ length: 20 }, () => add()))
+      for (const id of ids) await ended(id)
+      await consumer.finish()
+      expect(most).toBe(3)
+    })
+
+    test('two instances with consumers run each of 200 tasks once', async () => {
+      const other = await open()
+      const runs = new Map<string, number>()
+      const handler: TaskHandler = async ({ id }) => {
+        runs.set(id, (runs.get(id) ?? 0) + 1)
+        return '1'
+      }
+      const consumers = [consume(handler, { concurrency: 4 }), consume(handler, { concurrency: 4 }, other)]
+      const ids = await Promise.all(Array.from({ length: 200 }, () => add()))
+      // Not until none waits: a claim that is under way when its consumer finishes is handed back.
+      for (const id of ids) await ended(id)
+      await Promise.all(consumers.map((consumer) => consumer.finish()))
+      expect([...runs.values()].every((n) => n === 1)).toBe(true)
+      expect([...runs.keys()].sort()).toEqual(ids.sort())
+    })
+
+    test('a task that takes longer than a lease keeps it: nobody else runs it', async () => {
+      const other = await open()
+      let runs = 0
+      const handler: TaskHandler = async () => {
+        runs++
+        await Bun.sleep(quick.leaseMs * 3)
+        return '1'
+      }
+      consume(handler)
+      consume(handler, {}, other)
+      expect(await ended(await add())).toMatchObject({ status: 'completed', attempts: 1 })
+      expect(runs).toBe(1)
+    })
+  })
+
+  describe('failing', () => {
+    test('a run that fails is tried again', async () => {
+      const id = await add()
+      const runs: RunReport['outcome'][] = []
+      consume(
+        async ({ attempts }) => {
+          if (attempts === 1) throw new Error('not yet')
+          return '1'
+        },
+        { onRun: ({ outcome }) => runs.push(outcome) },
+      )
+      expect(await ended(id)).toMatchObject({
+        status: 'completed',
+        attempts: 2,
+        result: '1',
+        error: undefined,
+      })
+      await until(() => runs.length === 2)
+      expect(runs).toEqual(['retried', 'completed'])
+    })
+
+    test('after its attempts a task is failed and kept, with its error', async () => {
+      const id = await add('"poison"')
+      let runs = 0
+      consume(() => {
+        runs++
+        throw new Error('never')
+      })
+      expect(await ended(id)).toMatchObject({
+        status: 'failed',
+        attempts: 3,
+        error: 'never',
+        result: undefined,
+        payload: '"poison"',
+      })
+      expect(runs).toBe(3)
+    })
+
+    test('an UnrecoverableTask is not tried again', async () => {
+      const id = await add()
+      consume(() => Promise.reject(new UnrecoverableTask('no use')))
+      expect(await ended(id)).toMatchObject({ status: 'failed', attempts: 1, error: 'no use' })
+    })
+
+    test('a handler that never ends is aborted, and the others go on', async () => {
+      const never = await add('"never"')
+      const signals: AbortSignal[] = []
+      consume(
+        ({ payload }, { signal }) => {
+          if (payload !== '"never"') return Promise.resolve('1')
+          signals.push(signal)
+          return new Promise(() => {})
+        },
+        { concurrency: 1, runMsMax: 50 },
+      )
+      const other = await add('"other"')
+      expect(await ended(other)).toMatchObject({ status: 'completed' })
+      expect(await ended(never)).toMatchObject({ status: 'failed', attempts: 3 })
+      expect((await queue.find(never))?.error).toContain('not done after 0.05 s')
+      expect(signals.every(({ aborted }) => aborted)).toBe(true)
+    })
+
+    test('a failed task that is retried has all its attempts again', async () => {
+      const id = await add()
+      let broken = true
+      consume(async ({ attempts }) => {
+        if (broken || attempts < 3) throw new Error('broken')
+        return '1'
+      })
+      await ended(id)
+      broken = false
+      expect(await queue.retry(id)).toMatchObject({ id, status: 'pending', attempts: 0 })
+      expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 3 })
+    })
+
+    test('only a failed task can be retried', async () => {
+      const id = await add()
+      await expect(queue.retry(id)).rejects.toBeInstanceOf(TaskNotFailed)
+      consume(async () => '1')
+      await ended(id)
+      await expect(queue.retry(id)).rejects.toMatchObject({ status: 'completed' })
+    })
+
+    test('of 20 retries at once one counts', async () => {
+      const id = await add()
+      const consumer = consume(() => Promise.reject(new UnrecoverableTask('no')))
+      await ended(id)
+      await consumer.finish()
+      const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => queue.retry(id)))
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      expect(await queue.depth()).toBe(1)
+    })
+  })
+
+  describe('stopping', () => {
+    test('a paused consumer claims nothing more and finishes what it has', async () => {
+      const { promise: hold, resolve: release } = Promise.withResolvers<string>()
+      const consumer = consume(() => hold, { concurrency: 1 })
+      const [first, second] = [await add(), await add()]
+      // Not when the queue says `processing`: a claim that comes back after the pause is handed back.
+      await until(() => consumer.inHand === 1)
+      consumer.pause()
+      const finished = consumer.finish()
+      release('1')
+      await finished
+      expect(await queue.find(first)).toMatchObject({ status: 'completed' })
+      expect(await queue.find(second)).toMatchObject({ status: 'pending', attempts: 0 })
+    })
+
+    test('handed back, a task is pending at once, with its attempt not spent, and runs elsewhere', async () => {
+      const ids = [await add(), await add()]
+      const signals: AbortSignal[] = []
+      const outcomes: RunReport['outcome'][] = []
+      const consumer = consume(
+        (_, { signal }) => {
+          signals.push(signal)
+          return new Promise(() => {})
+        },
+        { onRun: ({ outcome }) => outcomes.push(outcome) },
+      )
+      await until(() => signals.length === 2)
+      expect([...(await consumer.handBack())].sort()).toEqual(ids.toSorted())
+      await consumer.finish()
+      expect(outcomes).toEqual(['handed-back', 'handed-back'])
+      expect(signals.every(({ aborted }) => aborted)).toBe(true)
+      for (const id of ids) expect(await queue.find(id)).toMatchObject({ status: 'pending', attempts: 0 })
+      consume(async () => '1', {}, await open({ attemptsMax: 1 }))
+      for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 1 })
+    })
+
+    test('what a handler says after its task was handed back is not recorded', async () => {
+      const id = await add()
+      const { promise: hold, resolve: release } = Promise.withResolvers<string>()
+      const consumer = consume(() => hold)
+      await until(async () => (await queue.find(id))?.status === 'processing')
+      await consumer.handBack()
+      release('"late"')
+      await consumer.finish()
+      expect(await queue.find(id)).toMatchObject({ status: 'pending', result: undefined })
+    })
+
+    test('closing hands back', async () => {
+      const id = await add()
+      consume(() => new Promise(() => {}))
+      await until(async () => (await queue.find(id))?.status === 'processing')
+      await queue.close()
+      expect(await (await open()).find(id)).toMatchObject({ status: 'pending', attempts: 0 })
+    })
+
+    test('after close calls fail with QueueUnavailable; closing twice is the same promise', async () => {
+      const closed = queue.close()
+      expect(queue.close()).toBe(closed)
+      await closed
+      for (const call of [
+        () => queue.enqueue('""'),
+        () => queue.find('a'),
+        () => queue.list({ limit: 1 }),
+        () => queue.retry('a'),
+        () => queue.depth(),
+        () => queue.ping(),
+      ])
+        await expect(call()).rejects.toBeInstanceOf(QueueUnavailable)
+    })
+  })
+
+  describe('watching', () => {
+    test('a watcher sees the task now and its end, from another instance too', async () => {
+      const id = await add()
+      const other = await open()
+      const seen = Promise.all(
+        [queue, other].map((each) => Array.fromAsync(each.watch(id, AbortSignal.timeout(20_000)))),
+      )
+      await until(async () => (await queue.find(id))?.status === 'pending')
+      consume(async () => '1')
+      for (const tasks of await seen) {
+        expect(tasks.at(-1)).toMatchObject({ id, status: 'completed', result: '1' })
+        expect(tasks.map(({ status }) => status)).toEqual(
+          tasks.map(({ status }) => status).toSorted((a, b) => order.indexOf(a) - order.indexOf(b)),
+        )
+      }
+    })
+
+    test('the watcher of an ended task sees it once', async () => {
+      const id = await add()
+      consume(async () => '1')
+      await ended(id)
+      expect(await Array.fromAsync(queue.watch(id, AbortSignal.timeout(20_000)))).toHaveLength(1)
+    })
+
+    test('a watcher that leaves is let go', async () => {
+      const id = await add()
+      const controller = new AbortController()
+      const seen: Task[] = []
+      for await (const task of queue.watch(id, controller.signal)) {
+        seen.push(task)
+        controller.abort()
+      }
+      expect(seen).toHaveLength(1)
+    })
+  })
+
+  describe('idempotency keys', () => {
+    const key: Idempotency = { scope: 'tasks', key: 'k', fingerprint: 'f' }
+
+    test('the same key and fingerprint gives the first answer again, also from another instance and after the end', async () => {
+      const first = await queue.enqueue('"a"', key)
+      consume(async () => '1')
+      await ended(first.task.id)
+      const again = await (await open()).enqueue('"a"', key)
+      expect(again).toEqual({ task: first.task, replayed: true })
+      expect((await queue.list({ limit: 10 })).tasks).toHaveLength(1)
+    })
+
+    test('the same key with another fingerprint is IdempotencyMismatch', async () => {
+      await queue.enqueue('"a"', key)
+      await expect(queue.enqueue('"b"', { ...key, fingerprint: 'g' })).rejects.toBeInstanceOf(
+        IdempotencyMismatch,
+      )
+      expect(await queue.depth()).toBe(1)
+    })
+
+    test('scopes do not share keys', async () => {
+      await queue.enqueue('"a"', key)
+      expect((await queue.enqueue('"b"', { ...key, scope: 'other', fingerprint: 'g' })).replayed).toBe(false)
+    })
+
+    test('100 calls with one key at once on two instances make one task and get 100 equal answers', async () => {
+      const other = await open()
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, (_, n) => (n % 2 ? queue : other).enqueue('"a"', key)),
+      )
+      expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
+      expect(new Set(answers.map(({ task }) => JSON.stringify(task))).size).toBe(1)
+      expect(await queue.depth()).toBe(1)
+    })
+
+    test('a refused task does not use up its key', async () => {
+      const full = await open({ waitingMax: 0 })
+      await expect(full.enqueue('"a"', key)).rejects.toBeInstanceOf(QueueFull)
+      expect((await queue.enqueue('"b"', { ...key, fingerprint: 'g' })).replayed).toBe(false)
+    })
+
+    test('the key of a task that is deleted already gives the first answer, and no second task', async () => {
+      const brief = await open({ keptMs: 50 })
+      const { task } = await brief.enqueue('"a"', key)
+      consume(async () => '1')
+      await until(async () => (await queue.find(task.id)) === undefined)
+      expect((await brief.enqueue('"a"', key)).replayed).toBe(true)
+      expect((await queue.list({ limit: 10 })).tasks).toEqual([])
+    })
+  })
+
+  describe('keeping', () => {
+    test('an ended task is deleted after its time, one that waits is not', async () => {
+      const brief = await open({ keptMs: 100 })
+      const failing = await add('"fail"')
+      const done = await add('"done"')
+      const consumer = consume(async ({ payload }) => {
+        if (payload === '"fail"') throw new UnrecoverableTask('no')
+        return '1'
+      })
+      await until(async () => !(await brief.find(done)) && !(await brief.find(failing)))
+      await consumer.finish()
+      const waiting = await add()
+      await Bun.sleep(300)
+      expect((await brief.list({ limit: 10 })).tasks.map(({ id }) => id)).toEqual([waiting])
+    })
+  })
+
+  test('a working queue answers a ping and is durable', async () => {
+    await queue.ping()
+    expect(await queue.durability()).toEqual({ durable: true })
+  })
+}
+
+const order: readonly Task['status'][] = ['pending', 'processing', 'completed', 'failed']
+
+/** Every task of every page. */
+async function everyTask(
+  queue: TaskQueue,
+  request: { limit: number; status?: Task['status'] },
+): Promise<Task[]> {
+  const tasks: Task[] = []
+  let after: string | undefined
+  do {
+    const page = await queue.list({ ...request, after })
+    tasks.push(...page.tasks)
+    after = page.next
+  } while (after !== undefined)
+  return tasks
+}

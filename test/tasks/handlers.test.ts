@@ -1,0 +1,82 @@
+import { afterAll, describe, expect, test } from 'bun:test'
+import { createAnalysisThreads } from '../../src/analysis/pool/analysis-pool.ts'
+import { analysisHandler } from '../../src/tasks/handlers.ts'
+import type { Task } from '../../src/tasks/task.ts'
+import { UnrecoverableTask } from '../../src/tasks/task-queue.ts'
+
+const limits = { maxNumbers: 200_000, maxTextLength: 1_000_000 }
+const threads = createAnalysisThreads(limits, 1)
+const handle = analysisHandler(limits, threads)
+afterAll(() => threads.close())
+
+async function resultOf(work: unknown, signal = new AbortController().signal): Promise<unknown> {
+  const task: Task = {
+    id: 'a',
+    payload: JSON.stringify(work),
+    status: 'processing',
+    attempts: 1,
+    createdAt: 0,
+    updatedAt: 0,
+    result: undefined,
+    error: undefined,
+  }
+  return JSON.parse(await handle(task, { signal }))
+}
+
+const summary = (count: number) => ({
+  numeric_analysis: {
+    count,
+    minimum: 1,
+    maximum: count,
+    mean: (count + 1) / 2,
+    median: (count + 1) / 2,
+    standard_deviation: expect.any(Number),
+  },
+  text_analysis: {
+    word_count: 1,
+    character_count: 1,
+    character_count_no_spaces: 1,
+    sentence_count: 1,
+    paragraph_count: 1,
+  },
+  processing_time_ms: expect.any(Number),
+})
+const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
+
+describe('the handler of tasks', () => {
+  test('a text gives its analysis alone', async () => {
+    expect(await resultOf('a b. c')).toEqual({
+      text_analysis: {
+        word_count: 3,
+        character_count: 6,
+        character_count_no_spaces: 4,
+        sentence_count: 2,
+        paragraph_count: 1,
+      },
+    })
+  })
+
+  test('a payload gives what /payload answers', async () => {
+    expect(await resultOf({ numbers: upTo(5), text: 'a' })).toEqual(summary(5))
+  })
+
+  test('a large payload gives the same, from a thread', async () => {
+    expect(await resultOf({ numbers: upTo(100_001), text: 'a' })).toEqual(summary(100_001))
+    expect(await resultOf('a'.repeat(500_000))).toMatchObject({ text_analysis: { character_count: 500_000 } })
+  })
+
+  test.each([
+    ['a small payload', '', /^payload must hold at least one character$/],
+    ['a large payload', { numbers: upTo(200_001), text: 'a' }, /^payload\/numbers must hold at most 200000/],
+    ['another form', { numbers: [1] }, /^payload\/text is required$/],
+  ])('%s beyond the limits is not tried again', async (_, work, message) => {
+    const error = await resultOf(work).catch((error: Error) => error)
+    expect(error).toBeInstanceOf(UnrecoverableTask)
+    expect((error as Error).message).toMatch(message)
+  })
+
+  test('an aborted run of a large payload ends at once', async () => {
+    const signal = AbortSignal.abort(new Error('the worker stops'))
+    await expect(resultOf('a'.repeat(500_000), signal)).rejects.toThrow('the worker stops')
+  })
+})

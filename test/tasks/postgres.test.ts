@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { type OpenDatabase, openDatabase } from '../../src/database/open.ts'
+import { openQueue } from '../../src/tasks/open.ts'
+import { QueueUnavailable } from '../../src/tasks/task-queue.ts'
+import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { until } from '../support/until.ts'
+import { taskQueueContract } from './contract.ts'
+import { workersContract } from './several-processes.ts'
+
+describe.skipIf(!havePostgres())('on PostgreSQL', () => {
+  let server: PostgresServer
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(() => server.remove())
+
+  const open = (): Promise<OpenDatabase> =>
+    openDatabase({ url: server.url, dataDir: '.', postgres: { connectionsMax: 5 } })
+  const empty = async (): Promise<void> =>
+    void (await server.psql('truncate bullmq.job, bullmq.event, bullmq.meta, idempotency_keys cascade'))
+
+  describe('the contract', () => {
+    taskQueueContract(async () => {
+      const databases: OpenDatabase[] = []
+      return {
+        async open(options) {
+          const database = await open()
+          databases.push(database)
+          return openQueue(database, options)
+        },
+        async remove() {
+          await Promise.all(databases.map((database) => database.close()))
+          await empty()
+        },
+      }
+    })
+  })
+
+  describe('several processes', () => {
+    workersContract(async () => ({ url: server.url, dataDir: '.', remove: empty }), { severalHosts: true })
+  })
+
+  test('calls fail while the server is away, and tasks are there and run when it is back, without a restart', async () => {
+    const database = await open()
+    const queue = await openQueue(database, { leaseMs: 1_000 })
+    const { task } = await queue.enqueue('"a"')
+    await server.crash()
+    await expect(queue.enqueue('"b"')).rejects.toBeInstanceOf(QueueUnavailable)
+    const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 1, runMsMax: 60_000 })
+    await server.start()
+    await until(async () => (await queue.find(task.id).catch(() => undefined))?.status === 'completed')
+    await consumer.finish()
+    await queue.close()
+    await database.close()
+    await empty()
+  }, 60_000)
+
+  test('a server that confirms what is not on its disk yet is told as not durable', async () => {
+    await server.psql("alter database tally set synchronous_commit = 'off'")
+    const database = await open()
+    const queue = await openQueue(database)
+    expect(await queue.durability()).toEqual({
+      durable: false,
+      reason: expect.stringContaining('synchronous_commit'),
+    })
+    await server.psql('alter database tally reset synchronous_commit')
+    await queue.close()
+    await database.close()
+  }, 60_000)
+})

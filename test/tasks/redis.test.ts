@@ -1,0 +1,168 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { openQueue } from '../../src/tasks/open.ts'
+import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
+import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
+import { until } from '../support/until.ts'
+import { taskQueueContract } from './contract.ts'
+import { workersContract } from './several-processes.ts'
+
+describe.skipIf(!haveRedis())('on Redis', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis()
+  })
+  afterAll(() => server.remove())
+
+  describe('the contract', () => {
+    taskQueueContract(async () => ({
+      open: (options) => openQueue({ engine: 'redis', url: server.url }, options),
+      remove: () => server.flush(),
+    }))
+  })
+
+  describe('several processes', () => {
+    workersContract(
+      async () => ({
+        redisUrl: server.url,
+        dataDir: '.',
+        remove: () => server.flush(),
+      }),
+      { severalHosts: true },
+    )
+  })
+
+  describe('a server that goes away and comes back', () => {
+    const calls = (queue: TaskQueue) => [
+      () => queue.enqueue('"a"'),
+      () => queue.find(Bun.randomUUIDv7()),
+      () => queue.list({ limit: 1 }),
+      () => queue.depth(),
+      () => queue.ping(),
+      () => queue.durability(),
+    ]
+    const quick = { leaseMs: 1_000, backoffFirstMs: 20 }
+
+    test('calls fail at once while it is away, and succeed when it is back, without a restart', async () => {
+      const own = await startRedis()
+      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      await queue.ping()
+      await own.kill()
+      await until(() =>
+        queue.ping().then(
+          () => false,
+          () => true,
+        ),
+      )
+      for (const call of calls(queue)) {
+        const start = performance.now()
+        await expect(call()).rejects.toBeInstanceOf(QueueUnavailable)
+        expect(performance.now() - start).toBeLessThan(500)
+      }
+      await own.start()
+      await until(() =>
+        queue.ping().then(
+          () => true,
+          () => false,
+        ),
+      )
+      for (const call of calls(queue)) await call()
+      await queue.close()
+      await own.remove()
+    }, 30_000)
+
+    test('a queue that is opened while the server is away works when it comes', async () => {
+      const own = await startRedis()
+      await own.kill()
+      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      await expect(queue.enqueue('"a"')).rejects.toBeInstanceOf(QueueUnavailable)
+      await own.start()
+      await until(() =>
+        queue.enqueue('"a"').then(
+          () => true,
+          () => false,
+        ),
+      )
+      await queue.close()
+      await own.remove()
+    }, 30_000)
+
+    test('a server that hangs is given up after seconds, and the calls after that fail at once', async () => {
+      const own = await startRedis()
+      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      await queue.ping()
+      own.signal('SIGSTOP')
+      const start = performance.now()
+      await expect(queue.depth()).rejects.toBeInstanceOf(QueueUnavailable)
+      expect(performance.now() - start).toBeLessThan(4_000)
+      const second = performance.now()
+      await expect(queue.depth()).rejects.toBeInstanceOf(QueueUnavailable)
+      expect(performance.now() - second).toBeLessThan(500)
+      own.signal('SIGCONT')
+      await until(() =>
+        queue.ping().then(
+          () => true,
+          () => false,
+        ),
+      )
+      await queue.close()
+      await own.remove()
+    }, 30_000)
+
+    test('closing does not hang while it is away, with tasks in hand', async () => {
+      const own = await startRedis()
+      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const { task } = await queue.enqueue('"a"')
+      queue.consume(() => new Promise(() => {}), { concurrency: 1, runMsMax: 60_000 })
+      await until(async () => (await queue.find(task.id))?.status === 'processing')
+      await own.kill()
+      await queue.close()
+      await own.remove()
+    }, 30_000)
+
+    test('of what was accepted nothing is lost when it is killed three times, and consumers go on', async () => {
+      const own = await startRedis()
+      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 4, runMsMax: 60_000 })
+      const accepted = new Map<string, string>()
+      let adding = true
+      const adders = Array.from({ length: 4 }, async (_, adder) => {
+        for (let n = 0; adding; n++) {
+          const payload = `"${adder}-${n}"`
+          await queue.enqueue(payload).then(
+            ({ task }) => accepted.set(task.id, payload),
+            () => Bun.sleep(10),
+          )
+        }
+      })
+      for (let kill = 0; kill < 3; kill++) {
+        const before = accepted.size
+        await until(() => accepted.size > before + 50)
+        await own.kill()
+        await own.start()
+      }
+      adding = false
+      await Promise.all(adders)
+      for (const [id, payload] of accepted)
+        expect(
+          await until(async () => {
+            const task = await queue.find(id).catch(() => undefined)
+            return task?.status === 'completed' && task.result
+          }),
+        ).toBe(payload)
+      await consumer.finish()
+      await queue.close()
+      await own.remove()
+    }, 60_000)
+  })
+
+  test('a server without an append-only file is told as not durable', async () => {
+    const own = await startRedis({ appendonly: false })
+    const queue = await openQueue({ engine: 'redis', url: own.url })
+    expect(await queue.durability()).toEqual({
+      durable: false,
+      reason: expect.stringContaining('appendonly is off'),
+    })
+    await queue.close()
+    await own.remove()
+  })
+})

@@ -1,0 +1,64 @@
+/**
+ * A process that runs tasks until it is killed: `bun runner.ts '<RunnerTask as JSON>'`. It prints the outcome and the
+ * id of each run. The task `"kill"` kills it.
+ */
+import { openDatabase } from '../../src/database/open.ts'
+import { openQueue } from '../../src/tasks/open.ts'
+import type { TaskQueue } from '../../src/tasks/task-queue.ts'
+
+/** How a process finds the queue of its test. */
+export interface QueuePlace {
+  /** A Redis server; else the database of `url` or `dataDir`. */
+  readonly redisUrl?: string
+  readonly url?: string
+  readonly dataDir: string
+}
+
+export interface RunnerTask extends QueuePlace {
+  /** What its results say. */
+  readonly name: string
+  /** How long it works on a task, in ms. */
+  readonly runMs: number
+  /** How wrong its host's clock is, in ms. */
+  readonly clockAheadMs?: number
+}
+
+/** The queue of a place, with times that suit a test. */
+export async function openPlace({ redisUrl, url, dataDir }: QueuePlace): Promise<{
+  queue: TaskQueue
+  close(): Promise<void>
+}> {
+  const options = { leaseMs: 1_000, backoffFirstMs: 20, attemptsMax: 3 }
+  if (redisUrl !== undefined) {
+    const queue = await openQueue({ engine: 'redis', url: redisUrl }, options)
+    return { queue, close: () => queue.close() }
+  }
+  const database = await openDatabase({ url, dataDir })
+  const queue = await openQueue(database, options)
+  return {
+    queue,
+    close: async () => {
+      await queue.close()
+      await database.close()
+    },
+  }
+}
+
+if (import.meta.main) {
+  const { name, runMs, clockAheadMs = 0, ...place } = JSON.parse(process.argv[2] as string) as RunnerTask
+  const rightNow = Date.now
+  Date.now = () => rightNow() + clockAheadMs
+  const { queue } = await openPlace(place)
+  queue.consume(
+    async ({ payload }) => {
+      if (payload === '"kill"') process.kill(process.pid, 'SIGKILL')
+      await Bun.sleep(runMs)
+      return JSON.stringify(`by ${name}`)
+    },
+    {
+      concurrency: 2,
+      runMsMax: 60_000,
+      onRun: ({ outcome, task }) => process.stdout.write(`${outcome} ${task.id}\n`),
+    },
+  )
+}

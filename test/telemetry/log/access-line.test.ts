@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'bun:test'
+import { createAccessLine, decimalOf } from '../../../src/telemetry/log/access-line.ts'
+import type { AccessRecord } from '../../../src/telemetry/log/log.ts'
+
+const record: AccessRecord = {
+  startedAt: 0,
+  requestId: 'id-1',
+  method: 'GET',
+  route: '/health',
+}
+
+describe('the line of a request', () => {
+  test('tells its own time, level, method, route and status, whatever the line before told', () => {
+    let time = 'T1'
+    const line = createAccessLine('"service":"tally"', () => time)
+    const written: unknown[] = []
+    const write = (
+      level: 'info' | 'debug',
+      { status = 200, ...change }: Partial<AccessRecord> & { status?: number },
+    ): void => {
+      const {
+        msg: _,
+        service: __,
+        duration_ms: ___,
+        ...told
+      } = JSON.parse(line(level, { ...record, ...change }, status, 0.1))
+      written.push(Object.values(told))
+    }
+    write('info', {})
+    write('debug', {})
+    write('debug', { status: 503 })
+    write('debug', { status: 503, method: 'POST' })
+    write('debug', { status: 503, method: 'POST', route: '/payload' })
+    time = 'T2'
+    write('debug', { status: 503, method: 'POST', route: '/payload', requestId: 'id-2' })
+    expect(written).toEqual([
+      ['T1', 'info', 'id-1', 'GET', '/health', 200],
+      ['T1', 'debug', 'id-1', 'GET', '/health', 200],
+      ['T1', 'debug', 'id-1', 'GET', '/health', 503],
+      ['T1', 'debug', 'id-1', 'POST', '/health', 503],
+      ['T1', 'debug', 'id-1', 'POST', '/payload', 503],
+      ['T2', 'debug', 'id-2', 'POST', '/payload', 503],
+    ])
+  })
+
+  test('tells client, fault and trace when there are any, the client escaped', () => {
+    const line = createAccessLine('"service":"tally"', () => 'T')
+    const ids = { trace_id: '0af7', span_id: 'b7ad' }
+    const all = { ...record, client: 'key:"a"\n', fault: 'delay,error', trace: { ids } }
+    const told = JSON.parse(line('info', all, 200, 0.1))
+    expect(told).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...ids })
+  })
+})
+
+test('a duration has three decimals, rounded', () => {
+  for (const [durationMs, told] of [
+    [0, '0.000'],
+    [0.0004, '0.000'],
+    [0.0016, '0.002'],
+    [0.0123, '0.012'],
+    [0.9996, '1.000'],
+    [12.3456, '12.346'],
+    [30_000, '30000.000'],
+  ] as const)
+    expect(decimalOf(durationMs)).toBe(told)
+})

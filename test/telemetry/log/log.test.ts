@@ -1,0 +1,249 @@
+import { describe, expect, test } from 'bun:test'
+import { createLineSink } from '../../../src/telemetry/log/buffered-writer.ts'
+import { createLog, type Log, type LogOptions } from '../../../src/telemetry/log/log.ts'
+
+const noon = Date.UTC(2026, 0, 2, 12, 0, 0, 7)
+
+/** A log and what it has written so far. */
+function logTo(changes: Partial<LogOptions> = {}): { log: Log; written: () => Promise<string> } {
+  const chunks: string[] = []
+  const log = createLog({
+    level: 'debug',
+    format: 'json',
+    service: 'tally',
+    instance: 'instance-1',
+    sink: createLineSink({ write: (chunk) => chunks.push(chunk), flush: () => undefined }),
+    now: () => noon,
+    ...changes,
+  })
+  return {
+    log,
+    written: async () => {
+      await log.flush()
+      return chunks.join('')
+    },
+  }
+}
+
+/** The lines of a JSON log, each of which must be an object. */
+async function objects(written: () => Promise<string>): Promise<Record<string, unknown>[]> {
+  const lines = (await written()).split('\n')
+  expect(lines.pop()).toBe('')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+const hostile = [
+  'a\nb',
+  'a\r\nb',
+  '"},{"level":"error"',
+  '\\',
+  '\u0000\u001b[31m\u0007',
+  '\u2028\u2029',
+  '\ud800',
+  '{"time":"x"}\n{"level":"info"}',
+]
+
+describe('JSON', () => {
+  test('a line says when, how bad, what, who, and its own fields', async () => {
+    const { log, written } = logTo()
+    log.warn('something', { count: 3, nested: { a: [1] }, missing: undefined, nothing: null })
+    expect(await objects(written)).toEqual([
+      {
+        time: '2026-01-02T12:00:00.007Z',
+        level: 'warn',
+        msg: 'something',
+        service: 'tally',
+        instance: 'instance-1',
+        count: 3,
+        nested: { a: [1] },
+        nothing: null,
+      },
+    ])
+  })
+
+  test('an access line holds the request', async () => {
+    const { log, written } = logTo()
+    log.access('info', { startedAt: 0, requestId: 'id-1', method: 'POST', route: '/payload' }, 200, 1.23456)
+    expect(await objects(written)).toEqual([
+      {
+        time: '2026-01-02T12:00:00.007Z',
+        level: 'info',
+        msg: 'request',
+        service: 'tally',
+        instance: 'instance-1',
+        request_id: 'id-1',
+        method: 'POST',
+        route: '/payload',
+        status: 200,
+        duration_ms: 1.235,
+      },
+    ])
+  })
+
+  test('access lines tell the time as of the millisecond in which their request was answered', async () => {
+    let time = noon
+    const { log, written } = logTo({ now: () => time })
+    const answer = (startedAt: number, durationMs: number): void =>
+      log.access('info', { startedAt, requestId: 'a', method: 'GET', route: '/' }, 200, durationMs)
+    answer(100, 1)
+    time += 5
+    // Within the millisecond of the one before: the clock is not read again.
+    answer(101, 0.9)
+    answer(101, 1)
+    // The other clock began anew: whatever was known is too old.
+    time += 5
+    answer(3, 0.1)
+    log.info('something else')
+    expect((await objects(written)).map((line) => line.time)).toEqual([
+      '2026-01-02T12:00:00.007Z',
+      '2026-01-02T12:00:00.007Z',
+      '2026-01-02T12:00:00.012Z',
+      '2026-01-02T12:00:00.017Z',
+      '2026-01-02T12:00:00.017Z',
+    ])
+  })
+
+  test('no message, field, name of a field or name of the service can write a line of its own', async () => {
+    for (const text of hostile) {
+      const { log, written } = logTo({ service: text, instance: text })
+      log.info(text, { value: text, [text]: text, nested: { [text]: [text] }, error: new Error(text) })
+      const [line, ...more] = await objects(written)
+      expect(more).toEqual([])
+      expect(line).toMatchObject({ level: 'info', msg: text, service: text, instance: text, value: text })
+      expect(await written()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+    }
+  })
+
+  test('an error is told with its name, message, stack and causes', async () => {
+    const { log, written } = logTo()
+    const error = new RangeError('outer', {
+      cause: new TypeError('middle', { cause: 'a text at the bottom' }),
+    })
+    log.error('failed', { error })
+    expect(await objects(written)).toMatchObject([
+      {
+        level: 'error',
+        error: {
+          name: 'RangeError',
+          message: 'outer',
+          stack: expect.stringContaining('log.test.ts'),
+          cause: { name: 'TypeError', message: 'middle', cause: 'a text at the bottom' },
+        },
+      },
+    ])
+  })
+
+  test('an error deep inside a field is told too', async () => {
+    const { log, written } = logTo()
+    log.info('joined', { outcome: { errors: [new Error('first'), new Error('second')] } })
+    expect(await objects(written)).toMatchObject([
+      { outcome: { errors: [{ message: 'first' }, { message: 'second' }] } },
+    ])
+  })
+
+  test('an error that is its own cause is told', async () => {
+    const { log, written } = logTo()
+    const one = new Error('one')
+    one.cause = new Error('two', { cause: one })
+    log.error('failed', { error: one })
+    expect(await objects(written)).toMatchObject([{ error: { message: 'one', cause: { message: 'two' } } }])
+  })
+
+  test('a field that cannot be written says so, and the others are written', async () => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    const throwing = {
+      toJSON() {
+        throw new Error('will not')
+      },
+    }
+    const { log, written } = logTo()
+    log.info('odd', { before: 1, cycle, throwing, big: 7n, call: () => 1, after: 2 })
+    expect(await objects(written)).toMatchObject([
+      {
+        msg: 'odd',
+        before: 1,
+        cycle: expect.stringContaining('cannot be written'),
+        throwing: 'cannot be written: will not',
+        big: '7',
+        after: 2,
+      },
+    ])
+  })
+})
+
+describe('levels', () => {
+  const order = ['debug', 'info', 'warn', 'error'] as const
+  for (const [index, level] of order.entries()) {
+    test(`at ${level} nothing below is written`, async () => {
+      const { log, written } = logTo({ level })
+      for (const one of order) {
+        log[one](one)
+        log.access(one, { startedAt: 0, requestId: 'a', method: 'GET', route: '/' }, 200, 1)
+      }
+      const told = (await objects(written)).map((line) => line.level)
+      expect(told).toEqual(order.slice(index).flatMap((one) => [one, one]))
+    })
+  }
+
+  test('can be changed while the service runs', async () => {
+    const { log, written } = logTo({ level: 'error' })
+    log.info('hidden')
+    log.level = 'info'
+    log.info('shown')
+    expect((await objects(written)).map(({ msg }) => msg)).toEqual(['shown'])
+  })
+})
+
+test('the time is that of the line, however many lines share a millisecond', async () => {
+  let now = noon
+  const { log, written } = logTo({ now: () => now })
+  for (const step of [0, 0, 1, 0, 999, -500, 86_400_000]) {
+    now += step
+    log.info(new Date(now).toISOString())
+  }
+  for (const { time, msg } of await objects(written)) expect(time).toBe(String(msg))
+})
+
+describe('pretty', () => {
+  test('is one line for a reader', async () => {
+    const { log, written } = logTo({ format: 'pretty' })
+    log.info('listening', { url: 'http://0.0.0.0:8000/', note: 'two words', count: 3 })
+    log.access('info', { startedAt: 0, requestId: 'id-1', method: 'GET', route: '/health' }, 200, 0.1)
+    expect(await written()).toBe(
+      '12:00:00.007 \x1b[36minfo \x1b[0m listening url=http://0.0.0.0:8000/ note="two words" count=3\n' +
+        '12:00:00.007 200 GET  /health 0.100 ms  id-1\n',
+    )
+  })
+
+  test('shows an error with its stack and causes', async () => {
+    const { log, written } = logTo({ format: 'pretty' })
+    log.error('failed', { error: new Error('outer', { cause: new Error('inner', { cause: 'bottom' }) }) })
+    const text = await written()
+    expect(text).toContain('outer')
+    expect(text).toContain('log.test.ts')
+    expect(text).toMatch(/caused by:\n {4}Error: inner/)
+    expect(text).toContain('caused by: "bottom"')
+  })
+
+  test('no value can begin a line of its own or move the cursor', async () => {
+    for (const text of hostile) {
+      const { log, written } = logTo({ format: 'pretty' })
+      log.info('told', { value: text, nested: { [text]: text }, error: new Error(text, { cause: text }) })
+      const [first = '', ...more] = (await written()).trimEnd().split('\n')
+      expect(first).toStartWith('12:00:00.007')
+      for (const line of more) expect(line).toStartWith('  ')
+      expect([first.replaceAll(/\x1b\[(36|0)m/g, ''), ...more].join('')).not.toMatch(/[\u0000-\u001f]/)
+    }
+  })
+
+  test('what cannot be written does not throw', async () => {
+    const cycle: Record<string, unknown> = {}
+    cycle.self = cycle
+    const error = new Error('own cause')
+    error.cause = error
+    const { log, written } = logTo({ format: 'pretty' })
+    log.info('odd', { cycle, error, withCycle: new Error('x', { cause: cycle }), after: 1 })
+    expect(await written()).toContain('after=1')
+  })
+})

