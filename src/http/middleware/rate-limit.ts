@@ -1,4 +1,4 @@
-import { type Rate, type RateLimiter, remainingOf, type Verdict, waitMsOf } from '../../rate-limit/rate.ts'
+import { type Rate, type RateLimiter, remainingRequests, type Verdict, retryAfterMs } from '../../rate-limit/rate.ts'
 import type { Refusal } from '../problem.ts'
 import type { Exchange } from '../request-context.ts'
 import { addHeaders, type Gate } from './check.ts'
@@ -21,13 +21,13 @@ export function rateLimit(
     if (verdict === undefined) return undefined
     addHeaders(exchange, {
       'ratelimit-policy': policy,
-      ratelimit: `"default";r=${remainingOf(rate, verdict)};t=${seconds(verdict.aheadMs)}`,
+      ratelimit: `"default";r=${remainingRequests(rate, verdict)};t=${seconds(verdict.aheadMs)}`,
     })
     if (verdict.allowed) return undefined
     return {
       code: 'rate-limited',
       detail: `${rate.quota} requests in ${seconds(rate.windowMs)} s are allowed.`,
-      headers: { 'retry-after': String(Math.max(1, seconds(waitMsOf(rate, verdict)))) },
+      headers: { 'retry-after': String(Math.max(1, seconds(retryAfterMs(rate, verdict)))) },
     }
   }
 

@@ -1,12 +1,12 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { deeperThan, keyOf, withId } from '../../documents/document-json.ts'
+import { exceedsDepth, normalizeId, insertId } from '../../documents/document-json.ts'
 import {
   type Document,
   type DocumentStore,
-  ID_LENGTH_MAX,
+  maxIdLength,
   isDocumentId,
-  PAGE_DOCUMENTS_MAX,
+  maxPageDocuments,
 } from '../../documents/document-store.ts'
 import type { DocumentSchema } from '../../documents/json-schema.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
@@ -41,7 +41,7 @@ interface Incoming {
 
 const listQuery = () =>
   z.strictObject({
-    limit: pageLimit(PAGE_DOCUMENTS_MAX),
+    limit: pageLimit(maxPageDocuments),
     cursor: z.string().max(100, 'is not one that a page has given').optional(),
   })
 
@@ -65,9 +65,9 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
     if (incoming instanceof Response) return incoming
     const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', () => fingerprintOf(incoming.text))
     if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
-    const given = keyOf(incoming.id)
+    const given = normalizeId(incoming.id)
     const id = given ?? Bun.randomUUIDv7()
-    const body = given === undefined ? withId(incoming.text, id) : incoming.text
+    const body = given === undefined ? insertId(incoming.text, id) : incoming.text
     const { document, replayed } = await store.create({ id, body }, idempotency)
     if (!replayed) metrics.countDocument()
     return jsonText(c.env, [`{"message":"created","item":`, document.body, '}'], 201, {
@@ -90,8 +90,8 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
     if (!isDocumentId(id)) return refuse(c, badId)
     const incoming = await receive(c)
     if (incoming instanceof Response) return incoming
-    if (incoming.id !== undefined && keyOf(incoming.id) !== id) return refuse(c, otherId)
-    const body = incoming.id === undefined ? withId(incoming.text, id) : incoming.text
+    if (incoming.id !== undefined && normalizeId(incoming.id) !== id) return refuse(c, otherId)
+    const body = incoming.id === undefined ? insertId(incoming.text, id) : incoming.text
     const ifMatch = versionsIn(c.req.raw.headers.get('if-match'))
     const { document, created } = await store.replace(id, body, { ifMatch })
     if (created) metrics.countDocument()
@@ -129,7 +129,7 @@ async function docOf(name: keyof typeof dataDocs) {
 }
 
 const noSuch: Refusal = { code: 'not-found', detail: 'There is no document with this id.' }
-const idRule = `1 to ${ID_LENGTH_MAX} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
+const idRule = `1 to ${maxIdLength} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
 const badId: Refusal = { code: 'not-found', detail: `An id has ${idRule}.` }
 const otherId: Refusal = {
   code: 'invalid-input',
@@ -141,10 +141,10 @@ const otherId: Refusal = {
 function faultsOf(value: unknown, schema: DocumentSchema | undefined): readonly FieldError[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return [{ pointer: '', detail: 'must be an object', code: 'type' }]
-  if (deeperThan(value, depthMax))
+  if (exceedsDepth(value, depthMax))
     return [{ pointer: '', detail: `must not nest deeper than ${depthMax} levels`, code: 'too-deep' }]
   const { id } = value as { id?: unknown }
-  if (id !== undefined && !isDocumentId(keyOf(id) ?? ''))
+  if (id !== undefined && !isDocumentId(normalizeId(id) ?? ''))
     return [{ pointer: '/id', detail: `must be ${idRule}`, code: 'invalid-value' }]
   return schema?.(value) ?? []
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { type NewTask, newTaskOf, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
 import type { PayloadLimits } from '../../analysis/payload.ts'
 import { type Task, taskStatuses } from '../../tasks/task.ts'
-import { TASKS_PAGE_MAX, type TaskQueue } from '../../tasks/task-queue.ts'
+import { maxPageTasks, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { announcedBytes, readBody } from '../body/json-body.ts'
 import type { LargeBodies } from '../body/large-body.ts'
@@ -30,7 +30,7 @@ export interface TasksOptions {
 const listQuery = () =>
   z.strictObject({
     status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
-    limit: pageLimit(TASKS_PAGE_MAX),
+    limit: pageLimit(maxPageTasks),
     cursor: z.string().max(200, 'is not one that a page has given').optional(),
   })
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type OpenDatabase, openDatabase } from '../../../src/database/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
 import { analysisOf } from '../../../src/tasks/handlers.ts'
-import { openQueue } from '../../../src/tasks/open.ts'
+import { openTaskQueue } from '../../../src/tasks/open.ts'
 import { type Consumer, type TaskQueue, UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { listen } from '../../support/listening.ts'
@@ -30,7 +30,7 @@ let app: ServiceApp
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tally-tasks-'))
   database = await openDatabase({ dataDir: directory })
-  queue = await openQueue(database, { waitingMax: 200, backoffFirstMs: 1 })
+  queue = await openTaskQueue(database, { capacity: 200, initialBackoffMs: 1 })
   app = createApp(appOptions({ queue, limits }))
 })
 afterEach(async () => {
@@ -49,7 +49,7 @@ function work(): Consumer {
     if (payload === '"poison"') throw new UnrecoverableTask('poison')
     return analyse(payload)
   }
-  return queue.consume(handler, { concurrency: 2, runMsMax: 10_000 })
+  return queue.consume(handler, { concurrency: 2, timeoutMs: 10_000 })
 }
 
 interface TaskBody {
