@@ -8,8 +8,8 @@ import { rateLimit } from '../http/middleware/rate-limit.ts'
 import { strictTransport } from '../http/middleware/security-headers.ts'
 import type { Security } from '../http/openapi/document.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { memoryRateLimiter } from '../rate-limit/memory.ts'
-import { redisRateLimiter } from '../rate-limit/redis.ts'
+import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
+import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
@@ -108,8 +108,8 @@ async function openRateLimit(
   if (rate === undefined) return undefined
   const limiter =
     url === undefined
-      ? memoryRateLimiter(rate)
-      : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
+      ? createMemoryRateLimiter(rate)
+      : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateUnchecked })
   lifecycle.onClose('rate limit', async () => limiter.close())
   // Loaded only here: node:net was 7 ms of a start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')

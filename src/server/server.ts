@@ -21,7 +21,7 @@ import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './logging.ts'
 import { buildOf, openMetrics } from './metrics.ts'
 import { openLive, type Running } from './runtime-settings.ts'
-import { openConfiguredDatabase, openConfiguredQueue, openConfiguredStore, queueChecks } from './storage.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
 import { openTracing } from './tracing.ts'
@@ -67,9 +67,9 @@ export async function startServer(
   )
 
   const tracing = await openTracing(lifecycle, config, log)
-  const database = await openConfiguredDatabase(lifecycle, config)
-  const store = openConfiguredStore(lifecycle, database, tracing)
-  const queue = await openConfiguredQueue(lifecycle, config, async () => database, log, tracing)
+  const database = await openDatabaseFromConfig(lifecycle, config)
+  const store = openStoreFromConfig(lifecycle, database, tracing)
+  const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const documentSchema = config.DATA_SCHEMA
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())

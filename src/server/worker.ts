@@ -9,7 +9,7 @@ import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './logging.ts'
 import { buildOf, openMetrics } from './metrics.ts'
 import { openLive, type Running } from './runtime-settings.ts'
-import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './storage.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
@@ -40,10 +40,10 @@ export async function startWorkerProcess(
 
   const live = await openLive(lifecycle, config, log)
 
-  const queue = await openConfiguredQueue(
+  const queue = await openQueueFromConfig(
     lifecycle,
     config,
-    () => openConfiguredDatabase(lifecycle, config),
+    () => openDatabaseFromConfig(lifecycle, config),
     log,
     await openTracing(lifecycle, config, log),
   )

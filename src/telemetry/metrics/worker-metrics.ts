@@ -10,7 +10,7 @@ const durationBuckets = [
 const queueLengthMsMax = 1_000
 
 /** How a run of a task ended. */
-export type RunOutcome = 'completed' | 'failed' | 'retried' | 'handed-back' | 'lost'
+export type RunOutcome = 'completed' | 'failed' | 'retried' | 'released' | 'lost'
 
 export interface WorkerMetrics {
   /** Counts one run that ended here. */
@@ -28,7 +28,7 @@ export function createWorkerMetrics(registry: Registry, queueLength: () => Promi
     completed: 0,
     failed: 0,
     retried: 0,
-    'handed-back': 0,
+    'released': 0,
     lost: 0,
   }
 
