@@ -4,7 +4,7 @@ const root = new URL('..', import.meta.url).pathname
 const output = `${root}dist/bench/app`
 
 /** The step of the Dockerfile that makes what the image runs. */
-const buildStep = /^RUN (\["bun", "scripts\/bundle\.ts",[\s\S]*?\])$/m
+const buildStep = /^RUN (\["bun", "tools\/bundle\.ts",[\s\S]*?\])$/m
 
 /**
  * Builds Tally by the Dockerfile's own command line, so that what is measured is what the image runs; only the

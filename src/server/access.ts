@@ -23,12 +23,12 @@ import { readTexts, watchFiles } from './watch-files.ts'
 export async function openGates(
   lifecycle: Lifecycle,
   config: Config,
-  { log, metrics, peerOf }: GateSources,
+  { log, metrics, peerOf, pollIntervalMs }: GateSources,
 ): Promise<Gates> {
   const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
   const application = [
     ...hsts,
-    await openAuthentication(lifecycle, config, log),
+    await openAuthentication(lifecycle, config, log, pollIntervalMs),
     // Behind it, for who is known has a rate of their own, whatever address they share with others.
     await openRateLimit(lifecycle, config, metrics, peerOf),
   ]
@@ -45,6 +45,8 @@ export interface GateSources {
   readonly metrics: Pick<Metrics, 'countRateUnchecked'>
   /** The address that a request came from. */
   readonly peerOf: (request: Request) => string | undefined
+  /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
+  readonly pollIntervalMs?: number | undefined
 }
 
 /** What stands before the routes of the platform, which a worker has too. */
@@ -71,17 +73,27 @@ const hasKeys = ({ API_KEYS, API_KEYS_FILE }: Config): boolean =>
 const hasTokens = ({ JWT_SECRET, JWT_JWKS_URL }: Config): boolean =>
   JWT_SECRET !== undefined || JWT_JWKS_URL !== undefined
 
-async function openAuthentication(lifecycle: Lifecycle, config: Config, log: Log): Promise<Gate | undefined> {
+async function openAuthentication(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+  pollIntervalMs: number | undefined,
+): Promise<Gate | undefined> {
   if (!hasKeys(config) && !hasTokens(config)) return undefined
   return authentication({
-    keys: hasKeys(config) ? await openApiKeys(lifecycle, config, log) : undefined,
+    keys: hasKeys(config) ? await openApiKeys(lifecycle, config, log, pollIntervalMs) : undefined,
     verifyToken: hasTokens(config) ? await openTokens(lifecycle, config, log) : undefined,
     scope: config.JWT_SCOPE,
   })
 }
 
 /** The keys of both variables, those of the file as it is now. */
-async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE }: Config, log: Log) {
+async function openApiKeys(
+  lifecycle: Lifecycle,
+  { API_KEYS = '', API_KEYS_FILE }: Config,
+  log: Log,
+  pollIntervalMs: number | undefined,
+) {
   const own = parseApiKeys(API_KEYS)
   if (API_KEYS_FILE === undefined) return () => own
   const texts = await readTexts([API_KEYS_FILE])
@@ -94,6 +106,7 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
       log.info('API keys read again', { keys: all.length })
     },
     (error) => log.error('API keys cannot be read: those known before hold', { error }),
+    pollIntervalMs,
   )
   lifecycle.onClose('API keys', async () => stop())
   return () => all
