@@ -42,7 +42,7 @@ export async function openGates(
 /** What gates need of the process around them. */
 export interface GateSources {
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'countRateUnchecked'>
+  readonly metrics: Pick<Metrics, 'countRateLimitFailOpen'>
   /** The address that a request came from. */
   readonly peerOf: (request: Request) => string | undefined
 }
@@ -102,14 +102,14 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
 async function openRateLimit(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
-  metrics: Pick<Metrics, 'countRateUnchecked'>,
+  metrics: Pick<Metrics, 'countRateLimitFailOpen'>,
   peerOf: (request: Request) => string | undefined,
 ): Promise<Gate | undefined> {
   if (rate === undefined) return undefined
   const limiter =
     url === undefined
       ? memoryRateLimiter(rate)
-      : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
+      : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateLimitFailOpen })
   lifecycle.onClose('rate limit', async () => limiter.close())
   // Loaded only here: node:net was 7 ms of a start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')

@@ -64,7 +64,7 @@ describe('the server process', () => {
     const metrics = await (await service.ask('/metrics')).text()
     for (const line of [
       'api_tasks_created_total 1',
-      'api_documents_total 1',
+      'api_documents_created_total 1',
       'worker_tasks_processed_total 1',
       'worker_queue_length 0',
     ])

@@ -1,6 +1,6 @@
 import type { Live } from '../../runtime-settings/runtime-settings.ts'
 import { type FaultSettings, injectsFaults } from '../../runtime-settings/settings.ts'
-import type { FaultKind } from '../../telemetry/metrics/fault-metrics.ts'
+import type { FaultKind } from '../../telemetry/metrics/fault-injection-metrics.ts'
 import type { Refusal } from '../problem.ts'
 import type { Exchange } from '../request-context.ts'
 import type { Gate } from './check.ts'
