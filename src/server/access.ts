@@ -42,7 +42,7 @@ export async function openGates(
 /** What gates need of the process around them. */
 export interface GateSources {
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'countRateUnchecked'>
+  readonly metrics: Pick<Metrics, 'countRateLimitFailOpen'>
   /** The address that a request came from. */
   readonly peerOf: (request: Request) => string | undefined
   /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
@@ -115,7 +115,7 @@ async function openApiKeys(
 async function openRateLimit(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
-  metrics: Pick<Metrics, 'countRateUnchecked'>,
+  metrics: Pick<Metrics, 'countRateLimitFailOpen'>,
   peerOf: (request: Request) => string | undefined,
 ): Promise<Gate | undefined> {
   if (rate === undefined) return undefined

@@ -61,7 +61,7 @@ describe('the server', () => {
     const metrics = await (await service.ask('/metrics')).text()
     for (const line of [
       'api_tasks_created_total 1',
-      'api_documents_total 1',
+      'api_documents_created_total 1',
       'worker_tasks_processed_total 1',
       'worker_queue_length 0',
     ])
