@@ -10,43 +10,38 @@ export type UnavailableReason =
  * can break between the commit and its confirmation.
  */
 export class DatabaseUnavailable extends Error {
+  override readonly name: string = 'DatabaseUnavailable'
   constructor(
     readonly reason: UnavailableReason,
     message: string,
     options?: ErrorOptions,
   ) {
     super(message, options)
-    this.name = 'DatabaseUnavailable'
   }
 }
 
 /** The connection broke while the statement was on its way: it was carried out, or it was not. */
 export class ConnectionLost extends DatabaseUnavailable {
+  override readonly name = 'ConnectionLost'
   constructor(options: ErrorOptions) {
     super('away', 'the connection to the database broke', options)
-    this.name = 'ConnectionLost'
   }
 }
 
 /** A newer version of the service has migrated this database; an older one would misread it. */
 export class SchemaTooNew extends Error {
-  readonly code = 'schema_too_new'
+  override readonly name = 'SchemaTooNew'
   constructor(found: number, known: number) {
     super(
       `the database's schema is version ${found}, and this version of the service knows only ${known}: ` +
         'start the newer version, or restore the backup from before its migration',
     )
-    this.name = 'SchemaTooNew'
   }
 }
 
 /** The database can be reached but cannot be used as it is: not ours, wrong encoding, no write-ahead log. */
 export class DatabaseUnusable extends Error {
-  readonly code = 'database_unusable'
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.name = 'DatabaseUnusable'
-  }
+  override readonly name = 'DatabaseUnusable'
 }
 
 /** Whether an error says that the database cannot be used now: away, busy, full, closed, or found unfit after the start. */

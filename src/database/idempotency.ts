@@ -18,9 +18,9 @@ export const IDEMPOTENCY_CLEANUP_ROWS_MAX = 1000
 
 /** The key was used before with other content: nothing was written and there is no first answer to give. */
 export class IdempotencyMismatch extends Error {
-  readonly code = 'idempotency_mismatch'
+  override readonly name = 'IdempotencyMismatch'
+  readonly code = 'idempotency-key-reused'
   constructor() {
     super('this idempotency key was used before with another request')
-    this.name = 'IdempotencyMismatch'
   }
 }

@@ -1,4 +1,5 @@
-import type { Idempotency } from '../database/idempotency.ts'
+import type { Idempotency, IdempotencyMismatch } from '../database/idempotency.ts'
+import { InvalidCursor } from '../database/invalid-cursor.ts'
 
 /** Characters of an id. */
 export const ID_LENGTH_MAX = 128
@@ -100,7 +101,7 @@ export interface DocumentStore {
    * so a transaction that commits late can appear before a position that was already passed, and who only ever
    * continues from the last `next` misses it. On SQLite writes are serial and that cannot happen.
    *
-   * @throws InvalidPosition when `after` is not a position
+   * @throws InvalidCursor when `after` is not a position
    * @throws RangeError when the limit is out of bounds
    */
   list(request: PageRequest): Promise<Page>
@@ -130,42 +131,42 @@ export interface DocumentStore {
 
 /** The id is taken. */
 export class DocumentExists extends Error {
-  readonly code = 'document_exists'
+  override readonly name = 'DocumentExists'
+  readonly code = 'document-exists'
   constructor(readonly id: string) {
-    super(`a document with the id ${JSON.stringify(id)} exists already`)
-    this.name = 'DocumentExists'
+    super(`a document with the id ${JSON.stringify(id)} already exists`)
   }
 }
 
-/** The document is not in a version that the caller named, or does not exist. */
+/** The document has none of the versions that the caller named, or does not exist. */
 export class PreconditionFailed extends Error {
-  readonly code = 'precondition_failed'
+  override readonly name = 'PreconditionFailed'
+  readonly code = 'precondition-failed'
   constructor(readonly id: string) {
-    super(`the document with the id ${JSON.stringify(id)} is not in the version that was expected`)
-    this.name = 'PreconditionFailed'
+    super(`the document with the id ${JSON.stringify(id)} does not have the expected version`)
   }
 }
 
-/** The text is not a position that a page could have given. */
-export class InvalidPosition extends Error {
-  readonly code = 'invalid_position'
-  constructor() {
-    super('not a position in the list')
-    this.name = 'InvalidPosition'
-  }
-}
-
-/** The store cannot do this now; try again after so many seconds. The cause is for the log, not for clients. */
+/** The store cannot do this now; a later try may succeed. The cause is for the log, not for clients. */
 export class StoreUnavailable extends Error {
-  readonly code = 'store_unavailable'
+  override readonly name = 'StoreUnavailable'
+  readonly code = 'store-unavailable'
   constructor(
+    /** How soon a client may try again. */
     readonly retryAfterSeconds: number,
     options: ErrorOptions,
   ) {
     super('the document store is unavailable', options)
-    this.name = 'StoreUnavailable'
   }
 }
+
+/** The errors that callers of a DocumentStore handle. Each has its own `code`. */
+export type DocumentStoreError =
+  | DocumentExists
+  | IdempotencyMismatch
+  | InvalidCursor
+  | PreconditionFailed
+  | StoreUnavailable
 
 /**
  * Whether a text can be the id of a document: 1 to ID_LENGTH_MAX characters of RFC 3986's unreserved set, without `.`
@@ -194,13 +195,13 @@ export function assertStorable({ id, body }: Draft): void {
   }
 }
 
-/** @throws RangeError when the limit is not a whole number from 1 to PAGE_DOCUMENTS_MAX; InvalidPosition */
+/** @throws RangeError when the limit is not a whole number from 1 to PAGE_DOCUMENTS_MAX; InvalidCursor */
 export function assertPageRequest({ limit, after }: PageRequest): void {
   if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_DOCUMENTS_MAX) {
     throw new RangeError(`a page has 1 to ${PAGE_DOCUMENTS_MAX} documents`)
   }
   // Up to 18 digits fit into the 64-bit integers of both engines.
-  if (after !== undefined && !/^(0|[1-9][0-9]{0,17})$/.test(after)) throw new InvalidPosition()
+  if (after !== undefined && !/^(0|[1-9][0-9]{0,17})$/.test(after)) throw new InvalidCursor()
 }
 
 /** A version that no other write has or will have: 96 random bits, in characters that need no quoting in an ETag. */

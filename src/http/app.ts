@@ -1,3 +1,4 @@
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
 import type { DocumentSchema } from '../documents/json-schema.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
@@ -5,7 +6,7 @@ import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
-import { LargeBodies, type LargeBodyThreads } from './body/large-body.ts'
+import { LargeBodies } from './body/large-body.ts'
 import { createFetch } from './fetch.ts'
 import type { Gate, Gates } from './middleware/check.ts'
 import { cors } from './middleware/cors.ts'
@@ -61,7 +62,7 @@ export interface AppOptions extends OperationsAppOptions {
   /** What every document must satisfy, beside being an object. */
   readonly documentSchema?: DocumentSchema | undefined
   readonly queue: TaskQueue
-  readonly threads: LargeBodyThreads
+  readonly threads: Pick<AnalysisPool, 'run' | 'warmUp'>
   readonly limits: {
     readonly maxNumbers: number
     readonly maxTextLength: number

@@ -1,12 +1,8 @@
 import { PoolFull } from '../analysis/pool/thread-pool.ts'
 import { IdempotencyMismatch } from '../database/idempotency.ts'
-import {
-  DocumentExists,
-  InvalidPosition,
-  PreconditionFailed,
-  StoreUnavailable,
-} from '../documents/document-store.ts'
-import { InvalidTaskCursor, QueueFull, QueueUnavailable, TaskNotFailed } from '../tasks/task-queue.ts'
+import { InvalidCursor } from '../database/invalid-cursor.ts'
+import { DocumentExists, PreconditionFailed, StoreUnavailable } from '../documents/document-store.ts'
+import { QueueFull, QueueUnavailable, TaskNotFailed } from '../tasks/task-queue.ts'
 import { overloaded } from './body/body-buffer.ts'
 import type { Refusal } from './problem.ts'
 
@@ -25,14 +21,13 @@ export function refusalOf(error: unknown): Refusal | undefined {
       code: 'idempotency-key-reused',
       detail: 'This Idempotency-Key was used before with another body.',
     }
-  if (error instanceof InvalidPosition) return badCursor
+  if (error instanceof InvalidCursor) return badCursor
   if (error instanceof StoreUnavailable)
     return {
       code: 'store-unavailable',
       detail: 'The documents cannot be reached now. A write that was under way may or may not be kept.',
       headers: { 'retry-after': String(error.retryAfterSeconds) },
     }
-  if (error instanceof InvalidTaskCursor) return badCursor
   if (error instanceof TaskNotFailed)
     return {
       code: 'task-not-failed',
@@ -41,7 +36,7 @@ export function refusalOf(error: unknown): Refusal | undefined {
   if (error instanceof QueueFull)
     return {
       code: 'queue-full',
-      detail: `${error.waitingMax} tasks are waiting already.`,
+      detail: `${error.capacity} tasks are waiting already.`,
       headers: { 'retry-after': String(error.retryAfterSeconds) },
     }
   if (error instanceof QueueUnavailable)

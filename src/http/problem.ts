@@ -1,12 +1,8 @@
+import type { InputError, ValidationIssue } from '../analysis/parse/input-error.ts'
+import { maxIssues } from '../analysis/parse/validation-issues.ts'
 import { type Exchange, text } from './request-context.ts'
 
-/** What is wrong with one place in the input. */
-export interface FieldError {
-  /** JSON pointer (RFC 6901) into the body; the empty pointer is the body itself. */
-  readonly pointer: string
-  readonly detail: string
-  readonly code: string
-}
+export type FieldError = ValidationIssue
 
 /** Every problem this service answers with, by its stable code. */
 const problems = {
@@ -42,9 +38,6 @@ export type ProblemCode = keyof typeof problems
 
 /** Problems about what a body holds: `VALIDATION_STATUS` moves them from 400 to 422. */
 const validation: ReadonlySet<ProblemCode> = new Set(['malformed-json', 'not-utf-8', 'invalid-input'])
-
-/** Places told about in one problem at the most. */
-export const fieldErrorsMax = 20
 
 export const problemType = 'application/problem+json'
 
@@ -84,9 +77,21 @@ export function createProblems(validationStatus: 400 | 422): Problems {
         detail,
         code,
         request_id: exchange.requestId,
-        ...(errors === undefined ? {} : { errors: errors.slice(0, fieldErrorsMax) }),
+        ...(errors === undefined ? {} : { errors: errors.slice(0, maxIssues) }),
       }
       return text(exchange, JSON.stringify(body), problemType, status, headers)
     },
   }
+}
+
+/** An input error as a refusal. */
+export function toRefusal({ code, detail, issues }: InputError): Refusal {
+  return issues === undefined ? { code, detail } : { code, detail, errors: issues }
+}
+
+/** Why a body was not accepted: by its head, or by its content. */
+export function refusalFrom(
+  outcome: { readonly refusal: Refusal } | { readonly error: InputError },
+): Refusal {
+  return 'refusal' in outcome ? outcome.refusal : toRefusal(outcome.error)
 }

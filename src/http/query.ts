@@ -1,7 +1,7 @@
 import { zValidator } from '@hono/zod-validator'
 import type { Context, Handler } from 'hono'
 import { z } from 'zod'
-import { fieldErrors, summarize } from './field-errors.ts'
+import { summarizeIssues, toValidationIssues } from '../analysis/parse/validation-issues.ts'
 import type { Problems } from './problem.ts'
 import type { Exchange } from './request-context.ts'
 import type { Env } from './route.ts'
@@ -20,8 +20,12 @@ export function withQuery<Schema extends z.ZodType>(
   const validator = () =>
     zValidator('query', schemaOf(), (result, c) => {
       if (result.success) return undefined
-      const errors = fieldErrors(result.error)
-      return problems.answer(c.env as Exchange, { code: 'invalid-query', detail: summarize(errors), errors })
+      const errors = toValidationIssues(result.error)
+      return problems.answer(c.env as Exchange, {
+        code: 'invalid-query',
+        detail: summarizeIssues(errors),
+        errors,
+      })
     })
   let validate: ReturnType<typeof validator> | undefined
   return async (c) => {

@@ -14,7 +14,7 @@ import type { Log } from '../telemetry/log/log.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { openGates, securityOf } from './access.ts'
 import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
-import { openAnalysisThreads } from './analysis-pool.ts'
+import { openAnalysisPool } from './analysis-pool.ts'
 import { withFaults } from './fault-injection.ts'
 import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
@@ -92,7 +92,7 @@ export async function startServer(
     metrics,
     peerOf: (request) => server?.peerOf(request),
   })
-  const threads = openAnalysisThreads(lifecycle, config)
+  const threads = openAnalysisPool(lifecycle, config)
   const app = createApp({
     ...operations,
     admin: adminForToken(config, admin),

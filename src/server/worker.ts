@@ -3,7 +3,7 @@ import { createOperationsApp } from '../http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecycle/index.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
-import { openAnalysisThreads } from './analysis-pool.ts'
+import { openAnalysisPool } from './analysis-pool.ts'
 import { ownHeapSnapshot } from './heap-snapshot.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './logging.ts'
@@ -62,7 +62,7 @@ export async function startWorkerProcess(
     isBackground: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
-  const threads = openAnalysisThreads(lifecycle, config)
+  const threads = openAnalysisPool(lifecycle, config)
   startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsWindow: true })
   lifecycle.markReady()
   log.info('listening', {

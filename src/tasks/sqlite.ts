@@ -1,4 +1,5 @@
 import type { Idempotency } from '../database/idempotency.ts'
+import { InvalidCursor } from '../database/invalid-cursor.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
 import { SqliteIdempotency } from '../database/sqlite/idempotency-keys.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
@@ -10,7 +11,6 @@ import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
-  InvalidTaskCursor,
   QueueFull,
   QueueUnavailable,
   TASKS_PAGE_CHARACTERS_MAX,
@@ -96,8 +96,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
 
   list(request: TaskPageRequest): Promise<TaskPage> {
     return this.#call(async () => {
-      if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after))
-        throw new InvalidTaskCursor()
+      if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after)) throw new InvalidCursor()
       return await this.#file.read(() => this.#page(request))
     })
   }

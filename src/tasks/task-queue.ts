@@ -1,4 +1,5 @@
-import type { Idempotency } from '../database/idempotency.ts'
+import type { Idempotency, IdempotencyMismatch } from '../database/idempotency.ts'
+import type { InvalidCursor } from '../database/invalid-cursor.ts'
 import type { Task, TaskStatus } from './task.ts'
 
 /** Tasks of one page, and the text after which a page ends early (it always has at least one task). */
@@ -97,7 +98,7 @@ export interface TaskQueue {
   /** The task, or undefined when there is none of that id, or no more. */
   find(id: string): Promise<Task | undefined>
 
-  /** @throws InvalidTaskCursor when `after` is none */
+  /** @throws InvalidCursor when `after` is none */
   list(request: TaskPageRequest): Promise<TaskPage>
 
   /**
@@ -133,32 +134,26 @@ export interface TaskQueue {
   close(): Promise<void>
 }
 
-/** As many tasks wait as may. */
+/** The queue is at capacity. */
 export class QueueFull extends Error {
-  readonly code = 'queue_full'
+  override readonly name = 'QueueFull'
+  readonly code = 'queue-full'
   /** How soon a client may try again. */
   readonly retryAfterSeconds = 5
-  constructor(readonly waitingMax: number) {
-    super(`${waitingMax} tasks wait already`)
-    this.name = 'QueueFull'
+  constructor(
+    /** The number of pending tasks that the queue accepts. */
+    readonly capacity: number,
+  ) {
+    super(`the queue is full: ${capacity} tasks are pending`)
   }
 }
 
 /** The task has not failed, so there is nothing to retry. */
 export class TaskNotFailed extends Error {
-  readonly code = 'task_not_failed'
+  override readonly name = 'TaskNotFailed'
+  readonly code = 'task-not-failed'
   constructor(readonly status: TaskStatus) {
     super(`the task is ${status}`)
-    this.name = 'TaskNotFailed'
-  }
-}
-
-/** The text is not a point that a page could have given. */
-export class InvalidTaskCursor extends Error {
-  readonly code = 'invalid_task_cursor'
-  constructor() {
-    super('not a point in the list of tasks')
-    this.name = 'InvalidTaskCursor'
   }
 }
 
@@ -175,14 +170,23 @@ export class RunTimeout extends Error {
   }
 }
 
-/** The queue cannot do this now; try again after so many seconds. The cause is for the log, not for clients. */
+/** The queue cannot do this now; a later try may succeed. The cause is for the log, not for clients. */
 export class QueueUnavailable extends Error {
-  readonly code = 'queue_unavailable'
+  override readonly name = 'QueueUnavailable'
+  readonly code = 'queue-unavailable'
   constructor(
+    /** How soon a client may try again. */
     readonly retryAfterSeconds: number,
     options: ErrorOptions,
   ) {
     super('the task queue is unavailable', options)
-    this.name = 'QueueUnavailable'
   }
 }
+
+/** The errors that callers of a TaskQueue handle. Each has its own `code`. */
+export type TaskQueueError =
+  | IdempotencyMismatch
+  | InvalidCursor
+  | QueueFull
+  | QueueUnavailable
+  | TaskNotFailed

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { IDEMPOTENCY_KEPT_MS, type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
+import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
 import {
   BODY_LENGTH_MAX,
   type Document,
   DocumentExists,
   type DocumentStore,
   ID_LENGTH_MAX,
-  InvalidPosition,
   PAGE_BYTES_MAX,
   PAGE_DOCUMENTS_MAX,
   PreconditionFailed,
@@ -87,7 +87,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       const created = outcomes.filter((outcome) => outcome.status === 'fulfilled')
       const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
       expect(created).toHaveLength(1)
-      expect(refused.map(({ reason }) => reason.code)).toEqual(Array(49).fill('document_exists'))
+      expect(refused.map(({ reason }) => reason.code)).toEqual(Array(49).fill('document-exists'))
       expect(await store.get('a')).toEqual(created[0]?.value.document as Document)
     })
 
@@ -199,9 +199,9 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
     })
 
     test.each(['', '-1', '1.5', 'x', '1e3', '01', '9'.repeat(19), "1' or 1=1"])(
-      'the position %p is InvalidPosition',
+      'list rejects the cursor %p with InvalidCursor',
       async (after) => {
-        await expect(store.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidPosition)
+        await expect(store.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidCursor)
       },
     )
 
@@ -272,7 +272,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
       const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
       expect(won).toHaveLength(1)
-      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition_failed'))
+      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition-failed'))
       expect(await store.get('a')).toEqual(won[0]?.value.document as Document)
     })
 

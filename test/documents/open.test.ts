@@ -37,7 +37,7 @@ describe('openStore', () => {
     '%s is PostgreSQL, and that nobody is there is no reason not to start',
     async (url) => {
       const store = await openStore({ url, dataDir: '.' })
-      await expect(store.get('a')).rejects.toMatchObject({ code: 'store_unavailable', retryAfterSeconds: 1 })
+      await expect(store.get('a')).rejects.toMatchObject({ code: 'store-unavailable', retryAfterSeconds: 1 })
       await store.close()
     },
   )

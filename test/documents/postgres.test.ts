@@ -117,7 +117,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         expect(await store.get('a')).toEqual(document)
 
         const key = { scope: 's', key: 'k', fingerprint: 'f' }
-        await expect(store.create({ id: 'a', body: '{}' })).rejects.toMatchObject({ code: 'document_exists' })
+        await expect(store.create({ id: 'a', body: '{}' })).rejects.toMatchObject({ code: 'document-exists' })
         expect((await store.create({ id: 'b', body: '{}' }, key)).replayed).toBe(false)
         await store.close()
         proxy.close()
@@ -171,7 +171,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
     const calls = Array.from({ length: 2 + CALLS_WAITING_MAX + 500 }, () => store.get('a'))
     const outcomes = await Promise.allSettled(calls)
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
-    expect(refused.map(({ reason }) => reason.code)).toEqual(Array(500).fill('store_unavailable'))
+    expect(refused.map(({ reason }) => reason.code)).toEqual(Array(500).fill('store-unavailable'))
     await store.close()
   })
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
+import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
-  InvalidTaskCursor,
   QueueFull,
   QueueUnavailable,
   type RunReport,
@@ -202,9 +202,9 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test.each(['', '-1', 'x', "1' or 1=1", '01', '[a'])(
-      'the cursor %p is InvalidTaskCursor',
+      'list rejects the cursor %p with InvalidCursor',
       async (after) => {
-        await expect(queue.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidTaskCursor)
+        await expect(queue.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidCursor)
       },
     )
 

@@ -130,16 +130,6 @@ function release({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
-/** The bytes of a body that came in several blocks, of which the last may not be full. */
-export function joined(blocks: readonly ArrayBuffer[], size: number): Uint8Array {
-  const [only] = blocks
-  if (only !== undefined && blocks.length === 1) return new Uint8Array(only, 0, size)
-  return Buffer.concat(
-    blocks.map((block) => new Uint8Array(block)),
-    size,
-  )
-}
-
 export const overloaded: Refusal = {
   code: 'overloaded',
   detail: 'Other large bodies are being worked on. Send this one again in a moment.',

@@ -1,13 +1,8 @@
-import { isNestedDeeperThan } from '../../analysis/parse/json-depth.ts'
-import type { Refusal } from '../problem.ts'
+import { parseJson } from '../../analysis/parse/parse-json.ts'
+import { type Refusal, toRefusal } from '../problem.ts'
 
 /** A media type of JSON, in UTF-8 if it says. */
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
-
-/** Levels of arrays and objects in each other. A payload has two, a document may have many. */
-const nestingMax = 1_000
-
-const decoder = new TextDecoder('utf-8', { fatal: true })
 
 export type BodyResult =
   /** The value, and the text that it was parsed from. */
@@ -26,7 +21,9 @@ export async function readJson(request: Request, bytesMax: number): Promise<Body
   const refusal = headRefusal(request, announced, bytesMax)
   if (refusal !== undefined) return { ok: false, refusal }
   const bytes = await readBytes(request, bytesMax, announced)
-  return bytes instanceof Uint8Array ? parseJson(bytes) : { ok: false, refusal: bytes }
+  if (!(bytes instanceof Uint8Array)) return { ok: false, refusal: bytes }
+  const parsed = parseJson(bytes)
+  return parsed.ok ? parsed : { ok: false, refusal: toRefusal(parsed.error) }
 }
 
 /** Reads the bytes of a body whose media type is JSON's; parsing them is another step. */
@@ -69,10 +66,6 @@ export const notReceived: Refusal = {
   detail: 'The connection ended before the body was complete.',
 }
 
-function refuse(code: Refusal['code'], detail: string): { ok: false; refusal: Refusal } {
-  return { ok: false, refusal: { code, detail } }
-}
-
 async function readBytes(
   request: Request,
   bytesMax: number,
@@ -96,27 +89,4 @@ async function readChunks(request: Request, bytesMax: number): Promise<Uint8Arra
     else chunks.length = 0
   }
   return size > bytesMax ? tooLarge(bytesMax) : Buffer.concat(chunks)
-}
-
-/**
- * Parses a body that is there: UTF-8 without replacement characters, bounded nesting, JSON.
- *
- * @param release called as soon as the bytes are needed no more
- */
-export function parseJson(bytes: Uint8Array, release?: () => void): BodyResult {
-  let text: string
-  try {
-    text = decoder.decode(bytes)
-  } catch {
-    return refuse('not-utf-8', 'The body holds bytes that are not UTF-8.')
-  }
-  release?.()
-  if (isNestedDeeperThan(nestingMax, text))
-    return refuse('malformed-json', `Arrays and objects must be nested at most ${nestingMax} deep.`)
-  try {
-    return { ok: true, value: JSON.parse(text), text }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message.slice(0, 200) : ''
-    return refuse('malformed-json', text === '' ? 'The body is empty.' : reason)
-  }
 }

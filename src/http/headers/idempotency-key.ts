@@ -35,8 +35,3 @@ export function idempotencyOf(
     }
   return { scope, key, fingerprint: fingerprint() }
 }
-
-/** The SHA-256 of a body's text. */
-export function fingerprintOf(text: string): string {
-  return new Bun.CryptoHasher('sha256').update(text).digest('hex')
-}

@@ -1,9 +1,9 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
+import { summarizeIssues, toValidationIssues } from '../../analysis/parse/validation-issues.ts'
 import type { Change, Live } from '../../runtime-settings/runtime-settings.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
 import { readJson } from '../body/json-body.ts'
-import { fieldErrors, summarize } from '../field-errors.ts'
 import type { adminDocs } from '../openapi/admin.ts'
 import type { Problems } from '../problem.ts'
 import { json } from '../request-context.ts'
@@ -43,8 +43,8 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
       if (!body.ok) return problems.answer(c.env, body.refusal)
       const parsed = (await schemaOf()).safeParse(body.value)
       if (!parsed.success) {
-        const errors = fieldErrors(parsed.error)
-        return problems.answer(c.env, { code: 'invalid-input', detail: summarize(errors), errors })
+        const errors = toValidationIssues(parsed.error)
+        return problems.answer(c.env, { code: 'invalid-input', detail: summarizeIssues(errors), errors })
       }
       await change(c, changeOf(parsed.data))
       return show(c)

@@ -1,5 +1,7 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
+import { fingerprint } from '../../analysis/parse/fingerprint.ts'
+import { summarizeIssues } from '../../analysis/parse/validation-issues.ts'
 import { deeperThan, keyOf, withId } from '../../documents/document-json.ts'
 import {
   type Document,
@@ -11,9 +13,8 @@ import {
 import type { DocumentSchema } from '../../documents/json-schema.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { readJson } from '../body/json-body.ts'
-import { summarize } from '../field-errors.ts'
 import { etagOf, versionsIn } from '../headers/etag.ts'
-import { fingerprintOf, idempotencyOf } from '../headers/idempotency-key.ts'
+import { idempotencyOf } from '../headers/idempotency-key.ts'
 import { linkTo, pointIn } from '../headers/link.ts'
 import type { dataDocs } from '../openapi/data.ts'
 import type { FieldError, Problems, Refusal } from '../problem.ts'
@@ -56,14 +57,15 @@ export function dataRoutes({ store, schema, documentBytesMax, problems, metrics 
     const body = await readJson(c.req.raw, documentBytesMax)
     if (!body.ok) return refuse(c, body.refusal)
     const errors = faultsOf(body.value, schema)
-    if (errors.length > 0) return refuse(c, { code: 'invalid-input', detail: summarize(errors), errors })
+    if (errors.length > 0)
+      return refuse(c, { code: 'invalid-input', detail: summarizeIssues(errors), errors })
     return { text: body.text, id: (body.value as { id?: unknown }).id }
   }
 
   const create = async (c: Context<Env>): Promise<Response> => {
     const incoming = await receive(c)
     if (incoming instanceof Response) return incoming
-    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', () => fingerprintOf(incoming.text))
+    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', () => fingerprint(incoming.text))
     if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
     const given = keyOf(incoming.id)
     const id = given ?? Bun.randomUUIDv7()

@@ -1,10 +1,11 @@
-import { type PayloadOutcome, payloadOutcomeOf, payloadSteps } from '../../analysis/parse/payload-outcome.ts'
 import { compact, type PayloadLimits } from '../../analysis/payload.ts'
+import { createPayloadAnalyzer, type PayloadResult } from '../../analysis/payload-analyzer.ts'
+import type { BodyJobKind } from '../../analysis/pool/jobs.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
 import { announcedBytes, headRefusal, notReceived } from '../body/json-body.ts'
-import type { BodyWork, LargeBodies } from '../body/large-body.ts'
-import type { Problems } from '../problem.ts'
+import type { LargeBodies } from '../body/large-body.ts'
+import { type Problems, type Refusal, refusalFrom } from '../problem.ts'
 import { type Exchange, smallJson } from '../request-context.ts'
 import type { Route } from '../route.ts'
 
@@ -25,10 +26,17 @@ type Format = (typeof formats)[number]
 export function payloadRoutes(options: PayloadOptions): Route[] {
   const { limits, bodyBytesMax, problems, metrics, tracing } = options
   const large = tracing === undefined ? options.large : tracedThreads(options.large, tracing)
-  const outcomeOf = payloadOutcomeOf(limits, payloadSteps(limits, tracing))
+  const analyzePayload = createPayloadAnalyzer(
+    limits,
+    tracing && ((name, step) => tracing.within(name, {}, step)),
+  )
 
-  const told = (exchange: Exchange, format: Format, outcome: PayloadOutcome): Response => {
-    if (!outcome.ok) return problems.answer(exchange, outcome.refusal)
+  const told = (
+    exchange: Exchange,
+    format: Format,
+    outcome: PayloadResult | { ok: false; refusal: Refusal },
+  ): Response => {
+    if (!outcome.ok) return problems.answer(exchange, refusalFrom(outcome))
     const { summary } = outcome
     metrics.observePayload(summary.numeric_analysis.count, summary.text_analysis.character_count)
     return smallJson(exchange, format === 'compact' ? compact(summary) : summary)
@@ -48,14 +56,14 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
     // Not `bytes > …`: a body that announces no size is a large one until it has been counted.
     if (!(bytes <= large.bytesFrom))
       return exchange.answerTo(
-        large.run<'payload'>({ kind: 'payload' }, request, exchange, outcomeOf),
+        large.run<'payload'>({ kind: 'payload' }, request, exchange, analyzePayload),
         (outcome) => told(exchange, format, outcome),
       )
     const refusal = headRefusal(request, bytes, bodyBytesMax)
     if (refusal !== undefined) return problems.answer(exchange, refusal)
     return exchange.answerTo(
       request.bytes(),
-      (body) => told(exchange, format, outcomeOf(body)),
+      (body) => told(exchange, format, analyzePayload(body)),
       () => problems.answer(exchange, notReceived),
     )
   }
@@ -75,7 +83,7 @@ export function payloadRoutes(options: PayloadOptions): Route[] {
 function tracedThreads(large: PayloadOptions['large'], tracing: Tracing): PayloadOptions['large'] {
   return {
     bytesFrom: large.bytesFrom,
-    run: <K extends keyof BodyWork>(...work: Parameters<typeof large.run<K>>) =>
+    run: <K extends BodyJobKind>(...work: Parameters<typeof large.run<K>>) =>
       tracing.within('validation and analysis on a thread', {}, () => large.run<K>(...work)),
   }
 }

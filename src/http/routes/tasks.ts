@@ -1,6 +1,10 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
-import { type NewTask, newTaskOf, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
+import {
+  createNewTaskParser,
+  type NewTaskResult,
+  newTaskSchema,
+} from '../../analysis/parse/parse-new-task.ts'
 import type { PayloadLimits } from '../../analysis/payload.ts'
 import { type Task, taskStatuses } from '../../tasks/task.ts'
 import { TASKS_PAGE_MAX, type TaskQueue } from '../../tasks/task-queue.ts'
@@ -9,7 +13,7 @@ import { announcedBytes, readBody } from '../body/json-body.ts'
 import type { LargeBodies } from '../body/large-body.ts'
 import { idempotencyOf } from '../headers/idempotency-key.ts'
 import { linkTo, pointIn } from '../headers/link.ts'
-import type { Problems, Refusal } from '../problem.ts'
+import { type Problems, type Refusal, refusalFrom } from '../problem.ts'
 import { pageLimit, withQuery } from '../query.ts'
 import { type Exchange, json, jsonText } from '../request-context.ts'
 import type { Env, Route } from '../route.ts'
@@ -46,24 +50,28 @@ export function tasksRoutes({
   metrics,
   streams,
 }: TasksOptions): Route[] {
-  const newTask = newTaskOf(limits)
+  const parseNewTask = createNewTaskParser(limits)
   const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
 
-  const receive = async (request: Request, exchange: Exchange, isKeyed: boolean): Promise<NewTask> => {
+  const receive = async (
+    request: Request,
+    exchange: Exchange,
+    isKeyed: boolean,
+  ): Promise<NewTaskResult | { ok: false; refusal: Refusal }> => {
     const bytes = announcedBytes(request)
     if (!(bytes <= large.bytesFrom))
       return large.run<'new-task'>({ kind: 'new-task', isKeyed }, request, exchange, (body) =>
-        newTask(body, isKeyed),
+        parseNewTask(body, isKeyed),
       )
     const body = await readBody(request, bodyBytesMax, bytes)
-    return body instanceof Uint8Array ? newTask(body, isKeyed) : { ok: false, refusal: body }
+    return body instanceof Uint8Array ? parseNewTask(body, isKeyed) : { ok: false, refusal: body }
   }
 
   const create = async (c: Context<Env>): Promise<Response> => {
     const { raw } = c.req
     const isKeyed = raw.headers.has('idempotency-key')
     const outcome = await receive(raw, c.env, isKeyed)
-    if (!outcome.ok) return refuse(c, outcome.refusal)
+    if (!outcome.ok) return refuse(c, refusalFrom(outcome))
     const { payload, fingerprint = '' } = outcome
     const idempotency = idempotencyOf(raw.headers, 'POST /tasks', () => fingerprint)
     if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)

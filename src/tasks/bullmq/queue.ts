@@ -1,5 +1,6 @@
 import { type Job, UnrecoverableError } from 'bullmq'
 import type { Idempotency } from '../../database/idempotency.ts'
+import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { LeaseConsumer, type Leases } from '../lease-consumer.ts'
 import { WakeUp } from '../notifier.ts'
 import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from '../queue-options.ts'
@@ -8,7 +9,6 @@ import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
-  InvalidTaskCursor,
   QueueUnavailable,
   type TaskHandler,
   TaskNotFailed,
@@ -66,7 +66,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
 
   async list(request: TaskPageRequest): Promise<TaskPage> {
     this.#assertOpen()
-    if (request.after !== undefined && !uuid.test(request.after)) throw new InvalidTaskCursor()
+    if (request.after !== undefined && !uuid.test(request.after)) throw new InvalidCursor()
     return await this.#server.list(request)
   }
 
