@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from './client.ts'
 import { checkStatus } from './expected.ts'
-import type { Finding } from './goals.ts'
+import type { Finding } from './finding.ts'
 import { residentBytes } from './resident-memory.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import type { Target } from './targets.ts'
