@@ -114,7 +114,9 @@ const storage = {
   DATABASE_URL: text
     .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must begin with sqlite:, postgres:// or postgresql://')
     .optional()
-    .describe('Database for documents: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)'),
+    .describe(
+      'Database for documents and, without `REDIS_URL`, tasks: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)',
+    ),
   DATA_DIR: text.prefault('./data').describe('Directory for data files; alias `RUNS_DIR`'),
   DATA_SCHEMA: text
     .optional()
