@@ -17,9 +17,9 @@ import { adminForToken, openOperationsPort, operationsOptions } from './admin-se
 import { openAnalysisThreads } from './analysis-pool.ts'
 import { withFaults } from './fault-injection.ts'
 import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
 import { openLive, type Running } from './runtime-settings.ts'
 import { openConfiguredDatabase, openConfiguredQueue, openConfiguredStore, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -42,7 +42,7 @@ const receiveBufferBytes = 192 * 1024
 export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
+  { log, writer }: ProcessLog,
   isMember: boolean,
 ): Promise<Running> {
   lifecycle.configure({
@@ -55,7 +55,7 @@ export async function startServer(
 
   let server: BoundServer | undefined
   let member: Member | undefined
-  const metrics = openMetrics(lifecycle, config, sink, () => server)
+  const metrics = openMetrics(lifecycle, config, writer, () => server)
   logLifecycle(lifecycle, log, metrics)
 
   const joined = Promise.withResolvers<Member>()
@@ -80,7 +80,7 @@ export async function startServer(
       { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
       ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
     ],
-    { onChange: (change) => logCheck(log, change) },
+    { onChange: (change) => logCheckChange(log, change) },
   )
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   // Of several processes on a port, the supervisor has the one for operations.
@@ -152,7 +152,7 @@ export async function startServer(
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,
-    version: buildOf(config).version,
+    version: getBuild(config).version,
     environment: config.ENVIRONMENT,
   })
   return { port: server.port, live }

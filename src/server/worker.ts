@@ -5,9 +5,9 @@ import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
 import { openAnalysisThreads } from './analysis-pool.ts'
 import { ownHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
 import { openLive, type Running } from './runtime-settings.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
@@ -25,7 +25,7 @@ const lastProbeMsMax = 100
 export async function startWorkerProcess(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
+  { log, writer }: ProcessLog,
 ): Promise<Running> {
   lifecycle.configure({
     // No client has to leave: the window, in which probes are answered, lasts as long as a task is in hand.
@@ -35,7 +35,7 @@ export async function startWorkerProcess(
     shutdownTimeoutMs: lastProbeMsMax,
   })
   let server: BoundServer | undefined
-  const metrics = openMetrics(lifecycle, config, sink, () => server)
+  const metrics = openMetrics(lifecycle, config, writer, () => server)
   logLifecycle(lifecycle, log, metrics)
 
   const live = await openLive(lifecycle, config, log)
@@ -48,7 +48,7 @@ export async function startWorkerProcess(
     await openTracing(lifecycle, config, log),
   )
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
-  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
+  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheckChange(log, change) })
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   const admin = { live, injectsFaults: false, takeHeapSnapshot: ownHeapSnapshot }
   openOperationsPort(lifecycle, config, { ...operations, admin })
@@ -67,7 +67,7 @@ export async function startWorkerProcess(
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,
-    version: buildOf(config).version,
+    version: getBuild(config).version,
     environment: config.ENVIRONMENT,
   })
   return { port: server.port, live }
