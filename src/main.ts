@@ -28,7 +28,7 @@ async function start(): Promise<void> {
 
   const { openLog } = await import('./server/logging.ts')
   const { toggleDebug } = await import('./server/runtime-settings.ts')
-  const { log, sink } = openLog(config)
+  const { log, writer } = openLog(config)
   flushLog = log.flush
 
   try {
@@ -38,7 +38,7 @@ async function start(): Promise<void> {
       running = await startProcesses(lifecycle, config, log)
     } else {
       const { startServer } = await import('./server/server.ts')
-      running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+      running = await startServer(lifecycle, config, { log, writer }, isMember(process.argv))
       // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
       process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
     }

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import { createOperationsApp, type OperationsAppOptions } from '../http/app.ts'
 import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
 import { operationsGates } from './access.ts'
-import { buildOf } from './metrics.ts'
+import { getBuild } from './metrics.ts'
 
 type ConfiguredOptions = Pick<
   OperationsAppOptions,
@@ -12,7 +12,7 @@ type ConfiguredOptions = Pick<
 /** What is the same wherever operations are answered, as the configuration has it. */
 export function operationsOptions(config: Config): ConfiguredOptions {
   return {
-    build: buildOf(config),
+    build: getBuild(config),
     instance: config.INSTANCE_NAME,
     requestTimeoutMs: config.REQUEST_TIMEOUT,
     validationStatus: config.VALIDATION_STATUS,

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
-import { buildOf } from './metrics.ts'
+import { getBuild } from './metrics.ts'
 
 /** What sending the last spans may take, in ms: less than what closing may take altogether. */
 const closeMsMax = 2_000
@@ -20,7 +20,7 @@ export async function openTracing(
 ): Promise<Tracing | undefined> {
   if (!config.TRACING_ENABLED) return undefined
   const { openTelemetry } = await import('../telemetry/tracing/open-telemetry.ts')
-  const { service, version } = buildOf(config)
+  const { service, version } = getBuild(config)
   const tracing = openTelemetry({
     service,
     version,
