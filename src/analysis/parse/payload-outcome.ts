@@ -39,7 +39,7 @@ export function payloadSteps(limits: PayloadLimits, tracing?: Tracing): PayloadS
   const readAnalyzed = ({ numbers, text }: PayloadOfBytes) => analyzeDoubles(numbers, text)
   const isValid = (value: unknown): value is Payload => isPayload(value, limits)
   if (tracing === undefined) return { read, readAnalyzed, isValid, analyzed: analyze }
-  const within = <T>(name: string, step: () => T): T => tracing.within(name, {}, step)
+  const within = <T>(name: string, step: () => T): T => tracing.trace(name, {}, step)
   return {
     read: (bytes) => within('validation', () => read(bytes)),
     readAnalyzed: (payload) => within('analysis', () => readAnalyzed(payload)),

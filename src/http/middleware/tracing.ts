@@ -8,7 +8,7 @@ import { around, type Route } from '../route.ts'
 export function tracedRoute(route: Route, tracing: Tracing): Route {
   return around(route, (request, exchange, handle) => {
     const traceparent = request.headers.get('traceparent')
-    const span = tracing.start(`${exchange.method} ${route.path}`, {
+    const span = tracing.startSpan(`${exchange.method} ${route.path}`, {
       kind: 'server',
       parent:
         traceparent === null
@@ -28,6 +28,6 @@ export function tracedRoute(route: Route, tracing: Tracing): Route {
         span.end()
       },
     }
-    return tracing.under(span, handle)
+    return tracing.withSpan(span, handle)
   })
 }

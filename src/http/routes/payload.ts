@@ -76,7 +76,7 @@ function tracedThreads(large: PayloadOptions['large'], tracing: Tracing): Payloa
   return {
     bytesFrom: large.bytesFrom,
     run: <K extends keyof BodyWork>(...work: Parameters<typeof large.run<K>>) =>
-      tracing.within('validation and analysis on a thread', {}, () => large.run<K>(...work)),
+      tracing.trace('validation and analysis on a thread', {}, () => large.run<K>(...work)),
   }
 }
 
