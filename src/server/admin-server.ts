@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import { createManagementApp, type ManagementDeps } from '../http/app.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
 import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
-import { buildOf } from './metrics.ts'
+import { getBuild } from './metrics.ts'
 
 type ConfiguredDeps = Pick<
   ManagementDeps,
@@ -19,7 +19,7 @@ type ConfiguredDeps = Pick<
 /** What the configuration says about probes and metrics, for every port that answers them. */
 export function managementDeps(config: Config): ConfiguredDeps {
   return {
-    build: buildOf(config),
+    build: getBuild(config),
     instance: config.INSTANCE_NAME,
     requestTimeoutMs: config.REQUEST_TIMEOUT,
     validationStatus: config.VALIDATION_STATUS,

@@ -23,9 +23,9 @@ import { describeSecurity, openChecks } from './access.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { openAnalysisPool } from './analysis-pool.ts'
 import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
@@ -49,14 +49,14 @@ export interface ServerOptions {
 export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
+  { log, writer }: ProcessLog,
   { supervised = false, pollIntervalMs }: ServerOptions = {},
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
   warnAboutGracePeriod(config, log)
 
   const late: LateParts = {}
-  const metrics = openMetrics(lifecycle, config, sink, () => late.server)
+  const metrics = openMetrics(lifecycle, config, writer, () => late.server)
   logLifecycle(lifecycle, log, metrics)
 
   const supervisor = Promise.withResolvers<Member>()
@@ -103,7 +103,7 @@ export async function startServer(
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,
-    version: buildOf(config).version,
+    version: getBuild(config).version,
     environment: config.ENVIRONMENT,
   })
   return { port: server.port, runtimeSettings }
@@ -166,7 +166,7 @@ function createServerChecks({ READY_REQUIRES }: Config, { store, queue }: Storag
       { name: 'store', probe: () => store.ping(), required: READY_REQUIRES.includes('store') },
       ...queueChecks(queue, READY_REQUIRES.includes('queue')),
     ],
-    { onChange: (change) => logCheck(log, change) },
+    { onChange: (change) => logCheckChange(log, change) },
   )
 }
 

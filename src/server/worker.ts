@@ -9,9 +9,9 @@ import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { openAnalysisPool } from './analysis-pool.ts'
 import { localHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
@@ -32,13 +32,13 @@ export interface WorkerOptions {
 export async function startWorker(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
+  { log, writer }: ProcessLog,
   { pollIntervalMs }: WorkerOptions = {},
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
 
   let server: BoundServer | undefined
-  const metrics = openMetrics(lifecycle, config, sink, () => server)
+  const metrics = openMetrics(lifecycle, config, writer, () => server)
   logLifecycle(lifecycle, log, metrics)
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, { pollIntervalMs })
 
@@ -52,7 +52,7 @@ export async function startWorker(
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,
-    version: buildOf(config).version,
+    version: getBuild(config).version,
     environment: config.ENVIRONMENT,
   })
   return { port: server.port, runtimeSettings }
@@ -90,7 +90,7 @@ function listen(
   config: Config,
   { log, metrics, runtimeSettings, queue }: WorkerParts,
 ): BoundServer {
-  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
+  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheckChange(log, change) })
   const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,

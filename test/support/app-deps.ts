@@ -2,7 +2,7 @@ import { type DocumentStore, StoreUnavailable } from '../../src/documents/docume
 import type { AppDeps } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
 import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
-import { createLineSink } from '../../src/telemetry/log/buffered-writer.ts'
+import { createBufferedWriter } from '../../src/telemetry/log/buffered-writer.ts'
 import { createLog } from '../../src/telemetry/log/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import { analysisThreads } from './analysis-pool.ts'
@@ -66,7 +66,7 @@ export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): A
       format: 'json',
       service: 'tally',
       instance: 'instance-1',
-      sink: createLineSink({ write: (chunk) => lines.push(chunk), flush: () => {} }),
+      writer: createBufferedWriter({ write: (chunk) => lines.push(chunk), flush: () => {} }),
     }),
     store: absentStore,
     queue: absentQueue,
