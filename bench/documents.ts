@@ -5,7 +5,7 @@
  * three see the same state of the machine; then lets clients create as fast as they are answered.
  */
 
-import { openStore } from '../src/documents/open.ts'
+import { openDocumentStore } from '../src/documents/open.ts'
 import { cursorOf } from '../src/http/headers/link.ts'
 import { type Client, connect } from './client.ts'
 import { moveToLoadCore } from './cores.ts'
@@ -46,7 +46,7 @@ interface Place {
 }
 
 async function measure({ name, store: options, env }: Engine, documents: number): Promise<Result> {
-  const store = await openStore(options)
+  const store = await openDocumentStore(options)
   const filled = await fillStore(store, documents)
   await store.close()
   const command = [process.execPath, new URL('../src/main.ts', import.meta.url).pathname]

@@ -8,8 +8,8 @@ import { rateLimit } from '../http/middleware/rate-limit.ts'
 import { strictTransport } from '../http/middleware/security-headers.ts'
 import type { Security } from '../http/openapi/document.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { memoryRateLimiter } from '../rate-limit/memory.ts'
-import { redisRateLimiter } from '../rate-limit/redis.ts'
+import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
+import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
@@ -23,12 +23,12 @@ import { readTexts, watchFiles } from './watch-files.ts'
 export async function openGates(
   lifecycle: Lifecycle,
   config: Config,
-  { log, metrics, peerOf }: GateSources,
+  { log, metrics, peerOf, pollIntervalMs }: GateSources,
 ): Promise<Gates> {
   const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
   const application = [
     ...hsts,
-    await openAuthentication(lifecycle, config, log),
+    await openAuthentication(lifecycle, config, log, pollIntervalMs),
     // Behind it, for who is known has a rate of their own, whatever address they share with others.
     await openRateLimit(lifecycle, config, metrics, peerOf),
   ]
@@ -42,9 +42,11 @@ export async function openGates(
 /** What gates need of the process around them. */
 export interface GateSources {
   readonly log: Log
-  readonly metrics: Pick<Metrics, 'countRateUnchecked'>
+  readonly metrics: Pick<Metrics, 'countRateLimitFailOpen'>
   /** The address that a request came from. */
   readonly peerOf: (request: Request) => string | undefined
+  /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
+  readonly pollIntervalMs?: number | undefined
 }
 
 /** What stands before the routes of the platform, which a worker has too. */
@@ -71,17 +73,27 @@ const hasKeys = ({ API_KEYS, API_KEYS_FILE }: Config): boolean =>
 const hasTokens = ({ JWT_SECRET, JWT_JWKS_URL }: Config): boolean =>
   JWT_SECRET !== undefined || JWT_JWKS_URL !== undefined
 
-async function openAuthentication(lifecycle: Lifecycle, config: Config, log: Log): Promise<Gate | undefined> {
+async function openAuthentication(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+  pollIntervalMs: number | undefined,
+): Promise<Gate | undefined> {
   if (!hasKeys(config) && !hasTokens(config)) return undefined
   return authentication({
-    keys: hasKeys(config) ? await openApiKeys(lifecycle, config, log) : undefined,
+    keys: hasKeys(config) ? await openApiKeys(lifecycle, config, log, pollIntervalMs) : undefined,
     verifyToken: hasTokens(config) ? await openTokens(lifecycle, config, log) : undefined,
     scope: config.JWT_SCOPE,
   })
 }
 
 /** The keys of both variables, those of the file as it is now. */
-async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE }: Config, log: Log) {
+async function openApiKeys(
+  lifecycle: Lifecycle,
+  { API_KEYS = '', API_KEYS_FILE }: Config,
+  log: Log,
+  pollIntervalMs: number | undefined,
+) {
   const own = parseApiKeys(API_KEYS)
   if (API_KEYS_FILE === undefined) return () => own
   const texts = await readTexts([API_KEYS_FILE])
@@ -94,6 +106,7 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
       log.info('API keys read again', { keys: all.length })
     },
     (error) => log.error('API keys cannot be read: those known before hold', { error }),
+    pollIntervalMs,
   )
   lifecycle.onClose('API keys', async () => stop())
   return () => all
@@ -102,14 +115,14 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
 async function openRateLimit(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
-  metrics: Pick<Metrics, 'countRateUnchecked'>,
+  metrics: Pick<Metrics, 'countRateLimitFailOpen'>,
   peerOf: (request: Request) => string | undefined,
 ): Promise<Gate | undefined> {
   if (rate === undefined) return undefined
   const limiter =
     url === undefined
-      ? memoryRateLimiter(rate)
-      : redisRateLimiter({ url, rate, onUnchecked: metrics.countRateUnchecked })
+      ? createMemoryRateLimiter(rate)
+      : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateUnchecked })
   lifecycle.onClose('rate limit', async () => limiter.close())
   // Loaded only here: node:net was 7 ms of a start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')

@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import type { Gates } from '../http/middleware/check.ts'
 import { faultsGate } from '../http/middleware/fault-injection.ts'
 import type { Live } from '../runtime-settings/runtime-settings.ts'
-import { registerFaultMetrics } from '../telemetry/metrics/fault-metrics.ts'
+import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 
 /**
  * The gates, and behind those of the application the one that makes requests fail on purpose. Only where somebody can
@@ -12,7 +12,7 @@ import { registerFaultMetrics } from '../telemetry/metrics/fault-metrics.ts'
 export function withFaults(gates: Gates, config: Config, live: Live, registry: Registry): Gates {
   const { METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE } = config
   if ([METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE].every((one) => one === undefined)) return gates
-  const count = registerFaultMetrics(registry, config.METRICS_PREFIX, () => {
+  const count = createFaultInjectionMetrics(registry, config.METRICS_PREFIX, () => {
     const { error_rate, delay_rate, delay_ms, delay_jitter_ms } = live.settings.faults
     return {
       errorRate: error_rate,

@@ -3,10 +3,10 @@ import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
 /** Tells the log, and the metrics where there are any, what happens to the process. */
-export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metrics, 'countFault'>): void {
+export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metrics, 'countUncaughtError'>): void {
   lifecycle.subscribe((event) => {
     tell(event, log)
-    if (event.type === 'fault') metrics?.countFault()
+    if (event.type === 'fault') metrics?.countUncaughtError()
   })
 }
 

@@ -3,8 +3,8 @@ import type { InvalidCursor } from '../database/invalid-cursor.ts'
 import type { Task, TaskStatus } from './task.ts'
 
 /** Tasks of one page, and the text after which a page ends early (it always has at least one task). */
-export const TASKS_PAGE_MAX = 1_000
-export const TASKS_PAGE_CHARACTERS_MAX = 16 * 1024 * 1024
+export const maxPageTasks = 1_000
+export const maxPageCharacters = 16 * 1024 * 1024
 
 export interface Enqueued {
   readonly task: Task
@@ -13,7 +13,7 @@ export interface Enqueued {
 }
 
 export interface TaskPageRequest {
-  /** 1 to TASKS_PAGE_MAX. */
+  /** 1 to maxPageTasks. */
   readonly limit: number
   readonly status?: TaskStatus | undefined
   /** Continue after this point, one that a page gave as `next`. From the newest when left out. */
@@ -43,15 +43,15 @@ export interface ConsumeOptions {
   /** Tasks run at a time. */
   readonly concurrency: number
   /** How long one run may take, in ms; then it is aborted, and that counts as a failure of the task. */
-  readonly runMsMax: number
+  readonly timeoutMs: number
   /** Told about every run that ended, for metrics and logs. */
-  readonly onRun?: (run: RunReport) => void
+  readonly onRunEnd?: (run: RunReport) => void
 }
 
 export interface RunReport {
   readonly task: Task
   /** `retried`: failed, and it will run again. `lost`: another worker has it now; nothing was written. */
-  readonly outcome: 'completed' | 'failed' | 'retried' | 'handed-back' | 'lost'
+  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost'
   readonly durationMs: number
   readonly error?: unknown
 }
@@ -59,7 +59,7 @@ export interface RunReport {
 /** A consumer at work. */
 export interface Consumer {
   /** How many tasks it is running now. */
-  readonly inHand: number
+  readonly activeCount: number
   /** Claims nothing more from now on. */
   pause(): void
   /** Resolves when the tasks in hand are done. Implies pause. */
@@ -68,7 +68,7 @@ export interface Consumer {
    * Aborts the tasks in hand and hands them back, their attempts not spent. Resolves soon, also when the queue is
    * away, with the ids of all tasks that did not end: those that could not be handed back run when their lease is over.
    */
-  handBack(): Promise<readonly string[]>
+  release(): Promise<readonly string[]>
 }
 
 /**
@@ -165,8 +165,8 @@ export class UnrecoverableTask extends Error {
 /** A handler took longer than it may. */
 export class RunTimeout extends Error {
   override readonly name = 'RunTimeout'
-  constructor(readonly runMsMax: number) {
-    super(`the run was not done after ${runMsMax / 1_000} s`)
+  constructor(readonly timeoutMs: number) {
+    super(`the run was not done after ${timeoutMs / 1_000} s`)
   }
 }
 

@@ -9,7 +9,7 @@ const queueName = 'tasks'
  *
  * @param system the queue's server, as OpenTelemetry's semantic conventions name it
  */
-export function tracedQueue(
+export function traceTaskQueue(
   queue: TaskQueue,
   system: 'sqlite' | 'postgresql' | 'redis',
   tracing: Tracing,
@@ -80,20 +80,20 @@ function consumeTraced(
     })
   }
 
-  const onRun = (report: RunReport): void => {
+  const onRunEnd = (report: RunReport): void => {
     const run = runs.get(report.task.id)
     runs.delete(report.task.id)
     if (run === undefined) {
-      options.onRun?.(report)
+      options.onRunEnd?.(report)
       return
     }
     run.recording?.end()
     run.whole.set({ 'tally.task.outcome': report.outcome })
     if (report.error !== undefined) run.whole.fail(report.error)
     // What is logged about the run belongs to it.
-    tracing.under(run.whole, () => options.onRun?.(report))
+    tracing.under(run.whole, () => options.onRunEnd?.(report))
     run.whole.end()
   }
 
-  return queue.consume(traced, { ...options, onRun })
+  return queue.consume(traced, { ...options, onRunEnd })
 }

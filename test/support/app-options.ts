@@ -31,10 +31,10 @@ const absentQueue: TaskQueue = {
   watch: () => ({ [Symbol.asyncIterator]: () => ({ next: queueAway }) }),
   depth: queueAway,
   consume: () => ({
-    inHand: 0,
+    activeCount: 0,
     pause: () => {},
     finish: () => Promise.resolve(),
-    handBack: () => Promise.resolve([]),
+    release: () => Promise.resolve([]),
   }),
   ping: queueAway,
   durability: queueAway,
