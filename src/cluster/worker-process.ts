@@ -67,8 +67,8 @@ export function joinSupervisor(
   const steer = (question: Question & { kind: 'steer-away' | 'steer-evenly' }): string | null => {
     try {
       const steering = openSteering(port)
-      if (question.kind === 'steer-away') steering.away(question.index, question.size)
-      else steering.even()
+      if (question.kind === 'steer-away') steering.exclude(question.index, question.size)
+      else steering.reset()
       return null
     } catch (error) {
       return error instanceof Error ? error.message : String(error)

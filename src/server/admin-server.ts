@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import { createOperationsApp, type OperationsAppOptions } from '../http/app.ts'
-import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
+import { type Lifecycle, serveAdmin } from '../lifecycle/index.ts'
 import { operationsGates } from './access.ts'
 import { buildOf } from './metrics.ts'
 
@@ -43,7 +43,7 @@ export function openOperationsPort(
 ): void {
   if (config.METRICS_PORT === undefined) return
   const app = createOperationsApp({ ...options, metricsMoved: false })
-  const server = serveLast(lifecycle, {
+  const server = serveAdmin(lifecycle, {
     port: config.METRICS_PORT,
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),

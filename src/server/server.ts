@@ -90,7 +90,7 @@ export async function startServer(
   const gates = await openGates(lifecycle, config, {
     log,
     metrics,
-    peerOf: (request) => server?.peerOf(request),
+    peerOf: (request) => server?.remoteAddress(request),
   })
   const threads = openAnalysisThreads(lifecycle, config)
   const app = createApp({
@@ -122,7 +122,7 @@ export async function startServer(
     name: 'event streams',
     beginDrain: app.endStreams,
     finish: async () => {},
-    cut: () => [],
+    abort: () => [],
   })
 
   const tls = await openCertificate(lifecycle, config, log)
@@ -134,11 +134,11 @@ export async function startServer(
     receiveBufferBytes,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isBackground,
+    isProbe: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
   // Of several processes, the supervisor replaces those that have the certificate before it.
-  if (!isMember) tls?.onChange(server.renew)
+  if (!isMember) tls?.onChange(server.reloadCertificate)
   if (isMember) {
     member = joinSupervisor(
       { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },

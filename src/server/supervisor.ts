@@ -56,7 +56,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     name: 'processes',
     beginDrain: supervisor.drain,
     finish: supervisor.gone,
-    cut: supervisor.kill,
+    abort: supervisor.kill,
   })
   // Somebody at a terminal insists (a second SIGINT): nothing may outlive this process.
   process.on('exit', () => void supervisor.kill())

@@ -51,7 +51,7 @@ export function startTaskWorker(
       }),
     }),
     finish: () => consumer.finish(),
-    async cut() {
+    async abort() {
       const ids = await consumer.handBack()
       if (ids.length > 0)
         log.warn('tasks handed back: another worker runs them', {

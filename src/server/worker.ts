@@ -59,7 +59,7 @@ export async function startWorkerProcess(
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isBackground,
+    isProbe: app.isBackground,
     describeInFlight: app.inFlight.describe,
   })
   const threads = openAnalysisThreads(lifecycle, config)

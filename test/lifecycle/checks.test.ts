@@ -37,7 +37,7 @@ describe('a check', () => {
   test('fails only after several failures in a row, and is well again at the first success', async () => {
     const clock = createFakeClock()
     const store = dependency()
-    const checks = createChecks([store.check], { clock, cacheMs: 1_000, failures: 3 })
+    const checks = createChecks([store.check], { clock, cacheMs: 1_000, failureThreshold: 3 })
     const next = async () => {
       await clock.advance(1_000)
       return (await checks.results()).store
@@ -106,7 +106,7 @@ describe('a check', () => {
     const checks = createChecks([store.check], {
       clock,
       cacheMs: 1_000,
-      failures: 2,
+      failureThreshold: 2,
       onChange: ({ check, status, error }) => changes.push([check, status, (error as Error)?.message]),
     })
     const look = async (): Promise<void> => {

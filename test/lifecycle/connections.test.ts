@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { systemClock } from '../../src/lifecycle/clock.ts'
-import { openConnections } from '../../src/lifecycle/connections.ts'
-import { acceptSilentConnections, emptyAcceptQueue } from '../../src/lifecycle/listener.ts'
+import { countOpenConnections } from '../../src/lifecycle/connections.ts'
+import { disableDeferAccept, drainAcceptQueue } from '../../src/lifecycle/listener.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 
 function listen(hostname = '127.0.0.1') {
@@ -22,17 +22,17 @@ async function answered(port: number, hostname?: string): Promise<HttpConnection
 }
 
 async function countBecomes(port: number, count: number): Promise<void> {
-  for (let i = 0; i < 200 && openConnections(port) !== count; i++) await Bun.sleep(5)
-  expect(openConnections(port)).toBe(count)
+  for (let i = 0; i < 200 && countOpenConnections(port) !== count; i++) await Bun.sleep(5)
+  expect(countOpenConnections(port)).toBe(count)
 }
 
 describe.each(['127.0.0.1', '::1'])('connections on %s are counted:', (hostname) => {
   test('none, several, and none again', async () => {
     await using listening = listen(hostname)
     const { port } = listening
-    expect(openConnections(port)).toBe(0)
+    expect(countOpenConnections(port)).toBe(0)
     const connections = await Promise.all(Array.from({ length: 7 }, () => answered(port, hostname)))
-    expect(openConnections(port)).toBe(7)
+    expect(countOpenConnections(port)).toBe(7)
     for (const connection of connections.splice(0, 3)) connection.close()
     await countBecomes(port, 4)
     for (const connection of connections) connection.close()
@@ -44,7 +44,7 @@ test('an IPv4 client of a server on :: is counted', async () => {
   await using listening = listen('::')
   using connection = await answered(listening.port)
   expect(connection.ended).toBe('no')
-  expect(openConnections(listening.port)).toBe(1)
+  expect(countOpenConnections(listening.port)).toBe(1)
 })
 
 test("another server's connections are not counted", async () => {
@@ -52,8 +52,8 @@ test("another server's connections are not counted", async () => {
   await using other = listen()
   using connection = await answered(other.port)
   expect(connection.ended).toBe('no')
-  expect(openConnections(one.port)).toBe(0)
-  expect(openConnections(other.port)).toBe(1)
+  expect(countOpenConnections(one.port)).toBe(0)
+  expect(countOpenConnections(other.port)).toBe(1)
 })
 
 test('connections in the accept queue are counted, for somebody waits for an answer on them', async () => {
@@ -72,7 +72,7 @@ test('connections in the accept queue are counted, for somebody waits for an ans
   let seen = 0
   for (let i = 0; i < 1_000 && seen === 0; i++) {
     block(5)
-    seen = openConnections(listening.port) ?? 0
+    seen = countOpenConnections(listening.port) ?? 0
   }
   expect(seen).toBe(1)
   expect(await client.exited).toBe(0)
@@ -102,7 +102,7 @@ test("the connections of another process on the same port are not this one's", a
     bodies.push((await connection.next())?.body)
   }
   const own = bodies.filter((body) => body === 'this').length
-  expect(openConnections(port)).toBe(own)
+  expect(countOpenConnections(port)).toBe(own)
   expect(own).toBeGreaterThan(0)
   expect(own).toBeLessThan(40)
 
@@ -114,7 +114,7 @@ test("the connections of another process on the same port are not this one's", a
 
 test('a connection that has sent nothing is counted once silent connections are let in', async () => {
   await using listening = listen()
-  acceptSilentConnections(listening.port)
+  disableDeferAccept(listening.port)
   using connection = await HttpConnection.open(listening.port)
   expect(connection.ended).toBe('no')
   await countBecomes(listening.port, 1)
@@ -123,7 +123,7 @@ test('a connection that has sent nothing is counted once silent connections are 
 test('once the accept queue is emptied, a new connection is not made, and refused when the server stops', async () => {
   const { server, port } = listen()
   using existing = await answered(port)
-  const keptOut = await emptyAcceptQueue(port, systemClock)
+  const keptOut = await drainAcceptQueue(port, systemClock)
   if (process.getuid?.() === 0 && process.env.CI !== undefined) expect(keptOut).toBe(true)
   if (!keptOut) {
     console.log('This kernel lets this process filter nothing: only the connections that exist are tested.')
@@ -138,7 +138,7 @@ test('once the accept queue is emptied, a new connection is not made, and refuse
   )
   existing.send(get('/'))
   expect((await existing.next())?.body).toBe('x')
-  expect(openConnections(port)).toBe(1)
+  expect(countOpenConnections(port)).toBe(1)
   await server.stop()
   expect(await refused).toBe('refused')
 })

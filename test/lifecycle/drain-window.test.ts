@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createLifecycle, type LifecycleOptions, type Outcome } from '../../src/lifecycle/index.ts'
+import { createLifecycle, type LifecycleOptions, type ShutdownResult } from '../../src/lifecycle/index.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 
 /** What the server of a test has to do; a test changes it as time goes on. */
@@ -13,7 +13,7 @@ interface Scene {
 function drain(
   options: LifecycleOptions,
   reason = 'SIGTERM',
-): { clock: FakeClock; scene: Scene; outcome: Promise<Outcome>; ended: () => boolean } {
+): { clock: FakeClock; scene: Scene; outcome: Promise<ShutdownResult>; ended: () => boolean } {
   const clock = createFakeClock()
   const lifecycle = createLifecycle(options, clock)
   const scene: Scene = { inFlight: 0, openConnections: 1, lastRequestAt: Number.NEGATIVE_INFINITY }
@@ -22,7 +22,7 @@ function drain(
     beginDrain: () => {},
     traffic: () => scene,
     finish: async () => {},
-    cut: () => [],
+    abort: () => [],
   })
   lifecycle.markReady()
   const outcome = lifecycle.shutdown(reason)
@@ -141,7 +141,7 @@ test('looking takes at most a tenth of the time, however long one look takes', a
       return { inFlight: 0, openConnections: 10_000, lastRequestAt: 0 }
     },
     finish: async () => {},
-    cut: () => [],
+    abort: () => [],
   })
   slow.markReady()
   const outcome = slow.shutdown('SIGTERM')

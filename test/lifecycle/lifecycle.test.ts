@@ -10,7 +10,7 @@ import { createFakeClock } from '../support/fake-clock.ts'
 
 /** A target without work, but for what a test says. */
 function target(changes: Partial<DrainTarget> = {}): DrainTarget {
-  return { name: 'target', beginDrain: () => {}, finish: async () => {}, cut: () => [], ...changes }
+  return { name: 'target', beginDrain: () => {}, finish: async () => {}, abort: () => [], ...changes }
 }
 
 function eventsOf(lifecycle: Lifecycle): LifecycleEvent[] {
@@ -154,13 +154,13 @@ describe('targets', () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 3_000 }, clock)
     const events = eventsOf(lifecycle)
-    lifecycle.addTarget(target({ name: 'server', finish: never, cut: () => ['GET /slow', 'GET /slower'] }))
+    lifecycle.addTarget(target({ name: 'server', finish: never, abort: () => ['GET /slow', 'GET /slower'] }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(2_999)
     expect(lifecycle.state).toMatchObject({ phase: 'finishing' })
     await clock.advance(1)
-    expect(await shutdown).toMatchObject({ exitCode: 1, cut: ['GET /slow', 'GET /slower'] })
-    expect(events).toContainEqual({ type: 'cut', target: 'server', work: ['GET /slow', 'GET /slower'] })
+    expect(await shutdown).toMatchObject({ exitCode: 1, aborted: ['GET /slow', 'GET /slower'] })
+    expect(events).toContainEqual({ type: 'aborted', target: 'server', work: ['GET /slow', 'GET /slower'] })
   })
 
   test('a finish that hangs with nothing left to cut is no loss: exit code 0', async () => {
@@ -170,8 +170,8 @@ describe('targets', () => {
     lifecycle.addTarget(target({ finish: never }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(3_000)
-    expect(await shutdown).toMatchObject({ exitCode: 0, cut: [] })
-    expect(events.some(({ type }) => type === 'cut')).toBe(false)
+    expect(await shutdown).toMatchObject({ exitCode: 0, aborted: [] })
+    expect(events.some(({ type }) => type === 'aborted')).toBe(false)
   })
 
   test.each([
@@ -193,10 +193,10 @@ describe('targets', () => {
     ],
     ['finish', { finish: () => Promise.reject(new Error('broken')) }],
     [
-      'cut',
+      'abort',
       {
         finish: () => Promise.reject(new Error('late')),
-        cut: () => {
+        abort: () => {
           throw new Error('broken')
         },
       },
@@ -219,14 +219,16 @@ describe('targets', () => {
 
   test('a finish that fails has its remaining work cut and named', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
-    lifecycle.addTarget(target({ finish: () => Promise.reject(new Error('broken')), cut: () => ['task 7'] }))
-    expect((await lifecycle.shutdown('SIGTERM')).cut).toEqual(['task 7'])
+    lifecycle.addTarget(
+      target({ finish: () => Promise.reject(new Error('broken')), abort: () => ['task 7'] }),
+    )
+    expect((await lifecycle.shutdown('SIGTERM')).aborted).toEqual(['task 7'])
   })
 
   test('a cut that hangs does not hang the shutdown, and leaves the hooks their time', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
-    lifecycle.addTarget(target({ name: 'worker', finish: never, cut: never }))
+    lifecycle.addTarget(target({ name: 'worker', finish: never, abort: never }))
     let closed = false
     lifecycle.onClose('store', () => {
       closed = true
@@ -234,7 +236,7 @@ describe('targets', () => {
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(1_000 + closeTimeoutMs)
     const outcome = await shutdown
-    expect(outcome.errors.map(({ message }) => message)).toEqual(['worker was not cut within 2000 ms'])
+    expect(outcome.errors.map(({ message }) => message)).toEqual(['worker did not abort within 2000 ms'])
     expect(closed).toBe(true)
   })
 
@@ -274,7 +276,7 @@ describe('targets', () => {
   test('times that are configured during a shutdown do not change it', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
-    lifecycle.addTarget(target({ finish: never, cut: () => ['work'] }))
+    lifecycle.addTarget(target({ finish: never, abort: () => ['work'] }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     lifecycle.configure({ shutdownTimeoutMs: 60_000 })
     await clock.advance(1_000)

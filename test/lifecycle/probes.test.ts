@@ -8,10 +8,7 @@ const broken = () => Promise.reject(new Error('refused'))
 function service(checks: readonly Check[] = []) {
   const lifecycle = createLifecycle()
   const app = new Hono()
-    .get(
-      '/health',
-      liveness(() => ({ service: 'example' })),
-    )
+    .get('/health', liveness({ body: () => ({ service: 'example' }) }))
     .get('/ready', readiness(lifecycle, createChecks(checks)))
   const ask = async (path: string) => {
     const response = await app.request(path)

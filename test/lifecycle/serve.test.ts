@@ -110,13 +110,13 @@ describe('in the drain window', () => {
     release.resolve()
     expect((await connection.next())?.body).toBe('in flight')
     connection.close()
-    expect(await shutdown).toMatchObject({ exitCode: 0, cut: [] })
+    expect(await shutdown).toMatchObject({ exitCode: 0, aborted: [] })
   })
 
   test('probes are served, but do not keep it open, nor are they counted', async () => {
     const { lifecycle, server } = start(
       () => new Response('x'),
-      { isBackground: (request) => request.url.endsWith('/health') },
+      { isProbe: (request) => request.url.endsWith('/health') },
       { drainMinMs: 0, drainQuietMs: 300, drainMaxMs: 60_000 },
     )
     // Stays open, so that only quiet can end the window.
@@ -161,7 +161,7 @@ describe('after the window', () => {
     await called.promise
     const shutdown = lifecycle.shutdown('SIGTERM')
     expect((await connection.next())?.body).toBe('finished')
-    expect(await shutdown).toMatchObject({ windowEnd: 'maximum', exitCode: 0, cut: [] })
+    expect(await shutdown).toMatchObject({ windowEnd: 'maximum', exitCode: 0, aborted: [] })
   })
 
   test('what is not done in time is cut, one name for each request, known or not', async () => {
@@ -176,7 +176,7 @@ describe('after the window', () => {
     second.send(jsonHead('/slow', 'a body that never comes'))
     while (server.inFlight < 2) await Bun.sleep(5)
     const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome).toMatchObject({ exitCode: 1, cut: ['GET /slow 17', 'a request without a name'] })
+    expect(outcome).toMatchObject({ exitCode: 1, aborted: ['GET /slow 17', 'unnamed request'] })
     expect(await first.next()).toBeUndefined()
     expect(await second.next()).toBeUndefined()
   })
@@ -187,7 +187,7 @@ describe('after the window', () => {
     connection.send('GET / HTTP/1.1\r\nHos')
     await Bun.sleep(20)
     const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome).toMatchObject({ exitCode: 0, cut: [] })
+    expect(outcome).toMatchObject({ exitCode: 0, aborted: [] })
     expect(outcome.durationsMs.finishing).toBeGreaterThan(150)
     expect(await connection.next()).toBeUndefined()
   })

@@ -13,7 +13,7 @@ function fakeProcess(beforeExit?: () => void | Promise<void>) {
     name: 'server',
     beginDrain: () => {},
     finish: () => clock.sleep(1_000),
-    cut: () => [],
+    abort: () => [],
   })
   const exits: number[] = []
   const source = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) })
@@ -84,7 +84,7 @@ describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
     const error = new Error('a bug')
     source.emit(kind, error)
     expect(lifecycle.state).toMatchObject({ name: 'draining', reason: kind })
-    expect(reported()).toEqual([{ type: 'fault', kind, error }])
+    expect(reported()).toEqual([{ type: 'uncaught-error', kind, error }])
     await clock.advance(1_000)
     expect(exits).toEqual([1])
   })

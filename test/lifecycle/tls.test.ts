@@ -51,7 +51,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     using old = await connectTls(server.port)
     expect(await old.get('/')).not.toMatch(/connection: close/i)
 
-    void server.renew(second)
+    void server.reloadCertificate(second)
     for (let i = 0; i < 20; i++) {
       using fresh = await connectTls(server.port)
       expect(fresh.name).toBe('second')
@@ -65,11 +65,11 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     // No time for those that are silent: the old listener leaves after one tick of 4 s.
     await using running = start({ idleTimeoutSeconds: 0, clock: quickClock })
     const { server } = running
-    await server.renew(second)
+    await server.reloadCertificate(second)
     using one = await connectTls(server.port)
     expect(one.name).toBe('second')
     await one.get('/')
-    await server.renew(third)
+    await server.reloadCertificate(third)
     for (let i = 0; i < 10; i++) {
       using other = await connectTls(server.port)
       expect(other.name).toBe('third')
@@ -79,8 +79,8 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
   test('refuses a certificate that is none or fits another key, and goes on with the one it has', async () => {
     await using running = start()
     const { server } = running
-    await expect(server.renew({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
-    await expect(server.renew({ cert: 'none', key: 'none' })).rejects.toThrow()
+    await expect(server.reloadCertificate({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
+    await expect(server.reloadCertificate({ cert: 'none', key: 'none' })).rejects.toThrow()
     using connection = await connectTls(server.port)
     expect(connection.name).toBe('first')
     expect(() => start({ certificate: { cert: second.cert, key: first.key } })).toThrow(/MISMATCH/)
@@ -114,7 +114,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     }
     const clients = Array.from({ length: 20 }, keptAlive)
     await Bun.sleep(200)
-    void server.renew(second)
+    void server.reloadCertificate(second)
     await Bun.sleep(500)
     done = true
     await Promise.all(clients)
@@ -127,7 +127,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     const { server, lifecycle } = running
     using old = await connectTls(server.port)
     await old.get('/')
-    void server.renew(second)
+    void server.reloadCertificate(second)
     using fresh = await connectTls(server.port)
     await fresh.get('/')
     const shutdown = lifecycle.shutdown('SIGTERM')

@@ -1,8 +1,7 @@
 import type { Context } from 'hono'
 import type { Registry } from 'prom-client'
-import { type Checks, type Lifecycle, readinessOf, retryAfterSeconds } from '../../lifecycle/index.ts'
+import { type Checks, type Lifecycle, liveness, readiness } from '../../lifecycle/index.ts'
 import type { operationsDocs } from '../openapi/health.ts'
-import { type Exchange, json } from '../request-context.ts'
 import type { Env, Route } from '../route.ts'
 
 /** What runs here. */
@@ -30,20 +29,13 @@ export interface OperationsOptions {
 export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions): Route[] {
   const about = { ...build, runtime }
 
-  const alive = (_: Request, exchange: Exchange): Response =>
-    json(exchange, {
-      status: 'ok',
+  const alive = liveness({
+    body: () => ({
       service: build.service,
       version: build.version,
       timestamp: new Date().toISOString(),
-    })
-
-  const ready = async (_: Request, exchange: Exchange): Promise<Response> => {
-    const { reason, checks: shown } = await readinessOf(lifecycle, checks)
-    if (reason === undefined) return json(exchange, { status: 'ready', checks: shown })
-    const headers = { 'retry-after': String(retryAfterSeconds) }
-    return json(exchange, { status: 'not ready', reason, checks: shown }, 503, headers)
-  }
+    }),
+  })
 
   return [
     {
@@ -51,7 +43,7 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       path: '/health',
       aliases: ['/healthz', '/livez'],
       kind: 'operations',
-      answer: alive,
+      handler: alive,
       doc: () => docOf('health'),
     },
     {
@@ -59,7 +51,7 @@ export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions
       path: '/ready',
       aliases: ['/readyz'],
       kind: 'operations',
-      answer: ready,
+      handler: readiness(lifecycle, checks),
       doc: () => docOf('ready'),
     },
     {
