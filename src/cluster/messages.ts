@@ -1,7 +1,7 @@
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client'
 import type { CheckResult } from '../lifecycle/index.ts'
-import type { Change } from '../runtime-settings/runtime-settings.ts'
-import type { LiveSettings } from '../runtime-settings/settings.ts'
+import type { SettingsChange } from '../runtime-settings/runtime-settings.ts'
+import type { Settings } from '../runtime-settings/settings.ts'
 
 /** A process's metrics as plain data (`registry.getMetricsAsJSON()`). */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
@@ -19,7 +19,7 @@ export type Question =
   | { readonly kind: 'snapshot' }
   | { readonly kind: 'checks' }
   /** No question but an order: its answer says that it is carried out. */
-  | { readonly kind: 'settings'; readonly settings: LiveSettings }
+  | { readonly kind: 'settings'; readonly settings: Settings }
   /** Likewise: write a heap snapshot there. */
   | { readonly kind: 'heap-snapshot'; readonly path: string }
   | { readonly kind: 'steer-away'; readonly index: number; readonly size: number }
@@ -45,7 +45,12 @@ export type FromMember =
   /** Somebody scrapes this process: the answer is the sum over all of them. */
   | { readonly type: 'sum-wanted'; readonly id: number; readonly snapshot: Snapshot }
   /** An operator wants a change, and asked this process. */
-  | { readonly type: 'change-wanted'; readonly id: number; readonly change: Change; readonly by: string }
+  | {
+      readonly type: 'change-wanted'
+      readonly id: number
+      readonly change: SettingsChange
+      readonly by: string
+    }
   | { readonly type: 'answer'; readonly id: number; readonly answer: Answers[Question['kind']] }
 
 /** What the supervisor tells a server process. */

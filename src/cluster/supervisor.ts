@@ -1,5 +1,5 @@
 import type { CheckResult } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { ListenerGroup } from './listener-order.ts'
 import { memberArgument } from './membership.ts'
@@ -41,7 +41,7 @@ export interface SupervisorOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Log
   /** The settings that hold in all processes, also in those that are started later. */
-  readonly live: Live
+  readonly live: RuntimeSettings
   /** What a member may take from its start until it listens, in ms. Default 30,000. */
   readonly startTimeoutMs?: number
 }
@@ -189,7 +189,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 
   /** Has a process take over the settings as they are now. */
   const adopt = async (member: MemberProcess): Promise<void> => {
-    const { settings } = live
+    const { current: settings } = live
     if ((await ask(member, { kind: 'settings', settings }, settingsTimeoutMs)) === undefined)
       log.warn('a process did not take over the settings', { pid: member.process.pid })
   }

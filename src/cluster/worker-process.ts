@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
 import { openSteering } from '../lifecycle/reuseport.ts'
-import type { Decide, Live } from '../runtime-settings/runtime-settings.ts'
+import type { ChangeSettings, RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import {
   type Answers,
   type FromMember,
@@ -30,14 +30,14 @@ export interface Member {
    * Has the supervisor change the settings of all processes.
    * @throws when it does not answer.
    */
-  readonly change: Decide
+  readonly change: ChangeSettings
 }
 
 export interface MemberOptions {
   readonly lifecycle: Lifecycle
   readonly registry: Registry
   readonly checks: Checks
-  readonly live: Live
+  readonly live: RuntimeSettings
   /** Writes a heap snapshot of this process into a file. */
   readonly writeHeapSnapshot: (path: string) => Promise<void>
   /** Where this process listens. */
@@ -81,7 +81,7 @@ export function joinSupervisor(
       case 'checks':
         return checks.results()
       case 'settings':
-        return live.adopt(question.settings).then(() => {
+        return live.apply(question.settings).then(() => {
           settled.resolve()
           return null
         })

@@ -1,7 +1,11 @@
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { createLive, type Decide, type Live } from '../runtime-settings/runtime-settings.ts'
-import { type LiveSettings, noFaults } from '../runtime-settings/settings.ts'
+import {
+  type ChangeSettings,
+  createRuntimeSettings,
+  type RuntimeSettings,
+} from '../runtime-settings/runtime-settings.ts'
+import { noFaults, type Settings } from '../runtime-settings/settings.ts'
 import type { Log, LogFields } from '../telemetry/log/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
@@ -11,22 +15,22 @@ import { readTexts, watchFiles } from './watch-files.ts'
  *
  * @param decide where another process decides about changes, and follows the file. Default: they hold, and are logged.
  */
-export async function openLive(
+export async function openRuntimeSettings(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  decide?: Decide,
-): Promise<Live> {
-  const decideHere: Decide = async (change, by) => {
-    const before = live.settings
+  decide?: ChangeSettings,
+): Promise<RuntimeSettings> {
+  const decideHere: ChangeSettings = async (change, by) => {
+    const before = live.current
     const after = { ...before, ...change }
     const tell = (): void => log.warn('settings changed', { by, ...differences(before, after) })
     // Who turns the log down to errors should still find that in it.
     if (after.logLevel === 'error') tell()
-    await live.adopt(after)
+    await live.apply(after)
     if (after.logLevel !== 'error') tell()
   }
-  const live = createLive(
+  const live = createRuntimeSettings(
     { enabled: true, logLevel: config.LOG_LEVEL, faults: noFaults },
     decide ?? decideHere,
   )
@@ -44,7 +48,7 @@ async function followFile(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  live: Live,
+  live: RuntimeSettings,
   path: string,
 ): Promise<void> {
   const { parseSettingsFile } = await import('../runtime-settings/settings-file.ts')
@@ -67,21 +71,25 @@ async function followFile(
 export interface Running {
   /** Where it listens. */
   readonly port: number
-  readonly live: Live
+  readonly live: RuntimeSettings
 }
 
 /** What SIGUSR2 does: debug, and back to the level of the configuration. */
-export async function toggleDebug({ settings, change }: Live, config: Config, log: Log): Promise<void> {
+export async function toggleDebug(
+  { current, change }: RuntimeSettings,
+  config: Config,
+  log: Log,
+): Promise<void> {
   const usual = config.LOG_LEVEL === 'debug' ? 'info' : config.LOG_LEVEL
   try {
-    await change({ logLevel: settings.logLevel === 'debug' ? usual : 'debug' }, 'SIGUSR2')
+    await change({ logLevel: current.logLevel === 'debug' ? usual : 'debug' }, 'SIGUSR2')
   } catch (error) {
     log.error('the log level could not be changed', { error })
   }
 }
 
 /** What a change has changed, as the log names it. */
-function differences(before: LiveSettings, now: LiveSettings): LogFields {
+function differences(before: Settings, now: Settings): LogFields {
   return {
     ...(before.enabled !== now.enabled && { enabled: now.enabled }),
     ...(before.logLevel !== now.logLevel && { log_level: now.logLevel }),

@@ -20,7 +20,7 @@ import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './logging.ts'
 import { buildOf, openMetrics } from './metrics.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { openRuntimeSettings, type Running } from './runtime-settings.ts'
 import { openConfiguredDatabase, openConfiguredQueue, openConfiguredStore, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
@@ -59,7 +59,7 @@ export async function startServer(
   logLifecycle(lifecycle, log, metrics)
 
   const joined = Promise.withResolvers<Member>()
-  const live = await openLive(
+  const live = await openRuntimeSettings(
     lifecycle,
     config,
     log,

@@ -3,11 +3,11 @@ import { snapshotOf } from '../cluster/messages.ts'
 import { type Supervisor, startSupervisor } from '../cluster/supervisor.ts'
 import type { Config } from '../config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createRequestMetrics } from '../telemetry/metrics/request-metrics.ts'
 import { logLifecycle } from './lifecycle-log.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { openRuntimeSettings, type Running } from './runtime-settings.ts'
 import { openCertificate } from './tls.ts'
 
 /** What the processes may take beyond their own budget before they are killed, in ms. */
@@ -27,7 +27,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     rollWanted = true
   }
   process.on('SIGHUP', () => roll())
-  const live = await openLive(lifecycle, config, log)
+  const live = await openRuntimeSettings(lifecycle, config, log)
   const tls = await openCertificate(lifecycle, config, log)
   let running: Supervisor | undefined
   if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
@@ -72,7 +72,7 @@ async function openOperations(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  live: Live,
+  live: RuntimeSettings,
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.

@@ -8,7 +8,7 @@ import { ownHeapSnapshot } from './heap-snapshot.ts'
 import { logCheck, logLifecycle } from './lifecycle-log.ts'
 import type { OpenLog } from './logging.ts'
 import { buildOf, openMetrics } from './metrics.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { openRuntimeSettings, type Running } from './runtime-settings.ts'
 import { openConfiguredDatabase, openConfiguredQueue, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
@@ -38,7 +38,7 @@ export async function startWorkerProcess(
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
-  const live = await openLive(lifecycle, config, log)
+  const live = await openRuntimeSettings(lifecycle, config, log)
 
   const queue = await openConfiguredQueue(
     lifecycle,

@@ -78,7 +78,11 @@ describe('the server process', () => {
   test('ends with 0 when it is told to, and tells the log how', async () => {
     await using service = await start(startServer)
     await service.ask('/health')
-    expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0, aborted: [], errors: [] })
+    expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({
+      exitCode: 0,
+      aborted: [],
+      errors: [],
+    })
     const messages = (await service.messages()).map(({ msg }) => msg)
     expect(messages).toContain('listening')
     expect(messages.at(-1)).toBe('stopped')

@@ -1,4 +1,4 @@
-import type { Live } from '../../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../../runtime-settings/runtime-settings.ts'
 import { type FaultSettings, injectsFaults } from '../../runtime-settings/settings.ts'
 import type { FaultKind } from '../../telemetry/metrics/fault-metrics.ts'
 import type { Refusal } from '../problem.ts'
@@ -13,12 +13,12 @@ import type { Gate } from './check.ts'
  * @param count told of every fault
  * @param random 0 to 1, as `Math.random`
  */
-export function faultsGate(live: Live, count: (kind: FaultKind) => void, random = Math.random): Gate {
+export function faultsGate(live: RuntimeSettings, count: (kind: FaultKind) => void, random = Math.random): Gate {
   let faults: FaultSettings | undefined
   const follow = (settings: FaultSettings): void => {
     faults = injectsFaults(settings) ? settings : undefined
   }
-  follow(live.settings.faults)
+  follow(live.current.faults)
   live.subscribe((settings) => follow(settings.faults))
 
   const inject = (exchange: Exchange, kind: FaultKind): void => {

@@ -1,6 +1,6 @@
 import type { Context } from 'hono'
 import type { z } from 'zod'
-import type { Change, Live } from '../../runtime-settings/runtime-settings.ts'
+import type { SettingsChange, RuntimeSettings } from '../../runtime-settings/runtime-settings.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
 import { readJson } from '../body/json-body.ts'
 import { fieldErrors, summarize } from '../field-errors.ts'
@@ -14,7 +14,7 @@ import { heapRoute, type TakeHeapSnapshot } from './heap.ts'
 const bodyBytesMax = 16 * 1024
 
 export interface AdminOptions {
-  readonly live: Live
+  readonly live: RuntimeSettings
   /** Whether there are requests that faults can be injected into. */
   readonly injectsFaults: boolean
   readonly takeHeapSnapshot: TakeHeapSnapshot
@@ -23,19 +23,19 @@ export interface AdminOptions {
 
 /** What changes a running instance: its readiness, its log level, what goes wrong in it on purpose. And a look inside. */
 export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }: AdminOptions): Route[] {
-  const change = (c: Context<Env>, wanted: Change): Promise<void> =>
+  const change = (c: Context<Env>, wanted: SettingsChange): Promise<void> =>
     live.change(wanted, `request ${c.env.requestId}`)
 
   const enable = (enabled: boolean) => async (c: Context<Env>) => {
     await change(c, { enabled })
-    return json(c.env, { enabled: live.settings.enabled })
+    return json(c.env, { enabled: live.current.enabled })
   }
 
   /** Reads a body, changes what it says, and answers with how it is now. */
   const put =
     <Schema extends z.ZodType>(
       schemaOf: () => Promise<Schema>,
-      changeOf: (body: z.output<Schema>) => Change,
+      changeOf: (body: z.output<Schema>) => SettingsChange,
       show: (c: Context<Env>) => Response,
     ) =>
     async (c: Context<Env>) => {
@@ -50,8 +50,8 @@ export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }:
       return show(c)
     }
 
-  const showLogLevel = (c: Context<Env>) => json(c.env, { level: live.settings.logLevel })
-  const showFaults = (c: Context<Env>) => json(c.env, live.settings.faults)
+  const showLogLevel = (c: Context<Env>) => json(c.env, { level: live.current.logLevel })
+  const showFaults = (c: Context<Env>) => json(c.env, live.current.faults)
 
   const routes: Route[] = [
     {

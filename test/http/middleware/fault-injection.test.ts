@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
 import { faultsGate } from '../../../src/http/middleware/fault-injection.ts'
 import { faultsSchema } from '../../../src/runtime-settings/schemas.ts'
-import type { LiveSettings } from '../../../src/runtime-settings/settings.ts'
+import type { Settings } from '../../../src/runtime-settings/settings.ts'
 import { registerFaultMetrics } from '../../../src/telemetry/metrics/fault-metrics.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { liveSettings } from '../../support/live.ts'
@@ -10,7 +10,7 @@ import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem } from '../../support/problems.ts'
 import { examplePayload, post, request } from '../../support/requests.ts'
 
-const faults = (given: object): Pick<LiveSettings, 'faults'> => ({ faults: faultsSchema.parse(given) })
+const faults = (given: object): Pick<Settings, 'faults'> => ({ faults: faultsSchema.parse(given) })
 
 /** The service with its faults set, and everything it logs and counts. */
 function start(given: object, { random = Math.random, accessLog = true } = {}) {
@@ -18,9 +18,9 @@ function start(given: object, { random = Math.random, accessLog = true } = {}) {
   const options = appOptions({ accessLog }, lines)
   const live = liveSettings(faults(given))
   const count = registerFaultMetrics(options.metrics.registry, 'api_', () => ({
-    errorRate: live.settings.faults.error_rate,
-    delayRate: live.settings.faults.delay_rate,
-    delaySeconds: live.settings.faults.delay_ms / 1_000,
+    errorRate: live.current.faults.error_rate,
+    delayRate: live.current.faults.delay_rate,
+    delaySeconds: live.current.faults.delay_ms / 1_000,
   }))
   const app = createApp({ ...options, gates: { application: [faultsGate(live, count, random)] } })
   return {
