@@ -1,4 +1,4 @@
-import { isMember } from './cluster/membership.ts'
+import { isWorkerProcess } from './cluster/worker-argument.ts'
 import { createLifecycle, handleSignals } from './lifecycle/index.ts'
 import type { Running } from './server/runtime-settings.ts'
 
@@ -33,12 +33,12 @@ async function start(): Promise<void> {
 
   try {
     let running: Running
-    if (config.WEB_CONCURRENCY > 1 && !isMember(process.argv)) {
-      const { startProcesses } = await import('./server/supervisor.ts')
-      running = await startProcesses(lifecycle, config, log)
+    if (config.WEB_CONCURRENCY > 1 && !isWorkerProcess(process.argv)) {
+      const { startSupervisor } = await import('./server/supervisor.ts')
+      running = await startSupervisor(lifecycle, config, log)
     } else {
       const { startServer } = await import('./server/server.ts')
-      running = await startServer(lifecycle, config, { log, sink }, isMember(process.argv))
+      running = await startServer(lifecycle, config, { log, sink }, isWorkerProcess(process.argv))
       // A terminal that is closed, or a reload where there is nothing to roll: end, but as one should.
       process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
     }

@@ -1,4 +1,4 @@
-import { joinSupervisor, type Member } from '../cluster/worker-process.ts'
+import { connectToPrimary, type PrimaryConnection } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
 import { compileDocumentSchema } from '../documents/json-schema.ts'
 import { createApp } from '../http/app.ts'
@@ -36,14 +36,14 @@ const receiveBufferBytes = 192 * 1024
  * The server process: metrics → store, queue → app → listening → worker → ready. Everything opened here is closed by the
  * lifecycle, in reverse order.
  *
- * @param isMember whether a supervisor has started this process, as one of several on the port.
+ * @param isWorkerProcess whether a supervisor has started this process, as one of several on the port.
  * @throws what Bun throws when the port cannot be had.
  */
 export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
   { log, sink }: OpenLog,
-  isMember: boolean,
+  isWorkerProcess: boolean,
 ): Promise<Running> {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
@@ -54,16 +54,16 @@ export async function startServer(
   warnAboutBudget(config, log)
 
   let server: BoundServer | undefined
-  let member: Member | undefined
+  let primary: PrimaryConnection | undefined
   const metrics = openMetrics(lifecycle, config, sink, () => server)
   logLifecycle(lifecycle, log, metrics)
 
-  const joined = Promise.withResolvers<Member>()
+  const connected = Promise.withResolvers<PrimaryConnection>()
   const live = await openRuntimeSettings(
     lifecycle,
     config,
     log,
-    isMember ? async (change, by) => (await joined.promise).change(change, by) : undefined,
+    isWorkerProcess ? async (change, by) => (await connected.promise).change(change, by) : undefined,
   )
 
   const tracing = await openTracing(lifecycle, config, log)
@@ -85,7 +85,7 @@ export async function startServer(
   const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
   // Of several processes on a port, the supervisor has the one for operations.
   const admin = { live, injectsFaults: true, takeHeapSnapshot: ownHeapSnapshot }
-  if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
+  if (!isWorkerProcess) openOperationsPort(lifecycle, config, { ...operations, admin })
 
   const gates = await openGates(lifecycle, config, {
     log,
@@ -96,7 +96,7 @@ export async function startServer(
   const app = createApp({
     ...operations,
     admin: adminForToken(config, admin),
-    scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
+    scrape: isWorkerProcess ? () => primary?.scrape() ?? metrics.registry.metrics() : undefined,
     store,
     documentSchema,
     queue,
@@ -130,7 +130,7 @@ export async function startServer(
     port: config.PORT,
     certificate: tls?.certificate,
     hostname: config.HOST,
-    reusePort: isMember,
+    reusePort: isWorkerProcess,
     receiveBufferBytes,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
@@ -138,14 +138,14 @@ export async function startServer(
     describeInFlight: app.inFlight.describe,
   })
   // Of several processes, the supervisor replaces those that have the certificate before it.
-  if (!isMember) tls?.onChange(server.reloadCertificate)
-  if (isMember) {
-    member = joinSupervisor(
-      { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },
+  if (!isWorkerProcess) tls?.onChange(server.reloadCertificate)
+  if (isWorkerProcess) {
+    primary = connectToPrimary(
+      { lifecycle, registry: metrics.registry, checks, settings: live, writeHeapSnapshot, port: server.port },
       () => process.kill(process.pid, 'SIGTERM'),
     )
-    joined.resolve(member)
-    await member.settled
+    connected.resolve(primary)
+    await primary.settingsApplied
   }
   if (config.WORKER === 'embedded')
     startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log })
