@@ -7,12 +7,12 @@ function group(...members: string[]): ListenerOrder<string> {
   return made
 }
 
-test('a new listener is the last of its group', () => {
+test('a new listener is last', () => {
   const three = group('a', 'b', 'c')
   expect(['a', 'b', 'c'].map((member) => three.indexOf(member))).toEqual([0, 1, 2])
 })
 
-test('the last listener takes the place of one that is closed, as in the kernel', () => {
+test('the last listener takes the position of a removed one, as in the kernel', () => {
   const four = group('a', 'b', 'c', 'd')
   four.remove('b')
   expect(four.size).toBe(3)
@@ -21,7 +21,7 @@ test('the last listener takes the place of one that is closed, as in the kernel'
   expect(['a', 'd'].map((member) => four.indexOf(member))).toEqual([0, 1])
 })
 
-test('closing the last listener, or one that is unknown, moves nobody', () => {
+test('removing the last listener, or an unknown one, moves no other', () => {
   const two = group('a', 'b')
   two.remove('b')
   two.remove('never opened')
@@ -30,7 +30,7 @@ test('closing the last listener, or one that is unknown, moves nobody', () => {
   expect(two.indexOf('b')).toBe(-1)
 })
 
-test('somebody else can speak for the group, unless there is nobody else', () => {
+test('findOther finds any other listener, or none', () => {
   expect(group('a', 'b').findOther('a')).toBe('b')
   expect(group('a').findOther('a')).toBeUndefined()
 })

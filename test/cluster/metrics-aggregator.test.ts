@@ -4,7 +4,7 @@ import type { MetricsSnapshot } from '../../src/cluster/messages.ts'
 import { MetricsAggregator } from '../../src/cluster/metrics-aggregator.ts'
 import { HistogramCell, histogramSamples, registerPlain } from '../../src/telemetry/metrics/plain-metrics.ts'
 
-/** What a process that answered `requests` and now has `open` of them would tell. */
+/** The metrics of a process that has answered `requests` and has `open` in flight. */
 async function snapshot(requests: number, open: number): Promise<MetricsSnapshot> {
   const registry = new Registry()
   const cell = new HistogramCell([0.1, 1])
@@ -39,18 +39,18 @@ test('a scrape is the sum over the processes, buckets included', async () => {
   expect(text).toContain('seconds_count{route="/a"} 10')
 })
 
-test('what a process that is gone has counted stays in the sum, what it measured does not', async () => {
-  const sum = new MetricsAggregator()
-  await sum.addExited(await snapshot(4, 7))
-  await sum.addExited(await snapshot(1, 7))
-  const text = await sum.render([await snapshot(10, 2)])
+test('the counters of an exited process stay in the sum, its gauges do not', async () => {
+  const aggregator = new MetricsAggregator()
+  await aggregator.addExited(await snapshot(4, 7))
+  await aggregator.addExited(await snapshot(1, 7))
+  const text = await aggregator.render([await snapshot(10, 2)])
   expect(text).toContain('requests_total{route="/a"} 15')
   expect(text).toContain('open 2')
   expect(text).toContain('seconds_count{route="/a"} 15')
 })
 
-test('a process that never told anything is nothing in the sum', async () => {
-  const sum = new MetricsAggregator()
-  await sum.addExited([])
-  expect(await sum.render([[], await snapshot(3, 0)])).toContain('requests_total{route="/a"} 3')
+test('a process without metrics adds nothing', async () => {
+  const aggregator = new MetricsAggregator()
+  await aggregator.addExited([])
+  expect(await aggregator.render([[], await snapshot(3, 0)])).toContain('requests_total{route="/a"} 3')
 })

@@ -9,7 +9,7 @@ function listen(hostname = '127.0.0.1') {
   return { server, port: server.port!, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
-/** Blocks the event loop, so that nothing is accepted meanwhile. */
+/** Blocks the event loop, so that no connection is accepted meanwhile. */
 function block(ms: number): void {
   Bun.sleepSync(ms)
 }
@@ -56,7 +56,7 @@ test("another server's connections are not counted", async () => {
   expect(countOpenConnections(other.port)).toBe(1)
 })
 
-test('connections in the accept queue are counted, for somebody waits for an answer on them', async () => {
+test('connections in the accept queue are counted, because their clients expect a response', async () => {
   await using listening = listen()
   const client = Bun.spawn(
     [
@@ -78,7 +78,7 @@ test('connections in the accept queue are counted, for somebody waits for an ans
   expect(await client.exited).toBe(0)
 })
 
-test("the connections of another process on the same port are not this one's", async () => {
+test('connections of another process on the same port are not counted', async () => {
   const program = `
     Bun.serve({ port: Number(process.argv[1]), hostname: '127.0.0.1', reusePort: true, fetch: () => new Response('other') })
     process.stdout.write('listening')`
@@ -94,7 +94,7 @@ test("the connections of another process on the same port are not this one's", a
 
   const bodies: (string | undefined)[] = []
   const connections: HttpConnection[] = []
-  // The kernel spreads them by a hash: 40 that all go to one side do not happen (2 in 2^40).
+  // The kernel spreads them by a hash: the chance that all 40 go to one side is 2 in 2^40.
   for (let i = 0; i < 40; i++) {
     const connection = await HttpConnection.open(port)
     connections.push(connection)
@@ -112,7 +112,7 @@ test("the connections of another process on the same port are not this one's", a
   await server.stop(true)
 })
 
-test('a connection that has sent nothing is counted once silent connections are let in', async () => {
+test('a connection that has sent nothing is counted once deferred accept is disabled', async () => {
   await using listening = listen()
   disableDeferAccept(listening.port)
   using connection = await HttpConnection.open(listening.port)
@@ -120,13 +120,13 @@ test('a connection that has sent nothing is counted once silent connections are 
   await countBecomes(listening.port, 1)
 })
 
-test('once the accept queue is emptied, a new connection is not made, and refused when the server stops', async () => {
+test('once the accept queue is drained, a new connection waits, and is refused when the server stops', async () => {
   const { server, port } = listen()
   using existing = await answered(port)
   const keptOut = await drainAcceptQueue(port, systemClock)
   if (process.getuid?.() === 0 && process.env.CI !== undefined) expect(keptOut).toBe(true)
   if (!keptOut) {
-    console.log('This kernel lets this process filter nothing: only the connections that exist are tested.')
+    console.log('This kernel refuses the filter to this process: only existing connections are tested.')
     existing.send(get('/'))
     expect((await existing.next())?.body).toBe('x')
     return server.stop()
