@@ -6,13 +6,12 @@ z.config({ jitless: true })
 
 // ---- Kinds of values. Each base schema is shared: a start waits for every schema that is built. ----
 
-const between = (min: number, max: number, problem: string) =>
-  [z.gte(min, problem), z.lte(max, problem)] as const
+const between = (min: number, max: number) => (value: number) => value >= min && value <= max
 
 const wholeNumberText = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number)
 
 const wholeNumber = (min: number, max: number) =>
-  wholeNumberText.check(...between(min, max, `must be between ${min} and ${max}`))
+  wholeNumberText.refine(between(min, max), `must be between ${min} and ${max}`)
 
 const integer = (min: number, max: number, fallback: number) =>
   wholeNumber(min, max).prefault(String(fallback))
@@ -28,7 +27,7 @@ const durationText = z
 
 /** Milliseconds from `500ms`, `5s`, `1m`, `24h`. A timer longer than 596h would overflow and fire at once. */
 const duration = (fallback: string, min = '0s', max = '596h') =>
-  durationText.check(...between(toMs(min), toMs(max), `must be between ${min} and ${max}`)).prefault(fallback)
+  durationText.refine(between(toMs(min), toMs(max)), `must be between ${min} and ${max}`).prefault(fallback)
 
 const bytesPerUnit = { '': 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
 const toBytes = (text: string): number =>
@@ -39,7 +38,7 @@ const size = z
   .string()
   .regex(/^\d+(KiB|MiB|GiB)?$/, 'must be a size such as 1048576, 512KiB or 32MiB')
   .transform(toBytes)
-  .check(...between(1, Number.MAX_SAFE_INTEGER, 'must be between 1 and 8388607GiB'))
+  .refine(between(1, Number.MAX_SAFE_INTEGER), 'must be between 1 and 8388607GiB')
 
 const boolean = z
   .string()
@@ -115,7 +114,9 @@ const storage = {
   DATABASE_URL: text
     .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must begin with sqlite:, postgres:// or postgresql://')
     .optional()
-    .describe('Database for documents: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)'),
+    .describe(
+      'Database for documents and, without `REDIS_URL`, tasks: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)',
+    ),
   DATA_DIR: text.prefault('./data').describe('Directory for data files; alias `RUNS_DIR`'),
   DATA_SCHEMA: text
     .optional()

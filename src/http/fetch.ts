@@ -6,7 +6,7 @@ interface App {
   readonly fetch: (request: Request, env: Env['Bindings']) => Response | Promise<Response>
 }
 
-export type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
+export type FetchHandler = (request: Request, server?: Bun.Server<undefined>) => Response | Promise<Response>
 
 /** The function that `Bun.serve` calls: the fast path when it takes the request, else the Hono app. */
 export function createFetch(app: App, fastPath?: PayloadFastPath): FetchHandler {

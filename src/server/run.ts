@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { createLifecycle, handleSignals, type Lifecycle } from '../lifecycle/index.ts'
 import type { Live } from '../runtime-settings/runtime-settings.ts'
-import type { OpenLog } from './logging.ts'
+import type { ProcessLog } from './logging.ts'
 
 /** A service that has started. */
 export interface RunningService {
@@ -15,7 +15,7 @@ export interface RunningService {
  *
  * @throws when it cannot start; the lifecycle then closes what was opened.
  */
-export type StartService = (lifecycle: Lifecycle, config: Config, log: OpenLog) => Promise<RunningService>
+export type StartService = (lifecycle: Lifecycle, config: Config, log: ProcessLog) => Promise<RunningService>
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const invalidConfigExitCode = 78

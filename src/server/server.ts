@@ -1,3 +1,4 @@
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import { joinSupervisor, type Member } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
@@ -18,15 +19,15 @@ import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
-import { openGates, securityOf } from './access.ts'
-import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
+import { describeSecurity, openChecks } from './access.ts'
+import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { openAnalysisPool } from './analysis-pool.ts'
-import { withFaults } from './fault-injection.ts'
 import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
+import type { RunningService } from './run.ts'
+import { openRuntimeSettings } from './runtime-settings.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
@@ -48,14 +49,14 @@ export interface ServerOptions {
 export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
+  { log, writer }: ProcessLog,
   { supervised = false, pollIntervalMs }: ServerOptions = {},
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
   warnAboutGracePeriod(config, log)
 
   const late: LateParts = {}
-  const metrics = openMetrics(lifecycle, config, sink, () => late.server)
+  const metrics = openMetrics(lifecycle, config, writer, () => late.server)
   logLifecycle(lifecycle, log, metrics)
 
   const supervisor = Promise.withResolvers<Member>()
@@ -68,10 +69,10 @@ export async function startServer(
   const { queue } = storage
   const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const checks = createServerChecks(config, storage, log)
-  const threads = openAnalysisThreads(lifecycle, config)
+  const pool = openAnalysisPool(lifecycle, config)
 
   const app = await openApp(
-    { lifecycle, config, log, metrics, runtimeSettings, storage, checks, threads, late },
+    { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late },
     { supervised, pollIntervalMs },
   )
   const tls = await openCertificate(lifecycle, config, log, pollIntervalMs)
@@ -97,12 +98,12 @@ export async function startServer(
     tls?.onChange(server.renew)
   }
   if (config.WORKER === 'embedded')
-    startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log })
+    startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
 
   lifecycle.markReady()
   log.info('listening', {
     url: server.url.href,
-    version: buildOf(config).version,
+    version: getBuild(config).version,
     environment: config.ENVIRONMENT,
   })
   return { port: server.port, runtimeSettings }
@@ -153,7 +154,6 @@ async function openStorage(lifecycle: Lifecycle, config: Config, log: Log): Prom
   const database = await openDatabaseFromConfig(lifecycle, config)
   const store = openStoreFromConfig(lifecycle, database, tracing)
   const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
   const documentSchema = config.DATA_SCHEMA
     ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
     : undefined
@@ -166,7 +166,7 @@ function createServerChecks({ READY_REQUIRES }: Config, { store, queue }: Storag
       { name: 'store', probe: () => store.ping(), required: READY_REQUIRES.includes('store') },
       ...queueChecks(queue, READY_REQUIRES.includes('queue')),
     ],
-    { onChange: (change) => logCheck(log, change) },
+    { onChange: (change) => logCheckChange(log, change) },
   )
 }
 
@@ -178,49 +178,54 @@ interface AppParts {
   readonly runtimeSettings: Live
   readonly storage: Storage
   readonly checks: Checks
-  readonly threads: ReturnType<typeof openAnalysisThreads>
+  readonly pool: AnalysisPool
   readonly late: LateParts
 }
 
 /** The HTTP app, and the admin server when it has a port of its own. */
 async function openApp(
-  { lifecycle, config, log, metrics, runtimeSettings, storage, checks, threads, late }: AppParts,
+  { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
   { supervised, pollIntervalMs }: ServerOptions,
 ): Promise<ServiceApp> {
-  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  const admin = { live: runtimeSettings, injectsFaults: true, takeHeapSnapshot: localHeapSnapshot }
+  const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
+  const admin = {
+    settings: runtimeSettings,
+    canInjectFaults: true,
+    takeHeapSnapshot: localHeapSnapshot,
+    token: config.ADMIN_TOKEN,
+  }
   // The supervisor serves METRICS_PORT for all of its processes.
-  if (!supervised) openOperationsPort(lifecycle, config, { ...operations, admin })
+  if (!supervised) openAdminServer(lifecycle, config, { ...management, admin })
 
-  const gates = await openGates(lifecycle, config, {
-    log,
-    metrics,
-    peerOf: (request) => late.server?.peerOf(request),
-    pollIntervalMs,
-  })
-  const threads = openAnalysisPool(lifecycle, config)
   const app = createApp({
-    ...operations,
+    ...management,
     ...storage,
-    threads,
-    admin: adminForToken(config, admin),
+    ...(await openChecks(lifecycle, config, {
+      log,
+      metrics,
+      runtimeSettings,
+      remoteAddress: (request) => late.server?.peerOf(request),
+      pollIntervalMs,
+    })),
+    pool,
+    admin: adminWithToken(config, admin),
     scrape: supervised ? () => late.supervisor?.scrape() ?? metrics.registry.metrics() : undefined,
     limits: {
       maxNumbers: config.MAX_NUMBERS,
       maxTextLength: config.MAX_TEXT_LENGTH,
-      bodyBytesMax: config.MAX_BODY_BYTES,
-      heldBytesMax: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
-      documentBytesMax: config.MAX_DOCUMENT_BYTES,
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      maxBufferedBytes: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
+      maxDocumentBytes: config.MAX_DOCUMENT_BYTES,
     },
     debugRoutes: config.DEBUG_ROUTES,
     basePath: config.BASE_PATH ?? '',
     corsOrigins: config.CORS_ORIGIN,
     compress: config.COMPRESSION,
-    overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
-    gates: withFaults(gates, config, runtimeSettings, metrics.registry),
-    security: securityOf(config),
+    overload: { maxInFlight: config.MAX_IN_FLIGHT, maxLagMs: config.SHED_AFTER },
+    security: describeSecurity(config),
+    payloadFastPath: config.PAYLOAD_FAST_PATH,
   })
-  lifecycle.onClose('deadlines', app.inFlight.close)
+  lifecycle.onClose('deadlines', async () => app.requests.close())
   // An event stream would hold up the drain: end it, and the client reconnects elsewhere.
   lifecycle.addTarget({
     name: 'event streams',
@@ -252,7 +257,7 @@ function listen(
     receiveBufferBytes,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isBackground,
-    describeInFlight: app.inFlight.describe,
+    isBackground: app.isProbe,
+    describeInFlight: () => app.requests.describe(),
   })
 }

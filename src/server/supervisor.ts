@@ -81,19 +81,20 @@ async function openOperations(
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
-  const { openOperationsPort, operationsOptions } = await import('./admin-server.ts')
+  const { openAdminServer, managementDeps } = await import('./admin-server.ts')
   const { remoteHeapSnapshot } = await import('./heap-snapshot.ts')
   const registry = new Registry()
-  openOperationsPort(lifecycle, config, {
-    ...operationsOptions(config),
+  openAdminServer(lifecycle, config, {
+    ...managementDeps(config),
     lifecycle,
     checks: { results: async () => (await supervisor()?.checks()) ?? {} },
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
     scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
     log,
     admin: {
-      live,
-      injectsFaults: true,
+      settings: live,
+      canInjectFaults: true,
+      token: config.ADMIN_TOKEN,
       takeHeapSnapshot: (pid) =>
         remoteHeapSnapshot(config.DATA_DIR, async (path) => supervisor()?.writeHeapSnapshot(path, pid)),
     },

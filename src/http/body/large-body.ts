@@ -96,6 +96,6 @@ export const largeBody = <K extends BodyJobKind>({
     if (contentLength(request) <= bodies.threshold) return next()
     const { signal } = c.get('request')
     const run = () => bodies.run<K>(job(c), request, signal, (bytes) => runHere(bytes, c))
-    const result = await (tracing === undefined ? run() : tracing.within(span, {}, run))
+    const result = await (tracing === undefined ? run() : tracing.trace(span, {}, run))
     return respond(c, result)
   })

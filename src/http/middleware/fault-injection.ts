@@ -1,6 +1,6 @@
 import type { Live } from '../../runtime-settings/runtime-settings.ts'
 import { type FaultSettings, injectsFaults } from '../../runtime-settings/settings.ts'
-import type { FaultKind } from '../../telemetry/metrics/fault-metrics.ts'
+import type { FaultKind } from '../../telemetry/metrics/fault-injection-metrics.ts'
 import type { Problem } from '../problem.ts'
 import type { RequestContext } from '../request-context.ts'
 import type { Check } from './check.ts'

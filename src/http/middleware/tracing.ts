@@ -11,7 +11,7 @@ export const traceRequests = (tracing: Tracing) =>
     const context = c.get('request')
     const { method, route, requestId } = context
     const traceparent = c.req.header('traceparent')
-    const span = tracing.start(`${method} ${route}`, {
+    const span = tracing.startSpan(`${method} ${route}`, {
       kind: 'server',
       parent: traceparent === undefined ? undefined : { traceparent, tracestate: c.req.header('tracestate') },
       attributes: {
@@ -28,5 +28,5 @@ export const traceRequests = (tracing: Tracing) =>
         span.end()
       },
     }
-    await tracing.under(span, next)
+    await tracing.withSpan(span, next)
   })

@@ -32,7 +32,7 @@ const payloadQuery = z.object({
 
 /** POST /payload: the statistics of numbers and a text. */
 export function payloadRoutes({ limits, largeBodies, metrics, tracing }: PayloadDeps) {
-  const span: RunStep = tracing ? (name, step) => tracing.within(name, {}, step) : (_name, step) => step()
+  const span: RunStep = tracing ? (name, step) => tracing.trace(name, {}, step) : (_name, step) => step()
   const analyzeBytes = createPayloadAnalyzer(limits, tracing && span)
   const schema = payloadSchema(limits)
 
