@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { Queue as BullQueue, Worker as BullWorker, createBunRedisClient } from 'bullmq'
 import { Queue as BunQueue, Worker as BunQueueWorker } from 'bunqueue/client'
 import { openDatabase } from '../src/database/open.ts'
-import { openQueue, type QueuePlace } from '../src/tasks/open.ts'
+import { openTaskQueue, type QueueBackend } from '../src/tasks/open.ts'
 import { type Service, startService } from '../test/e2e/process/killable-service.ts'
 import { startPostgres } from '../test/support/postgres.ts'
 import { startRedis } from '../test/support/redis.ts'
@@ -58,12 +58,12 @@ async function measure(name: string, tasks: number, contestant: Contestant): Pro
   console.log(`${name.padEnd(24)} add/s ${rate(addSeconds)}   run/s ${rate(runSeconds)}`)
 }
 
-async function tally(place: QueuePlace): Promise<Contestant> {
-  const queue = await openQueue(place)
+async function tally(place: QueueBackend): Promise<Contestant> {
+  const queue = await openTaskQueue(place)
   return {
     add: () => queue.enqueue(payload),
     work(onDone) {
-      queue.consume(async () => '{}', { concurrency, runMsMax: 60_000, onRun: onDone })
+      queue.consume(async () => '{}', { concurrency, timeoutMs: 60_000, onRunEnd: onDone })
     },
     close: () => queue.close(),
   }

@@ -5,7 +5,7 @@
  * a server of the benchmark's own, with the settings it comes with.
  */
 import type { DocumentStore } from '../src/documents/document-store.ts'
-import { openStore } from '../src/documents/open.ts'
+import { openDocumentStore } from '../src/documents/open.ts'
 import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'
 import { fillStore } from './fill-store.ts'
 import { describeMachine } from './machine.ts'
@@ -38,7 +38,7 @@ async function readPages(store: DocumentStore, places: readonly Place[]): Promis
 }
 
 async function measure({ name: engine, store: options }: Engine, documents: number): Promise<void> {
-  const store = await openStore(options)
+  const store = await openDocumentStore(options)
   const { seconds, positions } = await fillStore(store, documents)
   const rate = Math.round(documents / seconds).toLocaleString('en')
   console.log(

@@ -1,7 +1,7 @@
 /**
- * A request that may come more than once and must count once. The client chooses `key`; `scope` keeps the keys of one
- * route (and, where there are accounts, of one client) apart from all others; `fingerprint` stands for the request's
- * content, say its SHA-256, and tells a repetition from another request under the same key.
+ * A request that may arrive more than once and must take effect once. The client chooses `key`. `scope` keeps the keys
+ * of one route (and of one client, where there are accounts) apart from all others. `fingerprint` represents the
+ * request's content, for example by its SHA-256, and tells a repetition from another request under the same key.
  */
 export interface Idempotency {
   readonly scope: string
@@ -9,18 +9,18 @@ export interface Idempotency {
   readonly fingerprint: string
 }
 
-/** How long a key is remembered. After that the same key makes a new request. */
-export const IDEMPOTENCY_KEPT_MS = 24 * 60 * 60 * 1000
+/** How long a key is stored. After that, the same key makes a new request. */
+export const idempotencyRetentionMs = 24 * 60 * 60 * 1000
 
-/** How often at most an instance looks for keys whose time is over, and how many it deletes then. */
-export const IDEMPOTENCY_CLEANUP_EVERY_MS = 60 * 1000
-export const IDEMPOTENCY_CLEANUP_ROWS_MAX = 1000
+/** The shortest time between two cleanups of expired keys in one process, and the most keys that one cleanup deletes. */
+export const idempotencyCleanupIntervalMs = 60 * 1000
+export const maxIdempotencyCleanupRows = 1000
 
-/** The key was used before with other content: nothing was written and there is no first answer to give. */
+/** The key was used before with other content. Nothing was written, and there is no first answer to repeat. */
 export class IdempotencyMismatch extends Error {
-  readonly code = 'idempotency_mismatch'
+  override readonly name = 'IdempotencyMismatch'
+  readonly code = 'idempotency-key-reused'
   constructor() {
     super('this idempotency key was used before with another request')
-    this.name = 'IdempotencyMismatch'
   }
 }

@@ -1,16 +1,16 @@
 import type { Database } from 'bun:sqlite'
 import type { SQL, TransactionSQL } from 'bun'
-import { DatabaseUnusable, SchemaTooNew } from './errors.ts'
+import { DatabaseIncompatible, SchemaTooNew } from './errors.ts'
 
 /**
- * Migrations go forward only: a step that was released is never edited, a new one is added at the end. A step's place
- * in the list, from 1, is the schema's version.
+ * Migrations only go forward: a released step is never edited; a new step is added at the end. The position of a step
+ * in the list, from 1, is the version of the schema.
  *
  * Documents and idempotency results are TEXT, not a JSON type: jsonb refuses `\u0000`, reorders keys and rewrites
- * numbers, and what was sent must come back as it was sent. `seq` is the order of creation and the key of paging;
- * `autoincrement` and `identity` never give a number twice, so a cursor stays valid when the row it names is deleted.
+ * numbers, and a document must come back exactly as it was sent. `seq` is the order of creation and the key of paging.
+ * `autoincrement` and `identity` never reuse a number, so a cursor stays valid when its row is deleted.
  */
-export const SQLITE_MIGRATIONS: readonly string[] = [
+export const sqliteMigrations: readonly string[] = [
   `create table documents (
      seq integer primary key autoincrement,
      id text not null unique,
@@ -28,9 +28,9 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
      primary key (scope, key)
    ) strict;
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
-  // The embedded queue. `due_at`: when a pending task may run, and when the lease of one in processing runs out.
-  // The payload is apart, for SQLite writes a row as a whole: renewing a lease must not rewrite megabytes.
-  // The counts are kept by triggers, for counting a long queue at every new task would cost its length.
+  // The embedded queue. `due_at` is when a pending task may run, and when the lease of a processing task expires.
+  // The payload has its own table, because SQLite rewrites whole rows: renewing a lease must not rewrite the payload.
+  // Triggers maintain the counts, because counting at every new task would cost the length of the queue.
   `create table tasks (
      seq integer primary key autoincrement,
      id text not null unique,
@@ -61,15 +61,15 @@ export const SQLITE_MIGRATIONS: readonly string[] = [
      update task_counts set n = n - 1 where status = old.status;
      delete from task_payloads where seq = old.seq;
    end;`,
-  // Where in a trace a task was accepted.
+  // The trace context in which a task was accepted.
   `alter table task_payloads add column traceparent text;`,
 ]
 
 /**
- * The same tables on PostgreSQL, without those of the tasks: BullMQ has its own, in the schema `bullmq`. Ids and keys
- * compare by bytes (`collate "C"`): exact, and cheaper to index.
+ * The same tables on PostgreSQL, without the tasks: BullMQ has its own tables, in the schema `bullmq`. Ids and keys
+ * compare by bytes (`collate "C"`), which is exact and cheaper to index.
  */
-export const POSTGRES_MIGRATIONS: readonly string[] = [
+export const postgresMigrations: readonly string[] = [
   `create table documents (
      seq bigint generated always as identity primary key,
      id text collate "C" not null unique,
@@ -89,21 +89,21 @@ export const POSTGRES_MIGRATIONS: readonly string[] = [
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
 ]
 
-/** One number for "Tally migrates", in PostgreSQL's space of advisory locks: the ASCII codes of `tally`. */
-const MIGRATION_LOCK = 0x74_61_6c_6c_79
+/** The advisory lock of a migration in PostgreSQL: the ASCII codes of `tally`. */
+const migrationLock = 0x74_61_6c_6c_79
 
-/** A migration may rewrite a large table, so the time limits of a call do not hold for it; this does. */
-export const MIGRATION_MS_MAX = 300_000
+/** The time limit of a migration. It is longer than that of a call, because a migration may rewrite a large table. */
+export const migrationTimeoutMs = 300_000
 
 /**
- * Brings an SQLite file to the newest schema. BEGIN IMMEDIATE takes the write lock before the version is read, so of
- * several processes one migrates and the others find nothing to do. The version is SQLite's own `user_version`, which
+ * Migrates an SQLite file to the newest schema. BEGIN IMMEDIATE takes the write lock before the version is read, so one
+ * of several processes migrates and the others find nothing to do. The version is SQLite's own `user_version`, which
  * commits and rolls back with the transaction.
  *
- * @throws SchemaTooNew when the file has steps this list does not
+ * @throws SchemaTooNew when the file has steps that this list does not have
  * @throws SQLiteError SQLITE_BUSY while another process holds the lock: call it again
  */
-export function migrateSqlite(db: Database, migrations: readonly string[] = SQLITE_MIGRATIONS): void {
+export function migrateSqlite(db: Database, migrations: readonly string[] = sqliteMigrations): void {
   db.transaction(() => {
     const row = db.query<{ user_version: number }, []>('pragma user_version').get()
     const found = row?.user_version ?? 0
@@ -114,30 +114,30 @@ export function migrateSqlite(db: Database, migrations: readonly string[] = SQLI
 }
 
 /**
- * Whether a PostgreSQL database has the newest schema already. Only reads.
+ * Whether a PostgreSQL database has the newest schema. Only reads.
  *
- * @throws SchemaTooNew when the database has steps this list does not
- * @throws DatabaseUnusable when its encoding is not UTF8, in which not every document could be kept
+ * @throws SchemaTooNew when the database has steps that this list does not have
+ * @throws DatabaseIncompatible when its encoding is not UTF8: other encodings cannot store every document
  */
 export async function postgresIsUpToDate(sql: SQL, migrations: readonly string[]): Promise<boolean> {
   const [server] = await sql<{ encoding: string; table: string | null }[]>`
     select current_setting('server_encoding') as encoding, to_regclass('tally_migrations')::text as table`
   if (server?.encoding !== 'UTF8') {
-    throw new DatabaseUnusable(`the database's encoding is ${server?.encoding}, and it has to be UTF8`)
+    throw new DatabaseIncompatible(`the database's encoding must be UTF8, not ${server?.encoding}`)
   }
   return server.table !== null && (await postgresVersion(sql, migrations)) === migrations.length
 }
 
 /**
- * Brings a PostgreSQL database to the newest schema, in one transaction under an advisory lock: of several instances
- * one migrates, and the others wait and find nothing to do.
+ * Migrates a PostgreSQL database to the newest schema, in one transaction under an advisory lock: one of several
+ * instances migrates, and the others wait and find nothing to do.
  *
- * @throws SchemaTooNew when the database has steps this list does not
+ * @throws SchemaTooNew when the database has steps that this list does not have
  */
 export async function migratePostgres(sql: SQL, migrations: readonly string[]): Promise<void> {
   await sql.begin(async (transaction) => {
-    await transaction.unsafe(`set local statement_timeout = ${MIGRATION_MS_MAX}`)
-    await transaction`select pg_advisory_xact_lock(${MIGRATION_LOCK})`
+    await transaction.unsafe(`set local statement_timeout = ${migrationTimeoutMs}`)
+    await transaction`select pg_advisory_xact_lock(${migrationLock})`
     await transaction`create table if not exists tally_migrations (
       version integer primary key,
       applied_at timestamptz not null default now()

@@ -1,72 +1,74 @@
 import { Database, SQLiteError } from 'bun:sqlite'
-import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from './errors.ts'
-import { migrateSqlite, SQLITE_MIGRATIONS } from './migrations.ts'
+import { DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from './errors.ts'
+import { migrateSqlite, sqliteMigrations } from './migrations.ts'
 import { PostgresPool, type PostgresPoolOptions } from './postgres/pool.ts'
 import { SqliteFile } from './sqlite/file.ts'
-import { whenUnlocked } from './sqlite/lock.ts'
+import { retryWhileBusy } from './sqlite/lock.ts'
 
-/** How long SQLite may sleep for a lock with the event loop standing still; longer waits are ours (sqlite-lock.ts). */
-const BUSY_TIMEOUT_MS = 5
-/** Page cache of one connection. Negative means KiB in SQLite's own notation; the built-in 2 MiB is little for paging. */
-const CACHE_KIB = 16 * 1024
-/** The write-ahead log is cut back to this size after a checkpoint, so that one burst does not keep its disk space. */
-const WAL_BYTES_KEPT = 64 * 1024 * 1024
+/** How long SQLite itself waits for a lock, which blocks the event loop. Longer waits are in sqlite/lock.ts. */
+const busyTimeoutMs = 5
+/** Page cache of one connection. SQLite's default is too small for paging through large documents. */
+const cacheKib = 16 * 1024
+/** The write-ahead log is truncated to this size after a checkpoint, so that a burst does not occupy the disk forever. */
+const maxWalBytes = 64 * 1024 * 1024
 
 export interface SqliteOptions {
-  /** The steps to the newest schema. Handed in by tests; everybody else takes the real ones. */
+  /** The steps to the newest schema. Only tests pass their own. */
   migrations?: readonly string[]
 }
 
 /**
- * Opens an SQLite file, makes it and its directory when they are missing, and brings its schema up to date. Several
- * processes may do so at once. `:memory:` gives a database that lives as long as this process.
+ * Opens an SQLite file, creates it and its directory when they are missing, and migrates its schema. Several processes
+ * may do so at once. `:memory:` opens a database that lives as long as this process.
  *
- * WAL lets readers go on while somebody writes; synchronous=FULL has every commit on the disk before it returns, so an
+ * WAL lets readers continue during a write. With synchronous=FULL every commit is on the disk before it returns, so an
  * acknowledged write survives a power cut, not only a killed process.
  *
- * @throws SchemaTooNew when a newer version of the service has written it
- * @throws DatabaseUnusable when it cannot be opened, is no SQLite file of ours, or lies on a file system without WAL
- * @throws DatabaseUnavailable when other processes keep it locked for longer than LOCK_WAIT_MS_MAX
+ * @throws SchemaTooNew when a newer version of the service has migrated it
+ * @throws DatabaseIncompatible when it cannot be opened, is not one of our SQLite files, or its file system cannot do WAL
+ * @throws DatabaseUnavailable when other processes lock it for too long
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<SqliteFile> {
-  const { migrations = SQLITE_MIGRATIONS } = options
+  const { migrations = sqliteMigrations } = options
   let db: Database | undefined
   try {
     const opened = openFile(path)
     db = opened
-    opened.run(`pragma busy_timeout = ${BUSY_TIMEOUT_MS}`)
-    const mode = await whenUnlocked(() =>
+    opened.run(`pragma busy_timeout = ${busyTimeoutMs}`)
+    const mode = await retryWhileBusy(() =>
       opened.query<{ journal_mode: string }, []>('pragma journal_mode = wal').get(),
     )
     if (mode?.journal_mode !== 'wal' && path !== ':memory:') {
-      throw new DatabaseUnusable(`${path}: no write-ahead log here; SQLite needs a local file system`)
+      throw new DatabaseIncompatible(
+        `${path} cannot have a write-ahead log: SQLite needs a local file system`,
+      )
     }
     opened.run('pragma synchronous = full')
-    opened.run(`pragma cache_size = -${CACHE_KIB}`)
-    opened.run(`pragma journal_size_limit = ${WAL_BYTES_KEPT}`)
-    await whenUnlocked(() => migrateSqlite(opened, migrations))
+    opened.run(`pragma cache_size = -${cacheKib}`)
+    opened.run(`pragma journal_size_limit = ${maxWalBytes}`)
+    await retryWhileBusy(() => migrateSqlite(opened, migrations))
     return new SqliteFile(opened)
   } catch (error) {
     db?.close()
-    if (error instanceof SchemaTooNew || error instanceof DatabaseUnusable) throw error
+    if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error
     if (error instanceof DatabaseUnavailable && error.reason === 'busy') throw error
-    throw new DatabaseUnusable(`cannot use ${path} as the database: ${(error as Error).message}`, {
+    throw new DatabaseIncompatible(`cannot use ${path} as the database: ${(error as Error).message}`, {
       cause: error,
     })
   }
 }
 
-/** SQLite's code for a file that it cannot make. */
-const CANTOPEN = 14
+/** SQLITE_CANTOPEN: SQLite cannot create the file. */
+const cantOpen = 14
 
-/** Opens a file, and makes its directory when it is missing. */
+/** Opens a file, and creates its directory when it is missing. */
 function openFile(path: string): Database {
   const open = () => new Database(path, { create: true, readwrite: true, strict: true })
   try {
     return open()
   } catch (error) {
-    if (!(error instanceof SQLiteError && error.errno === CANTOPEN)) throw error
-    // Loaded only here: they take 3 ms, for a directory that most starts find.
+    if (!(error instanceof SQLiteError && error.errno === cantOpen)) throw error
+    // Loaded only here, because most starts find the directory and loading these modules would delay them.
     const { dirname } = process.getBuiltinModule('node:path')
     process.getBuiltinModule('node:fs').mkdirSync(dirname(path), { recursive: true })
     return open()
@@ -74,11 +76,11 @@ function openFile(path: string): Database {
 }
 
 /**
- * Opens a pool on PostgreSQL. A server that cannot be reached now is no error: calls fail with DatabaseUnavailable
- * until it is there, and the first one that gets through migrates.
+ * Opens a pool on PostgreSQL. An unreachable server is not an error: calls fail with DatabaseUnavailable until it is
+ * reachable, and the first call that succeeds migrates.
  *
- * @param url `postgres://user:password@host:port/database`, with `?sslmode=` when wanted; it appears in no message
- * @throws DatabaseUnusable when the URL is not one, or the database is there and not fit for use
+ * @param url `postgres://user:password@host:port/database`, optionally with `?sslmode=`; it appears in no message
+ * @throws DatabaseIncompatible when the URL is invalid, or the database is reachable but cannot be used
  * @throws SchemaTooNew when a newer version of the service has migrated it
  */
 export async function openPostgres(url: string, options: PostgresPoolOptions = {}): Promise<PostgresPool> {
@@ -93,19 +95,19 @@ export async function openPostgres(url: string, options: PostgresPoolOptions = {
   return pool
 }
 
-/** The file under the data directory when no URL says otherwise. */
-const SQLITE_FILE = 'tally.db'
+/** The file in the data directory, unless a URL names another one. */
+const sqliteFile = 'tally.db'
 
 export interface DatabaseOptions {
-  /** `sqlite:` and a path, or `postgres://…`. Left out: SQLITE_FILE in `dataDir`. */
+  /** `sqlite:` and a path, or `postgres://…`. Default: `tally.db` in `dataDir`. */
   readonly url?: string | undefined
-  /** Where a relative SQLite path begins. */
+  /** The directory of relative SQLite paths. */
   readonly dataDir: string
-  /** Pool size and time limits, for PostgreSQL. */
+  /** Pool size and time limits of PostgreSQL. */
   readonly postgres?: PostgresPoolOptions
 }
 
-/** An open database, shared by the documents and the tasks of a process. Closing it twice is no error. */
+/** An open database, shared by the documents and the tasks of a process. It may be closed twice. */
 export type OpenDatabase =
   | { readonly engine: 'sqlite'; readonly file: SqliteFile; close(): Promise<void> }
   | { readonly engine: 'postgres'; readonly url: string; readonly pool: PostgresPool; close(): Promise<void> }
@@ -113,27 +115,28 @@ export type OpenDatabase =
 /**
  * Opens the database that a URL names.
  *
- * - `sqlite:tally.db`, `sqlite:///var/lib/tally/tally.db`: a file, made when missing; `sqlite::memory:` for tests
- * - `postgres://user:password@host:port/database`, also `postgresql://`: need not be there yet; calls then fail with
- *   DatabaseUnavailable until it is
+ * - `sqlite:tally.db`, `sqlite:///var/lib/tally/tally.db`: a file, created when missing; `sqlite::memory:` for tests
+ * - `postgres://user:password@host:port/database`, also `postgresql://`: a server that may be unreachable at first; calls
+ *   then fail with DatabaseUnavailable
  *
- * @throws DatabaseUnusable when the URL or the database is not usable; SchemaTooNew when a newer version has migrated it
+ * @throws DatabaseIncompatible when the URL or the database cannot be used
+ * @throws SchemaTooNew when a newer version of the service has migrated it
  */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
-  const { url = `sqlite:${SQLITE_FILE}`, dataDir, postgres = {} } = options
+  const { url = `sqlite:${sqliteFile}`, dataDir, postgres = {} } = options
   if (/^postgres(ql)?:\/\//i.test(url)) {
     const pool = await openPostgres(url, postgres)
     return { engine: 'postgres', url, pool, close: () => pool.close() }
   }
   const path = sqlitePath(url, dataDir)
   if (path === undefined)
-    throw new DatabaseUnusable('the database URL has to begin with sqlite:, postgres:// or postgresql://')
+    throw new DatabaseIncompatible('the database URL must begin with sqlite:, postgres:// or postgresql://')
   const file = await openSqlite(path)
   return { engine: 'sqlite', file, close: () => file.close() }
 }
 
 /**
- * Where the file of an `sqlite:` URL is.
+ * The path of an `sqlite:` URL.
  *
  * @returns an absolute path, `:memory:`, or undefined for another scheme
  * @example sqlitePath('sqlite:a.db', '/data') // '/data/a.db'
@@ -141,6 +144,6 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
 export function sqlitePath(url: string, dataDir: string): string | undefined {
   const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(url)?.[1]
   if (path === undefined || path === ':memory:') return path
-  // Not by node:path, which takes 1.4 ms to load.
+  // Without node:path, because loading it would delay the start.
   return path.startsWith('/') ? path : `${dataDir}/${path.replace(/^(\.\/)+/, '')}`
 }

@@ -1,40 +1,40 @@
 /**
- * The id of a document, in the canonical form that is its key: `7` and `"7"` are one document.
+ * The canonical form of a document's id, which is its key: `7` and `"7"` are one document.
  *
  * @param id the value of the member `id`
- * @returns the key; undefined when the value is neither a string nor a whole number that a double holds exactly
+ * @returns undefined when the value is neither a string nor a whole number from 0 that a double represents exactly
  */
-export function keyOf(id: unknown): string | undefined {
+export function normalizeId(id: unknown): string | undefined {
   if (typeof id === 'string') return id
   if (typeof id === 'number' && Number.isSafeInteger(id) && id >= 0) return String(id)
   return undefined
 }
 
 /**
- * Puts an `id` in front of a document's other members, in its text: nothing else of the text changes, so
- * numbers stay as they were written, also those that no double holds.
+ * Inserts an `id` before the other members of a document's text. The rest of the text is unchanged, so numbers keep
+ * their spelling, including numbers that no double represents.
  *
  * @param text the text of a JSON object without a member `id`
- * @example withId('{"n": 1.10}', 'a') // '{"id":"a","n": 1.10}'
+ * @example insertId('{"n": 1.10}', 'a') // '{"id":"a","n": 1.10}'
  */
-export function withId(text: string, id: string): string {
+export function insertId(text: string, id: string): string {
   const rest = text.slice(text.indexOf('{') + 1)
   const separator = /^[ \t\r\n]*\}/.test(rest) ? '' : ','
   return `{"id":${JSON.stringify(id)}${separator}${rest}`
 }
 
 /**
- * Whether a parsed value nests deeper than `max` levels. Without recursion: JSON.parse takes a hundred
- * thousand levels, which most of what walks a value afterwards does not.
+ * Whether a parsed value nests deeper than `maxDepth` levels. It does not recurse, because JSON.parse accepts far more
+ * levels than the stack does.
  *
- * @example deeperThan([[1]], 1) // true
+ * @example exceedsDepth([[1]], 1) // true
  */
-export function deeperThan(value: unknown, max: number): boolean {
+export function exceedsDepth(value: unknown, maxDepth: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
-    const nested = level.filter((one): one is object => typeof one === 'object' && one !== null)
-    if (nested.length > 0 && depth >= max) return true
-    level = nested.flatMap((one) => Object.values(one))
+    const nested = level.filter((each): each is object => typeof each === 'object' && each !== null)
+    if (nested.length > 0 && depth >= maxDepth) return true
+    level = nested.flatMap((each) => Object.values(each))
   }
   return false
 }

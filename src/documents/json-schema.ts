@@ -1,21 +1,21 @@
-/** What a document has wrong by its schema. */
+/** One violation of the schema by a document. */
 export interface SchemaError {
   /** JSON pointer into the document. */
   readonly pointer: string
   readonly detail: string
-  /** The schema's keyword that refused it, such as `required`. */
+  /** The violated keyword of the schema, such as `required`. */
   readonly code: string
 }
 
-/** The errors of a document, none when it satisfies the schema. */
+/** Validates a document; returns no errors when it satisfies the schema. */
 export type DocumentSchema = (document: unknown) => readonly SchemaError[]
 
 /**
- * Compiles a JSON Schema (2020-12) that every document must satisfy. The validator is loaded only here, for
- * most services need none.
+ * Compiles a JSON Schema (2020-12) that every document must satisfy. The validator is loaded only here, because most
+ * services have no schema.
  *
- * @throws Error when the schema is none, or uses a keyword or format that is not known: a schema that is
- *   silently not checked is worse than none.
+ * @throws Error when the schema is invalid, or uses an unknown keyword or format: a schema that is silently not checked
+ *   is worse than no schema
  */
 export async function compileDocumentSchema(schema: unknown): Promise<DocumentSchema> {
   const { Ajv2020 } = await import('ajv/dist/2020.js')
@@ -24,15 +24,15 @@ export async function compileDocumentSchema(schema: unknown): Promise<DocumentSc
   return (document) =>
     validate(document)
       ? []
-      : (validate.errors ?? []).map(({ instancePath, keyword, message = 'is refused', params }) => ({
-          pointer: named(instancePath, keyword, params),
+      : (validate.errors ?? []).map(({ instancePath, keyword, message = 'is invalid', params }) => ({
+          pointer: formatPointer(instancePath, keyword, params),
           detail: message,
           code: keyword,
         }))
 }
 
-/** The pointer to what is wrong; for a member that is missing or too many, to that member. */
-function named(path: string, keyword: string, params: Record<string, unknown>): string {
+/** The pointer to the violation; for a missing or an unknown member, the pointer to that member. */
+function formatPointer(path: string, keyword: string, params: Record<string, unknown>): string {
   const member = keyword === 'required' ? params.missingProperty : params.additionalProperty
   if (typeof member !== 'string') return path
   return `${path}/${member.slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`

@@ -4,26 +4,26 @@ import { PostgresDocumentStore } from './postgres.ts'
 import { SqliteDocumentStore } from './sqlite.ts'
 
 /**
- * The documents of an open database. Closing them closes it.
+ * Creates the document store of an open database. Closing the store closes the database.
  *
  * @param now milliseconds since the epoch
  */
-export function storeOn(database: OpenDatabase, now: () => number = Date.now): DocumentStore {
+export function createDocumentStore(database: OpenDatabase, now: () => number = Date.now): DocumentStore {
   return database.engine === 'sqlite'
     ? new SqliteDocumentStore(database.file, now)
     : new PostgresDocumentStore(database.pool, now)
 }
 
-export interface StoreOptions extends DatabaseOptions {
+export interface DocumentStoreOptions extends DatabaseOptions {
   /** Milliseconds since the epoch. */
   readonly now?: () => number
 }
 
 /**
- * Opens the documents on a database of their own.
+ * Opens a document store on a database of its own.
  *
  * @throws as openDatabase
  */
-export async function openStore(options: StoreOptions): Promise<DocumentStore> {
-  return storeOn(await openDatabase(options), options.now)
+export async function openDocumentStore(options: DocumentStoreOptions): Promise<DocumentStore> {
+  return createDocumentStore(await openDatabase(options), options.now)
 }

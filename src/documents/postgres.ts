@@ -1,26 +1,27 @@
 import type { SQL, TransactionSQL } from 'bun'
 import { DatabaseUnavailable } from '../database/errors.ts'
 import type { Idempotency } from '../database/idempotency.ts'
-import { PostgresIdempotency } from '../database/postgres/idempotency-keys.ts'
+import { mapDatabaseErrors } from '../database/map-database-errors.ts'
+import { PostgresIdempotencyKeys } from '../database/postgres/idempotency-keys.ts'
 import type { PostgresPool } from '../database/postgres/pool.ts'
 import {
   assertPageRequest,
   assertStorable,
   type Condition,
   type Created,
+  createVersion,
   type Document,
   DocumentExists,
   type DocumentStore,
   type Draft,
   isDocumentId,
-  newVersion,
-  PAGE_BYTES_MAX,
+  maxPageBytes,
   type Page,
   type PageRequest,
   PreconditionFailed,
   type Replaced,
+  StoreUnavailable,
 } from './document-store.ts'
-import { asStore } from './map-database-errors.ts'
 
 /** 64-bit integers arrive as text. */
 interface Row {
@@ -32,20 +33,20 @@ interface Row {
   updated_at: string
 }
 
-/** How often an upsert goes round when others create and delete the same id between its two halves. */
-const UPSERT_ATTEMPTS_MAX = 5
+/** How often an upsert is repeated when others create and delete the same id between its two halves. */
+const maxUpsertAttempts = 5
 
 /**
  * Documents in PostgreSQL.
  *
- * What is repeated when a connection breaks: reads; and `create`, because it recognizes its own first attempt, by the
- * random version it wrote or by its idempotency key. `replace` and `delete` are not: carried out a second time they
- * could undo what somebody else wrote in between, so the caller, who knows, decides.
+ * Reads are repeated when a connection breaks. So is `create`, because it recognizes its own first attempt, by the
+ * random version it wrote or by its idempotency key. `replace` and `delete` are not repeated: a second execution could
+ * undo a write of another client in between, so the caller decides.
  */
 export class PostgresDocumentStore implements DocumentStore {
   readonly #pool: PostgresPool
   readonly #now: () => number
-  readonly #idempotency = new PostgresIdempotency()
+  readonly #idempotencyKeys = new PostgresIdempotencyKeys()
 
   /** @param now milliseconds since the epoch */
   constructor(pool: PostgresPool, now: () => number) {
@@ -54,19 +55,20 @@ export class PostgresDocumentStore implements DocumentStore {
   }
 
   create(draft: Draft, idempotency?: Idempotency): Promise<Created> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertStorable(draft)
       const now = this.#now()
-      const wanted = { ...draft, version: newVersion(), createdAt: now, updatedAt: now }
+      const values = { ...draft, version: createVersion(), createdAt: now, updatedAt: now }
       return await this.#pool.run(
-        (sql) => (idempotency ? this.#createOnce(sql, wanted, idempotency) : createPlainly(sql, wanted)),
+        (sql) =>
+          idempotency ? this.#createWithKey(sql, values, idempotency) : createWithoutKey(sql, values),
         true,
       )
     })
   }
 
   get(id: string): Promise<Document | undefined> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       if (!isDocumentId(id)) return undefined
       const [row] = await this.#pool.run(
         async (sql) =>
@@ -79,10 +81,10 @@ export class PostgresDocumentStore implements DocumentStore {
   }
 
   list(request: PageRequest): Promise<Page> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertPageRequest(request)
       const { limit, after = '0' } = request
-      // One row more than the page tells whether there is a next one; octet_length does not read the text itself.
+      // One row more than the page shows whether there is a next page. octet_length does not read the text itself.
       const rows = await this.#pool.run(
         async (sql) =>
           await sql<(Row & { found: number })[]>`
@@ -92,7 +94,7 @@ export class PostgresDocumentStore implements DocumentStore {
             from (select * from documents where seq > ${after} order by seq limit ${limit + 1}) as ahead
             window upwards as (order by seq rows unbounded preceding)
           ) as measured
-          where place = 1 or (place <= ${limit} and bytes <= ${PAGE_BYTES_MAX}) order by seq`,
+          where place = 1 or (place <= ${limit} and bytes <= ${maxPageBytes}) order by seq`,
         true,
       )
       const documents = rows.map(fromRow)
@@ -102,20 +104,20 @@ export class PostgresDocumentStore implements DocumentStore {
   }
 
   replace(id: string, body: string, condition: Condition = {}): Promise<Replaced> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertStorable({ id, body })
       const now = this.#now()
-      const wanted = { id, body, version: newVersion(), createdAt: now, updatedAt: now }
+      const values = { id, body, version: createVersion(), createdAt: now, updatedAt: now }
       return await this.#pool.run(
         (sql) =>
-          condition.ifMatch === undefined ? upsert(sql, wanted) : update(sql, wanted, condition.ifMatch),
+          condition.ifMatch === undefined ? upsert(sql, values) : update(sql, values, condition.ifMatch),
         false,
       )
     })
   }
 
   delete(id: string, condition: Condition = {}): Promise<boolean> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       const { ifMatch } = condition
       const deleted =
         isDocumentId(id) &&
@@ -130,74 +132,78 @@ export class PostgresDocumentStore implements DocumentStore {
   }
 
   ping(): Promise<void> {
-    return asStore(() => this.#pool.ping())
+    return mapDatabaseErrors(StoreUnavailable, () => this.#pool.ping())
   }
 
   close(): Promise<void> {
     return this.#pool.close()
   }
 
-  /** The key is taken first, so that of many requests with one key only the first gets to write. */
-  async #createOnce(sql: SQL, wanted: Wanted, idempotency: Idempotency): Promise<Created> {
+  /** Claims the key first, so that only the first of many requests with one key writes. */
+  async #createWithKey(sql: SQL, values: NewDocument, idempotency: Idempotency): Promise<Created> {
     return await sql.begin(async (transaction) => {
-      const first = await this.#idempotency.take(transaction, idempotency, '', wanted.createdAt)
+      const first = await this.#idempotencyKeys.claim(transaction, idempotency, '', values.createdAt)
       if (first !== undefined) {
         const document = JSON.parse(first) as Document
-        return { document, replayed: document.version !== wanted.version }
+        return { document, replayed: document.version !== values.version }
       }
-      const document = await insert(transaction, wanted)
-      if (document === undefined) throw new DocumentExists(wanted.id)
-      await this.#idempotency.keep(transaction, idempotency, JSON.stringify(document))
+      const document = await insert(transaction, values)
+      if (document === undefined) throw new DocumentExists(values.id)
+      await this.#idempotencyKeys.save(transaction, idempotency, JSON.stringify(document))
       return { document, replayed: false }
     })
   }
 }
 
-type Wanted = Omit<Document, 'position'>
+/** A document before it has its position. */
+type NewDocument = Omit<Document, 'position'>
 
-/** A conflict with our own version is the first attempt, whose confirmation was lost: it succeeded. */
-async function createPlainly(sql: SQL, wanted: Wanted): Promise<Created> {
-  const document = (await insert(sql, wanted)) ?? (await findOwn(sql, wanted))
-  if (document === undefined) throw new DocumentExists(wanted.id)
+/** A conflict with our own version means that the first attempt succeeded and only its confirmation was lost. */
+async function createWithoutKey(sql: SQL, values: NewDocument): Promise<Created> {
+  const document = (await insert(sql, values)) ?? (await findOwn(sql, values))
+  if (document === undefined) throw new DocumentExists(values.id)
   return { document, replayed: false }
 }
 
 /** @returns undefined when the id is taken */
-async function insert(sql: SQL | TransactionSQL, wanted: Wanted): Promise<Document | undefined> {
-  const { id, body, version, createdAt, updatedAt } = wanted
+async function insert(sql: SQL | TransactionSQL, values: NewDocument): Promise<Document | undefined> {
+  const { id, body, version, createdAt, updatedAt } = values
   const [row] = await sql<{ seq: string }[]>`
     insert into documents (id, body, version, created_at, updated_at)
     values (${id}, ${body}, ${version}, ${createdAt}, ${updatedAt})
     on conflict (id) do nothing returning seq`
-  return row && { ...wanted, position: row.seq }
+  return row && { ...values, position: row.seq }
 }
 
-async function findOwn(sql: SQL, wanted: Wanted): Promise<Document | undefined> {
+async function findOwn(sql: SQL, values: NewDocument): Promise<Document | undefined> {
   const [row] = await sql<{ seq: string }[]>`
-    select seq from documents where id = ${wanted.id} and version = ${wanted.version}`
-  return row && { ...wanted, position: row.seq }
+    select seq from documents where id = ${values.id} and version = ${values.version}`
+  return row && { ...values, position: row.seq }
 }
 
-async function update(sql: SQL, wanted: Wanted, ifMatch: readonly string[] | '*'): Promise<Replaced> {
+async function update(sql: SQL, values: NewDocument, ifMatch: readonly string[] | '*'): Promise<Replaced> {
   const [row] = await sql<Pick<Row, 'seq' | 'created_at'>[]>`
-    update documents set body = ${wanted.body}, version = ${wanted.version}, updated_at = ${wanted.updatedAt}
-    where id = ${wanted.id} ${andVersion(sql, ifMatch)} returning seq, created_at`
-  if (row === undefined) throw new PreconditionFailed(wanted.id)
-  return { document: { ...wanted, position: row.seq, createdAt: Number(row.created_at) }, created: false }
+    update documents set body = ${values.body}, version = ${values.version}, updated_at = ${values.updatedAt}
+    where id = ${values.id} ${andVersion(sql, ifMatch)} returning seq, created_at`
+  if (row === undefined) throw new PreconditionFailed(values.id)
+  return { document: { ...values, position: row.seq, createdAt: Number(row.created_at) }, created: false }
 }
 
-/** Update, else insert: unlike `on conflict do update` it tells which it was, and draws no position for an update. */
-async function upsert(sql: SQL, wanted: Wanted): Promise<Replaced> {
-  for (let attempt = 1; attempt <= UPSERT_ATTEMPTS_MAX; attempt++) {
+/**
+ * Updates, or else inserts. Unlike `on conflict do update` this tells which one happened, and an update uses up no
+ * position.
+ */
+async function upsert(sql: SQL, values: NewDocument): Promise<Replaced> {
+  for (let attempt = 1; attempt <= maxUpsertAttempts; attempt++) {
     try {
-      return await update(sql, wanted, '*')
+      return await update(sql, values, '*')
     } catch (error) {
       if (!(error instanceof PreconditionFailed)) throw error
     }
-    const document = await insert(sql, wanted)
+    const document = await insert(sql, values)
     if (document !== undefined) return { document, created: true }
   }
-  throw new DatabaseUnavailable('busy', 'the document is created and deleted by others all the time')
+  throw new DatabaseUnavailable('busy', 'other clients keep creating and deleting this document')
 }
 
 function andVersion(sql: SQL, ifMatch: Condition['ifMatch']) {

@@ -1,23 +1,24 @@
 import type { Idempotency } from '../database/idempotency.ts'
+import { mapDatabaseErrors } from '../database/map-database-errors.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
-import { SqliteIdempotency } from '../database/sqlite/idempotency-keys.ts'
+import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
 import {
   assertPageRequest,
   assertStorable,
   type Condition,
   type Created,
+  createVersion,
   type Document,
   DocumentExists,
   type DocumentStore,
   type Draft,
-  newVersion,
-  PAGE_BYTES_MAX,
+  maxPageBytes,
   type Page,
   type PageRequest,
   PreconditionFailed,
   type Replaced,
+  StoreUnavailable,
 } from './document-store.ts'
-import { asStore } from './map-database-errors.ts'
 
 interface Row {
   seq: number
@@ -28,58 +29,58 @@ interface Row {
   updated_at: number
 }
 
-/** Documents in an SQLite file. Writes that come at the same time share a commit; see GroupCommit. */
+/** Documents in an SQLite file. Writes that arrive at the same time share a commit; see GroupCommit. */
 export class SqliteDocumentStore implements DocumentStore {
   readonly #file: SqliteFile
   readonly #now: () => number
-  readonly #idempotency: SqliteIdempotency
+  readonly #idempotencyKeys: SqliteIdempotencyKeys
   readonly #statements
 
   /** @param now milliseconds since the epoch */
   constructor(file: SqliteFile, now: () => number) {
     this.#file = file
     this.#now = now
-    this.#idempotency = new SqliteIdempotency(file.db)
+    this.#idempotencyKeys = new SqliteIdempotencyKeys(file.db)
     this.#statements = prepare(file)
   }
 
   create(draft: Draft, idempotency?: Idempotency): Promise<Created> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertStorable(draft)
       return await this.#file.write(() => {
         const now = this.#now()
-        const first = idempotency && this.#idempotency.recall(idempotency, now)
+        const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
         if (first !== undefined) return { document: JSON.parse(first) as Document, replayed: true }
         const document = this.#insert(draft, now)
         if (document === undefined) throw new DocumentExists(draft.id)
-        if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify(document), now)
+        if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify(document), now)
         return { document, replayed: false }
       })
     })
   }
 
   get(id: string): Promise<Document | undefined> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       const row = await this.#file.read(() => this.#statements.find.get(id))
       return row === null ? undefined : fromRow(row)
     })
   }
 
   list(request: PageRequest): Promise<Page> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertPageRequest(request)
-      return await this.#file.read(() => this.#page(request.limit, Number(request.after ?? 0)))
+      return await this.#file.read(() => this.#readPage(request.limit, Number(request.after ?? 0)))
     })
   }
 
   replace(id: string, body: string, condition: Condition = {}): Promise<Replaced> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       assertStorable({ id, body })
       return await this.#file.write(() => {
         const found = this.#assertMatch(id, condition)
         const now = this.#now()
         const document = found
-          ? this.#update({ ...found, body, version: newVersion(), updatedAt: now })
+          ? this.#update({ ...found, body, version: createVersion(), updatedAt: now })
           : (this.#insert({ id, body }, now) as Document)
         return { document, created: found === undefined }
       })
@@ -87,7 +88,8 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   delete(id: string, condition: Condition = {}): Promise<boolean> {
-    return asStore(
+    return mapDatabaseErrors(
+      StoreUnavailable,
       async () =>
         await this.#file.write(() => {
           this.#assertMatch(id, condition)
@@ -97,7 +99,7 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   ping(): Promise<void> {
-    return asStore(async () => {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
       await this.#file.read(() => this.#statements.ping.get())
     })
   }
@@ -108,7 +110,7 @@ export class SqliteDocumentStore implements DocumentStore {
 
   /** @returns undefined when the id is taken */
   #insert({ id, body }: Draft, now: number): Document | undefined {
-    const version = newVersion()
+    const version = createVersion()
     const inserted = this.#statements.insert.get(id, body, version, now)
     if (inserted === null) return undefined
     return { id, body, version, position: `${inserted.seq}`, createdAt: now, updatedAt: now }
@@ -127,13 +129,13 @@ export class SqliteDocumentStore implements DocumentStore {
     return row === null ? undefined : metadata(row)
   }
 
-  /** Row by row, so that a page of huge documents stops before it is all in memory. */
-  #page(limit: number, after: number): Page {
+  /** Reads row by row, so that a page of huge documents ends before all of them are in memory. */
+  #readPage(limit: number, after: number): Page {
     const documents: Document[] = []
     let bytes = 0
     for (const row of this.#statements.list.iterate(after)) {
       const last = documents.at(-1)
-      if (last && (documents.length === limit || bytes + row.bytes > PAGE_BYTES_MAX)) {
+      if (last && (documents.length === limit || bytes + row.bytes > maxPageBytes)) {
         return { documents, next: last.position }
       }
       bytes += row.bytes
@@ -143,7 +145,7 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 }
 
-/** Prepared once; the database closes them with itself. */
+/** Prepares the statements once; the database closes them when it closes. */
 function prepare({ db }: SqliteFile) {
   return {
     insert: db.query<{ seq: number }, [string, string, string, number]>(
@@ -154,18 +156,18 @@ function prepare({ db }: SqliteFile) {
       'update documents set body = ?2, version = ?3, updated_at = ?4 where id = ?1',
     ),
     remove: db.query<never, [string]>('delete from documents where id = ?1'),
-    find: db.query<Row, [string]>(`select ${COLUMNS} from documents where id = ?1`),
+    find: db.query<Row, [string]>(`select ${columns} from documents where id = ?1`),
     findVersion: db.query<Omit<Row, 'body'>, [string]>(
       'select seq, id, version, created_at, updated_at from documents where id = ?1',
     ),
     list: db.query<Row & { bytes: number }, [number]>(
-      `select ${COLUMNS}, octet_length(body) as bytes from documents where seq > ?1 order by seq`,
+      `select ${columns}, octet_length(body) as bytes from documents where seq > ?1 order by seq`,
     ),
     ping: db.query<unknown, []>('select 1 from documents limit 1'),
   }
 }
 
-const COLUMNS = 'seq, id, body, version, created_at, updated_at'
+const columns = 'seq, id, body, version, created_at, updated_at'
 
 function metadata(row: Omit<Row, 'body'>): Omit<Document, 'body'> {
   return {

@@ -2,18 +2,18 @@ import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import type { DocumentStore } from './document-store.ts'
 
 /**
- * The same store, each call a span. Nothing of a document, its id included, becomes an attribute: a trace is kept by
- * others.
+ * Traces every call of a store. No part of a document, including its id, becomes an attribute, because other systems
+ * store the traces.
  *
  * @param system the database, as OpenTelemetry's semantic conventions name it
  */
-export function tracedStore(
+export function traceDocumentStore(
   store: DocumentStore,
   system: 'sqlite' | 'postgresql',
   tracing: Tracing,
 ): DocumentStore {
   const call = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
-    tracing.within(
+    tracing.trace(
       `${operation} documents`,
       {
         kind: 'client',
@@ -31,7 +31,7 @@ export function tracedStore(
     list: (request) => call('list', () => store.list(request)),
     replace: (id, body, condition) => call('replace', () => store.replace(id, body, condition)),
     delete: (id, condition) => call('delete', () => store.delete(id, condition)),
-    // Probes ask this again and again: no trace.
+    // Not traced, because probes call it all the time.
     ping: () => store.ping(),
     close: () => store.close(),
   }

@@ -9,7 +9,7 @@ const clientsDefault = 100_000
  *
  * @param now milliseconds that never go back
  */
-export function memoryRateLimiter(
+export function createMemoryRateLimiter(
   rate: Rate,
   clientsMax = clientsDefault,
   now: () => number = () => performance.now(),

@@ -48,11 +48,11 @@ export function gcra(
 }
 
 /** Requests that a client may still send now. */
-export function remainingOf({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
+export function remainingRequests({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
   return Math.max(0, Math.floor(((windowMs - aheadMs) * quota) / windowMs + 0.5))
 }
 
 /** How long a client that was refused must wait until one request is allowed again, in ms. */
-export function waitMsOf({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
+export function retryAfterMs({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
   return Math.max(0, aheadMs + windowMs / quota - windowMs)
 }

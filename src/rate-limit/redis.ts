@@ -25,11 +25,11 @@ export interface RedisRateLimiterOptions {
   readonly url: string
   readonly rate: Rate
   /** Told for every request that was not checked, because the server is away or too slow. */
-  readonly onUnchecked: () => void
+  readonly onFailOpen: () => void
 }
 
 /** Rates in Redis: one quota for all instances. While it is away everybody passes. */
-export function redisRateLimiter({ url, rate, onUnchecked }: RedisRateLimiterOptions): RateLimiter {
+export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimiterOptions): RateLimiter {
   const client = new Bun.RedisClient(url, {
     enableOfflineQueue: false,
     // By default it gives up after a while, for good.
@@ -64,7 +64,7 @@ export function redisRateLimiter({ url, rate, onUnchecked }: RedisRateLimiterOpt
           clearTimeout(timer)
         }
       }
-      onUnchecked()
+      onFailOpen()
       return undefined
     },
     close: () => client.close(),

@@ -1,12 +1,12 @@
 import type { Config } from '../config.ts'
 import { type OpenDatabase, openDatabase } from '../database/open.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
-import { storeOn } from '../documents/open.ts'
-import { tracedStore } from '../documents/traced-store.ts'
+import { createDocumentStore } from '../documents/open.ts'
+import { traceDocumentStore } from '../documents/traced-store.ts'
 import type { Check, Lifecycle } from '../lifecycle/index.ts'
-import { openQueue } from '../tasks/open.ts'
+import { openTaskQueue } from '../tasks/open.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
-import { tracedQueue } from '../tasks/traced-queue.ts'
+import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 
@@ -14,7 +14,7 @@ import type { Tracing } from '../telemetry/tracing/tracing.ts'
 const durabilityMsMax = 2_000
 
 /** Opens the database as the configuration has it; it is closed with the process. */
-export async function openConfiguredDatabase(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
+export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
   const database = await openDatabase({ url: config.DATABASE_URL, dataDir: config.DATA_DIR })
   lifecycle.onClose('database', () => database.close())
   return database
@@ -26,7 +26,7 @@ export async function openConfiguredDatabase(lifecycle: Lifecycle, config: Confi
  *
  * @throws Error when the queue would lose tasks and the configuration does not accept that
  */
-export async function openConfiguredQueue(
+export async function openQueueFromConfig(
   lifecycle: Lifecycle,
   config: Config,
   database: () => Promise<OpenDatabase>,
@@ -35,10 +35,10 @@ export async function openConfiguredQueue(
 ): Promise<TaskQueue> {
   const place =
     config.REDIS_URL === undefined ? await database() : { engine: 'redis' as const, url: config.REDIS_URL }
-  const queue = await openQueue(place, {
-    waitingMax: config.QUEUE_MAX,
-    attemptsMax: config.TASK_ATTEMPTS,
-    keptMs: config.TASK_TTL,
+  const queue = await openTaskQueue(place, {
+    capacity: config.QUEUE_MAX,
+    maxAttempts: config.TASK_ATTEMPTS,
+    retentionMs: config.TASK_TTL,
     leaseMs: config.TASK_LEASE,
   })
   lifecycle.onClose('queue', () => queue.close())
@@ -53,18 +53,18 @@ export async function openConfiguredQueue(
       )
     log.warn('accepted tasks may be lost', { reason: durability.reason })
   }
-  return tracing === undefined ? queue : tracedQueue(queue, systemOf(place.engine), tracing)
+  return tracing === undefined ? queue : traceTaskQueue(queue, systemOf(place.engine), tracing)
 }
 
 /** Opens the documents of an open database; they are closed with the process. */
-export function openConfiguredStore(
+export function openStoreFromConfig(
   lifecycle: Lifecycle,
   database: OpenDatabase,
   tracing: Tracing | undefined,
 ): DocumentStore {
-  const store = storeOn(database)
+  const store = createDocumentStore(database)
   lifecycle.onClose('store', () => store.close())
-  return tracing === undefined ? store : tracedStore(store, systemOf(database.engine), tracing)
+  return tracing === undefined ? store : traceDocumentStore(store, systemOf(database.engine), tracing)
 }
 
 /** An engine's name in OpenTelemetry's semantic conventions. */

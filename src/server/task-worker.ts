@@ -12,7 +12,7 @@ export interface TaskWorkerOptions {
   readonly metrics: WorkerMetrics
   readonly log: Log
   /** Whether the drain window lasts until the tasks in hand are done. Default false: they finish after it. */
-  readonly holdsWindow?: boolean
+  readonly holdsDrainWindow?: boolean
 }
 
 /**
@@ -22,13 +22,13 @@ export interface TaskWorkerOptions {
 export function startTaskWorker(
   lifecycle: Lifecycle,
   config: Config,
-  { queue, threads, metrics, log, holdsWindow = false }: TaskWorkerOptions,
+  { queue, threads, metrics, log, holdsDrainWindow = false }: TaskWorkerOptions,
 ): Consumer {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
   const consumer = queue.consume(createAnalysisHandler(limits, threads), {
     concurrency: config.WORKER_CONCURRENCY,
-    runMsMax: config.TASK_TIMEOUT,
-    onRun({ task, outcome, durationMs, error }) {
+    timeoutMs: config.TASK_TIMEOUT,
+    onRunEnd({ task, outcome, durationMs, error }) {
       metrics.observeRun(outcome, durationMs / 1_000)
       const fields = {
         task_id: task.id,
@@ -44,16 +44,16 @@ export function startTaskWorker(
     name: 'tasks',
     beginDrain: () => consumer.pause(),
     // A task in hand counts as traffic where the drain window is there for tasks; see worker-process.ts.
-    ...(holdsWindow && {
+    ...(holdsDrainWindow && {
       traffic: () => ({
-        inFlight: consumer.inHand,
+        inFlight: consumer.activeCount,
         openConnections: 0,
-        lastRequestAt: consumer.inHand > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
+        lastRequestAt: consumer.activeCount > 0 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY,
       }),
     }),
     finish: () => consumer.finish(),
     async cut() {
-      const ids = await consumer.handBack()
+      const ids = await consumer.release()
       if (ids.length > 0)
         log.warn('tasks handed back: another worker runs them', {
           count: ids.length,

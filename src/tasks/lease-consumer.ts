@@ -20,7 +20,7 @@ export interface Leases {
   /** @param isFinal that no further run would help */
   fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'>
   /** @returns false when the lease is lost */
-  handBack(lease: string): Promise<boolean>
+  release(lease: string): Promise<boolean>
   /** How often tasks were heard to come. */
   arrivals(): number
   /** Resolves when there may be a task to claim that was not there at `since` arrivals, or the signal aborts. */
@@ -49,7 +49,7 @@ interface Run {
 class Abandoned extends Error {
   override readonly name = 'Abandoned'
   constructor(
-    readonly outcome: 'handed-back' | 'lost',
+    readonly outcome: 'released' | 'lost',
     message: string,
   ) {
     super(message)
@@ -72,7 +72,7 @@ export class LeaseConsumer implements Consumer {
     this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#loop()))
   }
 
-  get inHand(): number {
+  get activeCount(): number {
     return this.#runs.size
   }
 
@@ -85,18 +85,18 @@ export class LeaseConsumer implements Consumer {
     await this.#loops
   }
 
-  async handBack(): Promise<readonly string[]> {
+  async release(): Promise<readonly string[]> {
     this.pause()
     const runs = [...this.#runs]
     // First the queue, then the handler: whatever the handler still says comes under a lease that is gone.
     const unfinished = new Set(runs)
     const attempts = runs.map(async (run) => {
       // Without its lease a task has ended meanwhile, or is somebody else's.
-      if (!(await this.#leases.handBack(run.lease))) unfinished.delete(run)
+      if (!(await this.#leases.release(run.lease))) unfinished.delete(run)
     })
     const late = Bun.sleep(handBackMsMax)
     await Promise.race([Promise.allSettled(attempts), late])
-    for (const { controller } of runs) controller.abort(new Abandoned('handed-back', 'the worker stops'))
+    for (const { controller } of runs) controller.abort(new Abandoned('released', 'the worker stops'))
     // A claim that was under way may bring one more task, which its loop hands back.
     await Promise.race([this.#loops, late])
     return [...unfinished].map(({ task }) => task.id)
@@ -111,8 +111,8 @@ export class LeaseConsumer implements Consumer {
         const since = this.#leases.arrivals()
         const task = await this.#leases.claim(lease)
         if (task === undefined) await this.#leases.waitForTasks(signal, since)
-        // A claim can come back after the pause, and even after handBack has looked at what there is.
-        else if (signal.aborted) await this.#leases.handBack(lease)
+        // A claim can come back after the pause, and even after release has looked at what there is.
+        else if (signal.aborted) await this.#leases.release(lease)
         else await this.#run(lease, task)
       } catch {
         // The queue is away. What it has is not lost: the lease runs out, and the task is claimed again.
@@ -122,16 +122,16 @@ export class LeaseConsumer implements Consumer {
   }
 
   async #run(lease: string, task: Task): Promise<void> {
-    const { leaseMs, runMsMax, onRun } = this.#options
+    const { leaseMs, timeoutMs, onRunEnd } = this.#options
     const controller = new AbortController()
     const run: Run = { lease, task, controller }
     this.#runs.add(run)
     const heartbeat = setInterval(() => void this.#renew(run), leaseMs / 3)
-    const limit = setTimeout(() => controller.abort(new RunTimeout(runMsMax)), runMsMax)
+    const limit = setTimeout(() => controller.abort(new RunTimeout(timeoutMs)), timeoutMs)
     const startedAt = performance.now()
     try {
       const report = await this.#handle(run, () => clearTimeout(limit))
-      onRun?.({ ...report, durationMs: performance.now() - startedAt })
+      onRunEnd?.({ ...report, durationMs: performance.now() - startedAt })
     } finally {
       clearInterval(heartbeat)
       clearTimeout(limit)

@@ -2,7 +2,7 @@
  * Wakes who waits for something to happen, once each: the consumers of a queue when a task comes, the
  * watchers of a task when it changes.
  */
-export class WakeUp {
+export class Notifier {
   readonly #waiting = new Set<() => void>()
   #count = 0
 

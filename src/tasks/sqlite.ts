@@ -1,19 +1,19 @@
 import type { Idempotency } from '../database/idempotency.ts'
+import { InvalidCursor } from '../database/invalid-cursor.ts'
+import { mapDatabaseErrors } from '../database/map-database-errors.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
-import { SqliteIdempotency } from '../database/sqlite/idempotency-keys.ts'
+import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
-import { asQueue } from './map-database-errors.ts'
-import { WakeUp } from './notifier.ts'
-import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from './queue-options.ts'
+import { Notifier } from './notifier.ts'
+import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from './queue-options.ts'
 import { backoffMs, newTask, type Task, type TaskStatus } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
-  InvalidTaskCursor,
+  maxPageCharacters,
   QueueFull,
   QueueUnavailable,
-  TASKS_PAGE_CHARACTERS_MAX,
   type TaskHandler,
   TaskNotFailed,
   type TaskPage,
@@ -52,9 +52,9 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   readonly #file: SqliteFile
   readonly #options: QueueOptions
   readonly #statements
-  readonly #idempotency: SqliteIdempotency
-  readonly #tasksCame = new WakeUp()
-  readonly #tasksChanged = new WakeUp()
+  readonly #idempotencyKeys: SqliteIdempotencyKeys
+  readonly #tasksCame = new Notifier()
+  readonly #tasksChanged = new Notifier()
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #cleaner: ReturnType<typeof setInterval>
   #closed: Promise<void> | undefined
@@ -63,8 +63,8 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     this.#file = file
     this.#options = options
     this.#statements = prepare(file)
-    this.#idempotency = new SqliteIdempotency(file.db)
-    this.#cleaner = setInterval(() => void this.#cleanUp().catch(() => {}), cleanUpEveryMs(options))
+    this.#idempotencyKeys = new SqliteIdempotencyKeys(file.db)
+    this.#cleaner = setInterval(() => void this.#cleanUp().catch(() => {}), cleanupIntervalMs(options))
     this.#cleaner.unref()
   }
 
@@ -72,14 +72,14 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     const enqueued = await this.#call(() =>
       this.#file.write(() => {
         const now = this.#options.now()
-        const first = idempotency && this.#idempotency.recall(idempotency, now)
+        const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
         if (first !== undefined) return { task: firstAnswer(first, payload), replayed: true }
-        if (this.#waiting() >= this.#options.waitingMax) throw new QueueFull(this.#options.waitingMax)
+        if (this.#waiting() >= this.#options.capacity) throw new QueueFull(this.#options.capacity)
         const id = Bun.randomUUIDv7()
         const { lastInsertRowid } = this.#statements.insert.run(id, now)
         this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent ?? null)
         const task = newTask(id, payload, now)
-        if (idempotency) this.#idempotency.remember(idempotency, JSON.stringify({ id, now }), now)
+        if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify({ id, now }), now)
         return { task, replayed: false }
       }),
     )
@@ -96,8 +96,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
 
   list(request: TaskPageRequest): Promise<TaskPage> {
     return this.#call(async () => {
-      if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after))
-        throw new InvalidTaskCursor()
+      if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after)) throw new InvalidCursor()
       return await this.#file.read(() => this.#page(request))
     })
   }
@@ -159,19 +158,21 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
 
   async #close(): Promise<void> {
     clearInterval(this.#cleaner)
-    await Promise.all([...this.#consumers].map((consumer) => consumer.handBack()))
+    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
   }
 
   // Leases: what a consumer asks for.
 
   async claim(lease: string): Promise<Task | undefined> {
     // Most looks find nothing, and a look that only reads takes no lock.
-    const due = await asQueue(() => this.#file.read(() => this.#statements.due.get(this.#options.now())))
+    const due = await mapDatabaseErrors(QueueUnavailable, () =>
+      this.#file.read(() => this.#statements.due.get(this.#options.now())),
+    )
     if (due === null) return undefined
     return this.#changing(() => {
       const now = this.#options.now()
       // A worker died in each of these tasks' runs, the last one included: it is the task that kills.
-      this.#statements.giveUpDead.run(now, this.#options.attemptsMax)
+      this.#statements.giveUpDead.run(now, this.#options.maxAttempts)
       this.#statements.claim.run(lease, now, now + this.#options.leaseMs)
       const row = this.#statements.claimed.get(lease)
       return row === null ? undefined : fromRow(row)
@@ -179,7 +180,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   renew(lease: string): Promise<boolean> {
-    return asQueue(() =>
+    return mapDatabaseErrors(QueueUnavailable, () =>
       this.#file.write(
         () => this.#statements.renew.run(lease, this.#options.now() + this.#options.leaseMs).changes > 0,
       ),
@@ -194,8 +195,8 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     return this.#changing(() => {
       const run = this.#statements.run.get(lease)
       if (run === null) return 'lost'
-      const { attemptsMax, backoffFirstMs, now, random } = this.#options
-      if (isFinal || run.attempts >= attemptsMax) {
+      const { maxAttempts, initialBackoffMs, now, random } = this.#options
+      if (isFinal || run.attempts >= maxAttempts) {
         this.#statements.giveUp.run(lease, error, now())
         return 'failed'
       }
@@ -203,15 +204,15 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         lease,
         error,
         now(),
-        now() + backoffMs(run.attempts, backoffFirstMs, random()),
+        now() + backoffMs(run.attempts, initialBackoffMs, random()),
       )
       return 'retried'
     })
   }
 
-  async handBack(lease: string): Promise<boolean> {
+  async release(lease: string): Promise<boolean> {
     const handedBack = await this.#changing(
-      () => this.#statements.handBack.run(lease, this.#options.now()).changes > 0,
+      () => this.#statements.release.run(lease, this.#options.now()).changes > 0,
     )
     this.#tasksCame.wake()
     return handedBack
@@ -228,11 +229,11 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   /** A call from outside; a consumer that finishes while the queue closes still comes through. */
   #call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new QueueUnavailable(1, { cause: 'the queue is closed' }))
-    return asQueue(work)
+    return mapDatabaseErrors(QueueUnavailable, work)
   }
 
   async #changing<T>(work: () => T): Promise<T> {
-    const result = await asQueue(() => this.#file.write(work))
+    const result = await mapDatabaseErrors(QueueUnavailable, () => this.#file.write(work))
     this.#tasksChanged.wake()
     return result
   }
@@ -248,7 +249,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     for (const row of rows) {
       const task = fromRow(row)
       characters += task.payload.length
-      if (tasks.length === limit || (tasks.length > 0 && characters > TASKS_PAGE_CHARACTERS_MAX))
+      if (tasks.length === limit || (tasks.length > 0 && characters > maxPageCharacters))
         return { tasks, next: String(last) }
       tasks.push(task)
       last = row.seq
@@ -261,8 +262,8 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   async #cleanUp(): Promise<void> {
-    const before = this.#options.now() - this.#options.keptMs
-    await this.#file.write(() => this.#statements.deleteEnded.run(before, cleanUpMax))
+    const before = this.#options.now() - this.#options.retentionMs
+    await this.#file.write(() => this.#statements.deleteEnded.run(before, cleanupBatchSize))
   }
 }
 
@@ -328,7 +329,7 @@ function prepare({ db }: SqliteFile) {
       `update tasks set status = 'pending', error = ?2, lease = null, updated_at = ?3, due_at = ?4
        where lease = ?1 and status = 'processing'`,
     ),
-    handBack: db.query<never, [string, number]>(
+    release: db.query<never, [string, number]>(
       `update tasks set status = 'pending', attempts = attempts - 1, lease = null, updated_at = ?2, due_at = ?2
        where lease = ?1 and status = 'processing'`,
     ),

@@ -1,9 +1,10 @@
-import type { Idempotency } from '../database/idempotency.ts'
+import type { Idempotency, IdempotencyMismatch } from '../database/idempotency.ts'
+import type { InvalidCursor } from '../database/invalid-cursor.ts'
 import type { Task, TaskStatus } from './task.ts'
 
 /** Tasks of one page, and the text after which a page ends early (it always has at least one task). */
-export const TASKS_PAGE_MAX = 1_000
-export const TASKS_PAGE_CHARACTERS_MAX = 16 * 1024 * 1024
+export const maxPageTasks = 1_000
+export const maxPageCharacters = 16 * 1024 * 1024
 
 export interface Enqueued {
   readonly task: Task
@@ -12,7 +13,7 @@ export interface Enqueued {
 }
 
 export interface TaskPageRequest {
-  /** 1 to TASKS_PAGE_MAX. */
+  /** 1 to maxPageTasks. */
   readonly limit: number
   readonly status?: TaskStatus | undefined
   /** Continue after this point, one that a page gave as `next`. From the newest when left out. */
@@ -42,15 +43,15 @@ export interface ConsumeOptions {
   /** Tasks run at a time. */
   readonly concurrency: number
   /** How long one run may take, in ms; then it is aborted, and that counts as a failure of the task. */
-  readonly runMsMax: number
+  readonly timeoutMs: number
   /** Told about every run that ended, for metrics and logs. */
-  readonly onRun?: (run: RunReport) => void
+  readonly onRunEnd?: (run: RunReport) => void
 }
 
 export interface RunReport {
   readonly task: Task
   /** `retried`: failed, and it will run again. `lost`: another worker has it now; nothing was written. */
-  readonly outcome: 'completed' | 'failed' | 'retried' | 'handed-back' | 'lost'
+  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost'
   readonly durationMs: number
   readonly error?: unknown
 }
@@ -58,7 +59,7 @@ export interface RunReport {
 /** A consumer at work. */
 export interface Consumer {
   /** How many tasks it is running now. */
-  readonly inHand: number
+  readonly activeCount: number
   /** Claims nothing more from now on. */
   pause(): void
   /** Resolves when the tasks in hand are done. Implies pause. */
@@ -67,7 +68,7 @@ export interface Consumer {
    * Aborts the tasks in hand and hands them back, their attempts not spent. Resolves soon, also when the queue is
    * away, with the ids of all tasks that did not end: those that could not be handed back run when their lease is over.
    */
-  handBack(): Promise<readonly string[]>
+  release(): Promise<readonly string[]>
 }
 
 /**
@@ -97,7 +98,7 @@ export interface TaskQueue {
   /** The task, or undefined when there is none of that id, or no more. */
   find(id: string): Promise<Task | undefined>
 
-  /** @throws InvalidTaskCursor when `after` is none */
+  /** @throws InvalidCursor when `after` is none */
   list(request: TaskPageRequest): Promise<TaskPage>
 
   /**
@@ -133,32 +134,26 @@ export interface TaskQueue {
   close(): Promise<void>
 }
 
-/** As many tasks wait as may. */
+/** The queue is at capacity. */
 export class QueueFull extends Error {
-  readonly code = 'queue_full'
+  override readonly name = 'QueueFull'
+  readonly code = 'queue-full'
   /** How soon a client may try again. */
   readonly retryAfterSeconds = 5
-  constructor(readonly waitingMax: number) {
-    super(`${waitingMax} tasks wait already`)
-    this.name = 'QueueFull'
+  constructor(
+    /** The number of pending tasks that the queue accepts. */
+    readonly capacity: number,
+  ) {
+    super(`the queue is full: ${capacity} tasks are pending`)
   }
 }
 
 /** The task has not failed, so there is nothing to retry. */
 export class TaskNotFailed extends Error {
-  readonly code = 'task_not_failed'
+  override readonly name = 'TaskNotFailed'
+  readonly code = 'task-not-failed'
   constructor(readonly status: TaskStatus) {
     super(`the task is ${status}`)
-    this.name = 'TaskNotFailed'
-  }
-}
-
-/** The text is not a point that a page could have given. */
-export class InvalidTaskCursor extends Error {
-  readonly code = 'invalid_task_cursor'
-  constructor() {
-    super('not a point in the list of tasks')
-    this.name = 'InvalidTaskCursor'
   }
 }
 
@@ -170,19 +165,28 @@ export class UnrecoverableTask extends Error {
 /** A handler took longer than it may. */
 export class RunTimeout extends Error {
   override readonly name = 'RunTimeout'
-  constructor(readonly runMsMax: number) {
-    super(`the run was not done after ${runMsMax / 1_000} s`)
+  constructor(readonly timeoutMs: number) {
+    super(`the run was not done after ${timeoutMs / 1_000} s`)
   }
 }
 
-/** The queue cannot do this now; try again after so many seconds. The cause is for the log, not for clients. */
+/** The queue cannot do this now; a later try may succeed. The cause is for the log, not for clients. */
 export class QueueUnavailable extends Error {
-  readonly code = 'queue_unavailable'
+  override readonly name = 'QueueUnavailable'
+  readonly code = 'queue-unavailable'
   constructor(
+    /** How soon a client may try again. */
     readonly retryAfterSeconds: number,
     options: ErrorOptions,
   ) {
     super('the task queue is unavailable', options)
-    this.name = 'QueueUnavailable'
   }
 }
+
+/** The errors that callers of a TaskQueue handle. Each has its own `code`. */
+export type TaskQueueError =
+  | IdempotencyMismatch
+  | InvalidCursor
+  | QueueFull
+  | QueueUnavailable
+  | TaskNotFailed

@@ -9,14 +9,14 @@ const queueName = 'tasks'
  *
  * @param system the queue's server, as OpenTelemetry's semantic conventions name it
  */
-export function tracedQueue(
+export function traceTaskQueue(
   queue: TaskQueue,
   system: 'sqlite' | 'postgresql' | 'redis',
   tracing: Tracing,
 ): TaskQueue {
   const attributes = { 'messaging.system': system, 'messaging.destination.name': queueName }
   const call = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
-    tracing.within(
+    tracing.trace(
       `${operation} ${queueName}`,
       { kind: 'client', attributes: { ...attributes, 'messaging.operation.name': operation } },
       work,
@@ -24,7 +24,7 @@ export function tracedQueue(
 
   return {
     enqueue: (payload, idempotency) =>
-      tracing.within(
+      tracing.trace(
         `send ${queueName}`,
         { kind: 'producer', attributes: { ...attributes, 'messaging.operation.name': 'send' } },
         () => queue.enqueue(payload, idempotency, tracing.traceparent()),
@@ -59,7 +59,7 @@ function consumeTraced(
   const runs = new Map<string, Run>()
 
   const traced: TaskHandler = async (task, context) => {
-    const whole = tracing.start(`process ${queueName}`, {
+    const whole = tracing.startSpan(`process ${queueName}`, {
       kind: 'consumer',
       parent: task.traceparent === undefined ? undefined : { traceparent: task.traceparent },
       attributes: {
@@ -71,29 +71,29 @@ function consumeTraced(
     })
     const run: Run = { whole, recording: undefined }
     runs.set(task.id, run)
-    return await tracing.under(whole, async () => {
+    return await tracing.withSpan(whole, async () => {
       try {
-        return await tracing.within('analysis', {}, () => handler(task, context))
+        return await tracing.trace('analysis', {}, () => handler(task, context))
       } finally {
-        run.recording = tracing.start(`record ${queueName}`, { kind: 'client', attributes })
+        run.recording = tracing.startSpan(`record ${queueName}`, { kind: 'client', attributes })
       }
     })
   }
 
-  const onRun = (report: RunReport): void => {
+  const onRunEnd = (report: RunReport): void => {
     const run = runs.get(report.task.id)
     runs.delete(report.task.id)
     if (run === undefined) {
-      options.onRun?.(report)
+      options.onRunEnd?.(report)
       return
     }
     run.recording?.end()
     run.whole.set({ 'tally.task.outcome': report.outcome })
     if (report.error !== undefined) run.whole.fail(report.error)
     // What is logged about the run belongs to it.
-    tracing.under(run.whole, () => options.onRun?.(report))
+    tracing.withSpan(run.whole, () => options.onRunEnd?.(report))
     run.whole.end()
   }
 
-  return queue.consume(traced, { ...options, onRun })
+  return queue.consume(traced, { ...options, onRunEnd })
 }

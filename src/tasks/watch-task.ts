@@ -1,4 +1,4 @@
-import type { WakeUp } from './notifier.ts'
+import type { Notifier } from './notifier.ts'
 import { isEnded, type Task } from './task.ts'
 
 /** How a queue is asked about one task, and how it tells that some task changed. */
@@ -6,7 +6,7 @@ export interface Watched {
   /** What differs after each change; undefined when there is no such task. The payload, which may be large, stays out. */
   readonly state: () => Promise<string | undefined>
   readonly find: () => Promise<Task | undefined>
-  readonly changed: WakeUp
+  readonly changed: Notifier
   /** How often to look without having been woken, in ms: another process's changes may come without a word. */
   readonly lookEveryMs: number
 }

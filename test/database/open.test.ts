@@ -3,13 +3,13 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseUnavailable, DatabaseUnusable, SchemaTooNew } from '../../src/database/errors.ts'
-import { POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS } from '../../src/database/migrations.ts'
+import { DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from '../../src/database/errors.ts'
+import { postgresMigrations, sqliteMigrations } from '../../src/database/migrations.ts'
 import { openPostgres, openSqlite } from '../../src/database/open.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 
-const TIMEOUT_MS = 60_000
-const ONE_MORE = 'create table one_more (n integer)'
+const timeoutMs = 60_000
+const extraStep = 'create table one_more (n integer)'
 
 describe('opening an SQLite file', () => {
   let directory: string
@@ -28,49 +28,49 @@ describe('opening an SQLite file', () => {
       return row?.user_version
     })
 
-  test('every commit is written through: write-ahead log and synchronous=FULL', async () => {
+  test('writes every commit through to the disk: write-ahead log and synchronous=FULL', async () => {
     const file = await openSqlite(path)
     const pragma = (name: string) => Object.values(file.db.query<object, []>(`pragma ${name}`).get() ?? {})[0]
     expect([pragma('journal_mode'), pragma('synchronous')]).toEqual(['wal', 2])
     await file.close()
   })
 
-  test('only the steps that are missing are taken', async () => {
-    expect(await version()).toBe(SQLITE_MIGRATIONS.length)
-    expect(await version([...SQLITE_MIGRATIONS, ONE_MORE])).toBe(SQLITE_MIGRATIONS.length + 1)
-    expect(await version([...SQLITE_MIGRATIONS, ONE_MORE])).toBe(SQLITE_MIGRATIONS.length + 1)
+  test('runs only the missing steps', async () => {
+    expect(await version()).toBe(sqliteMigrations.length)
+    expect(await version([...sqliteMigrations, extraStep])).toBe(sqliteMigrations.length + 1)
+    expect(await version([...sqliteMigrations, extraStep])).toBe(sqliteMigrations.length + 1)
   })
 
-  test('a step that fails leaves the schema as it was, also the steps before it', async () => {
+  test('leaves the schema unchanged when a step fails, including earlier steps', async () => {
     await version()
-    await expect(version([...SQLITE_MIGRATIONS, ONE_MORE, 'nonsense'])).rejects.toBeInstanceOf(
-      DatabaseUnusable,
+    await expect(version([...sqliteMigrations, extraStep, 'nonsense'])).rejects.toBeInstanceOf(
+      DatabaseIncompatible,
     )
-    expect(await version()).toBe(SQLITE_MIGRATIONS.length)
-    expect(await version([...SQLITE_MIGRATIONS, ONE_MORE])).toBe(SQLITE_MIGRATIONS.length + 1)
+    expect(await version()).toBe(sqliteMigrations.length)
+    expect(await version([...sqliteMigrations, extraStep])).toBe(sqliteMigrations.length + 1)
   })
 
-  test('a newer schema is refused with both versions in the message', async () => {
-    await version([...SQLITE_MIGRATIONS, ONE_MORE])
+  test('rejects a newer schema with both versions in the message', async () => {
+    await version([...sqliteMigrations, extraStep])
     const error = await version().catch((error) => error)
     expect(error).toBeInstanceOf(SchemaTooNew)
-    expect(error.message).toContain(`version ${SQLITE_MIGRATIONS.length + 1}`)
-    expect(error.message).toContain(`only ${SQLITE_MIGRATIONS.length}`)
+    expect(error.message).toContain(`version ${sqliteMigrations.length + 1}`)
+    expect(error.message).toContain(`only ${sqliteMigrations.length}`)
   })
 
-  test('a missing directory is made', async () => {
+  test('creates a missing directory', async () => {
     path = join(directory, 'a', 'b', 'test.db')
-    expect(await version()).toBe(SQLITE_MIGRATIONS.length)
+    expect(await version()).toBe(sqliteMigrations.length)
   })
 
-  test('what cannot be a database is refused with its path and the reason', async () => {
+  test('rejects a file that is not a database, with its path and the reason', async () => {
     await writeFile(path, 'this is no database, and long enough for SQLite to look at it'.repeat(100))
     await expect(version()).rejects.toThrow(`cannot use ${path} as the database: file is not a database`)
     const inFile = join(path, 'below', 'a', 'file.db')
-    await expect(openSqlite(inFile)).rejects.toBeInstanceOf(DatabaseUnusable)
+    await expect(openSqlite(inFile)).rejects.toBeInstanceOf(DatabaseIncompatible)
   })
 
-  test('a file with tables of somebody else is refused and left alone', async () => {
+  test('rejects a file with foreign tables and leaves it unchanged', async () => {
     const theirs = new Database(path)
     theirs.run('create table documents (theirs text)')
     theirs.close()
@@ -88,46 +88,50 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
 
   beforeAll(async () => {
     server = await startPostgres()
-  }, TIMEOUT_MS)
+  }, timeoutMs)
   afterAll(() => server?.remove())
   beforeEach(() => server.psql('drop schema public cascade; create schema public'))
 
-  const open = async (migrations: readonly string[] = POSTGRES_MIGRATIONS) => {
+  const open = async (migrations: readonly string[] = postgresMigrations) => {
     const pool = await openPostgres(server.url, { migrations })
     await pool.close()
   }
   const steps = () => server.psql('select count(*) from tally_migrations')
 
-  test('only the steps that are missing are taken, also by five at once', async () => {
+  test('runs only the missing steps, also in five instances at once', async () => {
     await Promise.all(Array.from({ length: 5 }, () => open()))
-    expect(await steps()).toBe(`${POSTGRES_MIGRATIONS.length}`)
-    await Promise.all(Array.from({ length: 5 }, () => open([...POSTGRES_MIGRATIONS, ONE_MORE])))
-    expect(await steps()).toBe(`${POSTGRES_MIGRATIONS.length + 1}`)
+    expect(await steps()).toBe(`${postgresMigrations.length}`)
+    await Promise.all(Array.from({ length: 5 }, () => open([...postgresMigrations, extraStep])))
+    expect(await steps()).toBe(`${postgresMigrations.length + 1}`)
   })
 
-  test('a step that fails leaves the schema as it was', async () => {
+  test('leaves the schema unchanged when a step fails', async () => {
     await open()
-    await expect(open([...POSTGRES_MIGRATIONS, ONE_MORE, 'nonsense'])).rejects.toThrow('syntax error')
-    expect(await steps()).toBe(`${POSTGRES_MIGRATIONS.length}`)
+    await expect(open([...postgresMigrations, extraStep, 'nonsense'])).rejects.toThrow('syntax error')
+    expect(await steps()).toBe(`${postgresMigrations.length}`)
   })
 
-  test('a newer schema is refused', async () => {
-    await open([...POSTGRES_MIGRATIONS, ONE_MORE])
+  test('rejects a newer schema', async () => {
+    await open([...postgresMigrations, extraStep])
     await expect(open()).rejects.toBeInstanceOf(SchemaTooNew)
   })
 
-  test('a schema that turns out newer after the start makes calls fail, and the process goes on', async () => {
+  test('fails calls when the schema turns out newer after the start, and keeps running', async () => {
     await server.stop()
     const pool = await openPostgres(server.url)
     await server.start()
-    await open([...POSTGRES_MIGRATIONS, ONE_MORE])
+    await open([...postgresMigrations, extraStep])
     await expect(pool.ping()).rejects.toBeInstanceOf(SchemaTooNew)
     await pool.close()
   })
 
-  test('a migration that takes longer than a call may is not cut off', async () => {
-    const slow = [...POSTGRES_MIGRATIONS, 'select pg_sleep(0.5)']
-    const pool = await openPostgres(server.url, { migrations: slow, statementMsMax: 100, callMsMax: 150 })
+  test('does not abort a migration that takes longer than the time limit of a call', async () => {
+    const slow = [...postgresMigrations, 'select pg_sleep(0.5)']
+    const pool = await openPostgres(server.url, {
+      migrations: slow,
+      statementTimeoutMs: 100,
+      callTimeoutMs: 150,
+    })
     await expect(pool.ping()).rejects.toBeInstanceOf(DatabaseUnavailable)
     const recovered = async (): Promise<void> => pool.ping().catch(() => recovered())
     await recovered()
@@ -135,12 +139,12 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     await pool.close()
   })
 
-  test('an encoding in which not every document fits is refused', async () => {
+  test('rejects an encoding that cannot store every document', async () => {
     await server.psql("create database latin encoding 'LATIN1' template template0")
     await expect(openPostgres(server.url.replace(/tally$/, 'latin'))).rejects.toThrow('LATIN1')
   })
 
-  test('the database of the URL is used, whatever PGDATABASE says', async () => {
+  test('uses the database of the URL, whatever PGDATABASE is', async () => {
     const child = Bun.spawn({
       cmd: [
         process.execPath,
@@ -157,7 +161,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     expect(await new Response(child.stdout).text()).toBe('tally\n')
   })
 
-  test('the password is in no error, whatever goes wrong', async () => {
+  test('never shows the password in an error', async () => {
     const { url, password } = server
     const failures = [
       url.replace(/tally$/, 'missing'),
@@ -181,19 +185,19 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     const outcomes = await Promise.allSettled(failures)
     expect(outcomes.map(({ status }) => status)).toEqual(outcomes.map(() => 'rejected'))
     for (const { reason } of outcomes as PromiseRejectedResult[]) {
-      expect(reason instanceof DatabaseUnavailable || reason instanceof DatabaseUnusable).toBe(true)
-      expect(everythingOf(reason)).not.toContain(password)
+      expect(reason instanceof DatabaseUnavailable || reason instanceof DatabaseIncompatible).toBe(true)
+      expect(printEverything(reason)).not.toContain(password)
     }
   })
 })
 
-/** An error as the most talkative logger would print it, with its causes. */
-function everythingOf(error: unknown): string {
+/** An error as the most verbose logger would print it, with its causes. */
+function printEverything(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return [
     Bun.inspect(error, { depth: 10 }),
     error.stack,
     JSON.stringify(error),
-    everythingOf(error.cause),
+    printEverything(error.cause),
   ].join('\n')
 }

@@ -1,26 +1,30 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { IDEMPOTENCY_KEPT_MS, type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
 import {
-  BODY_LENGTH_MAX,
+  type Idempotency,
+  IdempotencyMismatch,
+  idempotencyRetentionMs,
+} from '../../src/database/idempotency.ts'
+import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
+import {
   type Document,
   DocumentExists,
   type DocumentStore,
-  ID_LENGTH_MAX,
-  InvalidPosition,
-  PAGE_BYTES_MAX,
-  PAGE_DOCUMENTS_MAX,
+  maxBodyLength,
+  maxIdLength,
+  maxPageBytes,
+  maxPageDocuments,
   PreconditionFailed,
   StoreUnavailable,
 } from '../../src/documents/document-store.ts'
 
-/** One empty database of an engine, on which several stores can be opened, as several instances would. */
+/** An empty database of one engine, on which several stores can be opened, as several instances would. */
 export interface EmptyDatabase {
   open(now?: () => number): Promise<DocumentStore>
   remove(): Promise<void>
 }
 
 /**
- * What `DocumentStore` promises, as tests. Each adapter runs them on its real engine.
+ * The promises of `DocumentStore` as tests. Each adapter runs them on its real engine.
  *
  * @param makeDatabase called before each test
  */
@@ -47,25 +51,25 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
   })
 
   describe('create and get', () => {
-    test('a created document comes back as it was kept', async () => {
+    test('returns a created document as it was stored', async () => {
       const { document, replayed } = await store.create({ id: 'a', body: '{"a":1}' })
       expect(replayed).toBe(false)
       expect(document).toMatchObject({ id: 'a', body: '{"a":1}', createdAt: clock, updatedAt: clock })
       expect(await store.get('a')).toEqual(document)
     })
 
-    test('another instance sees it', async () => {
+    test('another instance reads a created document', async () => {
       const { document } = await store.create({ id: 'a', body: '{}' })
       expect(await (await open()).get('a')).toEqual(document)
     })
 
-    test('it is there after everything was closed and opened again', async () => {
+    test('a created document survives closing and reopening', async () => {
       const { document } = await store.create({ id: 'a', body: '{}' })
       await store.close()
       expect(await (await open()).get('a')).toEqual(document)
     })
 
-    test('an id that nobody created is undefined, whatever text it is', async () => {
+    test('get returns undefined for any unknown id', async () => {
       await store.create({ id: 'a', body: '{}' })
       for (const id of ['b', 'A', '', ' a', 'a\0', '\ud800', 'x'.repeat(10_000), "'; drop table documents"]) {
         expect(await store.get(id)).toBeUndefined()
@@ -73,13 +77,13 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       }
     })
 
-    test('a taken id is DocumentExists, and the first document stays', async () => {
+    test('create rejects a taken id with DocumentExists and keeps the first document', async () => {
       await store.create({ id: 'a', body: '{"first":true}' })
       await expect(store.create({ id: 'a', body: '{}' })).rejects.toBeInstanceOf(DocumentExists)
       expect((await store.get('a'))?.body).toBe('{"first":true}')
     })
 
-    test('of 50 creations of one id at once on two instances one succeeds', async () => {
+    test('one of 50 concurrent creations of one id on two instances succeeds', async () => {
       const other = await open()
       const outcomes = await Promise.allSettled(
         Array.from({ length: 50 }, (_, n) => (n % 2 ? store : other).create({ id: 'a', body: `{"n":${n}}` })),
@@ -87,11 +91,11 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       const created = outcomes.filter((outcome) => outcome.status === 'fulfilled')
       const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
       expect(created).toHaveLength(1)
-      expect(refused.map(({ reason }) => reason.code)).toEqual(Array(49).fill('document_exists'))
+      expect(refused.map(({ reason }) => reason.code)).toEqual(Array(49).fill('document-exists'))
       expect(await store.get('a')).toEqual(created[0]?.value.document as Document)
     })
 
-    test('one that fails takes none of its neighbours with it', async () => {
+    test('a failed creation does not affect concurrent ones', async () => {
       await store.create({ id: '10', body: '{}' })
       const outcomes = await Promise.allSettled(
         Array.from({ length: 20 }, (_, n) => store.create({ id: `${n}`, body: '{}' })),
@@ -114,7 +118,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       ['text beyond the basic plane', '{"a":"Grüße 世界 👩‍👩‍👧 \u2028 \ufeff \uffff"}'],
       ['quotes and backslashes', '{"a":"\\" \' \\\\ $1 ?1 %s"}'],
       ['a text of 3 MB', JSON.stringify({ a: 'é'.repeat(1_500_000) })],
-    ])('%s comes back character by character', async (_, body) => {
+    ])('%s is returned character by character', async (_, body) => {
       await store.create({ id: 'a', body }, { scope: 's', key: 'k', fingerprint: 'f' })
       expect((await store.get('a'))?.body).toBe(body)
       expect((await store.list({ limit: 1 })).documents[0]?.body).toBe(body)
@@ -124,41 +128,41 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
 
     test.each([
       ['an empty id', { id: '', body: '{}' }],
-      ['too long an id', { id: 'x'.repeat(ID_LENGTH_MAX + 1), body: '{}' }],
-      ['an id that a path cannot carry', { id: 'a/b', body: '{}' }],
-      ['an id that a path loses', { id: '..', body: '{}' }],
+      ['an id that is too long', { id: 'x'.repeat(maxIdLength + 1), body: '{}' }],
+      ['an id that needs encoding in a path', { id: 'a/b', body: '{}' }],
+      ['an id that is removed from a path', { id: '..', body: '{}' }],
       ['an empty body', { id: 'a', body: '' }],
-      ['too long a body', { id: 'a', body: ' '.repeat(BODY_LENGTH_MAX + 1) }],
-      ['a NUL as such', { id: 'a', body: '"\0"' }],
-      ['a lone surrogate as such', { id: 'a', body: '"\ud800"' }],
-    ])('%s is refused, and nothing is kept', async (_, draft) => {
+      ['a body that is too long', { id: 'a', body: ' '.repeat(maxBodyLength + 1) }],
+      ['an unescaped NUL', { id: 'a', body: '"\0"' }],
+      ['an unescaped lone surrogate', { id: 'a', body: '"\ud800"' }],
+    ])('%s is rejected, and nothing is stored', async (_, draft) => {
       await expect(store.create(draft)).rejects.toBeInstanceOf(RangeError)
       await expect(store.replace(draft.id, draft.body)).rejects.toBeInstanceOf(RangeError)
       expect((await store.list({ limit: 1 })).documents).toEqual([])
     })
 
-    test('the longest id is kept', async () => {
-      const id = `${'x'.repeat(ID_LENGTH_MAX - 4)}.~_-`
+    test('stores an id of the maximum length', async () => {
+      const id = `${'x'.repeat(maxIdLength - 4)}.~_-`
       await store.create({ id, body: '{}' })
       expect((await store.get(id))?.id).toBe(id)
     })
   })
 
   describe('list', () => {
-    test('an empty store is one empty page', async () => {
+    test('an empty store has one empty page', async () => {
       expect(await store.list({ limit: 10 })).toEqual({ documents: [], next: undefined })
     })
 
-    test('thousands of documents come page by page in order of creation, each once', async () => {
+    test('lists thousands of documents page by page in order of creation, each once', async () => {
       const ids = await fill(store, 2_500)
-      for (const limit of [7, 100, PAGE_DOCUMENTS_MAX]) {
-        const pages = await everyPage(store, limit)
+      for (const limit of [7, 100, maxPageDocuments]) {
+        const pages = await readPages(store, limit)
         expect(pages.flat().map(({ id }) => id)).toEqual(ids)
         expect(pages.slice(0, -1).every((page) => page.length === limit)).toBe(true)
       }
     })
 
-    test('the last page has no next, also when it is full', async () => {
+    test('the last page has no next, even when it is full', async () => {
       await fill(store, 20)
       const { next } = await store.list({ limit: 10 })
       const last = await store.list({ limit: 10, after: next })
@@ -166,7 +170,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(last.next).toBeUndefined()
     })
 
-    test('who continues from the last document finds those that were created since', async () => {
+    test('continuing from the last document returns the documents created since', async () => {
       await fill(store, 3)
       const last = (await store.list({ limit: 3 })).documents[2] as Document
       expect((await store.list({ limit: 3, after: last.position })).documents).toEqual([])
@@ -174,7 +178,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.list({ limit: 3, after: last.position })).documents).toEqual([document])
     })
 
-    test('deleting the document a page ended with loses and repeats nothing, and its position is not used again', async () => {
+    test('deleting the last document of a page loses and repeats nothing, and its position is not reused', async () => {
       const ids = await fill(store, 10)
       const { documents, next } = await store.list({ limit: 9 })
       await store.delete(documents[8]?.id as string)
@@ -188,41 +192,41 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       ])
     })
 
-    test('a page of large documents ends at its bytes, and a document above them is a page of its own', async () => {
-      const third = JSON.stringify('x'.repeat(PAGE_BYTES_MAX / 3))
-      const above = JSON.stringify('x'.repeat(PAGE_BYTES_MAX))
+    test('a page of large documents ends at maxPageBytes, and a larger document is a page of its own', async () => {
+      const third = JSON.stringify('x'.repeat(maxPageBytes / 3))
+      const above = JSON.stringify('x'.repeat(maxPageBytes))
       const bodies = [third, third, third, above, '1', '2']
       for (const [n, body] of bodies.entries()) await store.create({ id: `${n}`, body })
-      const pages = await everyPage(store, 100)
+      const pages = await readPages(store, 100)
       expect(pages.map((page) => page.map(({ id }) => id))).toEqual([['0', '1'], ['2'], ['3'], ['4', '5']])
       expect(pages.flat().map(({ body }) => body)).toEqual(bodies)
     })
 
     test.each(['', '-1', '1.5', 'x', '1e3', '01', '9'.repeat(19), "1' or 1=1"])(
-      'the position %p is InvalidPosition',
+      'list rejects the cursor %p with InvalidCursor',
       async (after) => {
-        await expect(store.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidPosition)
+        await expect(store.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidCursor)
       },
     )
 
-    test('a position far behind the end is an empty page', async () => {
+    test('a position far beyond the end returns an empty page', async () => {
       await fill(store, 1)
       expect((await store.list({ limit: 1, after: '9'.repeat(18) })).documents).toEqual([])
     })
 
-    test.each([0, -1, 1.5, PAGE_DOCUMENTS_MAX + 1, Number.NaN])('a limit of %p is refused', async (limit) => {
+    test.each([0, -1, 1.5, maxPageDocuments + 1, Number.NaN])('list rejects a limit of %p', async (limit) => {
       await expect(store.list({ limit })).rejects.toBeInstanceOf(RangeError)
     })
   })
 
   describe('replace and delete', () => {
-    test('replacing nothing creates', async () => {
+    test('replace creates a missing document', async () => {
       const { document, created } = await store.replace('a', '{"a":1}')
       expect(created).toBe(true)
       expect(await store.get('a')).toEqual(document)
     })
 
-    test('replacing changes body, version and time, and keeps the place in the list', async () => {
+    test('replace changes body, version and time, and keeps the place in the list', async () => {
       const { document: first } = await store.create({ id: 'a', body: '{"a":1}' })
       await store.create({ id: 'b', body: '{}' })
       clock += 1_000
@@ -233,14 +237,14 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.list({ limit: 2 })).documents[0]).toEqual(document)
     })
 
-    test('a replacement takes no position away: the next document follows the last one', async () => {
+    test('a replacement uses up no position', async () => {
       const { document: first } = await store.create({ id: 'a', body: '{}' })
       for (let n = 0; n < 5; n++) await store.replace('a', `{"n":${n}}`)
       const { document: second } = await store.create({ id: 'b', body: '{}' })
       expect(Number(second.position)).toBe(Number(first.position) + 1)
     })
 
-    test('with ifMatch it replaces only a version named there', async () => {
+    test('with ifMatch, replace writes only over a named version', async () => {
       const { document: first } = await store.create({ id: 'a', body: '1' })
       await expect(store.replace('a', '2', { ifMatch: ['other'] })).rejects.toBeInstanceOf(PreconditionFailed)
       await expect(store.replace('a', '2', { ifMatch: [] })).rejects.toBeInstanceOf(PreconditionFailed)
@@ -253,7 +257,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.get('a'))?.body).toBe('5')
     })
 
-    test('with ifMatch it never creates', async () => {
+    test('with ifMatch, replace never creates', async () => {
       for (const ifMatch of ['*', ['x']] as const) {
         await expect(store.replace('a', '1', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
         await expect(store.delete('a', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
@@ -261,7 +265,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(await store.get('a')).toBeUndefined()
     })
 
-    test('of 30 replacements of one version on two instances one succeeds', async () => {
+    test('one of 30 concurrent replacements of one version on two instances succeeds', async () => {
       const other = await open()
       const { document } = await store.create({ id: 'a', body: '{}' })
       const outcomes = await Promise.allSettled(
@@ -272,11 +276,11 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
       const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
       expect(won).toHaveLength(1)
-      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition_failed'))
+      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition-failed'))
       expect(await store.get('a')).toEqual(won[0]?.value.document as Document)
     })
 
-    test('of 30 replacements of nothing on two instances one creates', async () => {
+    test('one of 30 concurrent replacements of a missing document on two instances creates it', async () => {
       const other = await open()
       const outcomes = await Promise.all(
         Array.from({ length: 30 }, (_, n) => (n % 2 ? store : other).replace('a', `{"n":${n}}`)),
@@ -285,7 +289,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.list({ limit: 10 })).documents).toHaveLength(1)
     })
 
-    test('a deleted document is gone, and its id is free', async () => {
+    test('delete removes the document and frees its id', async () => {
       await store.create({ id: 'a', body: '{}' })
       expect(await store.delete('a')).toBe(true)
       expect(await store.get('a')).toBeUndefined()
@@ -293,13 +297,13 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       await store.create({ id: 'a', body: '{}' })
     })
 
-    test('with ifMatch it deletes only a version named there', async () => {
+    test('with ifMatch, delete removes only a named version', async () => {
       const { document } = await store.create({ id: 'a', body: '{}' })
       await expect(store.delete('a', { ifMatch: ['other'] })).rejects.toBeInstanceOf(PreconditionFailed)
       expect(await store.delete('a', { ifMatch: [document.version] })).toBe(true)
     })
 
-    test('the version of a deleted document does not match one that was created again', async () => {
+    test('the version of a deleted document does not match a later document of the same id', async () => {
       const { document } = await store.create({ id: 'a', body: '{}' })
       await store.delete('a')
       await store.create({ id: 'a', body: '{}' })
@@ -312,7 +316,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
   describe('idempotency keys', () => {
     const key: Idempotency = { scope: 'data', key: 'k', fingerprint: 'f' }
 
-    test('the same key and fingerprint gives the first answer again, also from another instance', async () => {
+    test('the same key and fingerprint repeat the first answer, also on another instance', async () => {
       const first = await store.create({ id: 'a', body: '{"a":1}' }, key)
       clock += 1_000
       const again = await (await open()).create({ id: 'b', body: '{"a":1}' }, key)
@@ -320,7 +324,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(await store.get('b')).toBeUndefined()
     })
 
-    test('the first answer is given again after the document was replaced or deleted', async () => {
+    test('the first answer is repeated after the document was replaced or deleted', async () => {
       const { document } = await store.create({ id: 'a', body: '{"a":1}' }, key)
       await store.replace('a', '{"a":2}')
       expect((await store.create({ id: 'a', body: '{"a":1}' }, key)).document).toEqual(document)
@@ -329,7 +333,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(await store.get('a')).toBeUndefined()
     })
 
-    test('the same key with another fingerprint is IdempotencyMismatch, and nothing is written', async () => {
+    test('create rejects a key with another fingerprint with IdempotencyMismatch, and writes nothing', async () => {
       await store.create({ id: 'a', body: '{}' }, key)
       const other = { ...key, fingerprint: 'g' }
       await expect(store.create({ id: 'b', body: '{}' }, other)).rejects.toBeInstanceOf(IdempotencyMismatch)
@@ -345,15 +349,15 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(replayed).toBe(false)
     })
 
-    test('a refused creation does not use up its key', async () => {
+    test('a rejected creation does not use up its key', async () => {
       await store.create({ id: 'a', body: '{}' })
       await expect(store.create({ id: 'a', body: '{}' }, key)).rejects.toBeInstanceOf(DocumentExists)
       expect((await store.create({ id: 'b', body: '{}' }, { ...key, fingerprint: 'g' })).replayed).toBe(false)
     })
 
-    test('a key is remembered for its time and then forgotten', async () => {
+    test('a key expires after idempotencyRetentionMs', async () => {
       await store.create({ id: 'a', body: '{}' }, key)
-      clock += IDEMPOTENCY_KEPT_MS - 1
+      clock += idempotencyRetentionMs - 1
       expect((await store.create({ id: 'b', body: '{}' }, key)).replayed).toBe(true)
       clock += 1
       const anew = await store.create({ id: 'b', body: '{}' }, { ...key, fingerprint: 'g' })
@@ -363,7 +367,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       )
     })
 
-    test('100 calls with one key at once on two instances make one document and get 100 equal answers', async () => {
+    test('100 concurrent calls with one key on two instances create one document and get equal answers', async () => {
       const other = await open()
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, n) =>
@@ -375,7 +379,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.list({ limit: 10 })).documents).toEqual([answers[0]?.document as Document])
     })
 
-    test('20 keys with 10 calls each at once make 20 documents', async () => {
+    test('10 concurrent calls for each of 20 keys create 20 documents', async () => {
       const answers = await Promise.all(
         Array.from({ length: 200 }, (_, n) =>
           store.create({ id: `${n}`, body: '{}' }, { ...key, key: `${n % 20}` }),
@@ -385,7 +389,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await store.list({ limit: 100 })).documents).toHaveLength(20)
     })
 
-    test('a key whose first holder is refused goes to the next', async () => {
+    test('a key whose first request is rejected goes to the next request', async () => {
       await store.create({ id: 'taken', body: '{}' })
       const outcomes = await Promise.allSettled(
         Array.from({ length: 20 }, (_, n) =>
@@ -399,11 +403,11 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
   })
 
   describe('ping and close', () => {
-    test('an open store answers a ping', async () => {
+    test('ping resolves on an open store', async () => {
       await store.ping()
     })
 
-    test('what was begun before close is finished, what comes after is StoreUnavailable', async () => {
+    test('close completes calls in flight, and later calls fail with StoreUnavailable', async () => {
       const begun = Array.from({ length: 50 }, (_, n) => store.create({ id: `${n}`, body: '{}' }))
       await Promise.all([...begun, store.close()])
       for (const call of [
@@ -419,14 +423,14 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect((await (await open()).list({ limit: 100 })).documents).toHaveLength(50)
     })
 
-    test('closing twice is the same promise', async () => {
+    test('a second close returns the same promise', async () => {
       expect(store.close()).toBe(store.close())
       await store.close()
     })
   })
 }
 
-/** Creates documents one after the other in groups of 500 and gives their ids in the order of their positions. */
+/** Creates documents in groups of 500 and returns their ids in the order of their positions. */
 async function fill(store: DocumentStore, count: number): Promise<string[]> {
   const created: Document[] = []
   for (let begin = 0; begin < count; begin += 500) {
@@ -438,8 +442,8 @@ async function fill(store: DocumentStore, count: number): Promise<string[]> {
   return created.sort((a, b) => Number(a.position) - Number(b.position)).map(({ id }) => id)
 }
 
-/** Every page from the first to the one without a next. */
-async function everyPage(store: DocumentStore, limit: number): Promise<(readonly Document[])[]> {
+/** All pages, from the first to the one without a next. */
+async function readPages(store: DocumentStore, limit: number): Promise<(readonly Document[])[]> {
   const pages: (readonly Document[])[] = []
   let after: string | undefined
   do {

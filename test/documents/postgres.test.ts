@@ -1,36 +1,36 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { CALLS_WAITING_MAX, type PostgresPoolOptions } from '../../src/database/postgres/pool.ts'
+import { maxWaitingCalls, type PostgresPoolOptions } from '../../src/database/postgres/pool.ts'
 import { type DocumentStore, StoreUnavailable } from '../../src/documents/document-store.ts'
-import { openStore } from '../../src/documents/open.ts'
+import { openDocumentStore } from '../../src/documents/open.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { documentStoreContract } from './contract.ts'
 import { severalProcessesContract } from './several-processes.ts'
 
-const TIMEOUT_MS = 60_000
+const timeoutMs = 60_000
 
 describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   let server: PostgresServer
 
   beforeAll(async () => {
     server = await startPostgres()
-  }, TIMEOUT_MS)
+  }, timeoutMs)
   afterAll(() => server?.remove())
 
-  /** The one database, emptied: cheaper than a new one, whose files the next shutdown would have to write out. */
-  async function emptyDatabase(): Promise<string> {
+  /** Empties the one database. A new one would cost more, because the next shutdown would have to write its files. */
+  async function resetDatabase(): Promise<string> {
     await server.psql('drop schema public cascade; create schema public')
     return server.url
   }
 
   const openAt = (url: string, postgres: PostgresPoolOptions = {}) =>
-    openStore({ url, dataDir: '.', postgres })
+    openDocumentStore({ url, dataDir: '.', postgres })
 
   describe('the contract', () => {
     documentStoreContract(async () => {
-      const url = await emptyDatabase()
+      const url = await resetDatabase()
       return {
-        open: (now = Date.now) => openStore({ url, dataDir: '.', now }),
+        open: (now = Date.now) => openDocumentStore({ url, dataDir: '.', now }),
         remove: async () => {},
       }
     })
@@ -38,18 +38,18 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
 
   describe('several processes', () => {
     severalProcessesContract(async () => ({
-      url: await emptyDatabase(),
+      url: await resetDatabase(),
       dataDir: '.',
       remove: async () => {},
     }))
   })
 
-  describe('while the server goes and comes', () => {
+  describe('while the server stops and starts', () => {
     for (const end of ['stop', 'crash'] as const) {
       test(
-        `a ${end} under calls gives StoreUnavailable and nothing else, and what was confirmed is there afterwards`,
+        `calls during a ${end} fail only with StoreUnavailable, and every confirmed document survives`,
         async () => {
-          const store = await openAt(await emptyDatabase())
+          const store = await openAt(await resetDatabase())
           const load = startLoad(store)
           await load.until(() => load.confirmed.length > 100)
           await server[end]()
@@ -68,14 +68,14 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
           for (const id of load.confirmed) expect((await store.get(id))?.body).toBe(`{"id":"${id}"}`)
           await store.close()
         },
-        TIMEOUT_MS,
+        timeoutMs,
       )
 
       test(
-        `a ${end} and start between calls is not noticed by reads and creations`,
+        `reads and creations survive a ${end} and start between calls`,
         async () => {
-          const store = await openAt(await emptyDatabase())
-          // Many at once, so that every connection of the pool is open and then stale.
+          const store = await openAt(await resetDatabase())
+          // Many calls at once, so that every connection of the pool is open and then stale.
           const many = (prefix: string) =>
             Array.from({ length: 40 }, (_, n) => store.create({ id: `${prefix}${n}`, body: '{}' }))
           await Promise.all(many('before'))
@@ -84,14 +84,14 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
           await Promise.all([...many('after'), store.get('before1'), store.list({ limit: 10 })])
           await store.close()
         },
-        TIMEOUT_MS,
+        timeoutMs,
       )
     }
 
     test(
-      'a store that is opened before the server is there works when it is',
+      'a store that opens before its server starts works afterwards',
       async () => {
-        const url = await emptyDatabase()
+        const url = await resetDatabase()
         await server.stop()
         const store = await openAt(url)
         await expect(store.ping()).rejects.toBeInstanceOf(StoreUnavailable)
@@ -101,15 +101,15 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         expect((await store.get('a'))?.body).toBe('{}')
         await store.close()
       },
-      TIMEOUT_MS,
+      timeoutMs,
     )
 
     test(
-      'a creation whose confirmation was lost is found to be its own, not a conflict',
+      'a creation whose confirmation was lost recognizes its own document instead of a conflict',
       async () => {
         const proxy = startTcpProxy(server.port)
-        const url = (await emptyDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
-        const store = await openAt(url, { connectionsMax: 1 })
+        const url = (await resetDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
+        const store = await openAt(url, { maxConnections: 1 })
         await store.create({ id: 'first', body: '{}' })
         proxy.cutAfterNextRequest()
         const { document } = await store.create({ id: 'a', body: '{"a":1}' })
@@ -117,38 +117,43 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         expect(await store.get('a')).toEqual(document)
 
         const key = { scope: 's', key: 'k', fingerprint: 'f' }
-        await expect(store.create({ id: 'a', body: '{}' })).rejects.toMatchObject({ code: 'document_exists' })
+        await expect(store.create({ id: 'a', body: '{}' })).rejects.toMatchObject({ code: 'document-exists' })
         expect((await store.create({ id: 'b', body: '{}' }, key)).replayed).toBe(false)
         await store.close()
         proxy.close()
       },
-      TIMEOUT_MS,
+      timeoutMs,
     )
 
     test(
-      'a server that falls silent costs one time limit, then calls fail at once, and it is found again',
+      'a silent server costs one time limit, then calls fail at once until the server answers again',
       async () => {
         const proxy = startTcpProxy(server.port)
-        const url = (await emptyDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
-        // With one connection, keeping the dead one would mean never getting through again.
-        const limits = { connectionsMax: 1, connectMsMax: 500, statementMsMax: 300, callMsMax: 400 }
+        const url = (await resetDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
+        // With only one connection, keeping the dead one would block every later call.
+        const limits = {
+          maxConnections: 1,
+          connectTimeoutMs: 500,
+          statementTimeoutMs: 300,
+          callTimeoutMs: 400,
+        }
         const store = await openAt(url, limits)
         await store.create({ id: 'a', body: '{}' })
         proxy.freeze()
         await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
         const before = performance.now()
         await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
-        expect(performance.now() - before).toBeLessThan(limits.callMsMax)
+        expect(performance.now() - before).toBeLessThan(limits.callTimeoutMs)
         proxy.thaw()
-        await untilItWorks(() => store.get('a'))
+        await untilAvailable(() => store.get('a'))
         await store.close()
         proxy.close()
       },
-      TIMEOUT_MS,
+      timeoutMs,
     )
   })
 
-  test('an address where nobody answers fails within seconds, a refused one before any time limit', async () => {
+  test('a silent address fails within seconds, and a refused connection before any time limit', async () => {
     const proxy = startTcpProxy(server.port)
     proxy.freeze()
     const silent = await openAt(server.url.replace(`:${server.port}/`, `:${proxy.port}/`))
@@ -165,27 +170,27 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
     proxy.close()
   })
 
-  test('more calls than may wait are refused at once, and the others are served', async () => {
-    const store = await openAt(await emptyDatabase(), { connectionsMax: 2 })
+  test('calls beyond the waiting limit fail at once, and the others succeed', async () => {
+    const store = await openAt(await resetDatabase(), { maxConnections: 2 })
     await store.ping()
-    const calls = Array.from({ length: 2 + CALLS_WAITING_MAX + 500 }, () => store.get('a'))
+    const calls = Array.from({ length: 2 + maxWaitingCalls + 500 }, () => store.get('a'))
     const outcomes = await Promise.allSettled(calls)
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
-    expect(refused.map(({ reason }) => reason.code)).toEqual(Array(500).fill('store_unavailable'))
+    expect(refused.map(({ reason }) => reason.code)).toEqual(Array(500).fill('store-unavailable'))
     await store.close()
   })
 
-  test('a database emptied under a running store is migrated again by the call after the failed one', async () => {
-    const store = await openAt(await emptyDatabase())
+  test('a database that is emptied under a running store is migrated again after one failed call', async () => {
+    const store = await openAt(await resetDatabase())
     await store.create({ id: 'a', body: '{}' })
-    await emptyDatabase()
+    await resetDatabase()
     await expect(store.get('a')).rejects.toBeInstanceOf(StoreUnavailable)
     expect(await store.get('a')).toBeUndefined()
     await store.close()
   })
 })
 
-/** Eight loops that create, read and list without a pause, and remember what they were told. */
+/** Runs eight loops that create, read and list without a pause, and records the outcomes. */
 function startLoad(store: DocumentStore) {
   const confirmed: string[] = []
   const failures: unknown[] = []
@@ -201,7 +206,7 @@ function startLoad(store: DocumentStore) {
         await store.create({ id: `k${id}`, body: '{}' }, { scope: 's', key: id, fingerprint: 'f' })
       } catch (error) {
         failures.push(error)
-        // A refusal takes no time at all; without a turn of the event loop nothing else would run.
+        // A rejection is immediate. Without a turn of the event loop nothing else would run.
         await Bun.sleep(1)
       }
     }
@@ -220,7 +225,7 @@ function startLoad(store: DocumentStore) {
   }
 }
 
-async function untilItWorks(call: () => Promise<unknown>): Promise<void> {
+async function untilAvailable(call: () => Promise<unknown>): Promise<void> {
   for (;;) {
     try {
       return void (await call())

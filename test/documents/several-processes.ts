@@ -1,36 +1,41 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Document } from '../../src/documents/document-store.ts'
-import { openStore } from '../../src/documents/open.ts'
-import { bodyOf, type WriterTask } from './writer.ts'
+import { openDocumentStore } from '../../src/documents/open.ts'
+import { createBody, type WriterTask } from './writer.ts'
 
-const ROUNDS = 20
-const WRITERS = 8
-/** Long enough for 20 starts of a process on a busy machine. */
-const TIMEOUT_MS = 60_000
+const rounds = 20
+const writerCount = 8
+/** Long enough to start a process 20 times on a busy machine. */
+const timeoutMs = 60_000
 
-/** Where the processes of one test meet: an empty database. */
-export interface MeetingPlace {
+/** The empty database that the processes of one test share. */
+export interface SharedDatabase {
   url?: string
   dataDir: string
   remove(): Promise<void>
 }
 
 /**
- * What `DocumentStore` promises about processes that share a database or die, as tests with real processes.
+ * The promises of `DocumentStore` about processes that share a database or die, as tests with real processes.
  *
- * @param makePlace called in each test
+ * @param createDatabase called in each test
  */
-export function severalProcessesContract(makePlace: () => Promise<MeetingPlace>): void {
+export function severalProcessesContract(createDatabase: () => Promise<SharedDatabase>): void {
   test(
-    `in ${ROUNDS} rounds of kill -9 while ${WRITERS} writers write, every confirmed document is there, once and whole`,
+    `every confirmed document is stored once and completely after ${rounds} rounds of kill -9 under ${writerCount} writers`,
     async () => {
-      const place = await makePlace()
+      const database = await createDatabase()
       const confirmed: string[] = []
-      for (let round = 0; round < ROUNDS; round++) {
-        const writer = startWriter({ ...place, prefix: `r${round}`, writers: WRITERS, documents: 1_000_000 })
+      for (let round = 0; round < rounds; round++) {
+        const writer = startWriter({
+          ...database,
+          prefix: `r${round}`,
+          writers: writerCount,
+          documents: 1_000_000,
+        })
         const lines: string[] = []
-        // Not always at the same number: the kill has to fall into different moments of a commit.
+        // A different number in each round, so that the kills hit different moments of a commit.
         const enough = 20 + round * 7
         for await (const line of writer.lines()) {
           lines.push(line)
@@ -41,47 +46,47 @@ export function severalProcessesContract(makePlace: () => Promise<MeetingPlace>)
         confirmed.push(...lines)
       }
       expect(confirmed.filter((line) => line.startsWith('failed'))).toEqual([])
-      const kept = await everyDocument(place)
-      const bodies = new Map(kept.map(({ id, body }) => [id, body]))
-      expect(bodies.size).toBe(kept.length)
-      expect(confirmed.filter((id) => bodies.get(id) !== bodyOf(id))).toEqual([])
-      expect(kept.filter(({ id, body }) => body !== bodyOf(id))).toEqual([])
-      await place.remove()
+      const stored = await readDocuments(database)
+      const bodies = new Map(stored.map(({ id, body }) => [id, body]))
+      expect(bodies.size).toBe(stored.length)
+      expect(confirmed.filter((id) => bodies.get(id) !== createBody(id))).toEqual([])
+      expect(stored.filter(({ id, body }) => body !== createBody(id))).toEqual([])
+      await database.remove()
     },
-    TIMEOUT_MS,
+    timeoutMs,
   )
 
   test(
-    `two processes with ${WRITERS} writers each lose no write, and no writer is told that the database is locked`,
+    `two processes with ${writerCount} writers each lose no write, and no write fails because the database is locked`,
     async () => {
-      const place = await makePlace()
+      const database = await createDatabase()
       const writers = ['a', 'b'].map((prefix) =>
-        startWriter({ ...place, prefix, writers: WRITERS, documents: 150 }),
+        startWriter({ ...database, prefix, writers: writerCount, documents: 150 }),
       )
       const lines = (await Promise.all(writers.map((writer) => Array.fromAsync(writer.lines())))).flat()
       expect(lines.filter((line) => line.startsWith('failed'))).toEqual([])
-      expect(lines).toHaveLength(2 * WRITERS * 150)
-      expect((await everyDocument(place)).map(({ id }) => id).sort()).toEqual(lines.sort())
-      await place.remove()
+      expect(lines).toHaveLength(2 * writerCount * 150)
+      expect((await readDocuments(database)).map(({ id }) => id).sort()).toEqual(lines.sort())
+      await database.remove()
     },
-    TIMEOUT_MS,
+    timeoutMs,
   )
 
   test(
-    'three processes that open an empty database at the same time all find it migrated',
+    'three processes that open an empty database at the same time all work on the migrated schema',
     async () => {
       for (let round = 0; round < 3; round++) {
-        const place = await makePlace()
+        const database = await createDatabase()
         const writers = ['a', 'b', 'c'].map((prefix) =>
-          startWriter({ ...place, prefix, writers: 1, documents: 1 }),
+          startWriter({ ...database, prefix, writers: 1, documents: 1 }),
         )
         const lines = (await Promise.all(writers.map((writer) => Array.fromAsync(writer.lines())))).flat()
         expect(lines.sort()).toEqual(['a-0-0', 'b-0-0', 'c-0-0'])
         expect(await Promise.all(writers.map(({ child }) => child.exited))).toEqual([0, 0, 0])
-        await place.remove()
+        await database.remove()
       }
     },
-    TIMEOUT_MS,
+    timeoutMs,
   )
 }
 
@@ -96,7 +101,7 @@ function startWriter({ url, dataDir, prefix, writers, documents }: WriterTask) {
     let rest = ''
     for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
       const pieces = (rest + chunk).split('\n')
-      // A line cut off by the kill was not confirmed to anybody.
+      // A line that the kill truncated is not a confirmation.
       rest = pieces.pop() as string
       yield* pieces
     }
@@ -104,8 +109,8 @@ function startWriter({ url, dataDir, prefix, writers, documents }: WriterTask) {
   return { child, lines }
 }
 
-async function everyDocument(place: MeetingPlace): Promise<Document[]> {
-  const store = await openStore({ url: place.url, dataDir: place.dataDir })
+async function readDocuments(database: SharedDatabase): Promise<Document[]> {
+  const store = await openDocumentStore({ url: database.url, dataDir: database.dataDir })
   const documents: Document[] = []
   let after: string | undefined
   do {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openStore } from '../../src/documents/open.ts'
+import { openDocumentStore } from '../../src/documents/open.ts'
 import { documentStoreContract } from './contract.ts'
 import { severalProcessesContract } from './several-processes.ts'
 
@@ -14,7 +14,7 @@ async function temporaryDirectory() {
 describe('the contract on SQLite', () => {
   documentStoreContract(async () => {
     const { dataDir, remove } = await temporaryDirectory()
-    return { open: (now = Date.now) => openStore({ dataDir, now }), remove }
+    return { open: (now = Date.now) => openDocumentStore({ dataDir, now }), remove }
   })
 })
 
@@ -23,19 +23,19 @@ describe('several processes on one SQLite file', () => {
 })
 
 describe('the SQLite file', () => {
-  test('the write-ahead log is gone after close, so that the one file is the whole database', async () => {
+  test('close removes the write-ahead log, so that one file is the whole database', async () => {
     const { dataDir, remove } = await temporaryDirectory()
-    const store = await openStore({ dataDir })
+    const store = await openDocumentStore({ dataDir })
     await store.create({ id: 'a', body: '{}' })
     await store.close()
     expect(await Array.fromAsync(new Bun.Glob('*').scan(dataDir))).toEqual(['tally.db'])
     await remove()
   })
 
-  test('two stores in memory know nothing of each other', async () => {
+  test('two stores in memory are independent', async () => {
     const [a, b] = [
-      await openStore({ url: 'sqlite::memory:', dataDir: '.' }),
-      await openStore({ url: 'sqlite::memory:', dataDir: '.' }),
+      await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' }),
+      await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' }),
     ]
     await a.create({ id: 'a', body: '{}' })
     expect(await b.get('a')).toBeUndefined()

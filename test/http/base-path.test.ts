@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { openDatabase } from '../../src/database/open.ts'
-import { storeOn } from '../../src/documents/open.ts'
+import { createDocumentStore } from '../../src/documents/open.ts'
 import { createApp } from '../../src/http/app.ts'
 import { appOptions } from '../support/app-options.ts'
 import { examplePayload, post, request } from '../support/requests.ts'
@@ -62,7 +62,7 @@ describe('below a base path', () => {
 
   test('what is created is where Location says, and the next page where Link says', async () => {
     const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
-    const store = storeOn(database)
+    const store = createDocumentStore(database)
     try {
       const service = createApp(appOptions({ basePath: '/a/tally', store }))
       for (const id of [1, 2]) {

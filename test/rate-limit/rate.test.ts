@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { memoryRateLimiter } from '../../src/rate-limit/memory.ts'
-import { gcra, type Rate, remainingOf, type Verdict, waitMsOf } from '../../src/rate-limit/rate.ts'
+import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
+import { gcra, type Rate, remainingRequests, retryAfterMs, type Verdict } from '../../src/rate-limit/rate.ts'
 
 const rates = fc.record({
   quota: fc.integer({ min: 1, max: 1_000 }),
@@ -66,12 +66,12 @@ describe('a rate', () => {
       fc.property(rates, fc.integer({ min: 0, max: 1_100 }), (rate, requests) => {
         const { allowed, arrival } = burst(rate, requests, 0)
         const next = gcra(rate, arrival, 0)
-        if (next.allowed) expect(remainingOf(rate, next)).toBe(rate.quota - allowed - 1)
+        if (next.allowed) expect(remainingRequests(rate, next)).toBe(rate.quota - allowed - 1)
         else {
-          expect(remainingOf(rate, next)).toBe(0)
-          expect(gcra(rate, arrival, waitMsOf(rate, next)).allowed).toBe(true)
+          expect(remainingRequests(rate, next)).toBe(0)
+          expect(gcra(rate, arrival, retryAfterMs(rate, next)).allowed).toBe(true)
           const interval = rate.windowMs / rate.quota
-          expect(gcra(rate, arrival, waitMsOf(rate, next) - 0.6 * interval).allowed).toBe(false)
+          expect(gcra(rate, arrival, retryAfterMs(rate, next) - 0.6 * interval).allowed).toBe(false)
         }
       }),
     )
@@ -83,7 +83,7 @@ describe('rates in memory', () => {
   const allowed = (verdict: Verdict | Promise<Verdict | undefined>) => (verdict as Verdict).allowed
 
   test('are of each client alone', () => {
-    const limiter = memoryRateLimiter(rate, 10, () => 0)
+    const limiter = createMemoryRateLimiter(rate, 10, () => 0)
     const ask = (client: string) => allowed(limiter.take(client))
     expect([ask('a'), ask('a'), ask('a'), ask('b'), ask('b'), ask('b')]).toEqual([
       true,
@@ -96,7 +96,7 @@ describe('rates in memory', () => {
   })
 
   test('are of so many clients and no more: who has not asked for the longest time is forgotten', () => {
-    const limiter = memoryRateLimiter(rate, 3, () => 0)
+    const limiter = createMemoryRateLimiter(rate, 3, () => 0)
     const exhaust = (client: string) => [1, 2, 3].map(() => allowed(limiter.take(client)))
     for (const client of ['a', 'b', 'c']) exhaust(client)
     expect(allowed(limiter.take('a'))).toBe(false)

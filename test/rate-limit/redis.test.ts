@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { type Rate, remainingOf, type Verdict, waitMsOf } from '../../src/rate-limit/rate.ts'
-import { redisRateLimiter } from '../../src/rate-limit/redis.ts'
+import { type Rate, remainingRequests, retryAfterMs, type Verdict } from '../../src/rate-limit/rate.ts'
+import { createRedisRateLimiter } from '../../src/rate-limit/redis.ts'
 import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
 
@@ -16,7 +16,7 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
   /** A limiter of one instance; how many requests it could not check. */
   function instance(rate: Rate) {
     let unchecked = 0
-    const limiter = redisRateLimiter({ url: redis.url, rate, onUnchecked: () => unchecked++ })
+    const limiter = createRedisRateLimiter({ url: redis.url, rate, onFailOpen: () => unchecked++ })
     return {
       take: async (client: string): Promise<Verdict | undefined> => await limiter.take(client),
       unchecked: () => unchecked,
@@ -47,8 +47,8 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
     for (let i = 0; i < 5; i++)
       verdicts.push((await limiter.take('alone')) ?? { allowed: false, aheadMs: -1 })
     expect(verdicts.map(({ allowed }) => allowed)).toEqual([true, true, true, true, false])
-    expect(verdicts.map((verdict) => remainingOf(rate, verdict))).toEqual([3, 2, 1, 0, 0])
-    const waitMs = waitMsOf(rate, verdicts[4] as Verdict)
+    expect(verdicts.map((verdict) => remainingRequests(rate, verdict))).toEqual([3, 2, 1, 0, 0])
+    const waitMs = retryAfterMs(rate, verdicts[4] as Verdict)
     expect(waitMs).toBeGreaterThan(10_000)
     expect(waitMs).toBeLessThanOrEqual(15_000)
   })

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
+import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
-  InvalidTaskCursor,
   QueueFull,
   QueueUnavailable,
   type RunReport,
@@ -23,7 +23,7 @@ export interface EmptyQueue {
 }
 
 /** Short times, so that what takes minutes in production takes milliseconds here. */
-const quick = { leaseMs: 600, backoffFirstMs: 20, attemptsMax: 3 } satisfies Partial<QueueOptions>
+const quick = { leaseMs: 600, initialBackoffMs: 20, maxAttempts: 3 } satisfies Partial<QueueOptions>
 
 /**
  * What `TaskQueue` promises, as tests. Each adapter runs them on its real engine.
@@ -44,7 +44,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     handler: TaskHandler,
     options: Partial<ConsumeOptions> = {},
     on: TaskQueue = queue,
-  ): Consumer => on.consume(handler, { concurrency: 2, runMsMax: 60_000, ...options })
+  ): Consumer => on.consume(handler, { concurrency: 2, timeoutMs: 60_000, ...options })
   const ended = (id: string, on: TaskQueue = queue): Promise<Task> =>
     until(async () => {
       const task = await on.find(id)
@@ -113,12 +113,12 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test('at as many waiting tasks as may, one more is QueueFull, until one is claimed', async () => {
-      const small = await open({ waitingMax: 3 })
+      const small = await open({ capacity: 3 })
       for (let n = 0; n < 3; n++) await small.enqueue('"text"')
       expect(await small.depth()).toBe(3)
       const refused = await small.enqueue('"text"').catch((error) => error)
       expect(refused).toBeInstanceOf(QueueFull)
-      expect(refused).toMatchObject({ waitingMax: 3, retryAfterSeconds: expect.any(Number) })
+      expect(refused).toMatchObject({ capacity: 3, retryAfterSeconds: expect.any(Number) })
       expect((await small.list({ limit: 10 })).tasks).toHaveLength(3)
 
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
@@ -130,7 +130,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test('of many tasks that come at once, on two instances, exactly as many are accepted as may wait', async () => {
-      const instances = [await open({ waitingMax: 20 }), await open({ waitingMax: 20 })] as const
+      const instances = [await open({ capacity: 20 }), await open({ capacity: 20 })] as const
       const outcomes = await Promise.allSettled(
         Array.from({ length: 100 }, (_, n) =>
           instances[n % 2 ? 0 : 1].enqueue(
@@ -146,7 +146,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test('a task that waits for its next run counts as waiting', async () => {
-      const slow = await open({ backoffFirstMs: 60_000 })
+      const slow = await open({ initialBackoffMs: 60_000 })
       const { task } = await slow.enqueue('"text"')
       consume(() => Promise.reject(new Error('no')), {}, slow)
       await until(async () => (await slow.find(task.id))?.error)
@@ -202,9 +202,9 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test.each(['', '-1', 'x', "1' or 1=1", '01', '[a'])(
-      'the cursor %p is InvalidTaskCursor',
+      'list rejects the cursor %p with InvalidCursor',
       async (after) => {
-        await expect(queue.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidTaskCursor)
+        await expect(queue.list({ limit: 1, after })).rejects.toBeInstanceOf(InvalidCursor)
       },
     )
 
@@ -221,7 +221,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       const id = await add('"a"')
       const runs: RunReport[] = []
       consume(async (task) => JSON.stringify([task.payload, task.status, task.attempts]), {
-        onRun: (run) => runs.push(run),
+        onRunEnd: (run) => runs.push(run),
       })
       const task = await ended(id)
       expect(task).toMatchObject({ status: 'completed', attempts: 1, error: undefined })
@@ -297,7 +297,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
           if (attempts === 1) throw new Error('not yet')
           return '1'
         },
-        { onRun: ({ outcome }) => runs.push(outcome) },
+        { onRunEnd: ({ outcome }) => runs.push(outcome) },
       )
       expect(await ended(id)).toMatchObject({
         status: 'completed',
@@ -341,7 +341,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
           signals.push(signal)
           return new Promise(() => {})
         },
-        { concurrency: 1, runMsMax: 50 },
+        { concurrency: 1, timeoutMs: 50 },
       )
       const other = await add('"other"')
       expect(await ended(other)).toMatchObject({ status: 'completed' })
@@ -388,7 +388,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       const consumer = consume(() => hold, { concurrency: 1 })
       const [first, second] = [await add(), await add()]
       // Not when the queue says `processing`: a claim that comes back after the pause is handed back.
-      await until(() => consumer.inHand === 1)
+      await until(() => consumer.activeCount === 1)
       consumer.pause()
       const finished = consumer.finish()
       release('1')
@@ -406,15 +406,15 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
           signals.push(signal)
           return new Promise(() => {})
         },
-        { onRun: ({ outcome }) => outcomes.push(outcome) },
+        { onRunEnd: ({ outcome }) => outcomes.push(outcome) },
       )
       await until(() => signals.length === 2)
-      expect([...(await consumer.handBack())].sort()).toEqual(ids.toSorted())
+      expect([...(await consumer.release())].sort()).toEqual(ids.toSorted())
       await consumer.finish()
-      expect(outcomes).toEqual(['handed-back', 'handed-back'])
+      expect(outcomes).toEqual(['released', 'released'])
       expect(signals.every(({ aborted }) => aborted)).toBe(true)
       for (const id of ids) expect(await queue.find(id)).toMatchObject({ status: 'pending', attempts: 0 })
-      consume(async () => '1', {}, await open({ attemptsMax: 1 }))
+      consume(async () => '1', {}, await open({ maxAttempts: 1 }))
       for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 1 })
     })
 
@@ -423,7 +423,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
       const consumer = consume(() => hold)
       await until(async () => (await queue.find(id))?.status === 'processing')
-      await consumer.handBack()
+      await consumer.release()
       release('"late"')
       await consumer.finish()
       expect(await queue.find(id)).toMatchObject({ status: 'pending', result: undefined })
@@ -525,13 +525,13 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
 
     test('a refused task does not use up its key', async () => {
-      const full = await open({ waitingMax: 0 })
+      const full = await open({ capacity: 0 })
       await expect(full.enqueue('"a"', key)).rejects.toBeInstanceOf(QueueFull)
       expect((await queue.enqueue('"b"', { ...key, fingerprint: 'g' })).replayed).toBe(false)
     })
 
     test('the key of a task that is deleted already gives the first answer, and no second task', async () => {
-      const brief = await open({ keptMs: 50 })
+      const brief = await open({ retentionMs: 50 })
       const { task } = await brief.enqueue('"a"', key)
       consume(async () => '1')
       await until(async () => (await queue.find(task.id)) === undefined)
@@ -542,7 +542,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
 
   describe('keeping', () => {
     test('an ended task is deleted after its time, one that waits is not', async () => {
-      const brief = await open({ keptMs: 100 })
+      const brief = await open({ retentionMs: 100 })
       const failing = await add('"fail"')
       const done = await add('"done"')
       const consumer = consume(async ({ payload }) => {

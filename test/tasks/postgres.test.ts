@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type OpenDatabase, openDatabase } from '../../src/database/open.ts'
-import { openQueue } from '../../src/tasks/open.ts'
+import { openTaskQueue } from '../../src/tasks/open.ts'
 import { QueueUnavailable } from '../../src/tasks/task-queue.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
@@ -15,7 +15,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   afterAll(() => server.remove())
 
   const open = (): Promise<OpenDatabase> =>
-    openDatabase({ url: server.url, dataDir: '.', postgres: { connectionsMax: 5 } })
+    openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5 } })
   const empty = async (): Promise<void> =>
     void (await server.psql('truncate bullmq.job, bullmq.event, bullmq.meta, idempotency_keys cascade'))
 
@@ -26,7 +26,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         async open(options) {
           const database = await open()
           databases.push(database)
-          return openQueue(database, options)
+          return openTaskQueue(database, options)
         },
         async remove() {
           await Promise.all(databases.map((database) => database.close()))
@@ -42,11 +42,11 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
 
   test('calls fail while the server is away, and tasks are there and run when it is back, without a restart', async () => {
     const database = await open()
-    const queue = await openQueue(database, { leaseMs: 1_000 })
+    const queue = await openTaskQueue(database, { leaseMs: 1_000 })
     const { task } = await queue.enqueue('"a"')
     await server.crash()
     await expect(queue.enqueue('"b"')).rejects.toBeInstanceOf(QueueUnavailable)
-    const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 1, runMsMax: 60_000 })
+    const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 1, timeoutMs: 60_000 })
     await server.start()
     await until(async () => (await queue.find(task.id).catch(() => undefined))?.status === 'completed')
     await consumer.finish()
@@ -58,7 +58,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   test('a server that confirms what is not on its disk yet is told as not durable', async () => {
     await server.psql("alter database tally set synchronous_commit = 'off'")
     const database = await open()
-    const queue = await openQueue(database)
+    const queue = await openTaskQueue(database)
     expect(await queue.durability()).toEqual({
       durable: false,
       reason: expect.stringContaining('synchronous_commit'),

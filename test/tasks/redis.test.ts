@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { openQueue } from '../../src/tasks/open.ts'
+import { openTaskQueue } from '../../src/tasks/open.ts'
 import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
 import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { until } from '../support/until.ts'
@@ -15,7 +15,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
   describe('the contract', () => {
     taskQueueContract(async () => ({
-      open: (options) => openQueue({ engine: 'redis', url: server.url }, options),
+      open: (options) => openTaskQueue({ engine: 'redis', url: server.url }, options),
       remove: () => server.flush(),
     }))
   })
@@ -40,11 +40,11 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       () => queue.ping(),
       () => queue.durability(),
     ]
-    const quick = { leaseMs: 1_000, backoffFirstMs: 20 }
+    const quick = { leaseMs: 1_000, initialBackoffMs: 20 }
 
     test('calls fail at once while it is away, and succeed when it is back, without a restart', async () => {
       const own = await startRedis()
-      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       await queue.ping()
       await own.kill()
       await until(() =>
@@ -73,7 +73,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     test('a queue that is opened while the server is away works when it comes', async () => {
       const own = await startRedis()
       await own.kill()
-      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       await expect(queue.enqueue('"a"')).rejects.toBeInstanceOf(QueueUnavailable)
       await own.start()
       await until(() =>
@@ -88,7 +88,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
     test('a server that hangs is given up after seconds, and the calls after that fail at once', async () => {
       const own = await startRedis()
-      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       await queue.ping()
       own.signal('SIGSTOP')
       const start = performance.now()
@@ -110,9 +110,9 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
     test('closing does not hang while it is away, with tasks in hand', async () => {
       const own = await startRedis()
-      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
+      const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       const { task } = await queue.enqueue('"a"')
-      queue.consume(() => new Promise(() => {}), { concurrency: 1, runMsMax: 60_000 })
+      queue.consume(() => new Promise(() => {}), { concurrency: 1, timeoutMs: 60_000 })
       await until(async () => (await queue.find(task.id))?.status === 'processing')
       await own.kill()
       await queue.close()
@@ -121,8 +121,8 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
     test('of what was accepted nothing is lost when it is killed three times, and consumers go on', async () => {
       const own = await startRedis()
-      const queue = await openQueue({ engine: 'redis', url: own.url }, quick)
-      const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 4, runMsMax: 60_000 })
+      const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
+      const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 4, timeoutMs: 60_000 })
       const accepted = new Map<string, string>()
       let adding = true
       const adders = Array.from({ length: 4 }, async (_, adder) => {
@@ -157,7 +157,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
   test('a server without an append-only file is told as not durable', async () => {
     const own = await startRedis({ appendonly: false })
-    const queue = await openQueue({ engine: 'redis', url: own.url })
+    const queue = await openTaskQueue({ engine: 'redis', url: own.url })
     expect(await queue.durability()).toEqual({
       durable: false,
       reason: expect.stringContaining('appendonly is off'),

@@ -3,18 +3,18 @@
  * id of each run. The task `"kill"` kills it.
  */
 import { openDatabase } from '../../src/database/open.ts'
-import { openQueue } from '../../src/tasks/open.ts'
+import { openTaskQueue } from '../../src/tasks/open.ts'
 import type { TaskQueue } from '../../src/tasks/task-queue.ts'
 
 /** How a process finds the queue of its test. */
-export interface QueuePlace {
+export interface QueueBackend {
   /** A Redis server; else the database of `url` or `dataDir`. */
   readonly redisUrl?: string
   readonly url?: string
   readonly dataDir: string
 }
 
-export interface RunnerTask extends QueuePlace {
+export interface RunnerTask extends QueueBackend {
   /** What its results say. */
   readonly name: string
   /** How long it works on a task, in ms. */
@@ -24,17 +24,17 @@ export interface RunnerTask extends QueuePlace {
 }
 
 /** The queue of a place, with times that suit a test. */
-export async function openPlace({ redisUrl, url, dataDir }: QueuePlace): Promise<{
+export async function openPlace({ redisUrl, url, dataDir }: QueueBackend): Promise<{
   queue: TaskQueue
   close(): Promise<void>
 }> {
-  const options = { leaseMs: 1_000, backoffFirstMs: 20, attemptsMax: 3 }
+  const options = { leaseMs: 1_000, initialBackoffMs: 20, maxAttempts: 3 }
   if (redisUrl !== undefined) {
-    const queue = await openQueue({ engine: 'redis', url: redisUrl }, options)
+    const queue = await openTaskQueue({ engine: 'redis', url: redisUrl }, options)
     return { queue, close: () => queue.close() }
   }
   const database = await openDatabase({ url, dataDir })
-  const queue = await openQueue(database, options)
+  const queue = await openTaskQueue(database, options)
   return {
     queue,
     close: async () => {
@@ -57,8 +57,8 @@ if (import.meta.main) {
     },
     {
       concurrency: 2,
-      runMsMax: 60_000,
-      onRun: ({ outcome, task }) => process.stdout.write(`${outcome} ${task.id}\n`),
+      timeoutMs: 60_000,
+      onRunEnd: ({ outcome, task }) => process.stdout.write(`${outcome} ${task.id}\n`),
     },
   )
 }

@@ -2,13 +2,13 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { TaskQueue } from '../../src/tasks/task-queue.ts'
 import { until } from '../support/until.ts'
-import { openPlace, type QueuePlace, type RunnerTask } from './runner.ts'
+import { openPlace, type QueueBackend, type RunnerTask } from './runner.ts'
 
 /** Long enough for a few starts of a process and a few leases on a busy machine. */
 const timeoutMs = 60_000
 
 /** Where the processes of one test meet: an empty queue. */
-export interface MeetingPlace extends QueuePlace {
+export interface MeetingPlace extends QueueBackend {
   remove(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ export interface MeetingPlace extends QueuePlace {
 export function workersContract(makePlace: () => Promise<MeetingPlace>, { severalHosts = false } = {}): void {
   const atPlace = (
     name: string,
-    run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueuePlace>) => Runner) => Promise<void>,
+    run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueueBackend>) => Runner) => Promise<void>,
   ) =>
     test(
       name,

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '../../src/database/open.ts'
-import { openQueue } from '../../src/tasks/open.ts'
+import { openTaskQueue } from '../../src/tasks/open.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import { taskQueueContract } from './contract.ts'
 import { workersContract } from './several-processes.ts'
@@ -16,7 +16,7 @@ describe('the contract on SQLite', () => {
       async open(options: Partial<QueueOptions>) {
         const database = await openDatabase({ dataDir })
         databases.push(database)
-        return openQueue(database, options)
+        return openTaskQueue(database, options)
       },
       async remove() {
         await Promise.all(databases.map((database) => database.close()))

@@ -1,55 +1,55 @@
 import { DatabaseUnavailable } from '../errors.ts'
 
 /**
- * So many calls at a time, so many waiting, so long. With as many slots as connections, a call that has one finds its
- * connection free, and a time limit that starts then measures the server and not the queue.
+ * Limits how many calls run at a time, how many wait, and for how long. With as many permits as connections, a call
+ * that has a permit finds a free connection, so a time limit that starts then measures the server and not the queue.
  */
-export class Slots {
+export class Semaphore {
   #free: number
-  readonly #slots: number
-  readonly #waiting: { enter: () => void }[] = []
-  readonly #whenIdle: (() => void)[] = []
+  readonly #permits: number
+  readonly #waiting: { resume: () => void }[] = []
+  readonly #onIdle: (() => void)[] = []
 
+  /** @param timeoutMs the longest time that a call waits for a permit */
   constructor(
-    slots: number,
-    private readonly waitingMax: number,
-    private readonly waitMsMax: number,
+    permits: number,
+    private readonly maxWaiting: number,
+    private readonly timeoutMs: number,
   ) {
-    this.#slots = slots
-    this.#free = slots
+    this.#permits = permits
+    this.#free = permits
   }
 
   /**
-   * Runs `work` in a slot, in order of arrival.
+   * Runs `work` with a permit, in order of arrival.
    *
-   * @throws DatabaseUnavailable (busy) when `waitingMax` wait already, or none got free within `waitMsMax`
+   * @throws DatabaseUnavailable (busy) when `maxWaiting` calls are waiting, or no permit is free within `timeoutMs`
    */
-  async use<T>(work: () => Promise<T>): Promise<T> {
-    await this.#enter()
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    await this.#acquire()
     try {
       return await work()
     } finally {
-      this.#leave()
+      this.#release()
     }
   }
 
   /** Resolves when no call is running or waiting. */
   idle(): Promise<void> {
-    if (this.#free === this.#slots) return Promise.resolve()
-    return new Promise((resolve) => this.#whenIdle.push(resolve))
+    if (this.#free === this.#permits) return Promise.resolve()
+    return new Promise((resolve) => this.#onIdle.push(resolve))
   }
 
-  #enter(): Promise<void> | void {
+  #acquire(): Promise<void> | void {
     if (this.#free > 0) {
       this.#free -= 1
       return
     }
-    if (this.#waiting.length >= this.waitingMax) {
-      throw new DatabaseUnavailable('busy', `${this.waitingMax} calls are waiting for the database already`)
-    }
+    if (this.#waiting.length >= this.maxWaiting)
+      throw new DatabaseUnavailable('busy', `${this.maxWaiting} calls are already waiting for the database`)
     return new Promise((resolve, reject) => {
       const waiter = {
-        enter: () => {
+        resume: () => {
           clearTimeout(timer)
           resolve()
         },
@@ -57,18 +57,21 @@ export class Slots {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiter), 1)
         reject(
-          new DatabaseUnavailable('busy', `no connection to the database got free in ${this.waitMsMax} ms`),
+          new DatabaseUnavailable(
+            'busy',
+            `no connection to the database was free within ${this.timeoutMs} ms`,
+          ),
         )
-      }, this.waitMsMax)
+      }, this.timeoutMs)
       this.#waiting.push(waiter)
     })
   }
 
-  /** The slot goes to whoever waits longest, without being free in between. */
-  #leave(): void {
+  /** Hands the permit to the call that has waited longest; it is never free in between. */
+  #release(): void {
     const next = this.#waiting.shift()
-    if (next) next.enter()
+    if (next) next.resume()
     else this.#free += 1
-    if (this.#free === this.#slots) for (const idle of this.#whenIdle.splice(0)) idle()
+    if (this.#free === this.#permits) for (const idle of this.#onIdle.splice(0)) idle()
   }
 }

@@ -1,11 +1,11 @@
 import type { Database } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
 import { GroupCommit } from './group-commit.ts'
-import { whenUnlocked } from './lock.ts'
+import { retryWhileBusy } from './lock.ts'
 
 /**
- * An open SQLite file, as its users see it: reads and writes are synchronous functions over `db`, and what happens
- * around them (the lock, the shared commit, the end) is done here. Several processes may have the same file open.
+ * An open SQLite file. Reads and writes are synchronous functions over `db`; this class adds the lock, the shared
+ * commit and the close. Several processes may have the same file open.
  */
 export class SqliteFile {
   readonly db: Database
@@ -18,23 +18,23 @@ export class SqliteFile {
   }
 
   /**
-   * Runs `work`, which only reads. In WAL mode readers do not wait for writers; the rare exceptions, such as another
-   * process recovering the log after a crash, are waited for.
+   * Runs `work`, which only reads. In WAL mode readers do not wait for writers. There are rare exceptions, such as
+   * another process recovering the log after a crash; then the read is repeated.
    *
    * @throws DatabaseUnavailable when the file is locked for too long, broken or closed
    */
   async read<T>(work: () => T): Promise<T> {
     this.#assertOpen()
-    return await whenUnlocked(() => {
+    return await retryWhileBusy(() => {
       this.#assertOpen()
       return work()
     })
   }
 
   /**
-   * Runs `work` in a transaction, shared with other writes; resolves when it is on the disk.
+   * Runs `work` in a transaction that it shares with other writes. Resolves when the transaction is on the disk.
    *
-   * @param work synchronous; when it throws, its own changes are taken back and nobody else's
+   * @param work synchronous; when it throws, only its own changes are rolled back
    * @throws what `work` threw, or DatabaseUnavailable when it could not be committed
    */
   async write<T>(work: () => T): Promise<T> {
@@ -42,7 +42,7 @@ export class SqliteFile {
     return await this.#commits.write(work)
   }
 
-  /** Commits what is waiting, then closes. A second call gives the same promise. */
+  /** Commits what is waiting, then closes. A second call returns the same promise. */
   close(): Promise<void> {
     this.#closed ??= this.#commits.idle().then(() => this.db.close())
     return this.#closed

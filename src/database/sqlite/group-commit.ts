@@ -1,26 +1,26 @@
 import type { Database } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
-import { sqliteUnavailable, whenUnlocked } from './lock.ts'
+import { retryWhileBusy, sqliteUnavailable } from './lock.ts'
 
-/** Writes that may wait for their commit; one more is refused at once. */
-export const WRITES_WAITING_MAX = 10_000
-/** Writes in one transaction, and the time after which it takes no more: the event loop stands still meanwhile. */
-const BATCH_WRITES_MAX = 512
-const BATCH_MS_MAX = 10
+/** Writes that may wait for their commit. One more is refused at once. */
+export const maxWaitingWrites = 10_000
+/** The most writes in one transaction, and the time after which it accepts no more: it blocks the event loop. */
+const maxBatchWrites = 512
+const maxBatchMs = 10
 
 interface WaitingWrite {
-  /** Does the write inside its savepoint and gives the function that answers the caller once it is committed. */
-  carryOut(): () => void
-  refuse(error: unknown): void
+  /** Runs the write inside its savepoint and returns the function that resolves it after the commit. */
+  execute(): () => void
+  reject(error: unknown): void
 }
 
 /**
- * Writes that wait at the same time share one transaction, and so one fsync: with synchronous=FULL a commit costs some
- * 200 µs to several ms whatever is in it, and bun:sqlite blocks the event loop for that long. Each write has a savepoint of
- * its own: one that fails is taken back alone and fails alone. Nobody is answered before the commit has returned.
+ * Writes that wait at the same time share one transaction, and so one fsync: with synchronous=FULL the fsync is most of
+ * the cost of a commit, whatever is in it, and bun:sqlite blocks the event loop meanwhile. Each write has a savepoint of
+ * its own, so a write that fails is rolled back alone. No write resolves before the commit has returned.
  *
- * The first write of a batch waits for `setImmediate`, not for a microtask: so the requests that arrived in the same
- * turn of the event loop get in as well.
+ * The first write of a batch waits for `setImmediate`, not for a microtask, so that all requests which arrived in the
+ * same turn of the event loop join the batch.
  */
 export class GroupCommit {
   readonly #db: Database
@@ -35,27 +35,27 @@ export class GroupCommit {
    * Runs `work`, which must be synchronous, in the next transaction.
    *
    * @returns what `work` returned, after the commit
-   * @throws whatever `work` threw, its changes taken back; DatabaseUnavailable when it could not be committed
+   * @throws what `work` threw, its changes rolled back; DatabaseUnavailable when it could not be committed
    */
   write<T>(work: () => T): Promise<T> {
-    if (this.#waiting.length >= WRITES_WAITING_MAX) {
+    if (this.#waiting.length >= maxWaitingWrites) {
       return Promise.reject(
-        new DatabaseUnavailable('busy', `${WRITES_WAITING_MAX} writes are waiting already`),
+        new DatabaseUnavailable('busy', `${maxWaitingWrites} writes are already waiting for the database`),
       )
     }
     return new Promise<T>((resolve, reject) => {
       this.#waiting.push({
-        carryOut: () => {
+        execute: () => {
           const result = work()
           return () => resolve(result)
         },
-        refuse: reject,
+        reject,
       })
       this.#flushing ??= this.#flush()
     })
   }
 
-  /** Resolves when no write is waiting any more. */
+  /** Resolves when no write is waiting. */
   async idle(): Promise<void> {
     await this.#flushing
   }
@@ -64,51 +64,53 @@ export class GroupCommit {
     await nextTurn()
     while (this.#waiting.length > 0) {
       try {
-        await whenUnlocked(() => this.#db.run('begin immediate'))
+        await retryWhileBusy(() => this.#db.run('begin immediate'))
         this.#commitBatch()
       } catch (error) {
-        for (const write of this.#waiting.splice(0)) write.refuse(error)
+        for (const write of this.#waiting.splice(0)) write.reject(error)
       }
       if (this.#waiting.length > 0) await nextTurn()
     }
     this.#flushing = undefined
   }
 
-  /** One transaction, already begun, from first savepoint to commit, without giving the event loop back in between. */
+  /** Runs the open transaction from the first savepoint to the commit, without yielding to the event loop. */
   #commitBatch(): void {
-    const began = performance.now()
-    const done: { write: WaitingWrite; answer: () => void }[] = []
+    const startedAt = performance.now()
+    const executed: { write: WaitingWrite; resolve: () => void }[] = []
     try {
       do {
         const write = this.#waiting.shift() as WaitingWrite
-        const answer = this.#carryOut(write)
-        if (answer) done.push({ write, answer })
+        const resolve = this.#execute(write)
+        if (resolve) executed.push({ write, resolve })
       } while (
         this.#waiting.length > 0 &&
-        done.length < BATCH_WRITES_MAX &&
-        performance.now() - began < BATCH_MS_MAX
+        executed.length < maxBatchWrites &&
+        performance.now() - startedAt < maxBatchMs
       )
       this.#db.run('commit')
     } catch (error) {
-      for (const { write } of done) write.refuse(sqliteUnavailable(error) ?? error)
+      for (const { write } of executed) write.reject(sqliteUnavailable(error) ?? error)
       if (this.#db.inTransaction) this.#db.run('rollback')
       return
     }
-    for (const { answer } of done) answer()
+    for (const { resolve } of executed) resolve()
   }
 
   /**
-   * @returns how to answer the caller after the commit, or undefined when the write failed and was answered already
-   * @throws the error that ended the whole transaction: SQLite rolls it back by itself when the disk is full or broken
+   * Runs one write in its savepoint.
+   *
+   * @returns how to resolve the write after the commit; undefined when it failed and was rejected
+   * @throws the error that ended the whole transaction: SQLite rolls back by itself when the disk is full or broken
    */
-  #carryOut(write: WaitingWrite): (() => void) | undefined {
+  #execute(write: WaitingWrite): (() => void) | undefined {
     this.#db.run('savepoint one_write')
     try {
-      const answer = write.carryOut()
+      const resolve = write.execute()
       this.#db.run('release one_write')
-      return answer
+      return resolve
     } catch (error) {
-      write.refuse(sqliteUnavailable(error) ?? error)
+      write.reject(sqliteUnavailable(error) ?? error)
       if (!this.#db.inTransaction) throw error
       this.#db.run('rollback to one_write')
       this.#db.run('release one_write')

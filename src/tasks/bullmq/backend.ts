@@ -1,6 +1,6 @@
 import type { Job, Queue, Worker } from 'bullmq'
 import type { Idempotency } from '../../database/idempotency.ts'
-import type { WakeUp } from '../notifier.ts'
+import type { Notifier } from '../notifier.ts'
 import type { Task } from '../task.ts'
 import type { Enqueued, TaskPage, TaskPageRequest, TaskQueue } from '../task-queue.ts'
 
@@ -8,10 +8,10 @@ import type { Enqueued, TaskPage, TaskPageRequest, TaskQueue } from '../task-que
 export const queueName = 'tally'
 
 /** How often a task may be given back because its worker died: BullMQ's own count, and ours, the attempts, ends it first. */
-export const stalledMax = 2 ** 31 - 1
+export const maxStalledCount = 2 ** 31 - 1
 
 /** How often a process looks for tasks whose lease has run out, in ms. */
-export function stalledEveryMs(leaseMs: number): number {
+export function stalledIntervalMs(leaseMs: number): number {
   return Math.max(100, Math.round(leaseMs / 3))
 }
 
@@ -34,16 +34,16 @@ export interface Bull {
 }
 
 /** Woken by what is heard from the server. */
-export interface Heard {
-  readonly tasksCame: WakeUp
-  readonly tasksChanged: WakeUp
+export interface TaskNotifiers {
+  readonly tasksCame: Notifier
+  readonly tasksChanged: Notifier
 }
 
 /**
  * What BullMQ leaves to us: what it does not do at all or not in one step, and what depends on the kind of server. All
  * calls fail with QueueUnavailable while the server is away.
  */
-export interface BullmqServer extends Pick<TaskQueue, 'depth' | 'ping' | 'durability' | 'close'> {
+export interface BullmqBackend extends Pick<TaskQueue, 'depth' | 'ping' | 'durability' | 'close'> {
   /** Runs work with BullMQ's own objects; they are new after a connection was lost. */
   use<T>(work: (bull: Bull) => Promise<T>): Promise<T>
 
@@ -64,10 +64,10 @@ export interface BullmqServer extends Pick<TaskQueue, 'depth' | 'ping' | 'durabi
   renew(id: string, lease: string): Promise<boolean>
 
   /** Takes back the attempt of a run, while its lease holds; false when it is lost. */
-  unspend(id: string, lease: string): Promise<boolean>
+  refundAttempt(id: string, lease: string): Promise<boolean>
 
   /** Makes a claimed task pending again, its attempt not spent, while its lease holds; false when it is lost. */
-  handBack(job: Job, lease: string): Promise<boolean>
+  release(job: Job, lease: string): Promise<boolean>
 
   /** Gives tasks whose lease has run out to be claimed again, and says how many. One process at a time looks. */
   reclaim(): Promise<number>

@@ -1,14 +1,14 @@
 import { type Job, UnrecoverableError } from 'bullmq'
 import type { Idempotency } from '../../database/idempotency.ts'
+import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { LeaseConsumer, type Leases } from '../lease-consumer.ts'
-import { WakeUp } from '../notifier.ts'
-import { cleanUpEveryMs, cleanUpMax, type QueueOptions } from '../queue-options.ts'
+import { Notifier } from '../notifier.ts'
+import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from '../queue-options.ts'
 import { backoffMs, newTask, type Task } from '../task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
-  InvalidTaskCursor,
   QueueUnavailable,
   type TaskHandler,
   TaskNotFailed,
@@ -17,7 +17,13 @@ import {
   type TaskQueue,
 } from '../task-queue.ts'
 import { watchTask } from '../watch-task.ts'
-import { type Bull, type BullmqServer, type Heard, type JobData, stalledEveryMs } from './backend.ts'
+import {
+  type Bull,
+  type BullmqBackend,
+  type JobData,
+  stalledIntervalMs,
+  type TaskNotifiers,
+} from './backend.ts'
 
 /** A look at the server at the latest after so long, in ms, whether or not something was heard. */
 const pollMs = 500
@@ -31,16 +37,16 @@ const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
  * back are the same as on the embedded queue.
  */
 export class BullmqTaskQueue implements TaskQueue, Leases {
-  readonly #server: BullmqServer
+  readonly #server: BullmqBackend
   readonly #options: QueueOptions
-  readonly #heard: Heard = { tasksCame: new WakeUp(), tasksChanged: new WakeUp() }
+  readonly #heard: TaskNotifiers = { tasksCame: new Notifier(), tasksChanged: new Notifier() }
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #claimed = new Map<string, { job: Job; bull: Bull }>()
   readonly #cleaner: ReturnType<typeof setInterval>
   readonly #stalledChecker: ReturnType<typeof setInterval>
   #closed: Promise<void> | undefined
 
-  constructor(connect: (heard: Heard) => BullmqServer, options: QueueOptions) {
+  constructor(connect: (heard: TaskNotifiers) => BullmqBackend, options: QueueOptions) {
     this.#options = options
     this.#server = connect(this.#heard)
     const every = (ms: number, work: () => Promise<unknown>) => {
@@ -48,8 +54,8 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
       timer.unref()
       return timer
     }
-    this.#cleaner = every(cleanUpEveryMs(options), () => this.#cleanUp())
-    this.#stalledChecker = every(stalledEveryMs(options.leaseMs), () => this.#reclaim())
+    this.#cleaner = every(cleanupIntervalMs(options), () => this.#cleanUp())
+    this.#stalledChecker = every(stalledIntervalMs(options.leaseMs), () => this.#reclaim())
   }
 
   async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
@@ -66,7 +72,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
 
   async list(request: TaskPageRequest): Promise<TaskPage> {
     this.#assertOpen()
-    if (request.after !== undefined && !uuid.test(request.after)) throw new InvalidTaskCursor()
+    if (request.after !== undefined && !uuid.test(request.after)) throw new InvalidCursor()
     return await this.#server.list(request)
   }
 
@@ -126,7 +132,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
   async #close(): Promise<void> {
     clearInterval(this.#cleaner)
     clearInterval(this.#stalledChecker)
-    await Promise.all([...this.#consumers].map((consumer) => consumer.handBack()))
+    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
     await this.#server.close()
   }
 
@@ -141,12 +147,12 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
       if (claimed === undefined) return undefined
       const { job } = claimed
       this.#claimed.set(lease, claimed)
-      if (job.attemptsStarted <= this.#options.attemptsMax) {
+      if (job.attemptsStarted <= this.#options.maxAttempts) {
         this.#tell('changed')
         return claimedTask(job)
       }
       // A worker died in each of this task's runs, the last one included: it is the task that kills.
-      await this.#server.unspend(job.id as string, lease)
+      await this.#server.refundAttempt(job.id as string, lease)
       await this.#write(lease, () =>
         job.moveToFailed(new UnrecoverableError('its worker died in every run'), lease, false),
       )
@@ -166,9 +172,9 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     const claimed = this.#claimed.get(lease)
     if (claimed === undefined) return 'lost'
     const { attemptsStarted } = claimed.job
-    const givenUp = isFinal || attemptsStarted >= this.#options.attemptsMax
+    const givenUp = isFinal || attemptsStarted >= this.#options.maxAttempts
     const failure = givenUp ? new UnrecoverableError(storable(error)) : new Error(storable(error))
-    const delay = backoffMs(attemptsStarted, this.#options.backoffFirstMs, this.#options.random())
+    const delay = backoffMs(attemptsStarted, this.#options.initialBackoffMs, this.#options.random())
     const written = await this.#write(lease, (job) => {
       // BullMQ decides by these: the last attempt is ours to know, for it counts only runs that failed.
       job.opts = { ...job.opts, attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'fixed', delay } }
@@ -181,9 +187,9 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     return 'retried'
   }
 
-  async handBack(lease: string): Promise<boolean> {
+  async release(lease: string): Promise<boolean> {
     const handedBack = await this.#write(lease, async (job) => {
-      if (!(await this.#server.handBack(job, lease))) throw new LockLost()
+      if (!(await this.#server.release(job, lease))) throw new LockLost()
     })
     this.#tell('came')
     return handedBack
@@ -237,9 +243,11 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
   }
 
   async #cleanUp(): Promise<void> {
-    const { keptMs } = this.#options
+    const { retentionMs } = this.#options
     for (const type of ['completed', 'failed'] as const)
-      await this.#server.forget(await this.#server.use(({ queue }) => queue.clean(keptMs, cleanUpMax, type)))
+      await this.#server.forget(
+        await this.#server.use(({ queue }) => queue.clean(retentionMs, cleanupBatchSize, type)),
+      )
   }
 }
 

@@ -1,28 +1,29 @@
 import type { Job } from 'bullmq'
 import type { SQL, TransactionSQL } from 'bun'
 import type { Idempotency } from '../../database/idempotency.ts'
-import { PostgresIdempotency } from '../../database/postgres/idempotency-keys.ts'
+import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
+import { PostgresIdempotencyKeys } from '../../database/postgres/idempotency-keys.ts'
 import type { PostgresPool } from '../../database/postgres/pool.ts'
 import {
   type Bull,
-  type BullmqServer,
-  type Heard,
+  type BullmqBackend,
   jobData,
+  maxStalledCount,
   queueName,
-  stalledEveryMs,
-  stalledMax,
+  stalledIntervalMs,
+  type TaskNotifiers,
 } from '../bullmq/backend.ts'
-import { asQueue } from '../map-database-errors.ts'
 import type { QueueOptions } from '../queue-options.ts'
 import { newTask, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
+  maxPageCharacters,
   QueueFull,
-  TASKS_PAGE_CHARACTERS_MAX,
+  QueueUnavailable,
   type TaskPage,
   type TaskPageRequest,
 } from '../task-queue.ts'
-import { PostgresSession } from './connection.ts'
+import { PostgresConnection } from './connection.ts'
 
 /** How long a count of the waiting tasks is good for, in ms: counting a long queue takes milliseconds. */
 const countedMsMax = 500
@@ -60,20 +61,20 @@ const statesOf = {
  * so that a host whose clock is wrong does not take other workers' tasks. `progress`, which BullMQ leaves to its users,
  * is when a task changed otherwise than by being run.
  */
-export class PostgresBullmq implements BullmqServer {
+export class PostgresBackend implements BullmqBackend {
   readonly #pool: PostgresPool
   readonly #options: QueueOptions
-  readonly #heard: Heard
-  readonly #session: PostgresSession
-  readonly #idempotency = new PostgresIdempotency()
+  readonly #heard: TaskNotifiers
+  readonly #session: PostgresConnection
+  readonly #idempotencyKeys = new PostgresIdempotencyKeys()
   #counted = { waiting: 0, at: Number.NEGATIVE_INFINITY }
   #counting: Promise<number> | undefined
 
-  constructor(url: string, pool: PostgresPool, options: QueueOptions, heard: Heard) {
+  constructor(url: string, pool: PostgresPool, options: QueueOptions, heard: TaskNotifiers) {
     this.#pool = pool
     this.#options = options
     this.#heard = heard
-    this.#session = new PostgresSession({
+    this.#session = new PostgresConnection({
       url,
       leaseMs: options.leaseMs,
       hear: { bullmq_jobs: () => heard.tasksCame.wake(), bullmq_events: () => heard.tasksChanged.wake() },
@@ -96,7 +97,7 @@ export class PostgresBullmq implements BullmqServer {
       return await sql.begin(async (transaction) => {
         const first =
           idempotency &&
-          (await this.#idempotency.take(transaction, idempotency, remembered(wanted), wanted.createdAt))
+          (await this.#idempotencyKeys.claim(transaction, idempotency, remembered(wanted), wanted.createdAt))
         if (first !== undefined) return answerOf(first, wanted)
         if (!roomy) await this.#takePlace(transaction)
         return await this.#add(transaction, wanted)
@@ -129,7 +130,7 @@ export class PostgresBullmq implements BullmqServer {
             order by id desc limit ${limit + 1}) as ahead
           window downwards as (order by id desc rows unbounded preceding)
         ) as measured
-        where place = 1 or (place <= ${limit} and bytes <= ${TASKS_PAGE_CHARACTERS_MAX}) order by id desc`,
+        where place = 1 or (place <= ${limit} and bytes <= ${maxPageCharacters}) order by id desc`,
       true,
     )
     const more = (rows[0]?.found ?? 0) > rows.length
@@ -166,7 +167,7 @@ export class PostgresBullmq implements BullmqServer {
     return renewed?.n === 1
   }
 
-  async unspend(id: string, lease: string): Promise<boolean> {
+  async refundAttempt(id: string, lease: string): Promise<boolean> {
     const unspent = await this.#run(
       (sql) => sql`
         update bullmq.job set attempts_started = attempts_started - 1
@@ -177,7 +178,7 @@ export class PostgresBullmq implements BullmqServer {
   }
 
   /** BullMQ's own `moveToWait` does not say whether the lock held. */
-  async handBack(job: Job, lease: string): Promise<boolean> {
+  async release(job: Job, lease: string): Promise<boolean> {
     const handedBack = await this.#run(
       async (sql) =>
         await sql<unknown[]>`
@@ -206,7 +207,7 @@ export class PostgresBullmq implements BullmqServer {
             where queue = ${queueName} and state = 'active' and not stalled_marked`
           const reclaimed = await transaction<unknown[]>`
             select bullmq.move_stalled_jobs_to_wait(
-              ${queueName}, ${stalledMax}, ${clock(transaction)}, ${stalledEveryMs(leaseMs)})`
+              ${queueName}, ${maxStalledCount}, ${clock(transaction)}, ${stalledIntervalMs(leaseMs)})`
           return reclaimed.length
         }),
       false,
@@ -239,7 +240,7 @@ export class PostgresBullmq implements BullmqServer {
   /** @param repeatable as PostgresPool.run */
   async #run<T>(work: (sql: SQL) => Promise<T>, repeatable: boolean): Promise<T> {
     await this.#session.ready()
-    return await asQueue(() => this.#pool.run(work, repeatable))
+    return await mapDatabaseErrors(QueueUnavailable, () => this.#pool.run(work, repeatable))
   }
 
   /** An id that is there already is left as it is. */
@@ -259,15 +260,15 @@ export class PostgresBullmq implements BullmqServer {
       })
       this.#counted = { waiting: await this.#counting, at: performance.now() }
     }
-    return this.#options.waitingMax - this.#counted.waiting
+    return this.#options.capacity - this.#counted.waiting
   }
 
   /** One transaction after the other counts, so that all together do not take more places than there are. */
   async #takePlace(transaction: TransactionSQL): Promise<void> {
-    const { waitingMax } = this.#options
+    const { capacity } = this.#options
     await transaction`select pg_advisory_xact_lock(${roomLock})`
     this.#counted = { waiting: await waiting(transaction), at: performance.now() }
-    if (this.#counted.waiting >= waitingMax) throw new QueueFull(waitingMax)
+    if (this.#counted.waiting >= capacity) throw new QueueFull(capacity)
   }
 }
 

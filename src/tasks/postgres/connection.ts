@@ -1,14 +1,14 @@
 import { createPostgresBackend, type PgPool, Queue, runMigrations, Worker } from 'bullmq'
 import { Pool, type PoolClient } from 'pg'
-import { queueName, stalledEveryMs, stalledMax } from '../bullmq/backend.ts'
+import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 
 /** Connections for BullMQ's statements, and one more that only listens. */
-const connectionsMax = 6
+const maxConnections = 6
 /** How long a connection, a statement on the server, and a whole call may take, in ms. */
-const connectMsMax = 1_500
-const statementMsMax = 3_000
-const callMsMax = 4_000
+const connectTimeoutMs = 1_500
+const statementTimeoutMs = 3_000
+const callTimeoutMs = 4_000
 /** How long to wait before the next try to listen, in ms. */
 const listenRetryMs = 250
 /** How long closing waits for calls under way, in ms. */
@@ -18,11 +18,11 @@ const retryAfterSeconds = 1
 
 /** BullMQ's queue and worker in PostgreSQL. */
 export interface PostgresBull {
-  readonly queue: ReturnType<typeof openQueue>
+  readonly queue: ReturnType<typeof openTaskQueue>
   readonly worker: ReturnType<typeof openWorker>
 }
 
-export interface PostgresSessionOptions {
+export interface PostgresConnectionOptions {
   readonly url: string
   readonly leaseMs: number
   /** Channels to listen to, and who hears a message. */
@@ -35,24 +35,24 @@ export interface PostgresSessionOptions {
  * BullMQ on a pool of connections of its driver, `pg`, with BullMQ's tables in the schema `bullmq`. The server may be
  * away at the start and at any time: calls then fail soon, and when it is back they succeed.
  */
-export class PostgresSession {
-  readonly #options: PostgresSessionOptions
+export class PostgresConnection {
+  readonly #options: PostgresConnectionOptions
   readonly #pool: Pool
   #bull: Promise<PostgresBull> | undefined
   #closed = false
   #stopListening = (): void => {}
   readonly #listening: Promise<void>
 
-  constructor(options: PostgresSessionOptions) {
+  constructor(options: PostgresConnectionOptions) {
     this.#options = options
     this.#pool = new Pool({
       connectionString: asLibpq(options.url),
-      max: connectionsMax,
+      max: maxConnections,
       application_name: queueName,
       options: '-c search_path=bullmq',
-      connectionTimeoutMillis: connectMsMax,
-      statement_timeout: statementMsMax,
-      query_timeout: callMsMax,
+      connectionTimeoutMillis: connectTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      query_timeout: callTimeoutMs,
       keepAlive: true,
     })
     // An idle connection that breaks is taken out by the pool; there is nobody to tell.
@@ -69,7 +69,7 @@ export class PostgresSession {
   async use<T>(work: (bull: PostgresBull) => Promise<T>): Promise<T> {
     if (this.#closed) throw new QueueUnavailable(retryAfterSeconds, { cause: 'the queue is closed' })
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => reject(new Error(`no answer in ${callMsMax} ms`)), callMsMax)
+    const timer = setTimeout(() => reject(new Error(`no answer in ${callTimeoutMs} ms`)), callTimeoutMs)
     try {
       return await Promise.race([this.#open().then(work), late])
     } catch (cause) {
@@ -109,7 +109,7 @@ export class PostgresSession {
     } finally {
       client.release()
     }
-    const queue = openQueue(pool)
+    const queue = openTaskQueue(pool)
     const worker = openWorker(pool, this.#options.leaseMs)
     // Every call rejects with its own error as well.
     queue.on('error', () => {})
@@ -152,7 +152,7 @@ export class PostgresSession {
 /** The workers' own listening for jobs is left out: jobs are claimed by hand. */
 const backend: typeof createPostgresBackend = (name, options) => createPostgresBackend(name, options)
 
-function openQueue(connection: PgPool) {
+function openTaskQueue(connection: PgPool) {
   return new Queue(queueName, { connection, skipMetasUpdate: true }, backend)
 }
 
@@ -164,8 +164,8 @@ function openWorker(connection: PgPool, leaseMs: number) {
       connection,
       autorun: false,
       lockDuration: leaseMs,
-      stalledInterval: stalledEveryMs(leaseMs),
-      maxStalledCount: stalledMax,
+      stalledInterval: stalledIntervalMs(leaseMs),
+      maxStalledCount: maxStalledCount,
     },
     backend,
   )

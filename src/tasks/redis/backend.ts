@@ -1,24 +1,31 @@
 import type { Job } from 'bullmq'
-import { IDEMPOTENCY_KEPT_MS, type Idempotency, IdempotencyMismatch } from '../../database/idempotency.ts'
+import { type Idempotency, IdempotencyMismatch, idempotencyRetentionMs } from '../../database/idempotency.ts'
 import {
   type Bull,
-  type BullmqServer,
-  type Heard,
+  type BullmqBackend,
   type JobData,
   jobData,
   queueName,
+  type TaskNotifiers,
 } from '../bullmq/backend.ts'
 import type { QueueOptions } from '../queue-options.ts'
 import { newTask, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
+  maxPageCharacters,
   QueueFull,
-  TASKS_PAGE_CHARACTERS_MAX,
   type TaskPage,
   type TaskPageRequest,
 } from '../task-queue.ts'
-import { RedisSessions, type Session } from './connection.ts'
-import { admitScript, deleteIfScript, findScript, listScript, touchScript, unspendScript } from './scripts.ts'
+import { RedisConnection, type Session } from './connection.ts'
+import {
+  deleteIfEqualScript,
+  findScript,
+  listScript,
+  refundAttemptScript,
+  reserveScript,
+  setUpdatedAtScript,
+} from './scripts.ts'
 
 /** BullMQ puts `bull:` before the queue's name. */
 const prefix = `bull:${queueName}:`
@@ -58,14 +65,14 @@ type Fields = readonly [
 ]
 
 /** BullMQ on Redis: its own scripts, and beside them those of redis-scripts.ts. Leases go by the server's clock. */
-export class RedisBullmq implements BullmqServer {
-  readonly #sessions: RedisSessions
+export class RedisBackend implements BullmqBackend {
+  readonly #sessions: RedisConnection
   readonly #options: QueueOptions
   readonly #firstConnection: Promise<void>
 
-  constructor(url: string, options: QueueOptions, { tasksCame, tasksChanged }: Heard) {
+  constructor(url: string, options: QueueOptions, { tasksCame, tasksChanged }: TaskNotifiers) {
     this.#options = options
-    this.#sessions = new RedisSessions({
+    this.#sessions = new RedisConnection({
       url,
       leaseMs: options.leaseMs,
       hear: { [channels.came]: () => tasksCame.wake(), [channels.changed]: () => tasksChanged.wake() },
@@ -94,7 +101,7 @@ export class RedisBullmq implements BullmqServer {
     const recordKey = `${idempotencyPrefix}${scope}:${key}`
     const mine: Remembered = { fingerprint, id: wanted.id, now: wanted.createdAt, accepted: false }
     const written = JSON.stringify(mine)
-    const kept = ['NX', 'GET', 'PX', `${IDEMPOTENCY_KEPT_MS}`]
+    const kept = ['NX', 'GET', 'PX', `${idempotencyRetentionMs}`]
     const found = (await this.#send('SET', [recordKey, written, ...kept])) as string | null
     const first = found === null ? mine : (JSON.parse(found) as Remembered)
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
@@ -105,7 +112,7 @@ export class RedisBullmq implements BullmqServer {
       await this.#add(task)
     } catch (error) {
       if (error instanceof QueueFull && !replayed)
-        await this.#send('EVAL', [deleteIfScript, '1', recordKey, written])
+        await this.#send('EVAL', [deleteIfEqualScript, '1', recordKey, written])
       throw error
     }
     await this.#send('SET', [recordKey, JSON.stringify({ ...first, accepted: true }), 'XX', 'KEEPTTL'])
@@ -123,7 +130,7 @@ export class RedisBullmq implements BullmqServer {
     let characters = 0
     let next = after
     for (let call = 0; call < callsMax && tasks.length < limit; call++) {
-      const charactersLeft = TASKS_PAGE_CHARACTERS_MAX - characters
+      const charactersLeft = maxPageCharacters - characters
       if (tasks.length > 0 && charactersLeft <= 0) break
       const [last, rows, gone] = (await this.#send('EVAL', [
         listScript,
@@ -140,7 +147,7 @@ export class RedisBullmq implements BullmqServer {
       const found = rows.map(fromFields)
       // The script gives at least one task, however large; this page has had its own.
       characters += found.reduce((sum, { payload }) => sum + payload.length, 0)
-      if (tasks.length > 0 && characters > TASKS_PAGE_CHARACTERS_MAX) break
+      if (tasks.length > 0 && characters > maxPageCharacters) break
       tasks.push(...found)
       next = last
       if (next === '') break
@@ -181,14 +188,15 @@ export class RedisBullmq implements BullmqServer {
     })
   }
 
-  async unspend(id: string, lease: string): Promise<boolean> {
+  async refundAttempt(id: string, lease: string): Promise<boolean> {
     return (
-      (await this.#send('EVAL', [unspendScript, '1', prefix + id, lease, `${this.#options.now()}`])) === 1
+      (await this.#send('EVAL', [refundAttemptScript, '1', prefix + id, lease, `${this.#options.now()}`])) ===
+      1
     )
   }
 
-  async handBack(job: Job, lease: string): Promise<boolean> {
-    if (!(await this.unspend(job.id as string, lease))) return false
+  async release(job: Job, lease: string): Promise<boolean> {
+    if (!(await this.refundAttempt(job.id as string, lease))) return false
     await job.moveToWait(lease)
     return true
   }
@@ -198,7 +206,7 @@ export class RedisBullmq implements BullmqServer {
   }
 
   async touch(id: string, now: number): Promise<void> {
-    await this.#send('EVAL', [touchScript, '1', prefix + id, `${now}`])
+    await this.#send('EVAL', [setUpdatedAtScript, '1', prefix + id, `${now}`])
   }
 
   async tell(what: keyof typeof channels): Promise<void> {
@@ -216,18 +224,18 @@ export class RedisBullmq implements BullmqServer {
 
   /** @throws QueueFull */
   async #add(task: Task): Promise<void> {
-    const { waitingMax } = this.#options
+    const { capacity } = this.#options
     const admitted = await this.#send('EVAL', [
-      admitScript,
+      reserveScript,
       '3',
       prefix,
       indexKey,
       admittedKey,
       task.id,
-      `${waitingMax}`,
+      `${capacity}`,
       `${admittedSeconds}`,
     ])
-    if (admitted !== 1) throw new QueueFull(waitingMax)
+    if (admitted !== 1) throw new QueueFull(capacity)
     await this.#use(({ queue }) =>
       queue.add('task', jobData(task), { jobId: task.id, timestamp: task.createdAt }),
     )

@@ -1,12 +1,12 @@
 import { createBunRedisClient, Queue, Worker } from 'bullmq'
 import { RedisClient } from 'bun'
-import { queueName, stalledEveryMs, stalledMax } from '../bullmq/backend.ts'
+import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 
 /** How long a connection may take, in ms. */
-const connectMsMax = 1_000
+const connectTimeoutMs = 1_000
 /** How long a call may take before the server counts as hung, in ms. */
-const callMsMax = 2_000
+const callTimeoutMs = 2_000
 /** How long to wait before the next try to connect, in ms. */
 const retryMs = 250
 /** What a client is told to wait, in seconds. */
@@ -20,7 +20,7 @@ export interface Session {
   readonly worker: Worker
 }
 
-export interface RedisSessionsOptions {
+export interface RedisConnectionOptions {
   readonly url: string
   readonly leaseMs: number
   /** Channels to listen to, and who hears a message. */
@@ -37,15 +37,15 @@ export interface RedisSessionsOptions {
  * answer, and BullMQ's wrapper waits up to 20 s between two tries. Here a connection that ends takes everything with it
  * that hangs on it, and all of that is made anew.
  */
-export class RedisSessions {
-  readonly #options: RedisSessionsOptions
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions
   #session: Session | undefined
   #end: (() => void) | undefined
   #closed = false
   readonly #kept: Promise<void>
   #wake = (): void => {}
 
-  constructor(options: RedisSessionsOptions) {
+  constructor(options: RedisConnectionOptions) {
     this.#options = options
     this.#kept = this.#keep()
   }
@@ -61,9 +61,9 @@ export class RedisSessions {
       throw new QueueUnavailable(retryAfterSeconds, { cause: 'no connection to Redis' })
     const { promise: late, reject } = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
-      reject(new Error(`no answer in ${callMsMax} ms`))
+      reject(new Error(`no answer in ${callTimeoutMs} ms`))
       if (this.#session === session) this.#end?.()
-    }, callMsMax)
+    }, callTimeoutMs)
     try {
       const result = await Promise.race([work(session), late])
       // BullMQ's client answers what was in flight when its connection closed with null, as if it had been carried out.
@@ -114,20 +114,20 @@ export class RedisSessions {
       const client = new RedisClient(this.#options.url, {
         autoReconnect: false,
         enableOfflineQueue: false,
-        connectionTimeout: connectMsMax,
+        connectionTimeout: connectTimeoutMs,
       })
       opened.push(client)
       client.onclose = end
-      await within(connectMsMax, client.connect())
+      await within(connectTimeoutMs, client.connect())
       // A server that still loads its files accepts connections already.
-      await within(connectMsMax, client.send('PING', []))
+      await within(connectTimeoutMs, client.send('PING', []))
       return client
     }
     try {
       const client = await open()
       const subscriber = await open()
       for (const [channel, hear] of Object.entries(this.#options.hear))
-        await within(connectMsMax, subscriber.subscribe(channel, hear))
+        await within(connectTimeoutMs, subscriber.subscribe(channel, hear))
       const { session, close } = this.#build(client, end)
       opened.push({ close })
       this.#session = session
@@ -162,8 +162,8 @@ export class RedisSessions {
       connection,
       autorun: false,
       lockDuration: leaseMs,
-      stalledInterval: stalledEveryMs(leaseMs),
-      maxStalledCount: stalledMax,
+      stalledInterval: stalledIntervalMs(leaseMs),
+      maxStalledCount: maxStalledCount,
     })
     queue.on('error', ended)
     worker.on('error', ended)

@@ -68,7 +68,7 @@ return { id, status, unpack(fields) }
  *
  * KEYS: the key of the job. ARGV: the lease, the time.
  */
-export const unspendScript = `
+export const refundAttemptScript = `
 if redis.call('GET', KEYS[1] .. ':lock') ~= ARGV[1] then return 0 end
 redis.call('HINCRBY', KEYS[1], 'ats', -1)
 redis.call('HSET', KEYS[1], 'changedOn', ARGV[2])
@@ -76,13 +76,13 @@ return 1
 `
 
 /** Notes when a task changed, if there is one. KEYS: the key of the job. ARGV: the time. */
-export const touchScript = `
+export const setUpdatedAtScript = `
 if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'changedOn', ARGV[1]) end
 return 1
 `
 
 /** Deletes a key that still has a value. KEYS: the key. ARGV: the value. */
-export const deleteIfScript = `
+export const deleteIfEqualScript = `
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 `
@@ -95,7 +95,7 @@ return 0
  * KEYS: the prefix of the queue's keys, the index, the sorted set of places by the time they were given.
  * ARGV: the id, how many may wait, how long a place is kept, in seconds.
  */
-export const admitScript = `
+export const reserveScript = `
 local prefix, index, admitted = KEYS[1], KEYS[2], KEYS[3]
 local id, now = ARGV[1], tonumber(redis.call('TIME')[1])
 if redis.call('EXISTS', prefix .. id) == 1 then return 1 end

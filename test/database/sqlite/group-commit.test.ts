@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { DatabaseUnavailable } from '../../../src/database/errors.ts'
 import { openSqlite } from '../../../src/database/open.ts'
 import type { SqliteFile } from '../../../src/database/sqlite/file.ts'
-import { WRITES_WAITING_MAX } from '../../../src/database/sqlite/group-commit.ts'
-import { whenUnlocked } from '../../../src/database/sqlite/lock.ts'
+import { maxWaitingWrites } from '../../../src/database/sqlite/group-commit.ts'
+import { retryWhileBusy } from '../../../src/database/sqlite/lock.ts'
 
-describe('writes that share a commit', () => {
+describe('GroupCommit', () => {
   let directory: string
   let path: string
   let file: SqliteFile
@@ -27,7 +27,7 @@ describe('writes that share a commit', () => {
   })
 
   const insert = (n: number, text = '') => file.db.query('insert into numbers values (?1, ?2)').run(n, text)
-  const kept = () =>
+  const stored = () =>
     file.read(() =>
       file.db
         .query<{ n: number }, []>('select n from numbers order by n')
@@ -35,12 +35,12 @@ describe('writes that share a commit', () => {
         .map(({ n }) => n),
     )
 
-  test('writes of the same turn are one transaction', async () => {
+  test('commits the writes of one turn of the event loop in one transaction', async () => {
     const reader = new Database(path, { readonly: true })
     const dataVersion = () =>
       reader.query<{ data_version: number }, []>('pragma data_version').get()?.data_version
     const before = dataVersion() as number
-    // Each of them looks, while it runs, at what others can see: nothing until all are committed.
+    // Each write counts the rows that other connections see: none until all are committed.
     const seen = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
         file.write(() => {
@@ -54,7 +54,7 @@ describe('writes that share a commit', () => {
     reader.close()
   })
 
-  test('a write that fails is taken back alone, all of it, and told its own error', async () => {
+  test('rolls back a failed write alone and completely, and rejects it with its own error', async () => {
     const outcomes = await Promise.allSettled([
       file.write(() => insert(1)),
       file.write(() => {
@@ -67,10 +67,10 @@ describe('writes that share a commit', () => {
     expect(
       outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.message : 'done')),
     ).toEqual(['done', 'mine', 'UNIQUE constraint failed: numbers.n', 'done'])
-    expect(await kept()).toEqual([1, 3])
+    expect(await stored()).toEqual([1, 3])
   })
 
-  test('no write is answered before it is committed', async () => {
+  test('resolves no write before it is committed', async () => {
     const reader = new Database(path, { readonly: true })
     for (let n = 0; n < 50; n++) {
       await file.write(() => insert(n))
@@ -79,7 +79,7 @@ describe('writes that share a commit', () => {
     reader.close()
   })
 
-  test('when the disk is full nobody is told that a write was kept that was not, and with room it goes on', async () => {
+  test('confirms only stored writes when the disk is full, and continues when there is space', async () => {
     const pages = () =>
       file.db.query<{ page_count: number }, []>('pragma page_count').get()?.page_count as number
     file.db.run(`pragma max_page_count = ${pages() + 4}`)
@@ -90,14 +90,14 @@ describe('writes that share a commit', () => {
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
     expect(refused.length).toBeGreaterThan(0)
     expect(refused.map(({ reason }) => reason.reason)).toEqual(refused.map(() => 'full'))
-    expect(await kept()).toEqual(confirmed)
+    expect(await stored()).toEqual(confirmed)
 
     file.db.run('pragma max_page_count = 1000000')
     await file.write(() => insert(1_000))
-    expect(await kept()).toEqual([...confirmed, 1_000])
+    expect(await stored()).toEqual([...confirmed, 1_000])
   })
 
-  test('while another process holds the lock the event loop is free, and the write is done afterwards', async () => {
+  test('keeps the event loop free while another process holds the lock, then writes', async () => {
     const other = new Database(path)
     other.run('begin immediate')
     const turns: string[] = []
@@ -112,30 +112,30 @@ describe('writes that share a commit', () => {
     expect(turns).toEqual([...Array(10).fill('turn'), 'written'])
   })
 
-  test('who waits for the lock too long is told that the database is busy', async () => {
+  test('rejects as busy a write that waits too long for the lock', async () => {
     const other = new Database(path)
     other.run('begin immediate')
-    const attempt = whenUnlocked(() => file.db.run('begin immediate'), 50)
+    const attempt = retryWhileBusy(() => file.db.run('begin immediate'), 50)
     await expect(attempt).rejects.toMatchObject({ reason: 'busy' })
     other.close()
   })
 
-  test('more writes than may wait are refused at once, and the others are done', async () => {
+  test('rejects writes beyond the waiting limit at once, and completes the others', async () => {
     const outcomes = await Promise.allSettled(
-      Array.from({ length: WRITES_WAITING_MAX + 5 }, (_, n) => file.write(() => insert(n))),
+      Array.from({ length: maxWaitingWrites + 5 }, (_, n) => file.write(() => insert(n))),
     )
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
     expect(refused).toHaveLength(5)
     expect(refused.every(({ reason }) => reason instanceof DatabaseUnavailable)).toBe(true)
-    expect(await kept()).toHaveLength(WRITES_WAITING_MAX)
+    expect(await stored()).toHaveLength(maxWaitingWrites)
   })
 
-  test('a write that is asked for while a batch is answered is done too', async () => {
+  test('completes a write that is requested while a batch resolves', async () => {
     const chain = async (n: number): Promise<void> => {
       await file.write(() => insert(n))
       if (n < 30) await chain(n + 1)
     }
     await chain(0)
-    expect(await kept()).toHaveLength(31)
+    expect(await stored()).toHaveLength(31)
   })
 })

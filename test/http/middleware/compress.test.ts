@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { openDatabase } from '../../../src/database/open.ts'
 import type { DocumentStore } from '../../../src/documents/document-store.ts'
-import { storeOn } from '../../../src/documents/open.ts'
+import { createDocumentStore } from '../../../src/documents/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
 import { codingFor } from '../../../src/http/middleware/compress.ts'
 import { appOptions } from '../../support/app-options.ts'
@@ -39,7 +39,7 @@ describe('an answer', () => {
 
   beforeAll(async () => {
     const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
-    store = storeOn(database)
+    store = createDocumentStore(database)
     app = createApp(appOptions({ store, compress: true }))
     for (const document of [{ id: 'small' }, large, huge]) await app.fetch(post('/data', document))
     close = async () => {

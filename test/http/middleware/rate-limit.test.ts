@@ -3,7 +3,7 @@ import { createApp } from '../../../src/http/app.ts'
 import type { Gate } from '../../../src/http/middleware/check.ts'
 import { createClientAddress } from '../../../src/http/middleware/client-ip.ts'
 import { rateLimit } from '../../../src/http/middleware/rate-limit.ts'
-import { memoryRateLimiter } from '../../../src/rate-limit/memory.ts'
+import { createMemoryRateLimiter } from '../../../src/rate-limit/memory.ts'
 import type { Rate, RateLimiter } from '../../../src/rate-limit/rate.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { expectProblem } from '../../support/problems.ts'
@@ -12,7 +12,7 @@ import { examplePayload, post, request } from '../../support/requests.ts'
 const rate: Rate = { quota: 2, windowMs: 10_000 }
 
 /** A service with that rate. A client says its address, and the name of its key, in headers of the test's own. */
-function serviceWith(limiter: RateLimiter = memoryRateLimiter(rate, 100, () => 0)) {
+function serviceWith(limiter: RateLimiter = createMemoryRateLimiter(rate, 100, () => 0)) {
   const known: Gate = (request, exchange) => {
     exchange.client = request.headers.get('x-test-client') ?? undefined
     return undefined

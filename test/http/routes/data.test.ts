@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import itemSchema from '../../../docs/examples/item.schema.json' with { type: 'json' }
 import type { DocumentStore } from '../../../src/documents/document-store.ts'
 import { compileDocumentSchema } from '../../../src/documents/json-schema.ts'
-import { openStore } from '../../../src/documents/open.ts'
+import { openDocumentStore } from '../../../src/documents/open.ts'
 import { type App, createApp } from '../../../src/http/app.ts'
 import { appOptions } from '../../support/app-options.ts'
 
@@ -15,7 +15,7 @@ let app: App
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tally-data-'))
-  store = await openStore({ dataDir: directory })
+  store = await openDocumentStore({ dataDir: directory })
   app = createApp(appOptions({ store }))
 })
 afterAll(async () => {
@@ -189,7 +189,7 @@ describe('reading, replacing, deleting', () => {
 describe('listing', () => {
   test('pages follow each other in the order of creation, each document once', async () => {
     const own = await mkdtemp(join(tmpdir(), 'tally-data-list-'))
-    const listed = await openStore({ dataDir: own })
+    const listed = await openDocumentStore({ dataDir: own })
     const to = createApp(appOptions({ store: listed }))
     const ids = Array.from({ length: 25 }, (_, i) => `doc-${24 - i}`)
     for (const id of ids) await ask('/data', { body: JSON.stringify({ id }), to })
@@ -208,7 +208,7 @@ describe('listing', () => {
 
   test('a large page is the same JSON as a small one', async () => {
     const own = await mkdtemp(join(tmpdir(), 'tally-data-large-'))
-    const listed = await openStore({ dataDir: own })
+    const listed = await openDocumentStore({ dataDir: own })
     const to = createApp(appOptions({ store: listed }))
     const texts = Array.from({ length: 12 }, (_, i) => `${i}${'é'.repeat(40_000)}`)
     for (const text of texts) await ask('/data', { body: JSON.stringify({ text }), to })

@@ -30,7 +30,7 @@ let app: ServiceApp
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tally-tasks-'))
   database = await openDatabase({ dataDir: directory })
-  queue = await openQueue(database, { waitingMax: 200, backoffFirstMs: 1 })
+  queue = await openTaskQueue(database, { capacity: 200, initialBackoffMs: 1 })
   app = createApp(appOptions({ queue, limits }))
 })
 afterEach(async () => {
@@ -49,7 +49,7 @@ function work(): Consumer {
     if (payload === '"poison"') throw new UnrecoverableTask('poison')
     return analyse(payload)
   }
-  return queue.consume(handler, { concurrency: 2, runMsMax: 10_000 })
+  return queue.consume(handler, { concurrency: 2, timeoutMs: 10_000 })
 }
 
 interface TaskBody {

@@ -1,0 +1,52 @@
+import { ConnectionLost, DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from '../errors.ts'
+
+/** The server is reachable but read-only: it has become a standby. */
+export const readOnlyState = '25006'
+/** A table is missing: the database was restored from before the migration while this process ran. */
+export const undefinedTableState = '42P01'
+
+/** SQLSTATEs, by class or in full, that a later try may not meet: PostgreSQL manual, appendix A. */
+const unreachableStates = ['28', '3D000', readOnlyState, undefinedTableState, '57P03', '57P05']
+const connectionLostStates = ['08', '57P01', '57P02', '25P03']
+const busyStates = ['40', '53300', '55P03', '57014']
+const fullStates = ['53', '58']
+
+/** The runtime's own errors about the connection to the server, not about the statement. */
+const unreachableCodes =
+  /^ERR_POSTGRES_(CONNECTION_REFUSED|TLS_|AUTHENTICATION_|SASL_|UNSUPPORTED_AUTHENTICATION)/
+const connectionLostCodes =
+  /^ERR_POSTGRES_(CONNECTION_|IDLE_TIMEOUT|LIFETIME_TIMEOUT|INVALID_TRANSACTION_STATE)/
+
+/**
+ * Explains an error of PostgreSQL to a caller that can try again.
+ *
+ * @returns undefined for an error that a later try would meet again
+ */
+export function postgresUnavailable(error: unknown): DatabaseUnavailable | undefined {
+  if (error instanceof DatabaseUnavailable) return error
+  // A wrong schema was wrong before this call and is wrong after it.
+  if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) return undefined
+  const state = sqlState(error)
+  const matches = (states: readonly string[]) => states.some((prefix) => state?.startsWith(prefix))
+  const unavailable = (reason: 'unreachable' | 'busy' | 'full') =>
+    new DatabaseUnavailable(reason, `the database: ${(error as Error).message}`, { cause: error })
+  if (matches(connectionLostStates)) return new ConnectionLost({ cause: error })
+  if (matches(unreachableStates)) return unavailable('unreachable')
+  if (matches(busyStates)) return unavailable('busy')
+  if (matches(fullStates)) return unavailable('full')
+  const code = errorCode(error)
+  if (unreachableCodes.test(code))
+    return new DatabaseUnavailable('unreachable', 'the database cannot be reached', { cause: error })
+  if (connectionLostCodes.test(code)) return new ConnectionLost({ cause: error })
+  return undefined
+}
+
+/** The SQLSTATE of an error that the server reported. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof Bun.SQL.PostgresError ? error.errno : undefined
+}
+
+/** The runtime's code of an error; an empty text for an error of another kind. */
+export function errorCode(error: unknown): string {
+  return error instanceof Bun.SQL.PostgresError ? error.code : ''
+}
