@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import type { NumbersWithRange } from '../numeric/numeric.ts'
 import wasmPath from './number-scanner.wasm' with { type: 'file' }
 
@@ -50,9 +48,9 @@ interface Loaded {
 
 /**
  * Read at the start, so that a program without the file does not start, and one whose files are replaced keeps
- * working. A bundle that was built without a public path names the file relative to itself.
+ * working. Mapped and copied, because loading node:fs would delay every start.
  */
-const wasm = readFileSync(resolve(dirname(Bun.main), wasmPath))
+const wasm = Bun.mmap(wasmPath).slice()
 
 /** Compiled when it is first needed; null where it cannot be. */
 let loaded: Loaded | null | undefined
