@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 // Makes what the image runs from src/, in --outdir: bun tools/bundle.ts --outdir=/out/app --public-path=/app/
@@ -54,7 +55,8 @@ const common: Bun.BuildConfig = {
   minify: { syntax: true, whitespace: true },
   sourcemap: 'linked',
   plugins: [lazyUtil],
-  ...(values['public-path'] !== undefined && { publicPath: values['public-path'] }),
+  // Absolute: files imported by path are opened by it, whatever the working directory.
+  publicPath: values['public-path'] ?? `${resolve(outdir)}/`,
 }
 
 const root = new URL('..', import.meta.url).pathname
