@@ -1,7 +1,7 @@
 import { connect } from './client.ts'
 import { cores, moveTo } from './cores.ts'
 import { checkStatus } from './expected.ts'
-import type { Finding } from './goals.ts'
+import type { Finding } from './finding.ts'
 import type { HugeLoad } from './huge-load.ts'
 import { openLoop } from './open-loop.ts'
 import { type ServerProcess, startServer } from './server-process.ts'

@@ -6,7 +6,7 @@
  */
 
 import { openDocumentStore } from '../src/documents/open.ts'
-import { cursorOf } from '../src/http/headers/link.ts'
+import { encodeCursor } from '../src/http/headers/link.ts'
 import { type Client, connect } from './client.ts'
 import { moveToLoadCore } from './cores.ts'
 import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'
@@ -95,7 +95,7 @@ async function readPages(port: number, { positions }: Filled): Promise<Result['p
 }
 
 async function placeAfter(port: number, position: string | undefined): Promise<Place> {
-  const cursor = position === undefined ? '' : `&cursor=${cursorOf(position)}`
+  const cursor = position === undefined ? '' : `&cursor=${encodeCursor(position)}`
   const path = `/data?limit=${pageDocuments}${cursor}`
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
   return { client: await connect(port, request, 1), latenciesMs: [] }

@@ -47,8 +47,13 @@ export function analyzeApart(numbers: readonly number[], text: string): Expected
 }
 
 /** @throws Error for a status other than 200. */
-export function checkStatus({ status, body }: Answer): void {
-  if (status !== 200) throw new Error(`answered ${status}: ${body.toString().slice(0, 200)}`)
+export const checkStatus: (answer: Answer) => void = statusCheck(200)
+
+/** A check that throws an Error for any other status. */
+export function statusCheck(expected: number): (answer: Answer) => void {
+  return ({ status, body }) => {
+    if (status !== expected) throw new Error(`answered ${status}: ${body.toString().slice(0, 200)}`)
+  }
 }
 
 /**

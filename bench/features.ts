@@ -1,5 +1,5 @@
 import { SignJWT } from 'jose'
-import { hashOf } from '../src/http/middleware/api-keys.ts'
+import { hashKey } from '../src/http/middleware/api-keys.ts'
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
 import { measure, type Plan } from './rounds.ts'
@@ -29,7 +29,7 @@ const origin = 'https://app.example'
 
 const keys = (count: number): string =>
   [...Array.from({ length: count - 1 }, (_, i) => `other-${i}`), key]
-    .map((one) => `name:${hashOf(one).toHex()}`)
+    .map((one) => `name:${hashKey(one).toHex()}`)
     .join()
 const rate = { RATE_LIMIT: '1000000/1s' }
 /** Takes spans and does nothing with them. */

@@ -1,3 +1,4 @@
+import type { Finding } from './finding.ts'
 import type { Report } from './report.ts'
 import type { Figures, Row } from './summary.ts'
 import { loggingSuffix } from './targets.ts'
@@ -6,28 +7,20 @@ import { loggingSuffix } from './targets.ts'
 export interface GoalLine extends Goal, Finding {}
 
 interface Goal {
-  /** The row of issue 8. */
+  /** Its row in the table of goals in docs/performance.md. */
   readonly row: number
   readonly work: string
   readonly goal: string
 }
 
-/** What a row comes to. */
-export interface Finding {
-  readonly figure: string
-  readonly verdict: 'met' | 'missed' | 'not measured'
-  /** The same figure of the others. */
-  readonly beside: readonly string[]
-}
-
 const notMeasured: Finding = { figure: '-', verdict: 'not measured', beside: [] }
 
-/** Every goal of issue 8 beside what a run found. */
+/** Every goal beside what a run found. */
 export function judge(report: Report): GoalLine[] {
   return goals.map(({ find, ...goal }) => ({ ...goal, ...find(report) }))
 }
 
-/** In the issue's order. CPU time per request is in relation to bare's. */
+/** By row. CPU time per request is in relation to bare's. */
 const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
   {
     row: 1,

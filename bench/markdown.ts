@@ -111,7 +111,7 @@ export function provenance({ date, machine, plans }: Report): string {
   )
 }
 
-function tableOf(headings: readonly string[], lines: readonly (readonly string[])[]): string {
+export function tableOf(headings: readonly string[], lines: readonly (readonly string[])[]): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   return [row(headings), row(headings.map(() => '---')), ...lines.map(row)].join('\n')
 }

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from './client.ts'
 import { checkStatus } from './expected.ts'
-import type { Finding } from './goals.ts'
+import type { Finding } from './finding.ts'
 import { residentBytes } from './resident-memory.ts'
-import { startServer } from './server-process.ts'
+import { type ServerProcess, startServer } from './server-process.ts'
 import type { Target } from './targets.ts'
 import { getHealth, payloadWorkloads, type Workload } from './workloads.ts'
 
@@ -64,12 +64,26 @@ export function findingOfMemory(
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
+/** The resident memory of a fresh server after a second without work, a few small requests answered, in bytes. */
+export async function measureAtRest(target: Target): Promise<number> {
+  const server = await startServer(target)
+  try {
+    return await atRestOf(server)
+  } finally {
+    await server.stop()
+  }
+}
+
+async function atRestOf({ port, pid }: ServerProcess): Promise<number> {
+  await sendTo(port, getHealth, 3)
+  await Bun.sleep(restMs)
+  return residentBytes(pid)
+}
+
 async function measureTarget(target: Target, { request, bodyBytes }: Workload): Promise<MemoryUse> {
   const server = await startServer(target)
   try {
-    await sendTo(server.port, getHealth, 3)
-    await Bun.sleep(restMs)
-    const atRest = residentBytes(server.pid)
+    const atRest = await atRestOf(server)
     const peakOfFirst = await peakDuring(server.pid, () => sendTo(server.port, request, 1))
     const peakOfTen = await peakDuring(server.pid, () => sendTo(server.port, request, 10))
     await Bun.sleep(afterwardsMs)

@@ -1,19 +1,23 @@
 import type { Target } from './targets.ts'
 
 const root = new URL('..', import.meta.url).pathname
-const output = `${root}dist/bench/app`
 
 /** The step of the Dockerfile that makes what the image runs. */
-const buildStep = /^RUN (\["bun", "scripts\/bundle\.ts",[\s\S]*?\])$/m
+const buildStep = /^RUN (\["bun", "tools\/bundle\.ts",[\s\S]*?\])$/m
 
 /**
- * Builds Tally by the Dockerfile's own command line, so that what is measured is what the image runs; only the
- * place is another.
+ * Builds Tally with the command line of the Dockerfile, so that the benchmark measures what the image runs. Only the
+ * output folder differs.
  *
- * @throws Error when the Dockerfile has no such step or the step fails.
+ * @param place the output folder
+ * @param checkout the folder of the sources: this one, or another checkout with its dependencies installed
+ * @throws Error when its Dockerfile has no such step or the step fails.
  */
-export async function buildProductionBundle(place = output): Promise<Target> {
-  const [program = '', ...options] = commandOf(await Bun.file(`${root}Dockerfile`).text())
+export async function buildProductionBundle(
+  place = `${root}dist/bench/app`,
+  checkout = root,
+): Promise<Target> {
+  const [program = '', ...options] = commandOf(await Bun.file(`${checkout}/Dockerfile`).text())
   const command = [
     program === 'bun' ? process.execPath : program,
     ...options.map((option) =>
@@ -24,13 +28,13 @@ export async function buildProductionBundle(place = output): Promise<Target> {
           : option,
     ),
   ]
-  const build = Bun.spawn(command, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] })
+  const build = Bun.spawn(command, { cwd: checkout, stdio: ['ignore', 'ignore', 'pipe'] })
   const errors = await build.stderr.text()
   if ((await build.exited) !== 0) throw new Error(`the bundle cannot be built: ${errors}`)
   return {
     name: 'tally, bundled',
     command: [process.execPath, `${place}/main.js`],
-    // The image has a directory for what is kept, so that a start need not make one.
+    // The image has a data directory, so that a start need not create one.
     env: { NODE_ENV: 'production', DATA_DIR: '.' },
   }
 }

@@ -1,5 +1,5 @@
 import type { BesideHuge } from './beside-huge.ts'
-import type { Finding } from './goals.ts'
+import type { Finding } from './finding.ts'
 import type { Machine } from './machine.ts'
 import type { MemoryUse } from './memory.ts'
 import type { Plans } from './plans.ts'

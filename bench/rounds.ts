@@ -1,6 +1,6 @@
 import { connect, NoAnswer } from './client.ts'
 import { cpuSeconds, ownCpuSeconds } from './cpu-time.ts'
-import { checkFigures, checkRefused, checkStatus, wrongBodies } from './expected.ts'
+import { checkFigures, checkRefused, statusCheck, wrongBodies } from './expected.ts'
 import { residentBytes } from './resident-memory.ts'
 import type { Answer } from './response-reader.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
@@ -137,8 +137,10 @@ async function orReject(contestant: Contestant, attempt: () => Promise<void>): P
 async function checkAnswers({ target, port }: ServerProcess, workload: Workload, plan: Plan): Promise<void> {
   const ask = (request: Uint8Array, check: (answer: Answer) => void): Promise<void> =>
     askOnce(port, request, check, plan.answerTimeoutMs)
-  if (target.computes === false) return ask(workload.request, checkStatus)
-  await ask(workload.request, (answer) => checkFigures(answer, workload.expected, target.exact === true))
+  const { expected } = workload
+  if (target.computes === false || expected === undefined)
+    return ask(workload.request, statusCheck(workload.status ?? 200))
+  await ask(workload.request, (answer) => checkFigures(answer, expected, target.exact === true))
   for (const body of wrongBodies) await ask(postPayload(body), (answer) => checkRefused(answer, body))
 }
 
@@ -167,7 +169,8 @@ async function measureWindow(
   try {
     const cpuBefore = cpuSeconds(server.pid)
     const loadBefore = ownCpuSeconds()
-    const { seconds, latenciesMs } = await client.run(durationMs, checkStatus, answerTimeoutMs)
+    const check = statusCheck(workload.status ?? 200)
+    const { seconds, latenciesMs } = await client.run(durationMs, check, answerTimeoutMs)
     const loadCpu = ownCpuSeconds() - loadBefore
     await Bun.sleep(settleMs)
     const cpu = cpuSeconds(server.pid) - cpuBefore

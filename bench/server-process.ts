@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '../test/support/free-ports.ts'
 import { onServerCore } from './cores.ts'
 import type { Target } from './targets.ts'
 
@@ -75,22 +76,6 @@ export async function spawnServer(target: Target): Promise<StartedProcess> {
       process.off('exit', kill)
       await rm(directory, { recursive: true, force: true })
     },
-  }
-}
-
-/**
- * A port that nobody listens on, below those that the kernel gives to outgoing connections: one of them could
- * take it before the target does, even the very connection that asks whether the target listens.
- */
-function freePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
-    try {
-      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
-      return port
-    } catch {
-      // Taken: another one.
-    }
   }
 }
 

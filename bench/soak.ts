@@ -1,6 +1,6 @@
 import { connect } from './client.ts'
 import { checkStatus } from './expected.ts'
-import type { Finding } from './goals.ts'
+import type { Finding } from './finding.ts'
 import { openLoop } from './open-loop.ts'
 import { residentBytes } from './resident-memory.ts'
 import { startServer } from './server-process.ts'

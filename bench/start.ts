@@ -7,6 +7,8 @@ import type { Target } from './targets.ts'
 export interface StartTime {
   readonly target: string
   readonly ms?: Spread
+  /** One a round, in ms. */
+  readonly times?: readonly number[]
   readonly rejected?: string
 }
 
@@ -40,7 +42,7 @@ export async function measureStarts(
     }
   }
   return entries.map(({ target, times, rejected }) =>
-    rejected === '' ? { target: target.name, ms: spread(times) } : { target: target.name, rejected },
+    rejected === '' ? { target: target.name, ms: spread(times), times } : { target: target.name, rejected },
   )
 }
 

@@ -11,8 +11,10 @@ export interface Workload {
   readonly connections: number
   /** Requests under way at a time; one a connection unless told. With fewer, connections take turns. */
   readonly underWay?: number
-  /** What a right answer says. */
-  readonly expected: Expected
+  /** The figures of a right answer to `POST /payload`; without them only the status is checked. */
+  readonly expected?: Expected
+  /** The status of a right answer; 200 unless stated. */
+  readonly status?: number
 }
 
 /**
@@ -64,10 +66,19 @@ export const getHealth: Uint8Array = Buffer.from('GET /health HTTP/1.1\r\nHost: 
 
 /** A body as a request to `POST /payload`. */
 export function postPayload(body: string): Uint8Array {
-  return Buffer.from(
-    'POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n' +
-      `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  )
+  return postJson('/payload', body)
+}
+
+/** A JSON body as a request with these headers besides. */
+export function postJson(path: string, body: string, headers: readonly string[] = []): Uint8Array {
+  const lines = [
+    `POST ${path} HTTP/1.1`,
+    'Host: localhost',
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...headers,
+  ]
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** The same doubles in every run, with up to 18 characters each in JSON: multiples of 2^-29, as `exactMoments` wants them. */

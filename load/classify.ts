@@ -79,7 +79,7 @@ export function classify(seen: Observation, wrongAnswer: string | null): Outcome
   }
   if (seen.errorCode === 1050) {
     // k6 has one time limit for the whole request. Without a connection nothing was sent, but the
-    // code alone does not say so and DESIGN.md counts it as lost: the stricter reading.
+    // code alone does not say so so it counts as lost: the stricter reading.
     return { class: 'lost', reason: seen.written ? 'no answer in time' : 'no connection in time' }
   }
   return { class: 'lost', reason: lostCodes.get(seen.errorCode) ?? unknownReason(seen) }

@@ -61,7 +61,7 @@ export function toViews(
   )
 }
 
-/** The routes that count as the payload endpoint: the two that DESIGN.md names and the one in use. */
+/** The routes that count as the payload endpoint: the documented ones and the one in use. */
 export function payloadRoutes(payloadUrl: string): string[] {
   return [...new Set(['/payload', '/v1/payload', new URL(payloadUrl).pathname])]
 }

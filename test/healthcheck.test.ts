@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { check } from '../src/healthcheck.ts'
+import { checkHealth } from '../src/healthcheck.ts'
 import { haveOpenssl, makeCertificate } from './support/certificates.ts'
 
 const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
@@ -18,45 +18,45 @@ async function runCheck(port: number, env: Record<string, string> = {}, ...args:
 }
 
 describe('the health check', () => {
-  test('passes when /health answers 200', async () => {
+  test('passes when /health responds with 200', async () => {
     using server = serveStatus(200)
-    await expect(check(server.port ?? 0)).resolves.toBeUndefined()
+    await expect(checkHealth(server.port ?? 0)).resolves.toBeUndefined()
   })
 
-  test('asks for /health and nothing else', async () => {
-    const asked: string[] = []
+  test('requests only GET /health', async () => {
+    const requests: string[] = []
     using server = Bun.serve({
       port: 0,
       hostname: '127.0.0.1',
       fetch: (request) => {
-        asked.push(`${request.method} ${new URL(request.url).pathname}`)
+        requests.push(`${request.method} ${new URL(request.url).pathname}`)
         return new Response('{}')
       },
     })
-    await check(server.port ?? 0)
-    expect(asked).toEqual(['GET /health'])
+    await checkHealth(server.port ?? 0)
+    expect(requests).toEqual(['GET /health'])
   })
 
-  test('fails with the status when it is another', async () => {
+  test('fails with the status when it is not 200', async () => {
     using server = serveStatus(503)
-    await expect(check(server.port ?? 0)).rejects.toThrow('/health answered 503')
+    await expect(checkHealth(server.port ?? 0)).rejects.toThrow('/health responded with 503')
   })
 
-  test('fails when nobody listens', async () => {
+  test('fails when nothing listens on the port', async () => {
     const server = serveStatus(200)
     const port = server.port ?? 0
     await server.stop(true)
-    await expect(check(port)).rejects.toThrow()
+    await expect(checkHealth(port)).rejects.toThrow()
   })
 
-  test('fails when the answer takes too long', async () => {
+  test('fails when the response takes too long', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>()
     using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => promise })
-    await expect(check(server.port ?? 0, false, 50)).rejects.toThrow('no answer in 50 ms')
+    await expect(checkHealth(server.port ?? 0, false, 50)).rejects.toThrow('no response within 50 ms')
     resolve(new Response('{}'))
   })
 
-  test('as a program exits 0 for a live server and 1 for a failing one', async () => {
+  test('the program exits 0 for a healthy server and 1 for a failing one', async () => {
     using live = serveStatus(200)
     using failing = serveStatus(500)
     expect(await runCheck(live.port ?? 0)).toBe(0)
@@ -64,7 +64,7 @@ describe('the health check', () => {
   })
 
   test.skipIf(!haveOpenssl())(
-    'as a program asks over TLS when the server speaks it, whatever the name',
+    'the program uses TLS with TLS_CERT, whatever the name in the certificate',
     async () => {
       using live = Bun.serve({
         port: 0,
@@ -77,13 +77,13 @@ describe('the health check', () => {
     },
   )
 
-  test('as a program asks the port of its argument, when it has one, and not the one of PORT', async () => {
+  test('the program checks the port of its argument instead of PORT', async () => {
     using live = serveStatus(200)
     using failing = serveStatus(500)
     expect(await runCheck(failing.port ?? 0, {}, `${live.port}`)).toBe(0)
   })
 
-  test('goes past a proxy that the environment names', async () => {
+  test('ignores HTTP_PROXY', async () => {
     using live = serveStatus(200)
     using proxy = serveStatus(502)
     const address = `http://127.0.0.1:${proxy.port}`

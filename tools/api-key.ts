@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { hashOf } from '../src/http/middleware/api-keys.ts'
+import { hashKey } from '../src/http/middleware/api-keys.ts'
 
 // Makes an API key: prints the key, for its owner, and the entry of API_KEYS, for the service, which never sees the key.
 
@@ -11,4 +11,4 @@ if (!/^[\w.-]{1,64}$/.test(name)) {
 // 256 random bits. The prefix is for scanners that look for secrets where none should be.
 const key = `tally_${randomBytes(32).toString('base64url')}`
 console.log(`key    ${key}`)
-console.log(`entry  ${name}:${hashOf(key).toHex()}`)
+console.log(`entry  ${name}:${hashKey(key).toHex()}`)

@@ -30,12 +30,30 @@ const packages = new Map([
 /** `ajv.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
 const fileOf = (name: string): string => `${name.replace(/^@|\/dist\/.*/g, '').replace('/', '-')}.js`
 
+/** prom-client needs node:util for the text of its errors alone, and to load it would delay every start. */
+const lazyUtil: Bun.BunPlugin = {
+  name: 'node:util of prom-client when it is used',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/prom-client\/lib\/(counter|gauge|histogram|validation)\.js$/ }, async ({ path }) => ({
+      contents: (await Bun.file(path).text()).replace(
+        "const util = require('util');",
+        `const util = {
+          format: (...args) => require('util').format(...args),
+          inspect: (...args) => require('util').inspect(...args),
+        };`,
+      ),
+      loader: 'js',
+    }))
+  },
+}
+
 const common: Bun.BuildConfig = {
   entrypoints: [],
   outdir,
   target: 'bun',
   minify: { syntax: true, whitespace: true },
   sourcemap: 'linked',
+  plugins: [lazyUtil],
   ...(values['public-path'] !== undefined && { publicPath: values['public-path'] }),
 }
 
@@ -64,6 +82,7 @@ const server = await Bun.build({
   format: 'cjs',
   bytecode: true,
   plugins: [
+    lazyUtil,
     {
       name: 'packages apart',
       setup({ onResolve }) {

@@ -1,7 +1,7 @@
 import { createApp } from '../src/http/app.ts'
-import { openApiDocument } from '../src/http/openapi/document.ts'
-import { appOptions } from '../test/support/app-options.ts'
+import { appDeps } from '../test/support/app-deps.ts'
 
 // Prints the OpenAPI document, for linters and generators.
-const { routes } = createApp(appOptions())
-console.log(JSON.stringify(await openApiDocument(routes, appOptions().build), null, 2))
+const document = await createApp(appDeps()).request('/openapi.json')
+console.log(JSON.stringify(await document.json(), null, 2))
+process.exit(0)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { analyzeNumbers, type Doubles, takeNumbers } from './numeric/numeric.ts'
+import { analyzeInPlace, analyzeNumbers, type NumbersWithRange } from './numeric/numeric.ts'
+import { maxIssues } from './parse/validation-issues.ts'
 import type { compactSummarySchema, summarySchema } from './summary-schemas.ts'
 import { analyzeText, countCodePoints } from './text.ts'
 
@@ -9,9 +10,6 @@ export interface PayloadLimits {
   /** In code points. */
   readonly maxTextLength: number
 }
-
-/** Faults told about one payload at the most: a million wrong items must not become a million objects. */
-const faultsMax = 20
 
 /**
  * The schema of a payload, and the source of its OpenAPI description.
@@ -42,7 +40,7 @@ export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
 }
 
 /** The schema of what a task is given: a text alone, or a payload. */
-export function workSchema(limits: PayloadLimits) {
+export function taskPayloadSchema(limits: PayloadLimits) {
   const payload = payloadSchema(limits)
   return z
     .custom<string | Payload>()
@@ -79,13 +77,13 @@ export function analyze({ numbers, text }: Payload): Analysis {
   return { numeric_analysis: analyzeNumbers(numbers), text_analysis: analyzeText(text) }
 }
 
-/** The same of a payload whose numbers are doubles already, and the taker's: see `takeNumbers`. */
-export function analyzeDoubles(numbers: Doubles, text: string): Analysis {
-  return { numeric_analysis: takeNumbers(numbers), text_analysis: analyzeText(text) }
+/** The same of a payload whose numbers are doubles already, and the taker's: see `analyzeInPlace`. */
+export function analyzeScanned(numbers: NumbersWithRange, text: string): Analysis {
+  return { numeric_analysis: analyzeInPlace(numbers), text_analysis: analyzeText(text) }
 }
 
 /** What a task answers: the analysis of a payload, or of a text alone. */
-export function analyzeWork(work: string | Payload): Analysis | Pick<Analysis, 'text_analysis'> {
+export function analyzeTaskPayload(work: string | Payload): Analysis | Pick<Analysis, 'text_analysis'> {
   return typeof work === 'string' ? { text_analysis: analyzeText(work) } : analyze(work)
 }
 
@@ -148,7 +146,7 @@ function numbersFaults(value: unknown, maxNumbers: number): Fault[] {
         ? { code: 'not-finite', message: 'is beyond the range of a double', index }
         : { code: 'type', message: 'must be a number', index },
     )
-    if (faults.length === faultsMax) break
+    if (faults.length === maxIssues) break
   }
   return faults
 }

@@ -13,7 +13,7 @@ export function traceDocumentStore(
   tracing: Tracing,
 ): DocumentStore {
   const call = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
-    tracing.within(
+    tracing.trace(
       `${operation} documents`,
       {
         kind: 'client',

@@ -1,190 +1,301 @@
-import type { DocumentStore } from '../documents/document-store.ts'
-import type { DocumentSchema } from '../documents/json-schema.ts'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { getPath } from 'hono/utils/url'
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
-import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
-import { LargeBodies, type LargeBodyThreads } from './body/large-body.ts'
-import { createFetch } from './fetch.ts'
-import type { Gate, Gates } from './middleware/check.ts'
+import { LargeBodies } from './body/large-body.ts'
+import type { Env } from './env.ts'
+import { createFetch, type FetchHandler } from './fetch.ts'
+import { asMiddleware, type Check } from './middleware/check.ts'
+import { compress } from './middleware/compress.ts'
 import { cors } from './middleware/cors.ts'
-import { overload } from './middleware/load-shedding.ts'
-import { pageHeaders } from './middleware/security-headers.ts'
+import { loadShedding } from './middleware/load-shedding.ts'
+import { requestContext } from './middleware/request-context.ts'
+import { traceRequests } from './middleware/tracing.ts'
 import type { Security } from './openapi/document.ts'
-import { createProblems, type Problems } from './problem.ts'
-import { pathOf } from './request-path.ts'
-import { createInFlight, type InFlight } from './requests-in-flight.ts'
-import type { Route } from './route.ts'
-import { createRouter, isBackgroundKind, pathsOf } from './router.ts'
-import { type AdminOptions, adminRoutes } from './routes/admin.ts'
-import { dataRoutes } from './routes/data.ts'
-import { diagnosticsRoutes } from './routes/debug.ts'
+import { createPayloadFastPath } from './payload-fast-path.ts'
+import { createProblemResponse, toProblem } from './problem.ts'
+import type { RequestContext } from './request-context.ts'
+import { RequestTracker } from './request-tracker.ts'
+import { type AdminDeps, adminRoutes } from './routes/admin.ts'
+import { type DataDeps, dataRoutes } from './routes/data.ts'
+import { debugRoutes } from './routes/debug.ts'
 import { docsRoutes } from './routes/docs.ts'
-import { type Build, metricsRoute, operationsRoutes } from './routes/health.ts'
-import { indexRoute } from './routes/index.ts'
-import { payloadRoutes } from './routes/payload.ts'
-import { createEventStreams } from './routes/task-events.ts'
-import { tasksRoutes } from './routes/tasks.ts'
+import { type Build, healthRoutes, probeAliases } from './routes/health.ts'
+import { indexRoutes } from './routes/index.ts'
+import { metricsRoutes } from './routes/metrics.ts'
+import { type PayloadDeps, payloadRoutes } from './routes/payload.ts'
+import { EventStreams } from './routes/task-events.ts'
+import { type TaskDeps, taskRoutes } from './routes/tasks.ts'
 
-/** What every program needs that answers the platform over HTTP. */
-export interface OperationsAppOptions {
+/** What every program needs that answers its platform over HTTP. */
+export interface ManagementDeps {
   readonly build: Build
-  /** Answered in `X-Served-By`. */
+  /** The value of `X-Served-By`. */
   readonly instance: string
   readonly lifecycle: Lifecycle
+  /** Dependency checks, for `/ready`. */
   readonly checks: Checks
   readonly metrics: Pick<Metrics, 'registry' | 'requests'>
-  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
+  /** Prints the metrics of several processes on one port. Default: those of this process. */
   readonly scrape?: (() => Promise<string>) | undefined
   readonly log: Log
+  /** How long a handler may take, in ms. */
   readonly requestTimeoutMs: number
+  /** The status for bodies whose content is invalid. */
   readonly validationStatus: 400 | 422
+  /** Whether successful requests are logged at info. */
   readonly accessLog: boolean
-  /** True where `/metrics` is answered on a port of its own. Default false. */
-  readonly metricsMoved?: boolean
-  /** What an operator can change here. Default: nothing, and there are no admin routes. */
-  readonly admin?: Omit<AdminOptions, 'problems'> | undefined
-  /** What stands before the handlers of each kind of route. Default: nothing. */
-  readonly gates?: Gates
-  /** Whether large answers are compressed for clients that ask for it. Default false. */
-  readonly compress?: boolean
-  /** Before every path but those that the platform asks for, which have both. Default: nothing. */
+  /** False where `/metrics` is served on a port of its own. Default true. */
+  readonly hasMetrics?: boolean
+  /** The bearer token for `/metrics`. Default: none. */
+  readonly metricsToken?: string | undefined
+  /** Default: no admin routes. */
+  readonly admin?: AdminDeps | undefined
+  /** Prefix of every path. Probes, metrics and admin routes exist without it as well. Default: none. */
   readonly basePath?: string
-  /** Whose pages may read answers. Default: only those of the service itself. */
-  readonly corsOrigins?: readonly string[] | '*' | undefined
 }
 
-export interface AppOptions extends OperationsAppOptions {
+/** What the service needs. */
+export interface AppDeps
+  extends ManagementDeps,
+    Pick<DataDeps, 'store' | 'documentSchema'>,
+    Pick<TaskDeps, 'queue'> {
   readonly metrics: Metrics
-  readonly store: DocumentStore
-  /** What every document must satisfy, beside being an object. */
-  readonly documentSchema?: DocumentSchema | undefined
-  readonly queue: TaskQueue
-  readonly threads: LargeBodyThreads
-  readonly limits: {
-    readonly maxNumbers: number
-    readonly maxTextLength: number
-    readonly bodyBytesMax: number
-    /** Of all large bodies that are held at a time. */
-    readonly heldBytesMax: number
-    /** Above so many bytes a body is worked on by a thread. Default: see `LargeBodies`. */
-    readonly bytesFrom?: number
-    readonly documentBytesMax: number
-  }
+  readonly pool: Pick<AnalysisPool, 'warmUp' | 'run'>
+  readonly limits: PayloadDeps['limits'] &
+    DataDeps['limits'] & {
+      /** Bytes of all large bodies held at a time. */
+      readonly maxBufferedBytes: number
+      /** Larger bodies, in bytes, go to a thread. Default: see `LargeBodies`. */
+      readonly largeBodyThreshold?: number
+    }
+  /** Whether the debug routes exist. */
   readonly debugRoutes: boolean
-  /** What is too much at once; see `overload.ts`. Default: nothing is. */
-  readonly overload?: { readonly inFlightMax: number; readonly lateMs: number }
-  /** What the gates want, for the API document. Default: nothing. */
+  /** Requests above these limits are shed. Default: none are. */
+  readonly overload?: { readonly maxInFlight: number; readonly maxLagMs: number }
+  /** Checks before the application routes, after load shedding. Default: none. */
+  readonly applicationChecks?: readonly Check[]
+  /** Checks before the pages, after load shedding. Default: none. */
+  readonly pageChecks?: readonly Check[]
+  /** What clients need, for the OpenAPI document. Default: nothing. */
   readonly security?: Security
+  /** Origins whose pages may read responses. Default: only the service's own. */
+  readonly corsOrigins?: readonly string[] | '*' | undefined
+  /** Whether large responses are compressed. Default false. */
+  readonly compress?: boolean
   /** Default: nothing is traced. */
   readonly tracing?: Tracing | undefined
+  /** Whether plain payload requests may bypass Hono. Default true. */
+  readonly payloadFastPath?: boolean
 }
 
+/** What the routes share, created once for an app. */
+interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams'> {
+  /** Before every application route, in order. */
+  readonly applicationMiddleware: readonly MiddlewareHandler<Env>[]
+  /** Before every page, in order. */
+  readonly pageMiddleware: readonly MiddlewareHandler<Env>[]
+}
+
+const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
+const pagePaths = ['/', '/openapi.json', '/docs/*', '/debug/*'] as const
+
+/** Every route of the service, below an optional base path. */
+export function createRoutes(deps: AppDeps & Shared) {
+  const { build, basePath = '', hasMetrics = true, admin } = deps
+  const pages = new Hono<Env>()
+  for (const path of pagePaths) pages.use(path, ...deps.pageMiddleware)
+  pages
+    .route('/', indexRoutes({ build, basePath, hasMetrics }))
+    .route('/', docsRoutes({ ...deps, basePath, hasMetrics, hasAdmin: admin !== undefined }))
+  if (deps.debugRoutes) pages.route('/', debugRoutes())
+
+  const application = new Hono<Env>()
+  for (const path of applicationPaths) application.use(path, ...deps.applicationMiddleware)
+  const api = application
+    .route('/', payloadRoutes(deps))
+    .route('/', dataRoutes(deps))
+    .route('/', taskRoutes(deps))
+
+  return new Hono<Env>()
+    .route('/', managementRoutes(deps))
+    .route('/', pages)
+    .route('/', api)
+    .route('/v1', api)
+}
+
+/** The type of the routes for Hono's client: `hc<AppType>(url)`. */
+export type AppType = ReturnType<typeof createRoutes>
+
+/** Probes, metrics and admin routes: never shed, never behind the checks for clients. */
+function managementRoutes({
+  metrics,
+  scrape,
+  hasMetrics = true,
+  metricsToken,
+  admin,
+  ...deps
+}: ManagementDeps) {
+  const routes = new Hono<Env>().route('/', healthRoutes(deps))
+  if (hasMetrics)
+    routes.route('/', metricsRoutes({ registry: metrics.registry, scrape, token: metricsToken }))
+  if (admin !== undefined) routes.route('/', adminRoutes(admin))
+  return routes
+}
+
+/** A Hono app, and what runs around it. */
 export interface App {
-  /** The whole service as one function from request to answer. */
-  readonly fetch: (request: Request) => Response | Promise<Response>
-  /** The table of routes, in the order of matching. */
-  readonly routes: readonly Route[]
-  readonly inFlight: InFlight
-  /** True for what the platform asks: it must not keep a drain window open. */
-  readonly isBackground: (request: Request) => boolean
+  /** For `Bun.serve`. */
+  readonly fetch: FetchHandler
+  /** Calls the Hono app directly: for tests. */
+  readonly request: Hono<Env>['request']
+  readonly requests: RequestTracker
+  /** True for probes, scrapes and admin requests: they do not keep a drain window open. */
+  readonly isProbe: (request: Request) => boolean
+  /** `METHOD path` of every route. */
+  readonly routes: readonly string[]
 }
 
 export interface ServiceApp extends App {
-  /** Ends the streams of events, completely: a client that wants more asks again. */
+  /** Ends all event streams properly: clients reconnect elsewhere. */
   readonly endStreams: () => void
 }
 
-/**
- * The service: every route, and around all of them the one way in (`fetch.ts`): guards, request id,
- * deadline, router, then metrics and access log.
- */
-export function createApp(options: AppOptions): ServiceApp {
-  const { build, metrics, limits } = options
-  const { bodyBytesMax } = limits
-  const problems = createProblems(options.validationStatus)
-  const streams = createEventStreams()
-  const large = new LargeBodies({ ...limits, threads: options.threads })
-  const documented = [
-    ...payloadRoutes({ limits, bodyBytesMax, large, problems, metrics, tracing: options.tracing }),
-    ...dataRoutes({
-      store: options.store,
-      schema: options.documentSchema,
-      documentBytesMax: limits.documentBytesMax,
-      problems,
-      metrics,
-    }),
-    ...tasksRoutes({ queue: options.queue, limits, bodyBytesMax, large, problems, metrics, streams }),
-    ...operationsOf(options, problems),
+/** The service: every route, behind the request context. */
+export function createApp(deps: AppDeps): ServiceApp {
+  const { limits, metrics, overload, tracing, basePath = '' } = deps
+  const shell = createShell(deps)
+  const { tracker, hono } = shell
+  const shedding =
+    overload === undefined
+      ? []
+      : [loadShedding({ ...overload, inFlight: () => tracker.size, onShed: metrics.countShed })]
+  const applicationChecks = [...shedding, ...(deps.applicationChecks ?? [])]
+  const eventStreams = new EventStreams()
+  const largeBodies = new LargeBodies({ ...limits, pool: deps.pool, threshold: limits.largeBodyThreshold })
+  const first = [
+    ...(deps.corsOrigins === undefined ? [] : [cors(deps.corsOrigins, (c) => allowedMethods(hono, c))]),
+    ...(tracing === undefined ? [] : [traceRequests(tracing)]),
+    ...(deps.compress ? [compress()] : []),
   ]
-  const routes = [
-    ...documented,
-    indexRoute(build, options.metricsMoved, options.basePath),
-    ...docsRoutes(documented, build, options),
-    ...(options.debugRoutes ? diagnosticsRoutes(problems) : []),
-  ]
-  return { ...answering(routes, problems, options, overloadGate(options)), endStreams: streams.endAll }
+  const routes = createRoutes({
+    ...deps,
+    largeBodies,
+    eventStreams,
+    applicationMiddleware: [...first, asMiddleware(...applicationChecks)],
+    pageMiddleware: [...first, asMiddleware(...shedding, ...(deps.pageChecks ?? []))],
+  })
+  hono.route(basePath || '/', routes)
+  if (basePath !== '')
+    hono.route(`${basePath}/`, indexRoutes({ ...deps, basePath, hasMetrics: deps.hasMetrics ?? true }))
+
+  const isFast = (deps.payloadFastPath ?? true) && tracing === undefined && deps.corsOrigins === undefined
+  const fastPath = isFast
+    ? createPayloadFastPath({
+        ...shell,
+        checks: applicationChecks,
+        limits,
+        threshold: largeBodies.threshold,
+        metrics,
+        paths: [`${basePath}/payload`, `${basePath}/v1/payload`],
+      })
+    : undefined
+  return { ...shell.finish(createFetch(hono, fastPath)), endStreams: () => eventStreams.endAll() }
 }
 
-/** A program whose work is elsewhere, and which answers only what the platform asks. */
-export function createOperationsApp(options: OperationsAppOptions): App {
-  const problems = createProblems(options.validationStatus)
-  return answering(operationsOf(options, problems), problems, options)
+/** A program whose work is elsewhere, and which answers only its platform. */
+export function createManagementApp(deps: ManagementDeps): App {
+  const shell = createShell(deps)
+  return shell.finish(createFetch(shell.hono))
 }
 
-function operationsOf(options: OperationsAppOptions, problems: Problems): Route[] {
-  const { lifecycle, checks, metrics, scrape, build, admin } = options
-  return [
-    ...operationsRoutes({ lifecycle, checks, build }),
-    ...(options.metricsMoved ? [] : [metricsRoute({ registry: metrics.registry, scrape })]),
-    ...(admin === undefined ? [] : adminRoutes({ ...admin, problems })),
-  ]
-}
+/** The app around any routes: request context, problems, probes at the root. */
+function createShell(deps: ManagementDeps) {
+  const { log, metrics, basePath = '' } = deps
+  const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
+  const problemResponse = createProblemResponse(deps.validationStatus)
 
-/** A table of routes, and around it the one way in. */
-function answering(
-  routes: readonly Route[],
-  problems: Problems,
-  options: OperationsAppOptions & Pick<AppOptions, 'tracing'>,
-  firstGate?: (inFlight: InFlight) => Gate,
-): App {
-  const { instance, log, metrics, gates = {}, basePath = '', compress, corsOrigins } = options
-  const inFlight = createInFlight(options.requestTimeoutMs)
-  const crossOrigin = corsOrigins === undefined ? undefined : cors(corsOrigins)
-  const first = [crossOrigin?.gate, firstGate?.(inFlight)].filter((gate) => gate !== undefined)
-  const background = new Set(
-    routes.filter(({ kind }) => isBackgroundKind(kind)).flatMap((route) => pathsOf(route, basePath)),
+  const onError = (error: unknown, context: RequestContext): Response => {
+    const problem = toProblem(error)
+    if (problem !== undefined) return problemResponse(context, problem)
+    const { requestId, route, trace } = context
+    log.error('request failed', { request_id: requestId, route, ...trace?.ids, error })
+    return problemResponse(context, {
+      code: 'internal-error',
+      detail: 'An internal error occurred. Its cause is in the log under the request id.',
+    })
+  }
+
+  const management = managementRoutes(deps)
+  const probePaths = new Set(
+    management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
+  const labels = new Map<string, string>()
+  // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
+  const hono = new Hono<Env>({
+    getPath: (request) => (request.url.startsWith('http') ? getPath(request) : '/'),
+  })
+  hono
+    .use(requestContext({ tracker, problemResponse, onError, labels, quietPaths: probePaths }))
+    .onError((error, c) => onError(error, c.get('request')))
+    .notFound((c) => {
+      const methods = allowedMethods(hono, c)
+      const context = c.get('request')
+      if (methods.length === 0)
+        return problemResponse(context, { code: 'not-found', detail: 'There is no such route.' })
+      const allow = methods.join(', ')
+      context.route = labels.get(matchedPath(hono, methods[0] as string, c) ?? '') ?? context.route
+      return problemResponse(context, {
+        code: 'method-not-allowed',
+        detail: `${context.route} supports ${allow}.`,
+        headers: { allow },
+      })
+    })
+    .route('/', management)
+
   return {
-    routes,
-    inFlight,
-    isBackground: (request) => background.has(pathOf(request.url)),
-    fetch: createFetch({
-      route: createRouter(routes, problems, {
-        basePath,
-        compress: compress ?? false,
-        preflight: crossOrigin?.preflight,
-        tracing: options.tracing,
-        gates: {
-          ...gates,
-          application: [...first, ...(gates.application ?? [])],
-          page: [pageHeaders, ...first, ...(gates.page ?? [])],
-        },
-      }),
-      problems,
-      inFlight,
-      log,
-      metrics,
-      servedBy: instance,
-      accessLog: options.accessLog,
-    }),
+    hono,
+    tracker,
+    problemResponse,
+    onError,
+    /** Call it when all routes are registered. */
+    finish(fetch: FetchHandler): App {
+      for (const { method, path } of hono.routes)
+        if (method !== 'ALL') labels.set(path, routeLabel(path, basePath))
+      return {
+        fetch,
+        request: hono.request,
+        requests: tracker,
+        isProbe: ({ url }) => probePaths.has(URL.parse(url)?.pathname ?? ''),
+        routes: hono.routes.map(({ method, path }) => `${method} ${path}`),
+      }
+    },
   }
 }
 
-/** What sheds, by the requests in flight of this one service; nothing where nothing is too much. */
-function overloadGate({ overload: bounds, metrics }: AppOptions) {
-  if (bounds === undefined) return undefined
-  return (inFlight: InFlight) =>
-    overload({ ...bounds, inFlight: () => inFlight.size, onShed: metrics.countShed })
+/** One label for all paths of a route: with the base path, with `/v1`, and the other names of probes. */
+function routeLabel(path: string, basePath: string): string {
+  const below = path.startsWith(`${basePath}/`) || path === basePath ? path.slice(basePath.length) : path
+  const label = below.startsWith('/v1/') ? below.slice(3) : below || '/'
+  return probeAliases[label] ?? label
+}
+
+/**
+ * The methods that the path of a request supports. `hono/method-not-allowed` finds them by a middleware around every
+ * request; here they are looked up only when no route matched.
+ */
+function allowedMethods(hono: Hono<Env>, c: Context<Env>): string[] {
+  return ['GET', 'POST', 'PUT', 'DELETE']
+    .filter((method) => matchedPath(hono, method, c) !== undefined)
+    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+/** The path of the route that would answer the request with another method. */
+function matchedPath(hono: Hono<Env>, method: string, c: Context<Env>): string | undefined {
+  const [handlers] = hono.router.match(method, c.req.path)
+  const route = handlers.at(-1)?.[0][1]
+  return route === undefined || route.method === 'ALL' ? undefined : route.path
 }

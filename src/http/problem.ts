@@ -1,92 +1,166 @@
-import { type Exchange, text } from './request-context.ts'
-
-/** What is wrong with one place in the input. */
-export interface FieldError {
-  /** JSON pointer (RFC 6901) into the body; the empty pointer is the body itself. */
-  readonly pointer: string
-  readonly detail: string
-  readonly code: string
-}
+import type { InputError, ValidationIssue } from '../analysis/parse/input-error.ts'
+import { maxIssues } from '../analysis/parse/validation-issues.ts'
+import type { PoolFull } from '../analysis/pool/thread-pool.ts'
+import type { DocumentStoreError } from '../documents/document-store.ts'
+import type { TaskQueueError } from '../tasks/task-queue.ts'
+import type { RequestContext } from './request-context.ts'
+import { respondText } from './respond.ts'
 
 /** Every problem this service answers with, by its stable code. */
 const problems = {
-  'bad-host': [400, 'The Host header does not name a host'],
-  'malformed-json': [400, 'The body is not JSON'],
-  'not-utf-8': [400, 'The body is not UTF-8'],
-  'invalid-input': [400, 'The body is not what it should be'],
-  'invalid-query': [400, 'The query is not what it should be'],
-  'invalid-header': [400, 'A header is not what it should be'],
-  'body-not-received': [400, 'The body did not arrive'],
-  unauthorized: [401, 'Credentials are needed'],
-  forbidden: [403, 'The credentials are not enough'],
-  'not-found': [404, 'There is nothing here'],
-  'method-not-allowed': [405, 'Not with this method'],
-  'task-not-failed': [409, 'The task has not failed'],
-  'document-exists': [409, 'The id is taken'],
-  'precondition-failed': [412, 'Not the version that was expected'],
-  'body-too-large': [413, 'The body is too large'],
-  'not-json': [415, 'Only JSON is understood'],
-  'idempotency-key-reused': [422, 'The key was used for another request'],
-  'queue-full': [429, 'Too many tasks are waiting'],
-  'rate-limited': [429, 'Too many requests'],
-  'injected-fault': [503, 'Failed on purpose'],
-  'internal-error': [500, 'Something went wrong'],
-  overloaded: [503, 'Too much work at the moment'],
-  'identity-unavailable': [503, 'Tokens cannot be verified'],
-  'request-timeout': [503, 'The answer took too long'],
-  'queue-unavailable': [503, 'The queue cannot be reached'],
-  'store-unavailable': [503, 'The documents cannot be reached'],
+  'invalid-host': [400, 'Invalid Host header'],
+  'malformed-json': [400, 'Malformed JSON'],
+  'not-utf-8': [400, 'Body is not UTF-8'],
+  'invalid-input': [400, 'Invalid request body'],
+  'invalid-query': [400, 'Invalid query parameter'],
+  'invalid-header': [400, 'Invalid request header'],
+  'incomplete-body': [400, 'Incomplete request body'],
+  unauthorized: [401, 'Authentication required'],
+  forbidden: [403, 'Permission denied'],
+  'not-found': [404, 'Not found'],
+  'method-not-allowed': [405, 'Method not allowed'],
+  'task-not-failed': [409, 'Task has not failed'],
+  'document-exists': [409, 'Document already exists'],
+  'precondition-failed': [412, 'Precondition failed'],
+  'body-too-large': [413, 'Request body too large'],
+  'unsupported-media-type': [415, 'Unsupported media type'],
+  'idempotency-key-reused': [422, 'Idempotency key reused'],
+  'queue-full': [429, 'Task queue is full'],
+  'rate-limited': [429, 'Rate limit exceeded'],
+  'injected-fault': [503, 'Injected fault'],
+  'internal-error': [500, 'Internal server error'],
+  overloaded: [503, 'Service overloaded'],
+  'auth-unavailable': [503, 'Authentication unavailable'],
+  'request-timeout': [503, 'Request timed out'],
+  'queue-unavailable': [503, 'Task queue unavailable'],
+  'store-unavailable': [503, 'Document store unavailable'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof problems
 
-/** Problems about what a body holds: `VALIDATION_STATUS` moves them from 400 to 422. */
-const validation: ReadonlySet<ProblemCode> = new Set(['malformed-json', 'not-utf-8', 'invalid-input'])
-
-/** Places told about in one problem at the most. */
-export const fieldErrorsMax = 20
+/** Problems with the content of a body: `VALIDATION_STATUS` moves them from 400 to 422. */
+const validationCodes: ReadonlySet<ProblemCode> = new Set(['malformed-json', 'not-utf-8', 'invalid-input'])
 
 export const problemType = 'application/problem+json'
 
-/** A refusal, wherever it is decided; `Problems.answer` makes the response. */
-export interface Refusal {
+/** Why a request is refused. `createProblemResponse` renders it. */
+export interface Problem {
   readonly code: ProblemCode
   readonly detail: string
-  /** Default: the one of the code. */
+  /** Default: the status of the code. */
   readonly status?: number
-  readonly errors?: readonly FieldError[]
+  readonly errors?: readonly ValidationIssue[] | undefined
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface Problems {
-  /** The refusal as `application/problem+json` (RFC 9457). */
-  answer(exchange: Exchange, refusal: Refusal): Response
+/** Refuses a request from anywhere in a handler or middleware; `onError` answers with the problem. */
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError'
+  constructor(readonly problem: Problem) {
+    super(problem.detail)
+  }
 }
 
 /** The status of a problem, as documented. */
-export function statusOf(code: ProblemCode, validationStatus: 400 | 422 = 400): number {
-  return validation.has(code) ? validationStatus : problems[code][0]
+export function problemStatus(code: ProblemCode, validationStatus: 400 | 422 = 400): number {
+  return validationCodes.has(code) ? validationStatus : problems[code][0]
 }
 
 /** The title of a problem. */
-export function titleOf(code: ProblemCode): string {
+export function problemTitle(code: ProblemCode): string {
   return problems[code][1]
 }
 
-/** @param validationStatus what a body that is not what it should be is answered with. */
-export function createProblems(validationStatus: 400 | 422): Problems {
-  return {
-    answer(exchange, { code, detail, errors, headers, status = statusOf(code, validationStatus) }) {
-      const body = {
-        type: `urn:tally:problem:${code}`,
-        title: titleOf(code),
-        status,
-        detail,
-        code,
-        request_id: exchange.requestId,
-        ...(errors === undefined ? {} : { errors: errors.slice(0, fieldErrorsMax) }),
-      }
-      return text(exchange, JSON.stringify(body), problemType, status, headers)
-    },
+export type ProblemResponse = (context: RequestContext, problem: Problem) => Response
+
+/**
+ * Makes the function that renders problems as `application/problem+json` (RFC 9457).
+ *
+ * @param validationStatus the status for bodies whose content is invalid
+ */
+export function createProblemResponse(validationStatus: 400 | 422): ProblemResponse {
+  return (context, { code, detail, errors, headers, status = problemStatus(code, validationStatus) }) => {
+    const body = {
+      type: `urn:tally:problem:${code}`,
+      title: problemTitle(code),
+      status,
+      detail,
+      code,
+      request_id: context.requestId,
+      ...(errors === undefined ? {} : { errors: errors.slice(0, maxIssues) }),
+    }
+    return respondText(context, JSON.stringify(body), problemType, status, headers)
   }
+}
+
+/** The problem of a body that cannot be used. */
+export function inputProblem({ code, detail, issues }: InputError): Problem {
+  return { code, detail, errors: issues }
+}
+
+type DomainError = DocumentStoreError | TaskQueueError | PoolFull
+
+const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) })
+
+/** What each error of the domain is over HTTP, by its code. */
+const domainProblems: {
+  readonly [Code in DomainError['code']]: (error: Extract<DomainError, { code: Code }>) => Problem
+} = {
+  'document-exists': () => ({
+    code: 'document-exists',
+    detail: 'A document with this id already exists.',
+  }),
+  'precondition-failed': () => ({
+    code: 'precondition-failed',
+    detail: 'The current version of the document does not match If-Match.',
+  }),
+  'idempotency-key-reused': () => ({
+    code: 'idempotency-key-reused',
+    detail: 'This Idempotency-Key was already used with a different body.',
+  }),
+  'invalid-cursor': () => ({
+    code: 'invalid-query',
+    detail: 'cursor was not issued by this service.',
+    errors: [{ pointer: '/cursor', detail: 'was not issued by this service', code: 'invalid-value' }],
+  }),
+  'store-unavailable': ({ retryAfterSeconds }) => ({
+    code: 'store-unavailable',
+    detail: 'The document store is unavailable. A write in progress may or may not have been stored.',
+    headers: retryAfter(retryAfterSeconds),
+  }),
+  'task-not-failed': ({ status }) => ({
+    code: 'task-not-failed',
+    detail: `Only failed tasks can be retried; this task is ${status}.`,
+  }),
+  'queue-full': ({ capacity, retryAfterSeconds }) => ({
+    code: 'queue-full',
+    detail: `The queue already holds ${capacity} waiting tasks.`,
+    headers: retryAfter(retryAfterSeconds),
+  }),
+  'queue-unavailable': ({ retryAfterSeconds }) => ({
+    code: 'queue-unavailable',
+    detail: 'The task queue is unavailable. A task being added may or may not have been stored.',
+    headers: retryAfter(retryAfterSeconds),
+  }),
+  'pool-full': () => largeBodiesBusy,
+}
+
+/** Large bodies are limited by the memory they hold and by the threads that work on them. */
+export const largeBodiesBusy: Problem = {
+  code: 'overloaded',
+  detail: 'Too many large bodies are being processed. Retry shortly.',
+  headers: retryAfter(1),
+}
+
+/**
+ * The problem that an error stands for.
+ *
+ * @returns undefined for an error that no request causes: it is a 500, and its cause belongs in the log
+ */
+export function toProblem(error: unknown): Problem | undefined {
+  if (error instanceof ProblemError) return error.problem
+  const code = (error as { code?: unknown } | null | undefined)?.code
+  if (typeof code !== 'string' || !Object.hasOwn(domainProblems, code)) return undefined
+  const toDomainProblem = domainProblems[code as DomainError['code']] as (error: unknown) => Problem
+  return toDomainProblem(error)
 }

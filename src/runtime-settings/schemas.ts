@@ -28,3 +28,6 @@ export const faultsSchema = z
       .describe('By how much more at the most, evenly spread, in ms'),
   })
   .meta({ id: 'Faults' }) satisfies z.ZodType<FaultSettings>
+
+/** The body of a request that changes the log level. */
+export const logLevelBody = z.strictObject({ level: logLevelSchema }).meta({ id: 'LogLevel' })

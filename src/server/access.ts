@@ -1,62 +1,61 @@
 import type { Config } from '../config.ts'
 import { parseApiKeys } from '../http/middleware/api-keys.ts'
-import { authentication } from '../http/middleware/auth.ts'
-import { tokenGate } from '../http/middleware/bearer-token.ts'
-import type { Gate, Gates } from '../http/middleware/check.ts'
-import { ownPagesGate } from '../http/middleware/csrf.ts'
+import { auth } from '../http/middleware/auth.ts'
+import type { Check } from '../http/middleware/check.ts'
+import { faultInjection } from '../http/middleware/fault-injection.ts'
 import { rateLimit } from '../http/middleware/rate-limit.ts'
 import { strictTransport } from '../http/middleware/security-headers.ts'
 import type { Security } from '../http/openapi/document.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
+import type { Live } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
+export interface ChecksOptions {
+  readonly log: Log
+  readonly metrics: Pick<Metrics, 'registry' | 'countRateLimitFailOpen'>
+  readonly runtimeSettings: Live
+  /** The address of the connection that a request arrived on. */
+  readonly remoteAddress: (request: Request) => string | undefined
+  /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
+  readonly pollIntervalMs?: number | undefined
+}
+
+export interface RequestChecks {
+  readonly applicationChecks: readonly Check[]
+  readonly pageChecks: readonly Check[]
+}
+
 /**
- * What the configuration wants before the routes; nothing where it wants nothing. What is opened for it the lifecycle
- * closes.
+ * The checks that the configuration asks for, in order: HSTS, authentication, rate limit, fault injection. The lifecycle
+ * closes what they open.
  *
- * @throws when a file of keys cannot be read, or holds something else.
+ * @throws when a file of keys cannot be read or is invalid
  */
-export async function openGates(
+export async function openChecks(
   lifecycle: Lifecycle,
   config: Config,
-  { log, metrics, peerOf }: GateSources,
-): Promise<Gates> {
+  options: ChecksOptions,
+): Promise<RequestChecks> {
   const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
-  const application = [
-    ...hsts,
-    await openAuthentication(lifecycle, config, log),
-    // Behind it, for who is known has a rate of their own, whatever address they share with others.
-    await openRateLimit(lifecycle, config, metrics, peerOf),
-  ]
   return {
-    ...operationsGates(config),
-    application: application.filter((gate) => gate !== undefined),
-    page: hsts,
+    applicationChecks: [
+      ...hsts,
+      ...(await openAuth(lifecycle, config, options)),
+      // After authentication: a known client has a rate of its own, whatever address it shares with others.
+      ...(await openRateLimit(lifecycle, config, options)),
+      ...openFaultInjection(config, options),
+    ],
+    pageChecks: hsts,
   }
 }
 
-/** What gates need of the process around them. */
-export interface GateSources {
-  readonly log: Log
-  readonly metrics: Pick<Metrics, 'countRateUnchecked'>
-  /** The address that a request came from. */
-  readonly peerOf: (request: Request) => string | undefined
-}
-
-/** What stands before the routes of the platform, which a worker has too. */
-export function operationsGates({ ADMIN_TOKEN, METRICS_TOKEN }: Config): Gates {
-  return {
-    ...(METRICS_TOKEN !== undefined && { metrics: [tokenGate(METRICS_TOKEN)] }),
-    admin: [ownPagesGate, ...(ADMIN_TOKEN === undefined ? [] : [tokenGate(ADMIN_TOKEN)])],
-  }
-}
-
-/** By what the routes are open, for the API document. */
-export function securityOf(config: Config): Security {
+/** What clients need to use the routes, for the OpenAPI document. */
+export function describeSecurity(config: Config): Security {
   return {
     keys: hasKeys(config),
     tokens: hasTokens(config),
@@ -71,17 +70,23 @@ const hasKeys = ({ API_KEYS, API_KEYS_FILE }: Config): boolean =>
 const hasTokens = ({ JWT_SECRET, JWT_JWKS_URL }: Config): boolean =>
   JWT_SECRET !== undefined || JWT_JWKS_URL !== undefined
 
-async function openAuthentication(lifecycle: Lifecycle, config: Config, log: Log): Promise<Gate | undefined> {
-  if (!hasKeys(config) && !hasTokens(config)) return undefined
-  return authentication({
-    keys: hasKeys(config) ? await openApiKeys(lifecycle, config, log) : undefined,
-    verifyToken: hasTokens(config) ? await openTokens(lifecycle, config, log) : undefined,
-    scope: config.JWT_SCOPE,
-  })
+async function openAuth(lifecycle: Lifecycle, config: Config, options: ChecksOptions): Promise<Check[]> {
+  if (!hasKeys(config) && !hasTokens(config)) return []
+  return [
+    auth({
+      keys: hasKeys(config) ? await openApiKeys(lifecycle, config, options) : undefined,
+      verifyToken: hasTokens(config) ? await openTokens(lifecycle, config, options) : undefined,
+      scope: config.JWT_SCOPE,
+    }),
+  ]
 }
 
-/** The keys of both variables, those of the file as it is now. */
-async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE }: Config, log: Log) {
+/** The keys of `API_KEYS` and `API_KEYS_FILE`, following changes of the file. */
+async function openApiKeys(
+  lifecycle: Lifecycle,
+  { API_KEYS = '', API_KEYS_FILE }: Config,
+  { log, pollIntervalMs }: ChecksOptions,
+) {
   const own = parseApiKeys(API_KEYS)
   if (API_KEYS_FILE === undefined) return () => own
   const texts = await readTexts([API_KEYS_FILE])
@@ -91,9 +96,10 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
     texts,
     (changed) => {
       all = [...own, ...parseApiKeys(changed.join())]
-      log.info('API keys read again', { keys: all.length })
+      log.info('API keys reloaded', { keys: all.length })
     },
-    (error) => log.error('API keys cannot be read: those known before hold', { error }),
+    (error) => log.error('API key reload failed, keeping the current keys', { error }),
+    pollIntervalMs,
   )
   lifecycle.onClose('API keys', async () => stop())
   return () => all
@@ -102,24 +108,44 @@ async function openApiKeys(lifecycle: Lifecycle, { API_KEYS = '', API_KEYS_FILE 
 async function openRateLimit(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
-  metrics: Pick<Metrics, 'countRateUnchecked'>,
-  peerOf: (request: Request) => string | undefined,
-): Promise<Gate | undefined> {
-  if (rate === undefined) return undefined
+  { metrics, remoteAddress }: ChecksOptions,
+): Promise<Check[]> {
+  if (rate === undefined) return []
   const limiter =
     url === undefined
       ? createMemoryRateLimiter(rate)
-      : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateUnchecked })
+      : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateLimitFailOpen })
   lifecycle.onClose('rate limit', async () => limiter.close())
-  // Loaded only here: node:net was 7 ms of a start.
+  // Loaded only here: node:net would lengthen every start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')
-  const clientAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
-  return rateLimit(rate, limiter, (request) => clientAddress(request.headers, peerOf(request)))
+  const findAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
+  return [
+    rateLimit({
+      rate,
+      limiter,
+      clientAddress: (request) => findAddress(request.headers, remoteAddress(request)),
+    }),
+  ]
 }
 
-/** Loaded only when there are tokens: jose takes 20 ms of a start. */
-async function openTokens(lifecycle: Lifecycle, config: Config, log: Log) {
-  const { createTokenVerifier, remoteKeys } = await import('../http/middleware/jwt.ts')
+/** Only where an operator can set faults: elsewhere neither the metrics nor the cost exist. */
+function openFaultInjection(config: Config, { metrics, runtimeSettings }: ChecksOptions): Check[] {
+  const { METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE, METRICS_PREFIX } = config
+  if ([METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE].every((setting) => setting === undefined)) return []
+  const countFault = createFaultInjectionMetrics(metrics.registry, METRICS_PREFIX, () => {
+    const { error_rate, delay_rate, delay_ms, delay_jitter_ms } = runtimeSettings.settings.faults
+    return {
+      errorRate: error_rate,
+      delayRate: delay_rate,
+      delaySeconds: (delay_ms + delay_jitter_ms) / 1_000,
+    }
+  })
+  return [faultInjection(runtimeSettings, countFault)]
+}
+
+/** Loaded only when there are tokens: jose would lengthen every start. */
+async function openTokens(lifecycle: Lifecycle, config: Config, { log }: ChecksOptions) {
+  const { createTokenVerifier, fetchRemoteKeys } = await import('../http/middleware/jwt.ts')
   const { JWT_SECRET, JWT_JWKS_URL, JWT_ALGORITHMS, JWT_ISSUER, JWT_AUDIENCE, JWT_CLOCK_SKEW } = config
   const options = {
     issuer: JWT_ISSUER,
@@ -130,8 +156,8 @@ async function openTokens(lifecycle: Lifecycle, config: Config, log: Log) {
     const key = new TextEncoder().encode(JWT_SECRET)
     return createTokenVerifier({ ...options, key, algorithms: JWT_ALGORITHMS ?? ['HS256'] })
   }
-  const keys = remoteKeys(new URL(JWT_JWKS_URL), (error) =>
-    log.warn('the public keys of tokens cannot be fetched', { error }),
+  const keys = fetchRemoteKeys(new URL(JWT_JWKS_URL), (error) =>
+    log.warn('fetching token keys failed', { error }),
   )
   lifecycle.onClose('public keys', async () => keys.close())
   return createTokenVerifier({ ...options, key: keys.key, algorithms: JWT_ALGORITHMS ?? ['RS256'] })

@@ -1,54 +1,55 @@
 import type { Config } from '../config.ts'
-import { createOperationsApp, type OperationsAppOptions } from '../http/app.ts'
+import { createManagementApp, type ManagementDeps } from '../http/app.ts'
+import type { AdminDeps } from '../http/routes/admin.ts'
 import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
-import { operationsGates } from './access.ts'
-import { buildOf } from './metrics.ts'
+import { getBuild } from './metrics.ts'
 
-type ConfiguredOptions = Pick<
-  OperationsAppOptions,
-  'build' | 'instance' | 'requestTimeoutMs' | 'validationStatus' | 'accessLog' | 'metricsMoved' | 'gates'
+type ConfiguredDeps = Pick<
+  ManagementDeps,
+  | 'build'
+  | 'instance'
+  | 'requestTimeoutMs'
+  | 'validationStatus'
+  | 'accessLog'
+  | 'hasMetrics'
+  | 'metricsToken'
+  | 'basePath'
 >
 
-/** What is the same wherever operations are answered, as the configuration has it. */
-export function operationsOptions(config: Config): ConfiguredOptions {
+/** What the configuration says about probes and metrics, for every port that answers them. */
+export function managementDeps(config: Config): ConfiguredDeps {
   return {
-    build: buildOf(config),
+    build: getBuild(config),
     instance: config.INSTANCE_NAME,
     requestTimeoutMs: config.REQUEST_TIMEOUT,
     validationStatus: config.VALIDATION_STATUS,
     accessLog: config.ACCESS_LOG,
-    metricsMoved: config.METRICS_PORT !== undefined,
-    gates: operationsGates(config),
+    hasMetrics: config.METRICS_PORT === undefined,
+    metricsToken: config.METRICS_TOKEN,
   }
 }
 
-/**
- * What an operator can change over the application port: something, when there is no port for it and a token keeps
- * clients from it.
- */
-export function adminForToken<Admin>(config: Config, admin: Admin): Admin | undefined {
-  return config.METRICS_PORT === undefined && config.ADMIN_TOKEN !== undefined ? admin : undefined
+/** The admin routes of the application port: only without an admin port, and with a token that keeps clients out. */
+export function adminWithToken(config: Config, admin: AdminDeps): AdminDeps | undefined {
+  const { METRICS_PORT, ADMIN_TOKEN } = config
+  return METRICS_PORT === undefined && ADMIN_TOKEN !== undefined ? admin : undefined
 }
 
 /**
- * Opens `METRICS_PORT`, when it is set: metrics and admin routes on a port that no client reaches, and the
- * probes there too. It goes on answering while the service drains, and is closed last.
+ * Opens `METRICS_PORT`, if it is set: metrics, admin routes and probes on a port that no client reaches. It still answers
+ * while the service drains, and closes last.
  *
- * @throws what Bun throws when the port cannot be had.
+ * @throws what Bun throws when the port is not available
  */
-export function openOperationsPort(
-  lifecycle: Lifecycle,
-  config: Config,
-  options: OperationsAppOptions,
-): void {
+export function openAdminServer(lifecycle: Lifecycle, config: Config, deps: ManagementDeps): void {
   if (config.METRICS_PORT === undefined) return
-  const app = createOperationsApp({ ...options, metricsMoved: false })
+  const app = createManagementApp({ ...deps, hasMetrics: true })
   const server = serveLast(lifecycle, {
     port: config.METRICS_PORT,
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
   })
-  lifecycle.onClose('deadlines of the operations port', app.inFlight.close, { last: true })
-  options.log.info('operations port', { url: server.url.href })
+  lifecycle.onClose('deadlines of the admin server', async () => app.requests.close(), { last: true })
+  deps.log.info('admin server listening', { url: server.url.href })
 }

@@ -1,12 +1,13 @@
 import { availableParallelism } from 'node:os'
-import { type AnalysisThreads, createAnalysisThreads } from '../analysis/pool/analysis-pool.ts'
+import { createAnalysisPool } from '../analysis/pool/analysis-pool.ts'
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 
 /** The threads that analyse what is large, with the limits of the environment; the lifecycle ends them. */
-export function openAnalysisThreads(lifecycle: Lifecycle, config: Config): AnalysisThreads {
+export function openAnalysisPool(lifecycle: Lifecycle, config: Config): AnalysisPool {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const threads = createAnalysisThreads(limits, config.ANALYSIS_THREADS ?? threadsByCores(config))
+  const threads = createAnalysisPool(limits, config.ANALYSIS_THREADS ?? threadsByCores(config))
   lifecycle.onClose('threads', () => threads.close())
   return threads
 }

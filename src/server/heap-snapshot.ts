@@ -1,20 +1,16 @@
 import type { HeapSnapshot } from '../http/routes/heap.ts'
 
-/** Bytes handed out at a time. */
 const chunkBytes = 256 * 1024
 
-/**
- * A heap snapshot of this process, which stands still while it is taken: 3 s for 400,000 small objects, and 390 MB on top
- * of 110.
- */
-function takeHere(): ArrayBuffer {
+/** Takes a heap snapshot of this process, which handles nothing else meanwhile. */
+function takeSnapshot(): ArrayBuffer {
   return Bun.generateHeapSnapshot('v8', 'arraybuffer')
 }
 
-/** A heap snapshot of this process, handed out as the client reads. */
-export async function ownHeapSnapshot(pid = process.pid): Promise<HeapSnapshot | undefined> {
+/** A heap snapshot of this process, streamed at the pace of the reader; undefined for any other `pid`. */
+export async function localHeapSnapshot(pid = process.pid): Promise<HeapSnapshot | undefined> {
   if (pid !== process.pid) return undefined
-  const bytes = new Uint8Array(takeHere())
+  const bytes = new Uint8Array(takeSnapshot())
   let sent = 0
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -26,22 +22,22 @@ export async function ownHeapSnapshot(pid = process.pid): Promise<HeapSnapshot |
   return { pid, body }
 }
 
-/** Writes a heap snapshot of this process into a file, for another process to hand out. */
+/** Writes a heap snapshot of this process to a file that another process reads. */
 export async function writeHeapSnapshot(path: string): Promise<void> {
-  await Bun.write(path, takeHere())
+  await Bun.write(path, takeSnapshot())
 }
 
 /**
- * A heap snapshot of another process, by way of a file that has no name any more when it is handed out.
+ * A heap snapshot of another process, passed through a temporary file. The file is unlinked before it is read.
  *
- * @param directory where the file may be for a moment
- * @param write has a process write its snapshot into a file, and tells which one did
+ * @param directory where the file is created
+ * @param write asks a process to write its snapshot to a path; resolves with its pid, or undefined when there is none
  */
-export async function foreignHeapSnapshot(
+export async function remoteHeapSnapshot(
   directory: string,
   write: (path: string) => Promise<number | undefined>,
 ): Promise<HeapSnapshot | undefined> {
-  // Loaded when it is asked for: no start should wait for node:stream.
+  // Loaded on demand: node:stream would slow down every start.
   const [{ Readable }, { open, rm }] = await Promise.all([import('node:stream'), import('node:fs/promises')])
   const path = `${directory}/${Bun.randomUUIDv7()}.heapsnapshot`
   try {

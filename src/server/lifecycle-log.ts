@@ -2,55 +2,61 @@ import type { CheckChange, Lifecycle, LifecycleEvent } from '../lifecycle/index.
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 
-/** Tells the log, and the metrics where there are any, what happens to the process. */
-export function logLifecycle(lifecycle: Lifecycle, log: Log, metrics?: Pick<Metrics, 'countFault'>): void {
+/** Logs the lifecycle of the process and counts its uncaught errors. */
+export function logLifecycle(
+  lifecycle: Lifecycle,
+  log: Log,
+  metrics?: Pick<Metrics, 'countUncaughtError'>,
+): void {
   lifecycle.subscribe((event) => {
-    tell(event, log)
-    if (event.type === 'fault') metrics?.countFault()
+    logEvent(event, log)
+    if (event.type === 'fault') metrics?.countUncaughtError()
   })
 }
 
-/** Tells the log that something this instance depends on cannot be reached, why, and when it can again. */
-export function logCheck(log: Log, { check, status, error }: CheckChange): void {
-  if (status === 'failing') log.warn('cannot be reached', { check, error })
-  else log.info('can be reached again', { check })
+/** Logs that a dependency check began to fail, and why, or recovered. */
+export function logCheckChange(log: Log, { check, status, error }: CheckChange): void {
+  if (status === 'failing') log.warn('dependency check failed', { check, error })
+  else log.info('dependency check recovered', { check })
 }
 
-function tell(event: LifecycleEvent, log: Log): void {
+function logEvent(event: LifecycleEvent, log: Log): void {
   switch (event.type) {
-    case 'state': {
-      const { state } = event
-      if (state.name === 'draining' && state.phase === 'window') {
-        log.info('draining: still serving, answers say Connection: close', { reason: state.reason })
-      } else if (state.name === 'stopped') {
-        const { outcome } = state
-        log.info('stopped', {
-          reason: outcome.reason,
-          exit_code: outcome.exitCode,
-          cut: outcome.cut.length,
-          window_end: outcome.windowEnd,
-          window_ms: Math.round(outcome.durationsMs.window),
-          finishing_ms: Math.round(outcome.durationsMs.finishing),
-          closing_ms: Math.round(outcome.durationsMs.closing),
-        })
-      }
+    case 'state':
+      logState(event.state, log)
       return
-    }
     case 'cut':
-      log.error('cut at the deadline', {
+      log.error('requests aborted at shutdown deadline', {
         target: event.target,
         count: event.work.length,
         work: event.work.slice(0, 100),
       })
       return
     case 'hook-failed':
-      log.error('closing failed', { hook: event.hook, error: event.error })
+      log.error('shutdown hook failed', { hook: event.hook, error: event.error })
       return
     case 'signal-repeated':
-      log.info('signal repeated: the shutdown goes on', { signal: event.signal })
+      log.info('shutdown already in progress', { signal: event.signal })
       return
     case 'fault':
-      log.error('fault: draining', { kind: event.kind, error: event.error })
+      log.error('uncaught exception, shutting down', { kind: event.kind, error: event.error })
       return
+  }
+}
+
+function logState(state: Extract<LifecycleEvent, { type: 'state' }>['state'], log: Log): void {
+  if (state.name === 'draining' && state.phase === 'window') {
+    log.info('draining: still serving, answers say Connection: close', { reason: state.reason })
+  } else if (state.name === 'stopped') {
+    const { outcome } = state
+    log.info('stopped', {
+      reason: outcome.reason,
+      exit_code: outcome.exitCode,
+      cut: outcome.cut.length,
+      window_end: outcome.windowEnd,
+      window_ms: Math.round(outcome.durationsMs.window),
+      finishing_ms: Math.round(outcome.durationsMs.finishing),
+      closing_ms: Math.round(outcome.durationsMs.closing),
+    })
   }
 }

@@ -1,22 +1,22 @@
 import type { Config } from '../config.ts'
-import { createLineSink, type LineSink } from '../telemetry/log/buffered-writer.ts'
+import { type BufferedWriter, createBufferedWriter } from '../telemetry/log/buffered-writer.ts'
 import { createLog, type Log } from '../telemetry/log/log.ts'
 
-/** What the process writes to: the log, and under it the sink that counts what found no reader. */
-export interface OpenLog {
+/** The log of a process and its writer, which counts dropped lines. */
+export interface ProcessLog {
   readonly log: Log
-  readonly sink: LineSink
+  readonly writer: BufferedWriter
 }
 
-/** Opens the log on standard output, as the configuration has it. */
-export function openLog(config: Config): OpenLog {
-  const sink = createLineSink(Bun.stdout.writer())
+/** Opens the configured log on standard output. */
+export function openLog(config: Config): ProcessLog {
+  const writer = createBufferedWriter(Bun.stdout.writer())
   const log = createLog({
     level: config.LOG_LEVEL,
     format: config.LOG_FORMAT,
     service: config.SERVICE_NAME,
     instance: config.INSTANCE_NAME,
-    sink,
+    writer,
   })
-  return { log, sink }
+  return { log, writer }
 }

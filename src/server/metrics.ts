@@ -2,11 +2,11 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
 import type { Build } from '../http/routes/health.ts'
 import type { BoundServer, Lifecycle } from '../lifecycle/index.ts'
-import type { LineSink } from '../telemetry/log/buffered-writer.ts'
+import type { BufferedWriter } from '../telemetry/log/buffered-writer.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts'
 
-/** The build as the configuration has it; the version falls back to the package's own. */
-export function buildOf(config: Config): Build {
+/** The configured build; the version defaults to the version of the package. */
+export function getBuild(config: Config): Build {
   return {
     service: config.SERVICE_NAME,
     version: config.SERVICE_VERSION ?? manifest.version,
@@ -15,25 +15,24 @@ export function buildOf(config: Config): Build {
 }
 
 /**
- * The metrics of a process.
+ * Creates the metrics of a process.
  *
- * @param server the server, once it listens: a scrape asks it.
+ * @param getServer returns the server once it listens; called at each scrape
  */
 export function openMetrics(
   lifecycle: Lifecycle,
   config: Config,
-  sink: LineSink,
-  server: () => BoundServer | undefined,
+  writer: BufferedWriter,
+  getServer: () => BoundServer | undefined,
 ): Metrics {
-  const { version, revision } = buildOf(config)
   return createMetrics({
     prefix: config.METRICS_PREFIX,
-    build: { version, revision },
+    build: getBuild(config),
     sources: {
       state: () => lifecycle.state.name,
-      inFlight: () => server()?.inFlight ?? 0,
-      servedWhileDraining: () => server()?.servedWhileDraining ?? 0,
-      logLinesDropped: () => sink.dropped,
+      inFlight: () => getServer()?.inFlight ?? 0,
+      servedWhileDraining: () => getServer()?.servedWhileDraining ?? 0,
+      logLinesDropped: () => writer.droppedLines,
     },
   })
 }

@@ -5,86 +5,98 @@ import { type LiveSettings, noFaults } from '../runtime-settings/settings.ts'
 import type { Log, LogFields } from '../telemetry/log/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
+export interface RuntimeSettingsOptions {
+  /**
+   * Sends a change to the process that decides about changes. That process then also follows `CONFIG_FILE`.
+   * Default: this process applies and logs changes.
+   */
+  readonly decide?: Decide | undefined
+  /** How often `CONFIG_FILE` is checked for changes. Default: that of {@link watchFiles}. */
+  readonly pollIntervalMs?: number | undefined
+}
+
 /**
- * The settings that an operator can change while the process runs, at first as the configuration and `CONFIG_FILE` have
- * them, and what follows them in every process: the log and the readiness.
- *
- * @param decide where another process decides about changes, and follows the file. Default: they hold, and are logged.
+ * The settings that an operator can change while the process runs: at first those of the configuration and of
+ * `CONFIG_FILE`. Log level and readiness follow them.
  */
-export async function openLive(
+export async function openRuntimeSettings(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  decide?: Decide,
+  { decide, pollIntervalMs }: RuntimeSettingsOptions = {},
 ): Promise<Live> {
-  const decideHere: Decide = async (change, by) => {
-    const before = live.settings
+  const applyAndLog: Decide = async (change, by) => {
+    const before = runtimeSettings.settings
     const after = { ...before, ...change }
-    const tell = (): void => log.warn('settings changed', { by, ...differences(before, after) })
-    // Who turns the log down to errors should still find that in it.
-    if (after.logLevel === 'error') tell()
-    await live.adopt(after)
-    if (after.logLevel !== 'error') tell()
+    const logChange = (): void => log.warn('settings changed', { by, ...differences(before, after) })
+    // A change to the level `error` would hide its own line.
+    if (after.logLevel === 'error') logChange()
+    await runtimeSettings.adopt(after)
+    if (after.logLevel !== 'error') logChange()
   }
-  const live = createLive(
+  const runtimeSettings = createLive(
     { enabled: true, logLevel: config.LOG_LEVEL, faults: noFaults },
-    decide ?? decideHere,
+    decide ?? applyAndLog,
   )
-  live.subscribe(({ enabled, logLevel }) => {
+  runtimeSettings.subscribe(({ enabled, logLevel }) => {
     lifecycle.setEnabled(enabled)
     log.level = logLevel
   })
-  if (config.CONFIG_FILE !== undefined && decide === undefined)
-    await followFile(lifecycle, config, log, live, config.CONFIG_FILE)
-  return live
+  if (config.CONFIG_FILE !== undefined && decide === undefined) {
+    const stopFollowing = await followConfigFile(
+      config.CONFIG_FILE,
+      config,
+      log,
+      runtimeSettings,
+      pollIntervalMs,
+    )
+    lifecycle.onClose('CONFIG_FILE', async () => stopFollowing())
+  }
+  return runtimeSettings
 }
 
-/** Has the settings be what a file says, now and whenever it says something else. What is no settings is left alone. */
-async function followFile(
-  lifecycle: Lifecycle,
+/**
+ * Applies the settings of a file, now and after each change of it. An invalid file changes nothing.
+ *
+ * @returns stops following
+ */
+async function followConfigFile(
+  path: string,
   config: Config,
   log: Log,
-  live: Live,
-  path: string,
-): Promise<void> {
+  runtimeSettings: Live,
+  pollIntervalMs: number | undefined,
+): Promise<() => void> {
   const { parseSettingsFile } = await import('../runtime-settings/settings-file.ts')
-  const use = ([text = '']: readonly string[]): Promise<void> =>
-    live.change(parseSettingsFile(text, config.LOG_LEVEL), 'CONFIG_FILE')
-  const fail = (error: unknown): void =>
-    log.error('CONFIG_FILE cannot be used: the settings stay as they are', { error })
-  let first: readonly string[] = []
+  const apply = ([text = '']: readonly string[]): Promise<void> =>
+    runtimeSettings.change(parseSettingsFile(text, config.LOG_LEVEL), 'CONFIG_FILE')
+  const onError = (error: unknown): void =>
+    log.error('CONFIG_FILE reload failed, keeping the current settings', { error })
+  let initial: readonly string[] = []
   try {
-    first = await readTexts([path])
-    await use(first)
+    initial = await readTexts([path])
+    await apply(initial)
   } catch (error) {
-    fail(error)
+    onError(error)
   }
-  const stop = watchFiles([path], first, use, fail)
-  lifecycle.onClose('CONFIG_FILE', async () => stop())
+  return watchFiles([path], initial, apply, onError, pollIntervalMs)
 }
 
-/** A program that has started. */
-export interface Running {
-  /** Where it listens. */
-  readonly port: number
-  readonly live: Live
-}
-
-/** What SIGUSR2 does: debug, and back to the level of the configuration. */
+/** Switches the log level to debug, and back to the configured level: the action of SIGUSR2. */
 export async function toggleDebug({ settings, change }: Live, config: Config, log: Log): Promise<void> {
-  const usual = config.LOG_LEVEL === 'debug' ? 'info' : config.LOG_LEVEL
+  const configured = config.LOG_LEVEL === 'debug' ? 'info' : config.LOG_LEVEL
   try {
-    await change({ logLevel: settings.logLevel === 'debug' ? usual : 'debug' }, 'SIGUSR2')
+    await change({ logLevel: settings.logLevel === 'debug' ? configured : 'debug' }, 'SIGUSR2')
   } catch (error) {
-    log.error('the log level could not be changed', { error })
+    log.error('log level change failed', { error })
   }
 }
 
-/** What a change has changed, as the log names it. */
-function differences(before: LiveSettings, now: LiveSettings): LogFields {
+/** The changed settings, under their names in the log. */
+function differences(before: LiveSettings, after: LiveSettings): LogFields {
   return {
-    ...(before.enabled !== now.enabled && { enabled: now.enabled }),
-    ...(before.logLevel !== now.logLevel && { log_level: now.logLevel }),
-    ...(!Bun.deepEquals(before.faults, now.faults) && { faults: now.faults }),
+    ...(before.enabled !== after.enabled && { enabled: after.enabled }),
+    ...(before.logLevel !== after.logLevel && { log_level: after.logLevel }),
+    ...(!Bun.deepEquals(before.faults, after.faults) && { faults: after.faults }),
   }
 }

@@ -1,165 +1,131 @@
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import { joinSupervisor, type Member } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
+import type { DocumentStore } from '../documents/document-store.ts'
 import { compileDocumentSchema } from '../documents/json-schema.ts'
-import { createApp } from '../http/app.ts'
+import { createApp, type ServiceApp } from '../http/app.ts'
 import {
   type BoundServer,
+  type Certificate,
+  type Checks,
   closeTimeoutMs,
   createChecks,
   type Lifecycle,
   serve,
   shutdownBudgetMs,
 } from '../lifecycle/index.ts'
+import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
-import { openGates, securityOf } from './access.ts'
-import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
-import { openAnalysisThreads } from './analysis-pool.ts'
-import { withFaults } from './fault-injection.ts'
-import { ownHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { describeSecurity, openChecks } from './access.ts'
+import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
+import { openAnalysisPool } from './analysis-pool.ts'
+import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
+import type { RunningService } from './run.ts'
+import { openRuntimeSettings } from './runtime-settings.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
 import { openTracing } from './tracing.ts'
 
-/**
- * What the kernel receives ahead for one connection. Measured with payloads of 18 MB one after another, p99 of
- * `/health`: 9 ms with the kernel's own choice, 3 ms with this. At a round trip of 50 ms it lets some 5 MB/s through.
- */
-const receiveBufferBytes = 192 * 1024
+export interface ServerOptions {
+  /** Whether a supervisor started this process as one of several on the port. Default false. */
+  readonly supervised?: boolean
+  /** How often watched files are checked for changes. Default: that of `watchFiles`. */
+  readonly pollIntervalMs?: number | undefined
+}
 
 /**
- * The server process: metrics → store, queue → app → listening → worker → ready. Everything opened here is closed by the
- * lifecycle, in reverse order.
+ * The server: metrics → runtime settings → storage → app → listening → task worker → ready. The lifecycle closes
+ * everything in reverse order.
  *
- * @param isMember whether a supervisor has started this process, as one of several on the port.
- * @throws what Bun throws when the port cannot be had.
+ * @throws what Bun throws when the port is not available.
  */
 export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
-  isMember: boolean,
-): Promise<Running> {
+  { log, writer }: ProcessLog,
+  { supervised = false, pollIntervalMs }: ServerOptions = {},
+): Promise<RunningService> {
+  configureShutdown(lifecycle, config)
+  warnAboutGracePeriod(config, log)
+
+  const late: LateParts = {}
+  const metrics = openMetrics(lifecycle, config, writer, () => late.server)
+  logLifecycle(lifecycle, log, metrics)
+
+  const supervisor = Promise.withResolvers<Member>()
+  const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, {
+    decide: supervised ? async (change, by) => (await supervisor.promise).change(change, by) : undefined,
+    pollIntervalMs,
+  })
+
+  const storage = await openStorage(lifecycle, config, log)
+  const { queue } = storage
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const checks = createServerChecks(config, storage, log)
+  const pool = openAnalysisPool(lifecycle, config)
+
+  const app = await openApp(
+    { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late },
+    { supervised, pollIntervalMs },
+  )
+  const tls = await openCertificate(lifecycle, config, log, pollIntervalMs)
+  const server = listen(lifecycle, config, app, tls?.certificate, supervised)
+  late.server = server
+
+  if (supervised) {
+    late.supervisor = joinSupervisor(
+      {
+        lifecycle,
+        registry: metrics.registry,
+        checks,
+        live: runtimeSettings,
+        writeHeapSnapshot,
+        port: server.port,
+      },
+      () => process.kill(process.pid, 'SIGTERM'),
+    )
+    supervisor.resolve(late.supervisor)
+    await late.supervisor.settled
+  } else {
+    // Under a supervisor, a changed certificate starts a rolling restart instead.
+    tls?.onChange(server.renew)
+  }
+  if (config.WORKER === 'embedded')
+    startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
+
+  lifecycle.markReady()
+  log.info('listening', {
+    url: server.url.href,
+    version: getBuild(config).version,
+    environment: config.ENVIRONMENT,
+  })
+  return { port: server.port, runtimeSettings }
+}
+
+/** Parts that start after the metrics and the app, which ask for them later. */
+interface LateParts {
+  server?: BoundServer
+  supervisor?: Member
+}
+
+function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   lifecycle.configure({
     drainMinMs: config.DRAIN_MIN,
     drainQuietMs: config.DRAIN_QUIET,
     drainMaxMs: config.DRAIN_MAX,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
   })
-  warnAboutBudget(config, log)
-
-  let server: BoundServer | undefined
-  let member: Member | undefined
-  const metrics = openMetrics(lifecycle, config, sink, () => server)
-  logLifecycle(lifecycle, log, metrics)
-
-  const joined = Promise.withResolvers<Member>()
-  const live = await openLive(
-    lifecycle,
-    config,
-    log,
-    isMember ? async (change, by) => (await joined.promise).change(change, by) : undefined,
-  )
-
-  const tracing = await openTracing(lifecycle, config, log)
-  const database = await openDatabaseFromConfig(lifecycle, config)
-  const store = openStoreFromConfig(lifecycle, database, tracing)
-  const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
-  const documentSchema = config.DATA_SCHEMA
-    ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
-    : undefined
-
-  const checks = createChecks(
-    [
-      { name: 'store', probe: () => store.ping(), required: config.READY_REQUIRES.includes('store') },
-      ...queueChecks(queue, config.READY_REQUIRES.includes('queue')),
-    ],
-    { onChange: (change) => logCheck(log, change) },
-  )
-  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  // Of several processes on a port, the supervisor has the one for operations.
-  const admin = { live, injectsFaults: true, takeHeapSnapshot: ownHeapSnapshot }
-  if (!isMember) openOperationsPort(lifecycle, config, { ...operations, admin })
-
-  const gates = await openGates(lifecycle, config, {
-    log,
-    metrics,
-    peerOf: (request) => server?.peerOf(request),
-  })
-  const threads = openAnalysisThreads(lifecycle, config)
-  const app = createApp({
-    ...operations,
-    admin: adminForToken(config, admin),
-    scrape: isMember ? () => member?.scrape() ?? metrics.registry.metrics() : undefined,
-    store,
-    documentSchema,
-    queue,
-    threads,
-    limits: {
-      maxNumbers: config.MAX_NUMBERS,
-      maxTextLength: config.MAX_TEXT_LENGTH,
-      bodyBytesMax: config.MAX_BODY_BYTES,
-      heldBytesMax: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
-      documentBytesMax: config.MAX_DOCUMENT_BYTES,
-    },
-    debugRoutes: config.DEBUG_ROUTES,
-    basePath: config.BASE_PATH ?? '',
-    corsOrigins: config.CORS_ORIGIN,
-    compress: config.COMPRESSION,
-    overload: { inFlightMax: config.MAX_IN_FLIGHT, lateMs: config.SHED_AFTER },
-    gates: withFaults(gates, config, live, metrics.registry),
-    security: securityOf(config),
-    tracing,
-  })
-  lifecycle.onClose('deadlines', app.inFlight.close)
-  lifecycle.addTarget({
-    name: 'event streams',
-    beginDrain: app.endStreams,
-    finish: async () => {},
-    cut: () => [],
-  })
-
-  const tls = await openCertificate(lifecycle, config, log)
-  server = serve(lifecycle, {
-    port: config.PORT,
-    certificate: tls?.certificate,
-    hostname: config.HOST,
-    reusePort: isMember,
-    receiveBufferBytes,
-    idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
-    fetch: app.fetch,
-    isBackground: app.isBackground,
-    describeInFlight: app.inFlight.describe,
-  })
-  // Of several processes, the supervisor replaces those that have the certificate before it.
-  if (!isMember) tls?.onChange(server.renew)
-  if (isMember) {
-    member = joinSupervisor(
-      { lifecycle, registry: metrics.registry, checks, live, writeHeapSnapshot, port: server.port },
-      () => process.kill(process.pid, 'SIGTERM'),
-    )
-    joined.resolve(member)
-    await member.settled
-  }
-  if (config.WORKER === 'embedded')
-    startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log })
-  lifecycle.markReady()
-  log.info('listening', {
-    url: server.url.href,
-    version: buildOf(config).version,
-    environment: config.ENVIRONMENT,
-  })
-  return { port: server.port, live }
 }
 
-/** A budget over the platform's grace period ends in SIGKILL, and that in lost requests: say so at once. */
-function warnAboutBudget(config: Config, log: Log): void {
+/** After its grace period the platform sends SIGKILL, which loses the requests that are still in flight. */
+function warnAboutGracePeriod(config: Config, log: Log): void {
   if (config.GRACE_PERIOD === 0) return
   const budgetMs = shutdownBudgetMs({
     preStopMs: config.PRE_STOP,
@@ -168,9 +134,130 @@ function warnAboutBudget(config: Config, log: Log): void {
     closeTimeoutMs,
   })
   if (budgetMs <= config.GRACE_PERIOD) return
-  log.warn('a shutdown may take longer than the platform waits: requests would be lost', {
+  log.warn('shutdown budget exceeds the grace period, requests may be lost', {
     budget_ms: budgetMs,
     grace_period_ms: config.GRACE_PERIOD,
     made_of: 'PRE_STOP + DRAIN_MAX + SHUTDOWN_TIMEOUT + 5s to close',
+  })
+}
+
+interface Storage {
+  readonly store: DocumentStore
+  readonly queue: TaskQueue
+  readonly documentSchema: Awaited<ReturnType<typeof compileDocumentSchema>> | undefined
+  readonly tracing: Awaited<ReturnType<typeof openTracing>>
+}
+
+/** Documents and tasks, traced when tracing is enabled. */
+async function openStorage(lifecycle: Lifecycle, config: Config, log: Log): Promise<Storage> {
+  const tracing = await openTracing(lifecycle, config, log)
+  const database = await openDatabaseFromConfig(lifecycle, config)
+  const store = openStoreFromConfig(lifecycle, database, tracing)
+  const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
+  const documentSchema = config.DATA_SCHEMA
+    ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
+    : undefined
+  return { store, queue, documentSchema, tracing }
+}
+
+function createServerChecks({ READY_REQUIRES }: Config, { store, queue }: Storage, log: Log): Checks {
+  return createChecks(
+    [
+      { name: 'store', probe: () => store.ping(), required: READY_REQUIRES.includes('store') },
+      ...queueChecks(queue, READY_REQUIRES.includes('queue')),
+    ],
+    { onChange: (change) => logCheckChange(log, change) },
+  )
+}
+
+interface AppParts {
+  readonly lifecycle: Lifecycle
+  readonly config: Config
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly runtimeSettings: Live
+  readonly storage: Storage
+  readonly checks: Checks
+  readonly pool: AnalysisPool
+  readonly late: LateParts
+}
+
+/** The HTTP app, and the admin server when it has a port of its own. */
+async function openApp(
+  { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
+  { supervised, pollIntervalMs }: ServerOptions,
+): Promise<ServiceApp> {
+  const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
+  const admin = {
+    settings: runtimeSettings,
+    canInjectFaults: true,
+    takeHeapSnapshot: localHeapSnapshot,
+    token: config.ADMIN_TOKEN,
+  }
+  // The supervisor serves METRICS_PORT for all of its processes.
+  if (!supervised) openAdminServer(lifecycle, config, { ...management, admin })
+
+  const app = createApp({
+    ...management,
+    ...storage,
+    ...(await openChecks(lifecycle, config, {
+      log,
+      metrics,
+      runtimeSettings,
+      remoteAddress: (request) => late.server?.peerOf(request),
+      pollIntervalMs,
+    })),
+    pool,
+    admin: adminWithToken(config, admin),
+    scrape: supervised ? () => late.supervisor?.scrape() ?? metrics.registry.metrics() : undefined,
+    limits: {
+      maxNumbers: config.MAX_NUMBERS,
+      maxTextLength: config.MAX_TEXT_LENGTH,
+      maxBodyBytes: config.MAX_BODY_BYTES,
+      maxBufferedBytes: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
+      maxDocumentBytes: config.MAX_DOCUMENT_BYTES,
+    },
+    debugRoutes: config.DEBUG_ROUTES,
+    basePath: config.BASE_PATH ?? '',
+    corsOrigins: config.CORS_ORIGIN,
+    compress: config.COMPRESSION,
+    overload: { maxInFlight: config.MAX_IN_FLIGHT, maxLagMs: config.SHED_AFTER },
+    security: describeSecurity(config),
+    payloadFastPath: config.PAYLOAD_FAST_PATH,
+  })
+  lifecycle.onClose('deadlines', async () => app.requests.close())
+  // An event stream would hold up the drain: end it, and the client reconnects elsewhere.
+  lifecycle.addTarget({
+    name: 'event streams',
+    beginDrain: app.endStreams,
+    finish: async () => {},
+    cut: () => [],
+  })
+  return app
+}
+
+/**
+ * What the kernel buffers of a connection before this process reads it. Its own choice is larger, and then each large
+ * body keeps the event loop from short requests for longer. Smaller would slow down uploads over long distances.
+ */
+const receiveBufferBytes = 192 * 1024
+
+function listen(
+  lifecycle: Lifecycle,
+  config: Config,
+  app: ServiceApp,
+  certificate: Certificate | undefined,
+  reusePort: boolean,
+): BoundServer {
+  return serve(lifecycle, {
+    port: config.PORT,
+    certificate,
+    hostname: config.HOST,
+    reusePort,
+    receiveBufferBytes,
+    idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
+    fetch: app.fetch,
+    isBackground: app.isProbe,
+    describeInFlight: () => app.requests.describe(),
   })
 }

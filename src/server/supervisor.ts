@@ -7,7 +7,8 @@ import type { Live } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createRequestMetrics } from '../telemetry/metrics/request-metrics.ts'
 import { logLifecycle } from './lifecycle-log.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import type { RunningService } from './run.ts'
+import { openRuntimeSettings } from './runtime-settings.ts'
 import { openCertificate } from './tls.ts'
 
 /** What the processes may take beyond their own budget before they are killed, in ms. */
@@ -19,7 +20,11 @@ const marginMs = 1_000
  *
  * @throws when the first processes cannot start.
  */
-export async function startProcesses(lifecycle: Lifecycle, config: Config, log: Log): Promise<Running> {
+export async function startProcesses(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+): Promise<RunningService> {
   logLifecycle(lifecycle, log)
   // Before anything is started, for the signal's own action would end this process. What comes early is done late.
   let rollWanted = false
@@ -27,7 +32,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
     rollWanted = true
   }
   process.on('SIGHUP', () => roll())
-  const live = await openLive(lifecycle, config, log)
+  const live = await openRuntimeSettings(lifecycle, config, log)
   const tls = await openCertificate(lifecycle, config, log)
   let running: Supervisor | undefined
   if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
@@ -64,7 +69,7 @@ export async function startProcesses(lifecycle: Lifecycle, config: Config, log: 
   roll = () => void supervisor.roll()
   if (rollWanted) roll()
   tls?.onChange(() => supervisor.roll())
-  return { port: supervisor.port, live }
+  return { port: supervisor.port, runtimeSettings: live }
 }
 
 /** The supervisor answers for all of its processes, and adds what it has counted itself: these requests. */
@@ -76,21 +81,22 @@ async function openOperations(
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
   // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
-  const { openOperationsPort, operationsOptions } = await import('./admin-server.ts')
-  const { foreignHeapSnapshot } = await import('./heap-snapshot.ts')
+  const { openAdminServer, managementDeps } = await import('./admin-server.ts')
+  const { remoteHeapSnapshot } = await import('./heap-snapshot.ts')
   const registry = new Registry()
-  openOperationsPort(lifecycle, config, {
-    ...operationsOptions(config),
+  openAdminServer(lifecycle, config, {
+    ...managementDeps(config),
     lifecycle,
     checks: { results: async () => (await supervisor()?.checks()) ?? {} },
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
     scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
     log,
     admin: {
-      live,
-      injectsFaults: true,
+      settings: live,
+      canInjectFaults: true,
+      token: config.ADMIN_TOKEN,
       takeHeapSnapshot: (pid) =>
-        foreignHeapSnapshot(config.DATA_DIR, async (path) => supervisor()?.writeHeapSnapshot(path, pid)),
+        remoteHeapSnapshot(config.DATA_DIR, async (path) => supervisor()?.writeHeapSnapshot(path, pid)),
     },
   })
 }

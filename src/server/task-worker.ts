@@ -1,13 +1,14 @@
+import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { analysisHandler, type TaskThreads } from '../tasks/handlers.ts'
+import { createAnalysisHandler } from '../tasks/handlers.ts'
 import type { Consumer, RunReport, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 
 export interface TaskWorkerOptions {
   readonly queue: TaskQueue
-  readonly threads: TaskThreads
+  readonly threads: Pick<AnalysisPool, 'runTask'>
   readonly metrics: WorkerMetrics
   readonly log: Log
   /** Whether the drain window lasts until the running tasks have ended. Default false: they finish after it. */
@@ -33,7 +34,7 @@ export function startTaskWorker(
   { queue, threads, metrics, log, holdsDrainWindow = false }: TaskWorkerOptions,
 ): Consumer {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const consumer = queue.consume(analysisHandler(limits, threads), {
+  const consumer = queue.consume(createAnalysisHandler(limits, threads), {
     concurrency: config.WORKER_CONCURRENCY,
     timeoutMs: config.TASK_TIMEOUT,
     onRunEnd({ task, outcome, durationMs, error }) {

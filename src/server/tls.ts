@@ -3,29 +3,32 @@ import type { Certificate, Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
-/** The certificate of the configuration, as its files have it now. */
+/** The certificate of `TLS_CERT` and `TLS_KEY`. */
 export interface OpenCertificate {
+  /** The certificate at the start. */
   readonly certificate: Certificate
-  /** Calls back with what the files have from now on, whenever it has changed and is a certificate with its key. */
-  onChange(renew: (certificate: Certificate) => void | Promise<void>): void
+  /** From now on, calls back whenever the files have changed to a valid certificate with its key. */
+  onChange(reload: (certificate: Certificate) => void | Promise<void>): void
 }
 
 /**
  * Reads `TLS_CERT` and `TLS_KEY`.
  *
- * @returns undefined where they are not set
- * @throws when a file cannot be read, or they are not a certificate and its key
+ * @param pollIntervalMs how often the files are checked for changes; default: that of {@link watchFiles}
+ * @returns undefined when they are not set
+ * @throws when a file cannot be read, or the files are not a certificate and its key
  */
 export async function openCertificate(
   lifecycle: Lifecycle,
   { TLS_CERT, TLS_KEY }: Config,
   log: Log,
+  pollIntervalMs?: number,
 ): Promise<OpenCertificate | undefined> {
   if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
-  // Loaded only here: node:crypto takes longer than any other module of a start.
+  // Loaded only with TLS: node:crypto slows down a start more than any other module.
   const { createPrivateKey, X509Certificate } = await import('node:crypto')
-  const certificateOf = ([cert = '', key = '']: readonly string[]): Certificate => {
-    // Of a key, OpenSSL's errors tell nothing but what it is not.
+  const parseCertificate = ([cert = '', key = '']: readonly string[]): Certificate => {
+    // OpenSSL's own error does not say that key and certificate do not match.
     if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
       throw new Error('TLS_KEY is not the key of TLS_CERT')
     return { cert, key }
@@ -33,21 +36,18 @@ export async function openCertificate(
   const paths = [TLS_CERT, TLS_KEY]
   const texts = await readTexts(paths)
   return {
-    certificate: certificateOf(texts),
-    onChange(renew) {
-      const use = async (changed: readonly string[]): Promise<void> => {
-        const certificate = certificateOf(changed)
+    certificate: parseCertificate(texts),
+    onChange(reload) {
+      const apply = async (changed: readonly string[]): Promise<void> => {
+        const certificate = parseCertificate(changed)
         const { validTo, subject } = new X509Certificate(certificate.cert)
-        log.info('the certificate has changed: new connections get the new one', {
-          subject,
-          valid_to: validTo,
-        })
-        await renew(certificate)
+        log.info('certificate changed, reloading', { subject, valid_to: validTo })
+        await reload(certificate)
       }
-      const stop = watchFiles(paths, texts, use, (error) =>
-        log.error('the changed certificate cannot be used: the one before holds', { error }),
-      )
-      lifecycle.onClose('certificate', async () => stop())
+      const onError = (error: unknown): void =>
+        log.error('certificate reload failed, keeping the current one', { error })
+      const stopWatching = watchFiles(paths, texts, apply, onError, pollIntervalMs)
+      lifecycle.onClose('certificate', async () => stopWatching())
     },
   }
 }

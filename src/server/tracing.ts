@@ -2,16 +2,16 @@ import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
-import { buildOf } from './metrics.ts'
+import { getBuild } from './metrics.ts'
 
-/** What sending the last spans may take, in ms: less than what closing may take altogether. */
-const closeMsMax = 2_000
+/** Time limit for sending the last spans, in ms. It must be below the time limit for all shutdown hooks. */
+const closeTimeoutMs = 2_000
 
 /**
- * Opens tracing where the configuration wants it; from then on log lines name their trace. What was traced is sent when
- * the process closes, after everything that could still add to it.
+ * Opens tracing if it is configured. From then on log lines carry the ids of their trace. A shutdown hook sends the
+ * last spans after everything that could still add some has closed.
  *
- * @returns undefined where tracing is off: nothing of it is loaded then
+ * @returns undefined if tracing is off; none of its packages are loaded then
  */
 export async function openTracing(
   lifecycle: Lifecycle,
@@ -19,16 +19,16 @@ export async function openTracing(
   log: Log,
 ): Promise<Tracing | undefined> {
   if (!config.TRACING_ENABLED) return undefined
-  const { openTelemetry } = await import('../telemetry/tracing/open-telemetry.ts')
-  const { service, version } = buildOf(config)
-  const tracing = openTelemetry({
+  const { createOpenTelemetryTracing } = await import('../telemetry/tracing/open-telemetry.ts')
+  const { service, version } = getBuild(config)
+  const tracing = createOpenTelemetryTracing({
     service,
     version,
     instance: config.INSTANCE_NAME,
     sampler: config.OTEL_TRACES_SAMPLER,
     samplerRatio: config.OTEL_TRACES_SAMPLER_ARG,
-    sendEveryMs: config.OTEL_BSP_SCHEDULE_DELAY,
-    closeMsMax,
+    batchDelayMs: config.OTEL_BSP_SCHEDULE_DELAY,
+    closeTimeoutMs,
   })
   log.context = tracing.ids
   lifecycle.onClose('traces', () => tracing.close())

@@ -1,45 +1,45 @@
-/** How often files are looked at, in ms. */
-const lookEveryMs = 2_000
+const defaultPollIntervalMs = 2_000
 
 /**
- * Watches what is in some small files, by reading them again and again. A watch of the file system would be told
- * about names and not about contents: a mounted secret is a link into a directory that is swapped as a whole.
+ * Watches the contents of small files by polling. A watch of the file system reports names and not contents: a mounted
+ * secret is a link into a directory that is replaced as a whole.
  *
- * @param first the texts that are known already
- * @param use called with all texts when one of them has changed. When it throws, it is called again after the next
- * change: of a certificate and its key, one is always written first.
- * @param onFailure told about files that cannot be read or used, once and not at every look
- * @returns what ends the watch
+ * @param initial the texts that are known already, one per path
+ * @param onChange called with all texts after one of them has changed. When it throws, it is called again after the next
+ * change: a certificate and its key are written one after the other.
+ * @param onError called when files cannot be read or used; once per error and not at every poll
+ * @param pollIntervalMs default: 2,000
+ * @returns stops watching
  */
 export function watchFiles(
   paths: readonly string[],
-  first: readonly string[],
-  use: (texts: readonly string[]) => void | Promise<void>,
-  onFailure: (error: unknown) => void,
-  everyMs = lookEveryMs,
+  initial: readonly string[],
+  onChange: (texts: readonly string[]) => void | Promise<void>,
+  onError: (error: unknown) => void,
+  pollIntervalMs = defaultPollIntervalMs,
 ): () => void {
-  let known = first.join('\0')
-  let lastFailure = ''
-  let looking = false
-  const look = async (): Promise<void> => {
-    if (looking) return
-    looking = true
+  let known = initial.join('\0')
+  let lastError = ''
+  let polling = false
+  const poll = async (): Promise<void> => {
+    if (polling) return
+    polling = true
     try {
       const texts = await readTexts(paths)
-      const found = texts.join('\0')
-      if (found === known) return
-      known = found
-      lastFailure = ''
-      await use(texts)
+      const current = texts.join('\0')
+      if (current === known) return
+      known = current
+      lastError = ''
+      await onChange(texts)
     } catch (error) {
-      // A file that is missing is missing at every look.
-      if (String(error) !== lastFailure) onFailure(error)
-      lastFailure = String(error)
+      // A missing file is missing at every poll.
+      if (String(error) !== lastError) onError(error)
+      lastError = String(error)
     } finally {
-      looking = false
+      polling = false
     }
   }
-  const timer = setInterval(() => void look(), everyMs)
+  const timer = setInterval(() => void poll(), pollIntervalMs)
   timer.unref()
   return () => clearInterval(timer)
 }

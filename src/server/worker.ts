@@ -1,74 +1,112 @@
 import type { Config } from '../config.ts'
-import { createOperationsApp } from '../http/app.ts'
+import { createManagementApp } from '../http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecycle/index.ts'
+import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { TaskQueue } from '../tasks/task-queue.ts'
+import type { Log } from '../telemetry/log/log.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
-import { adminForToken, openOperationsPort, operationsOptions } from './admin-server.ts'
-import { openAnalysisThreads } from './analysis-pool.ts'
-import { ownHeapSnapshot } from './heap-snapshot.ts'
-import { logCheck, logLifecycle } from './lifecycle-log.ts'
-import type { OpenLog } from './logging.ts'
-import { buildOf, openMetrics } from './metrics.ts'
-import { openLive, type Running } from './runtime-settings.ts'
+import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
+import { openAnalysisPool } from './analysis-pool.ts'
+import { localHeapSnapshot } from './heap-snapshot.ts'
+import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
+import type { ProcessLog } from './logging.ts'
+import { getBuild, openMetrics } from './metrics.ts'
+import type { RunningService } from './run.ts'
+import { openRuntimeSettings } from './runtime-settings.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
-/** What a probe in flight may take after the tasks in hand had their time, in ms. */
-const lastProbeMsMax = 100
+export interface WorkerOptions {
+  /** How often watched files are checked for changes. Default: that of `watchFiles`. */
+  readonly pollIntervalMs?: number | undefined
+}
 
 /**
- * The worker process: metrics → queue → listening → worker → ready. It runs tasks, and over HTTP it answers only what
- * the platform asks.
+ * The worker: metrics → runtime settings → queue → listening → task worker → ready. It runs tasks, and over HTTP it
+ * answers only probes, metrics and admin requests. The lifecycle closes everything in reverse order.
  *
- * @throws what Bun throws when the port cannot be had.
+ * @throws what Bun throws when the port is not available.
  */
-export async function startWorkerProcess(
+export async function startWorker(
   lifecycle: Lifecycle,
   config: Config,
-  { log, sink }: OpenLog,
-): Promise<Running> {
+  { log, writer }: ProcessLog,
+  { pollIntervalMs }: WorkerOptions = {},
+): Promise<RunningService> {
+  configureShutdown(lifecycle, config)
+
+  let server: BoundServer | undefined
+  const metrics = openMetrics(lifecycle, config, writer, () => server)
+  logLifecycle(lifecycle, log, metrics)
+  const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, { pollIntervalMs })
+
+  const queue = await openQueue(lifecycle, config, log)
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+
+  server = listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
+  const threads = openAnalysisPool(lifecycle, config)
+  startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsDrainWindow: true })
+
+  lifecycle.markReady()
+  log.info('listening', {
+    url: server.url.href,
+    version: getBuild(config).version,
+    environment: config.ENVIRONMENT,
+  })
+  return { port: server.port, runtimeSettings }
+}
+
+/** Time for probes in flight after the tasks have had theirs, in ms. */
+const lastProbeTimeoutMs = 100
+
+/** No client has to move elsewhere, so the drain window lasts as long as tasks run; probes are answered meanwhile. */
+function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   lifecycle.configure({
-    // No client has to leave: the window, in which probes are answered, lasts as long as a task is in hand.
     drainMinMs: 0,
     drainQuietMs: 0,
     drainMaxMs: config.SHUTDOWN_TIMEOUT,
-    shutdownTimeoutMs: lastProbeMsMax,
+    shutdownTimeoutMs: lastProbeTimeoutMs,
   })
-  let server: BoundServer | undefined
-  const metrics = openMetrics(lifecycle, config, sink, () => server)
-  logLifecycle(lifecycle, log, metrics)
+}
 
-  const live = await openLive(lifecycle, config, log)
+/** The queue, traced when tracing is enabled. With Redis no database is opened. */
+async function openQueue(lifecycle: Lifecycle, config: Config, log: Log): Promise<TaskQueue> {
+  const tracing = await openTracing(lifecycle, config, log)
+  return openQueueFromConfig(lifecycle, config, () => openDatabaseFromConfig(lifecycle, config), log, tracing)
+}
 
-  const queue = await openQueueFromConfig(
-    lifecycle,
-    config,
-    () => openDatabaseFromConfig(lifecycle, config),
-    log,
-    await openTracing(lifecycle, config, log),
-  )
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
-  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheck(log, change) })
-  const operations = { ...operationsOptions(config), lifecycle, checks, metrics, log }
-  const admin = { live, injectsFaults: false, takeHeapSnapshot: ownHeapSnapshot }
-  openOperationsPort(lifecycle, config, { ...operations, admin })
-  const app = createOperationsApp({ ...operations, admin: adminForToken(config, admin) })
-  lifecycle.onClose('deadlines', app.inFlight.close)
-  server = serve(lifecycle, {
+interface WorkerParts {
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly runtimeSettings: Live
+  readonly queue: TaskQueue
+}
+
+/** Serves `WORKER_PORT`, and the admin server when it has a port of its own. */
+function listen(
+  lifecycle: Lifecycle,
+  config: Config,
+  { log, metrics, runtimeSettings, queue }: WorkerParts,
+): BoundServer {
+  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheckChange(log, change) })
+  const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
+  const admin = {
+    settings: runtimeSettings,
+    canInjectFaults: false,
+    takeHeapSnapshot: localHeapSnapshot,
+    token: config.ADMIN_TOKEN,
+  }
+  openAdminServer(lifecycle, config, { ...management, admin })
+  const app = createManagementApp({ ...management, admin: adminWithToken(config, admin) })
+  lifecycle.onClose('deadlines', async () => app.requests.close())
+  return serve(lifecycle, {
     port: config.WORKER_PORT,
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isBackground,
-    describeInFlight: app.inFlight.describe,
+    isBackground: app.isProbe,
+    describeInFlight: () => app.requests.describe(),
   })
-  const threads = openAnalysisThreads(lifecycle, config)
-  startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsDrainWindow: true })
-  lifecycle.markReady()
-  log.info('listening', {
-    url: server.url.href,
-    version: buildOf(config).version,
-    environment: config.ENVIRONMENT,
-  })
-  return { port: server.port, live }
 }

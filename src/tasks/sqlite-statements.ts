@@ -1,4 +1,4 @@
-import type { SqliteFile } from '../database/sqlite/file.ts'
+import type { Database } from 'bun:sqlite'
 import type { Task, TaskStatus } from './task.ts'
 
 export interface TaskRow {
@@ -23,11 +23,11 @@ const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
  * Some statements name their index, because SQLite would otherwise take the one on the status and sort all pending
  * tasks, so that a claim would cost the length of the queue.
  */
-export function prepareTaskStatements({ db }: SqliteFile) {
+export function prepareTaskStatements(db: Database) {
   return { ...prepareReads(db), ...prepareWrites(db), ...prepareLeaseWrites(db) }
 }
 
-function prepareReads(db: SqliteFile['db']) {
+function prepareReads(db: Database) {
   return {
     find: db.query<TaskRow, [string]>(`select ${columns} from ${withPayload} where id = ?1`),
     readState: db.query<{ state: string }, [string]>(
@@ -52,7 +52,7 @@ function prepareReads(db: SqliteFile['db']) {
   }
 }
 
-function prepareWrites(db: SqliteFile['db']) {
+function prepareWrites(db: Database) {
   return {
     insert: db.query<never, [string, number]>(
       `insert into tasks (id, status, attempts, due_at, created_at, updated_at)
@@ -85,7 +85,7 @@ function prepareWrites(db: SqliteFile['db']) {
 }
 
 /** Each of these writes names its lease, so a worker that has lost the lease changes nothing. */
-function prepareLeaseWrites(db: SqliteFile['db']) {
+function prepareLeaseWrites(db: Database) {
   return {
     renew: db.query<never, [string, number]>(
       `update tasks set due_at = ?2 where lease = ?1 and status = 'processing'`,

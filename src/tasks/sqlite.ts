@@ -50,7 +50,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   constructor(file: SqliteFile, options: QueueOptions) {
     this.#file = file
     this.#options = options
-    this.#statements = prepareTaskStatements(file)
+    this.#statements = prepareTaskStatements(file.db)
     this.#idempotencyKeys = new SqliteIdempotencyKeys(file.db)
     this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
     this.#cleanup.unref()

@@ -16,7 +16,7 @@ export function traceTaskQueue(
 ): TaskQueue {
   const attributes = { 'messaging.system': system, 'messaging.destination.name': queueName }
   const call = <T>(operation: string, work: () => Promise<T>): Promise<T> =>
-    tracing.within(
+    tracing.trace(
       `${operation} ${queueName}`,
       { kind: 'client', attributes: { ...attributes, 'messaging.operation.name': operation } },
       work,
@@ -24,7 +24,7 @@ export function traceTaskQueue(
 
   return {
     enqueue: (payload, idempotency) =>
-      tracing.within(
+      tracing.trace(
         `send ${queueName}`,
         { kind: 'producer', attributes: { ...attributes, 'messaging.operation.name': 'send' } },
         () => queue.enqueue(payload, idempotency, tracing.traceparent()),
@@ -59,7 +59,7 @@ function consumeTraced(
   const runs = new Map<string, RunSpans>()
 
   const traced: TaskHandler = async (task, context) => {
-    const whole = tracing.start(`process ${queueName}`, {
+    const whole = tracing.startSpan(`process ${queueName}`, {
       kind: 'consumer',
       parent: task.traceparent === undefined ? undefined : { traceparent: task.traceparent },
       attributes: {
@@ -71,11 +71,11 @@ function consumeTraced(
     })
     const run: RunSpans = { whole, recording: undefined }
     runs.set(task.id, run)
-    return await tracing.under(whole, async () => {
+    return await tracing.withSpan(whole, async () => {
       try {
-        return await tracing.within('analysis', {}, () => handler(task, context))
+        return await tracing.trace('analysis', {}, () => handler(task, context))
       } finally {
-        run.recording = tracing.start(`record ${queueName}`, { kind: 'client', attributes })
+        run.recording = tracing.startSpan(`record ${queueName}`, { kind: 'client', attributes })
       }
     })
   }
@@ -91,7 +91,7 @@ function consumeTraced(
     run.whole.set({ 'tally.task.outcome': report.outcome })
     if (report.error !== undefined) run.whole.fail(report.error)
     // Logs about the run belong to its span.
-    tracing.under(run.whole, () => options.onRunEnd?.(report))
+    tracing.withSpan(run.whole, () => options.onRunEnd?.(report))
     run.whole.end()
   }
 

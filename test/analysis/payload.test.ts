@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
 import {
   analyze,
-  analyzeWork,
+  analyzeTaskPayload,
   compact,
   isPayload,
   payloadSchema,
-  workSchema,
+  taskPayloadSchema,
 } from '../../src/analysis/payload.ts'
 
 const limits = { maxNumbers: 5, maxTextLength: 4 }
@@ -70,7 +70,7 @@ test('twenty faults of a million are told, and no more are looked for', () => {
 })
 
 describe('the work of a task', () => {
-  const work = workSchema(limits)
+  const work = taskPayloadSchema(limits)
 
   test('is a text alone or a payload', () => {
     expect(work.safeParse('abc').success).toBe(true)
@@ -81,8 +81,8 @@ describe('the work of a task', () => {
 
   test('of a payload is what /payload analyses, of a text its analysis alone', () => {
     const payload = { numbers: [1, 2, 3], text: 'a b' }
-    expect(analyzeWork(payload)).toEqual(analyze(payload))
-    expect(analyzeWork('a b')).toEqual({ text_analysis: analyze(payload).text_analysis })
+    expect(analyzeTaskPayload(payload)).toEqual(analyze(payload))
+    expect(analyzeTaskPayload('a b')).toEqual({ text_analysis: analyze(payload).text_analysis })
   })
 })
 

@@ -1,31 +1,29 @@
 import { expect, test } from 'bun:test'
-import { Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Snapshot } from '../../src/cluster/messages.ts'
 import { MetricsSum } from '../../src/cluster/metrics-aggregator.ts'
-import { HistogramCell, histogramSamples, registerPlain } from '../../src/telemetry/metrics/plain-metrics.ts'
+import { HistogramSeries, registerHistogram } from '../../src/telemetry/metrics/histogram-series.ts'
 
-/** What a process that answered `requests` and now has `open` of them would tell. */
+/** The snapshot of a process that answered `requests` and has `open` requests in flight. */
 async function snapshot(requests: number, open: number): Promise<Snapshot> {
   const registry = new Registry()
-  const cell = new HistogramCell([0.1, 1])
-  for (let i = 0; i < requests; i++) cell.observe(i % 2 === 0 ? 0.05 : 5)
-  registerPlain(registry, {
-    name: 'requests_total',
-    help: 'Requests',
-    type: 'counter',
-    samples: () => [{ metricName: 'requests_total', labels: { route: '/a' }, value: requests }],
-  })
-  registerPlain(registry, {
-    name: 'open',
-    help: 'Open',
-    type: 'gauge',
-    samples: () => [{ metricName: 'open', labels: {}, value: open }],
-  })
-  registerPlain(registry, {
+  const registers = [registry]
+  const series = new HistogramSeries([0.1, 1])
+  const seconds = new Histogram({ name: 'task_seconds', help: 'Seconds', buckets: [0.1, 1], registers })
+  for (let i = 0; i < requests; i++) {
+    series.observe(i % 2 === 0 ? 0.05 : 5)
+    seconds.observe(i % 2 === 0 ? 0.05 : 5)
+  }
+  new Counter({ name: 'requests_total', help: 'Requests', labelNames: ['route'], registers }).inc(
+    { route: '/a' },
+    requests,
+  )
+  new Gauge({ name: 'open', help: 'Open', registers }).set(open)
+  registerHistogram(registry, {
     name: 'seconds',
     help: 'Seconds',
-    type: 'histogram',
-    samples: () => histogramSamples('seconds', [0.1, 1], { route: '/a' }, cell),
+    buckets: [0.1, 1],
+    series: () => [[{ route: '/a' }, series]],
   })
   return (await registry.getMetricsAsJSON()) as unknown as Snapshot
 }
@@ -37,6 +35,9 @@ test('a scrape is the sum over the processes, buckets included', async () => {
   expect(text).toContain('seconds_bucket{route="/a",le="0.1"} 5')
   expect(text).toContain('seconds_bucket{route="/a",le="+Inf"} 10')
   expect(text).toContain('seconds_count{route="/a"} 10')
+  expect(text).toContain('task_seconds_bucket{le="0.1"} 5')
+  expect(text).toContain('task_seconds_bucket{le="+Inf"} 10')
+  expect(text).toContain('task_seconds_count 10')
 })
 
 test('what a process that is gone has counted stays in the sum, what it measured does not', async () => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from '../e2e/rollout/ports.ts'
+import { freePort } from '../support/free-ports.ts'
 import { startService } from '../support/service-process.ts'
 import { until } from '../support/until.ts'
 import { hasProgram, root } from './tools.ts'
@@ -23,7 +23,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
   beforeAll(async () => {
     const service = running.use(await startService())
     const url = `http://127.0.0.1:${service.port}`
-    const [port = 0] = freePorts(1)
+    const port = freePort()
     const home = await mkdtemp(join(tmpdir(), 'promql-'))
     running.defer(() => rm(home, { recursive: true }))
     await cp(join(root, 'deploy/prometheus'), home, { recursive: true })

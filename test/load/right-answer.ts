@@ -1,6 +1,6 @@
 import { type Expected, makeCases, type Size } from '../../load/payloads.ts'
 
-/** What `POST /payload` answers for a payload of the load tests, as DESIGN.md §2 prints it. */
+/** What `POST /payload` answers for a payload of the load tests. */
 export function rightAnswer(expected: Expected) {
   return {
     numeric_analysis: {

@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/config.ts'
 import { createOperationsApp } from '../../src/http/app.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
 import { adminForToken, operationsOptions } from '../../src/server/admin-server.ts'
-import { openLive } from '../../src/server/runtime-settings.ts'
+import { openRuntimeSettings } from '../../src/server/runtime-settings.ts'
 import { appOptions } from '../support/app-options.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { expectProblem } from '../support/problems.ts'
@@ -16,7 +16,7 @@ async function portOf(env: Record<string, string>, port: 'application' | 'operat
   const parsed = parseConfig(env)
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const { config } = parsed
-  const live = await openLive(createLifecycle(), config, memoryLog().log)
+  const live = await openRuntimeSettings(createLifecycle(), config, memoryLog().log)
   const admin = { live, injectsFaults: true, takeHeapSnapshot: async () => undefined }
   const app = createOperationsApp({
     ...appOptions(),

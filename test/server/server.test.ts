@@ -4,17 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/config.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
+import type { StartService } from '../../src/server/run.ts'
 import { startServer } from '../../src/server/server.ts'
-import { startWorkerProcess } from '../../src/server/worker.ts'
+import { startWorker } from '../../src/server/worker.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { until } from '../support/until.ts'
 
-/** A program of ours inside the test's own process, with a data directory of its own. */
-async function start(
-  begin: typeof startServer | typeof startWorkerProcess,
-  env: Record<string, string> = {},
-  dataDir?: string,
-) {
+/** Starts the server or the worker inside the test's process, on a free port and with its own data directory. */
+async function start(startService: StartService, env: Record<string, string> = {}, dataDir?: string) {
   const directory = dataDir ?? (await mkdtemp(join(tmpdir(), 'tally-server-')))
   const parsed = parseConfig({
     PORT: '0',
@@ -27,7 +24,7 @@ async function start(
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const lifecycle = createLifecycle()
   const memory = memoryLog()
-  const server = await begin(lifecycle, parsed.config, memory, false)
+  const server = await startService(lifecycle, parsed.config, memory)
   return {
     ...memory,
     lifecycle,
@@ -46,8 +43,8 @@ async function start(
   }
 }
 
-describe('the server process', () => {
-  test('answers payloads, keeps documents and runs tasks, with nothing else installed', async () => {
+describe('the server', () => {
+  test('serves payloads, documents and tasks without any external service', async () => {
     await using service = await start(startServer)
     const payload = { numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' }
     expect((await service.ask('/payload', payload)).status).toBe(200)
@@ -64,7 +61,7 @@ describe('the server process', () => {
     const metrics = await (await service.ask('/metrics')).text()
     for (const line of [
       'api_tasks_created_total 1',
-      'api_documents_total 1',
+      'api_documents_created_total 1',
       'worker_tasks_processed_total 1',
       'worker_queue_length 0',
     ])
@@ -75,7 +72,7 @@ describe('the server process', () => {
     })
   })
 
-  test('ends with 0 when it is told to, and tells the log how', async () => {
+  test('shuts down with exit code 0 and logs it', async () => {
     await using service = await start(startServer)
     await service.ask('/health')
     expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0, cut: [], errors: [] })
@@ -85,31 +82,29 @@ describe('the server process', () => {
     expect(service.ask('/health')).rejects.toThrow()
   })
 
-  test('warns when its shutdown may take longer than the platform waits', async () => {
+  test('warns when the shutdown budget exceeds the grace period', async () => {
     await using tight = await start(startServer, { GRACE_PERIOD: '30s' })
     await using wide = await start(startServer, { GRACE_PERIOD: '60s' })
     const warnings = async (service: typeof tight) =>
       (await service.messages()).filter(({ level }) => level === 'warn').map(({ msg }) => msg)
-    expect(await warnings(tight)).toEqual([
-      'a shutdown may take longer than the platform waits: requests would be lost',
-    ])
+    expect(await warnings(tight)).toEqual(['shutdown budget exceeds the grace period, requests may be lost'])
     expect(await warnings(wide)).toEqual([])
   })
 
-  test('holds documents to the schema of DATA_SCHEMA', async () => {
+  test('validates documents against DATA_SCHEMA', async () => {
     await using service = await start(startServer, { DATA_SCHEMA: 'docs/examples/item.schema.json' })
     expect((await service.ask('/data', { id: 1, name: 'one', value: 1 })).status).toBe(201)
     expect((await service.ask('/data', { id: 2, name: 'two' })).status).toBe(400)
   })
 })
 
-describe('the worker process', () => {
-  test('runs the tasks that a server without a worker accepts, and answers only the platform', async () => {
+describe('the worker', () => {
+  test('runs the tasks that a server with WORKER=off accepts, and serves no application routes', async () => {
     await using api = await start(startServer, { WORKER: 'off' })
     const { task_id } = (await (await api.ask('/tasks', { payload: 'two words' })).json()) as {
       task_id: string
     }
-    await using worker = await start(startWorkerProcess, {}, api.directory)
+    await using worker = await start(startWorker, {}, api.directory)
     await until(async () => (await (await api.ask(`/tasks/${task_id}`)).text()).includes('"completed"'))
     expect((await worker.ask('/health')).status).toBe(200)
     expect((await worker.ask('/ready')).status).toBe(200)

@@ -1,6 +1,6 @@
-import { type AppOptions, createApp } from '../../src/http/app.ts'
+import { type AppDeps, createApp } from '../../src/http/app.ts'
 import { createLifecycle, serve } from '../../src/lifecycle/index.ts'
-import { appOptions } from './app-options.ts'
+import { appDeps } from './app-deps.ts'
 
 export interface Listening extends AsyncDisposable {
   readonly port: number
@@ -11,8 +11,8 @@ export interface Listening extends AsyncDisposable {
 }
 
 /** The whole service on a free loopback port, until it is disposed of. */
-export function listen(changes: Partial<AppOptions> = {}, lines: string[] = []): Listening {
-  const app = createApp(appOptions(changes, lines))
+export function listen(changes: Partial<AppDeps> = {}, lines: string[] = []): Listening {
+  const app = createApp(appDeps(changes, lines))
   // What a hostile client leaves half-sent must not hold the end of a test.
   const lifecycle = createLifecycle({ shutdownTimeoutMs: 0 })
   const server = serve(lifecycle, { port: 0, hostname: '127.0.0.1', fetch: app.fetch })
@@ -23,7 +23,7 @@ export function listen(changes: Partial<AppOptions> = {}, lines: string[] = []):
     inFlight: () => server.inFlight,
     async [Symbol.asyncDispose]() {
       await lifecycle.shutdown('test')
-      app.inFlight.close()
+      app.requests.close()
     },
   }
 }

@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-ports.ts'
 
 /** How long initdb, a start or a stop may take on a loaded machine before the test gives up. */
 const STEP_MS_MAX = 30_000
@@ -175,22 +176,6 @@ async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | und
   if (account === undefined)
     throw new Error('running as root, and neither postgres nor nobody is an account here')
   return { uid: Number(account[2]), gid: Number(account[3]) }
-}
-
-/**
- * A port that was free a moment ago, from below the range that the system gives away by itself (32768 and up on
- * Linux): it has to stay free while the server is stopped, and other tests open many listeners on port 0 meanwhile.
- */
-function freePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    try {
-      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
-      return port
-    } catch {
-      // Taken; try another one.
-    }
-  }
 }
 
 async function succeed(cmd: string[], env: Record<string, string> = {}): Promise<string> {

@@ -1,5 +1,5 @@
 import { expect } from 'bun:test'
-import type { FieldError } from '../../src/http/problem.ts'
+import type { ValidationIssue } from '../../src/analysis/parse/input-error.ts'
 
 export interface ProblemBody {
   readonly type: string
@@ -8,7 +8,7 @@ export interface ProblemBody {
   readonly detail: string
   readonly code: string
   readonly request_id: string
-  readonly errors?: readonly FieldError[]
+  readonly errors?: readonly ValidationIssue[]
 }
 
 /** Expects a complete problem (RFC 9457) that agrees with its status line and its request id. */

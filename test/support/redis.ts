@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from './free-ports.ts'
 
 /** How long a start may take on a loaded machine, in ms. */
 const startMsMax = 30_000
@@ -95,18 +96,5 @@ export async function startRedis({ appendonly = true }: RedisServerOptions = {})
       await kill()
       await rm(home, { recursive: true, force: true })
     },
-  }
-}
-
-/** A port that was free a moment ago, from below the range that the system gives away by itself. */
-function freePort(): number {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000)
-    try {
-      Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }).stop(true)
-      return port
-    } catch {
-      // Taken; try another one.
-    }
   }
 }

@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { createAnalysisThreads } from '../../src/analysis/pool/analysis-pool.ts'
-import { analysisHandler } from '../../src/tasks/handlers.ts'
+import { createAnalysisPool } from '../../src/analysis/pool/analysis-pool.ts'
+import { createAnalysisHandler } from '../../src/tasks/handlers.ts'
 import type { Task } from '../../src/tasks/task.ts'
 import { UnrecoverableTask } from '../../src/tasks/task-queue.ts'
 
 const limits = { maxNumbers: 200_000, maxTextLength: 1_000_000 }
-const threads = createAnalysisThreads(limits, 1)
-const handle = analysisHandler(limits, threads)
+const threads = createAnalysisPool(limits, 1)
+const handle = createAnalysisHandler(limits, threads)
 afterAll(() => threads.close())
 
 async function resultOf(work: unknown, signal = new AbortController().signal): Promise<unknown> {

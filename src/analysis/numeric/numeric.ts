@@ -1,5 +1,5 @@
 import { moments } from './moments.ts'
-import { takeMedian } from './selection.ts'
+import { medianInPlace } from './selection.ts'
 
 /** What is known of a list of numbers, named as the service answers it. */
 export interface NumericAnalysis {
@@ -22,7 +22,7 @@ const LOOPED = 32
  * Count, extremes, mean, median and standard deviation of a list of numbers.
  *
  * Every value is the double nearest to the exact one, whatever the magnitudes, without overflow on the way:
- * see `moments` and `takeMedian` for how. The standard deviation is the sample one (n − 1), 0 for one number. It
+ * see `moments` and `medianInPlace` for how. The standard deviation is the sample one (n − 1), 0 for one number. It
  * alone can be beyond the largest double (for 1.7e308 and −1.7e308); it is then that double, for JSON has no
  * infinity. Zero is never negative in the result. The list is not changed. Cost: O(n).
  *
@@ -46,8 +46,8 @@ export function analyzeNumbers(numbers: readonly number[] | Float64Array): Numer
   return take(values, count, minimum, maximum)
 }
 
-/** Doubles side by side that are the taker's to reorder, and the least and greatest of them. */
-export interface Doubles {
+/** NumbersWithRange side by side that are the taker's to reorder, and the least and greatest of them. */
+export interface NumbersWithRange {
   readonly values: Float64Array
   readonly minimum: number
   readonly maximum: number
@@ -58,7 +58,7 @@ export interface Doubles {
  *
  * @param doubles at least one; finite all of them
  */
-export function takeNumbers({ values, minimum, maximum }: Doubles): NumericAnalysis {
+export function analyzeInPlace({ values, minimum, maximum }: NumbersWithRange): NumericAnalysis {
   return take(values, values.length, minimum, maximum)
 }
 
@@ -76,7 +76,7 @@ function take(values: Float64Array, count: number, least: number, greatest: numb
     minimum,
     maximum,
     mean: mean + 0,
-    median: takeMedian(values, count, minimum, maximum) + 0,
+    median: medianInPlace(values, count, minimum, maximum) + 0,
     standard_deviation: Math.min(standardDeviation, Number.MAX_VALUE),
   }
 }

@@ -23,9 +23,9 @@ const counts = new Int32Array(INTERVALS + 1)
  * @param count at least 1; no NaN among the values
  * @param minimum the least of the values
  * @param maximum the greatest of the values
- * @example takeMedian(Float64Array.of(4, 1, 3, 2), 4, 1, 4) // 2.5
+ * @example medianInPlace(Float64Array.of(4, 1, 3, 2), 4, 1, 4) // 2.5
  */
-export function takeMedian(values: Float64Array, count: number, minimum: number, maximum: number): number {
+export function medianInPlace(values: Float64Array, count: number, minimum: number, maximum: number): number {
   const whole: Part = { count, upper: count >> 1 }
   const part = count < COUNTED_FROM ? whole : middlePart(values, whole, minimum, maximum)
   select(values, 0, part.count - 1, part.upper, WORK_MAX * part.count)

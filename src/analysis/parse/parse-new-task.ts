@@ -1,46 +1,48 @@
 import { z } from 'zod'
-import { parseJson } from '../../http/body/json-body.ts'
-import { fieldErrors, summarize } from '../../http/field-errors.ts'
-import { fingerprintOf } from '../../http/headers/idempotency-key.ts'
-import type { Refusal } from '../../http/problem.ts'
-import { type PayloadLimits, workSchema } from '../payload.ts'
+import { type PayloadLimits, taskPayloadSchema } from '../payload.ts'
+import { fingerprint } from './fingerprint.ts'
+import type { InputError } from './input-error.ts'
+import { parseJson } from './parse-json.ts'
+import { toInputError } from './validation-issues.ts'
 
-/** What becomes of the body of POST /tasks: a task to keep, or why there is none. */
-export type NewTask =
+/** What the body of POST /tasks asks for, or why it was rejected. */
+export type NewTaskResult =
   | {
       readonly ok: true
-      /** As JSON text: what the queue keeps. */
+      /** As JSON text: what the queue stores. */
       readonly payload: string
-      /** Of the body as it was sent; made only when an Idempotency-Key wants it. */
+      /** Of the body as it was sent; computed only for a request with an Idempotency-Key. */
       readonly fingerprint: string | undefined
     }
-  | { readonly ok: false; readonly refusal: Refusal }
+  | { readonly ok: false; readonly error: InputError }
 
 /** The schema of the body of POST /tasks, and the source of its OpenAPI description. */
 export function newTaskSchema(limits: PayloadLimits) {
   return z
-    .strictObject({ payload: workSchema(limits) })
+    .strictObject({ payload: taskPayloadSchema(limits) })
     .meta({ id: 'NewTask', example: { payload: 'Sample text for analysis' } })
 }
 
 /**
- * Makes the function from the bytes of a body to a new task: everything that POST /tasks does with a body, in one call
- * that a thread can make. Writing a large payload anew takes longer than parsing it.
+ * Creates the parser of POST /tasks bodies: everything between the bytes and the queue in one call, so that a
+ * thread can do it. Serializing a large payload again takes longer than parsing it.
+ *
+ * The parser calls `release` as soon as the bytes are no longer needed.
  */
-export function newTaskOf(
+export function createNewTaskParser(
   limits: PayloadLimits,
-): (bytes: Uint8Array, isKeyed: boolean, release?: () => void) => NewTask {
+): (bytes: Uint8Array, isKeyed: boolean, release?: () => void) => NewTaskResult {
   let schema: ReturnType<typeof newTaskSchema> | undefined
   return (bytes, isKeyed, release) => {
     schema ??= newTaskSchema(limits)
     const body = parseJson(bytes, release)
     if (!body.ok) return body
     const parsed = schema.safeParse(body.value)
-    if (!parsed.success) {
-      const errors = fieldErrors(parsed.error)
-      return { ok: false, refusal: { code: 'invalid-input', detail: summarize(errors), errors } }
+    if (!parsed.success) return { ok: false, error: toInputError(parsed.error) }
+    return {
+      ok: true,
+      payload: JSON.stringify(parsed.data.payload),
+      fingerprint: isKeyed ? fingerprint(body.text) : undefined,
     }
-    const fingerprint = isKeyed ? fingerprintOf(body.text) : undefined
-    return { ok: true, payload: JSON.stringify(parsed.data.payload), fingerprint }
   }
 }

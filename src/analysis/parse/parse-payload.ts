@@ -1,11 +1,11 @@
-import type { Doubles } from '../numeric/numeric.ts'
+import type { NumbersWithRange } from '../numeric/numeric.ts'
 import { isPayloadText, type PayloadLimits } from '../payload.ts'
 import { scanNumbers, skipSpace } from './scan-numbers.ts'
 
 /** A payload read from its bytes. */
-export interface PayloadOfBytes {
+export interface ParsedPayload {
   /** The reader's to reorder, until it reads the next payload. */
-  readonly numbers: Doubles
+  readonly numbers: NumbersWithRange
   readonly text: string
 }
 
@@ -24,11 +24,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
  * @returns undefined for whatever is not a plain payload within the limits. Not all of that is wrong (a key may be
  *   written with escapes), and what is wrong the parser and the schema tell.
  */
-export function readPayload(
+export function parsePayload(
   bytes: Uint8Array,
   { maxNumbers, maxTextLength }: PayloadLimits,
-): PayloadOfBytes | undefined {
-  let numbers: Doubles | undefined
+): ParsedPayload | undefined {
+  let numbers: NumbersWithRange | undefined
   let text: string | undefined
   let at = skipSpace(bytes, 0)
   if (bytes[at] !== openingBrace) return undefined

@@ -1,4 +1,4 @@
-import type { Doubles } from '../numeric/numeric.ts'
+import type { NumbersWithRange } from '../numeric/numeric.ts'
 import { wasm } from './number-scanner-wasm.ts'
 
 /** Bytes that are looked at from one copy of them: with the doubles they make they fit into a second-level cache. */
@@ -72,7 +72,7 @@ function load(): Loaded {
 let kept = new Float64Array(4096)
 
 /** The numbers of a list, the caller's until the next one is read, and where it ended. */
-export interface ScannedNumbers extends Doubles {
+export interface ScannedNumbers extends NumbersWithRange {
   /** The index behind the closing bracket. */
   readonly end: number
 }

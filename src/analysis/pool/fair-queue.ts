@@ -2,7 +2,7 @@
  * Queues side by side, one a lane, that are served in turns: whoever has many waiting waits for itself, and one item of
  * another lane waits for one of them at the most.
  */
-export class Lanes<Item> {
+export class FairQueue<Item> {
   /** Only lanes in which something waits; the one whose turn it is stands first. */
   readonly #lanes = new Map<string, Item[]>()
   #size = 0

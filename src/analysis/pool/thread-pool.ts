@@ -1,4 +1,4 @@
-import { Lanes } from './fair-queue.ts'
+import { FairQueue } from './fair-queue.ts'
 
 /** What the pool needs of a thread; Bun's Worker has it. */
 export interface Thread {
@@ -19,9 +19,9 @@ export interface ThreadPoolOptions {
   /** Starts one more thread, which answers each message, a job, with an Answer. */
   readonly start: () => Thread
   /** Threads at the most. They are started when needed. */
-  readonly threadsMax: number
+  readonly maxThreads: number
   /** Jobs that may wait for a thread; one more is refused. */
-  readonly waitingMax: number
+  readonly maxWaiting: number
   /**
    * How long a thread without a job is kept, in ms. A heap never gets much smaller than it once was: only the end of
    * its thread gives the memory back.
@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly transfer?: ArrayBuffer[]
   /** Ends the job, also one that runs: its thread goes with it. */
   readonly signal?: AbortSignal | undefined
-  /** What kind of job this is. Lanes in which jobs wait are served in turns, so that none holds up another for long. */
+  /** What kind of job this is. FairQueue in which jobs wait are served in turns, so that none holds up another for long. */
   readonly lane?: string
 }
 
@@ -47,13 +47,14 @@ interface Waiting {
 }
 
 /** A thread ended in the middle of a job. */
-export class ThreadDied extends Error {
-  override readonly name = 'ThreadDied'
+export class WorkerExited extends Error {
+  override readonly name = 'WorkerExited'
 }
 
 /** As many jobs wait as may, or the pool is closed. */
 export class PoolFull extends Error {
   override readonly name = 'PoolFull'
+  readonly code = 'pool-full'
 }
 
 /** A job's own error, as its thread told it. */
@@ -84,7 +85,7 @@ export class ThreadPool<Job> {
   readonly #busy = new Map<Thread, (error: unknown) => void>()
   /** Who hears what a thread answers. */
   readonly #answers = new Map<Thread, (answer: Answer) => void>()
-  readonly #waiting = new Lanes<Waiting>()
+  readonly #waiting = new FairQueue<Waiting>()
   #closed = false
 
   constructor(options: ThreadPoolOptions) {
@@ -93,10 +94,10 @@ export class ThreadPool<Job> {
 
   /**
    * @returns what the thread answers to such a job; of which type that is, the caller knows
-   * @throws JobFailed when the job itself failed; ThreadDied; PoolFull; the signal's reason when it aborts
+   * @throws JobFailed when the job itself failed; WorkerExited; PoolFull; the signal's reason when it aborts
    */
   run<Result>(job: Job, { transfer = [], signal, lane = '' }: RunOptions = {}): Promise<Result> {
-    if (this.#closed || this.#waiting.size >= this.#options.waitingMax)
+    if (this.#closed || this.#waiting.size >= this.#options.maxWaiting)
       return Promise.reject(new PoolFull(`${this.#waiting.size} jobs are waiting already`))
     if (signal?.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
@@ -110,16 +111,16 @@ export class ThreadPool<Job> {
   }
 
   /** Starts a thread if none is there: for a job that is about to come, so that it need not wait for the start. */
-  prepare(): void {
-    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#rest(this.#start())
+  warmUp(): void {
+    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#release(this.#start())
   }
 
   /** Ends all threads; what they were doing rejects. */
   close(): void {
     this.#closed = true
-    for (const { reject } of this.#waiting.drain()) reject(new ThreadDied('the pool is closed'))
-    for (const end of [...this.#busy.values()]) end(new ThreadDied('the pool is closed'))
-    for (const thread of [...this.#idle.keys()]) this.#dismiss(thread)
+    for (const { reject } of this.#waiting.drain()) reject(new WorkerExited('the pool is closed'))
+    for (const end of [...this.#busy.values()]) end(new WorkerExited('the pool is closed'))
+    for (const thread of [...this.#idle.keys()]) this.#terminate(thread)
   }
 
   /** Gives the jobs that are next to threads, as long as there are any to be had. */
@@ -127,7 +128,7 @@ export class ThreadPool<Job> {
     while (this.#waiting.size > 0) {
       const thread = this.#free()
       if (thread === undefined) return
-      this.#give(thread, this.#waiting.shift() as Waiting)
+      this.#assign(thread, this.#waiting.shift() as Waiting)
     }
   }
 
@@ -137,10 +138,10 @@ export class ThreadPool<Job> {
       this.#idle.delete(thread)
       return thread
     }
-    return this.#busy.size < this.#options.threadsMax ? this.#start() : undefined
+    return this.#busy.size < this.#options.maxThreads ? this.#start() : undefined
   }
 
-  #give(thread: Thread, { job, transfer, signal, resolve, reject }: Waiting): void {
+  #assign(thread: Thread, { job, transfer, signal, resolve, reject }: Waiting): void {
     const settle = (): boolean => {
       signal?.removeEventListener('abort', onAbort)
       return this.#busy.delete(thread)
@@ -156,7 +157,7 @@ export class ThreadPool<Job> {
     this.#busy.set(thread, end)
     this.#answers.set(thread, (answer) => {
       if (!settle()) return
-      this.#rest(thread)
+      this.#release(thread)
       if (answer.ok) resolve(answer.result)
       else reject(new JobFailed(answer.name, answer.message))
       this.#next()
@@ -165,13 +166,13 @@ export class ThreadPool<Job> {
     thread.postMessage(job, transfer)
   }
 
-  #rest(thread: Thread): void {
-    const timer = setTimeout(() => this.#dismiss(thread), this.#options.idleMs)
+  #release(thread: Thread): void {
+    const timer = setTimeout(() => this.#terminate(thread), this.#options.idleMs)
     timer.unref()
     this.#idle.set(thread, timer)
   }
 
-  #dismiss(thread: Thread): void {
+  #terminate(thread: Thread): void {
     clearTimeout(this.#idle.get(thread))
     this.#idle.delete(thread)
     this.#answers.delete(thread)
@@ -184,7 +185,7 @@ export class ThreadPool<Job> {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''
       clearTimeout(this.#idle.get(thread))
       this.#idle.delete(thread)
-      this.#busy.get(thread)?.(new ThreadDied(`the thread of the job ended${reason}`))
+      this.#busy.get(thread)?.(new WorkerExited(`the thread of the job ended${reason}`))
     }
     thread.addEventListener('message', (event) => {
       this.#answers.get(thread)?.((event as MessageEvent<Answer>).data)

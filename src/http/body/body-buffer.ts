@@ -1,147 +1,131 @@
-import type { Refusal } from '../problem.ts'
-import { announcedBytes, notReceived, tooLarge } from './json-body.ts'
+import { largeBodiesBusy, type Problem } from '../problem.ts'
+import { bodyTooLarge, contentLength, incompleteBody } from './json-body.ts'
 
-/** Bytes that may be held at a time, whoever holds them: what bounds the memory and the waiting of large bodies. */
+/** Limits the bytes held by all large bodies together: their memory, and the wait of those behind them. */
 export class ByteBudget {
-  #left: number
-  constructor(bytesMax: number) {
-    this.#left = bytesMax
+  #available: number
+  constructor(maxBytes: number) {
+    this.#available = maxBytes
   }
 
-  /** @returns whether there were so many left; if not, none is taken. */
+  /** @returns whether the bytes were available; if not, none are taken */
   take(bytes: number): boolean {
-    if (bytes > this.#left) return false
-    this.#left -= bytes
+    if (bytes > this.#available) return false
+    this.#available -= bytes
     return true
   }
 
-  give(bytes: number): void {
-    this.#left += bytes
+  release(bytes: number): void {
+    this.#available += bytes
   }
 }
 
-/** A body of no announced size is put into blocks, each as large as those before it together, between these bounds. */
-const blockBytesMin = 16 * 1024
-const blockBytesMax = 2 ** 20
+/** A body without a length is stored in blocks, each as large as those before it together, within these bounds. */
+const minBlockBytes = 16 * 1024
+const maxBlockBytes = 2 ** 20
 
 export interface ReceiveOptions {
-  readonly bytesMax: number
+  readonly maxBytes: number
   readonly budget: ByteBudget
-  /** So much of a body of no announced size is not counted: until then it may be a small one. */
-  readonly freeBytes: number
-  /** When it aborts nobody waits for the body any more: nothing of it is kept. */
+  /** The first bytes of a body without a length, which do not count: it may be a small one. */
+  readonly uncountedBytes: number
+  /** When it aborts, nobody waits for the body any more and nothing of it is kept. */
   readonly signal: AbortSignal
 }
 
 /**
- * A large body while it arrives and is worked on: its bytes in one buffer, or in a few, which can be transferred to a
+ * A large body while it is received and processed: its bytes in one buffer, or in a few, which can be transferred to a
  * thread as they are. They count against the budget until the body is disposed of.
  *
- * Why not `request.bytes()`: for 18 MB it holds the event loop for 30 ms at a time. A stream lets others in between,
- * and its pieces are copied into memory that is there already, so that a body sent byte by byte costs no more of it.
+ * Not `request.bytes()`, which blocks the event loop for large bodies. A stream lets other requests in between. Its chunks
+ * are copied into memory allocated before, so that a body sent byte by byte needs no more of it.
  */
-export class ReceivedBody implements Disposable {
+export class BodyBuffer implements Disposable {
   readonly blocks: ArrayBuffer[] = []
   size = 0
-  #room = new Uint8Array()
+  #free = new Uint8Array()
   #allocated = 0
-  #held = 0
+  #counted = 0
 
   private constructor(private readonly options: ReceiveOptions) {}
 
   /**
    * Receives the body of a request.
    *
-   * A body that is refused is read to its end all the same, and dropped: a client that is still sending would see a
-   * broken connection and not the answer. One whose announced size is refused is not even begun: Bun drops it.
+   * A refused body is read to its end and dropped: a client that is still sending would see a broken connection instead of
+   * the response. One whose announced size is refused is not read at all: Bun drops it.
    */
-  static async receive(request: Request, options: ReceiveOptions): Promise<ReceivedBody | Refusal> {
-    const announced = announcedBytes(request)
-    if (announced > options.bytesMax) return tooLarge(options.bytesMax)
-    const body = new ReceivedBody(options)
-    if (announced >= 0 && !body.#grow(announced, true)) return overloaded
+  static async receive(request: Request, options: ReceiveOptions): Promise<BodyBuffer | Problem> {
+    const length = contentLength(request)
+    if (length > options.maxBytes) return bodyTooLarge(options.maxBytes)
+    const body = new BodyBuffer(options)
+    if (length >= 0 && !body.#allocate(length, true)) return largeBodiesBusy
     const dispose = () => body[Symbol.dispose]()
     options.signal.addEventListener('abort', dispose, { once: true })
     try {
-      const refusal = request.body === null ? undefined : await body.#read(request.body)
-      if (refusal === undefined) return body
+      const problem = request.body === null ? undefined : await body.#read(request.body)
+      if (problem === undefined) return body
       dispose()
-      return refusal
+      return problem
     } catch {
       dispose()
-      return notReceived
+      return incompleteBody
     }
   }
 
   [Symbol.dispose](): void {
-    this.options.budget.give(this.#held)
-    this.#held = 0
-    this.#room = new Uint8Array()
+    this.options.budget.release(this.#counted)
+    this.#counted = 0
+    this.#free = new Uint8Array()
     this.blocks.length = 0
   }
 
-  async #read(stream: ReadableStream<Uint8Array>): Promise<Refusal | undefined> {
-    let refusal: Refusal | undefined
-    for await (const piece of stream) {
-      refusal ??= this.options.signal.aborted ? notReceived : this.#keep(piece)
-      if (refusal !== undefined) this[Symbol.dispose]()
+  async #read(stream: ReadableStream<Uint8Array>): Promise<Problem | undefined> {
+    let problem: Problem | undefined
+    for await (const chunk of stream) {
+      problem ??= this.options.signal.aborted ? incompleteBody : this.#append(chunk)
+      if (problem !== undefined) this[Symbol.dispose]()
     }
-    return refusal
+    return problem
   }
 
-  #keep(piece: Uint8Array): Refusal | undefined {
-    this.size += piece.byteLength
-    if (this.size > this.options.bytesMax) return tooLarge(this.options.bytesMax)
-    let left = piece
-    while (left.byteLength > 0) {
-      if (this.#room.byteLength === 0 && !this.#growOn()) return overloaded
-      const now = left.subarray(0, this.#room.byteLength)
-      this.#room.set(now)
-      this.#room = this.#room.subarray(now.byteLength)
-      left = left.subarray(now.byteLength)
+  #append(chunk: Uint8Array): Problem | undefined {
+    this.size += chunk.byteLength
+    if (this.size > this.options.maxBytes) return bodyTooLarge(this.options.maxBytes)
+    let rest = chunk
+    while (rest.byteLength > 0) {
+      if (this.#free.byteLength === 0 && !this.#allocateNext()) return largeBodiesBusy
+      const part = rest.subarray(0, this.#free.byteLength)
+      this.#free.set(part)
+      this.#free = this.#free.subarray(part.byteLength)
+      rest = rest.subarray(part.byteLength)
     }
-    release(piece)
+    freeMemory(chunk)
     return undefined
   }
 
-  #growOn(): boolean {
-    const bytes = Math.min(Math.max(this.#allocated, blockBytesMin), blockBytesMax)
-    return this.#grow(bytes, this.#allocated >= this.options.freeBytes)
+  #allocateNext(): boolean {
+    const bytes = Math.min(Math.max(this.#allocated, minBlockBytes), maxBlockBytes)
+    return this.#allocate(bytes, this.#allocated >= this.options.uncountedBytes)
   }
 
-  /** One more block. @returns whether the budget has room for it. */
-  #grow(bytes: number, counted: boolean): boolean {
-    if (counted) {
+  /** Adds a block. @returns false when the budget has no room for it */
+  #allocate(bytes: number, isCounted: boolean): boolean {
+    if (isCounted) {
       if (!this.options.budget.take(bytes)) return false
-      this.#held += bytes
+      this.#counted += bytes
     }
-    // Not `new ArrayBuffer`, whose zeros are 2 ms for 18 MB: of a block nobody reads more than was written.
+    // Not `new ArrayBuffer`, which zeroes its memory: nobody reads more of a block than was written.
     const block = Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
     this.blocks.push(block)
     this.#allocated += bytes
-    this.#room = new Uint8Array(block)
+    this.#free = new Uint8Array(block)
     return true
   }
 }
 
-/** Gives the memory of a piece back now: until the next garbage collection the pieces would be as much as the body. */
-function release({ buffer, byteLength }: Uint8Array): void {
-  // A buffer that the piece does not fill may be that of other pieces as well.
+/** Frees the memory of a chunk now: until the next garbage collection the chunks would be as large as the body. */
+function freeMemory({ buffer, byteLength }: Uint8Array): void {
+  // A buffer larger than the chunk may hold other chunks as well.
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
-}
-
-/** The bytes of a body that came in several blocks, of which the last may not be full. */
-export function joined(blocks: readonly ArrayBuffer[], size: number): Uint8Array {
-  const [only] = blocks
-  if (only !== undefined && blocks.length === 1) return new Uint8Array(only, 0, size)
-  return Buffer.concat(
-    blocks.map((block) => new Uint8Array(block)),
-    size,
-  )
-}
-
-export const overloaded: Refusal = {
-  code: 'overloaded',
-  detail: 'Other large bodies are being worked on. Send this one again in a moment.',
-  headers: { 'retry-after': '1' },
 }

@@ -1,105 +1,101 @@
-import type { NewTask } from '../../analysis/parse/parse-new-task.ts'
-import type { PayloadOutcome } from '../../analysis/parse/payload-outcome.ts'
-import type { RunOptions } from '../../analysis/pool/thread-pool.ts'
-import type { Refusal } from '../problem.ts'
-import type { Exchange } from '../request-context.ts'
-import { ByteBudget, joined, ReceivedBody } from './body-buffer.ts'
-import { announcedBytes, notReceived, typeRefusal } from './json-body.ts'
+import type { Context } from 'hono'
+import { createMiddleware } from 'hono/factory'
+import { concatBlocks } from '../../analysis/pool/concat-blocks.ts'
+import type { AnalysisPool, BodyJobKind, BodyJobs } from '../../analysis/pool/jobs.ts'
+import type { Tracing } from '../../telemetry/tracing/tracing.ts'
+import type { Env } from '../env.ts'
+import { type Problem, ProblemError } from '../problem.ts'
+import { BodyBuffer, ByteBudget } from './body-buffer.ts'
+import { checkContentType, contentLength, incompleteBody } from './json-body.ts'
 
-/** What takes about a millisecond to decode, parse, check and analyse: 13,000 numbers with all their digits. */
-const largeFrom = 256 * 1024
-
-/** What is to be done with a body, and what comes of it. */
-export interface BodyWork {
-  readonly payload: { readonly job: { readonly kind: 'payload' }; readonly outcome: PayloadOutcome }
-  readonly 'new-task': {
-    readonly job: { readonly kind: 'new-task'; readonly isKeyed: boolean }
-    readonly outcome: NewTask
-  }
-}
-
-type Kind = keyof BodyWork
-
-/** A large body as a thread gets it: the bytes of the blocks one after another, of the last one what `size` leaves. */
-export type LargeBody<K extends Kind = Kind> = BodyWork[K]['job'] & {
-  readonly blocks: readonly ArrayBuffer[]
-  readonly size: number
-}
-
-/** The threads that work on large bodies; `prepare` says that one is on its way. */
-export interface LargeBodyThreads {
-  prepare(): void
-  run<K extends Kind>(
-    body: LargeBody<K>,
-    options: Pick<RunOptions, 'transfer' | 'signal'>,
-  ): Promise<BodyWork[K]['outcome']>
-}
+/** Larger bodies, in bytes, would block the event loop noticeably: they are decoded, parsed and analyzed by a thread. */
+const defaultThreshold = 256 * 1024
 
 export interface LargeBodiesOptions {
-  readonly threads: LargeBodyThreads
-  /** Bodies above this many bytes go to a thread. Default: what holds up the event loop for about a millisecond. */
-  readonly bytesFrom?: number
-  /** Bytes of a body above which it is refused. */
-  readonly bodyBytesMax: number
-  /** Bytes of all large bodies that are held at a time; a body that goes beyond is refused. */
-  readonly heldBytesMax: number
+  readonly pool: Pick<AnalysisPool, 'warmUp' | 'run'>
+  /** Bodies above this many bytes go to a thread. */
+  readonly threshold?: number | undefined
+  /** Larger bodies are refused. */
+  readonly maxBodyBytes: number
+  /** Bytes of all large bodies held at a time; a body beyond is refused. */
+  readonly maxBufferedBytes: number
 }
 
-/**
- * Bodies that would hold up the event loop: they are received piece by piece and given to a thread, which decodes,
- * parses, checks and analyses them.
- */
+/** Receives bodies that would block the event loop and hands them to the thread pool. */
 export class LargeBodies {
-  /** Bodies above this many bytes are large. */
-  readonly bytesFrom: number
+  readonly threshold: number
   readonly #options: LargeBodiesOptions
   readonly #budget: ByteBudget
 
   constructor(options: LargeBodiesOptions) {
     this.#options = options
-    this.bytesFrom = options.bytesFrom ?? largeFrom
-    this.#budget = new ByteBudget(options.heldBytesMax)
+    this.threshold = options.threshold ?? defaultThreshold
+    this.#budget = new ByteBudget(options.maxBufferedBytes)
   }
 
   /**
-   * @param here what a body that turns out to be small is given to
-   * @returns the outcome; a refusal at once when the budget is used up
-   * @throws ThreadDied when the thread ended in the middle of it
+   * @param runHere processes a body without a length that turns out to be small
+   * @throws ProblemError when the body is refused; WorkerExited when its thread ended
    */
-  async run<K extends Kind>(
-    job: BodyWork[K]['job'],
+  async run<K extends BodyJobKind>(
+    job: BodyJobs[K]['job'],
     request: Request,
-    exchange: Exchange,
-    here: (bytes: Uint8Array) => BodyWork[K]['outcome'],
-  ): Promise<BodyWork[K]['outcome']> {
-    const { threads, bodyBytesMax } = this.#options
-    const { bytesFrom } = this
-    const wrongType = typeRefusal(request)
-    if (wrongType !== undefined) return refused(wrongType)
-    const controller = new AbortController()
-    exchange.abandon = () => controller.abort()
-    const { signal } = controller
-    // Started while the body is on its way: that takes about as long as its start.
-    if (announcedBytes(request) > bytesFrom) threads.prepare()
-    const received = await ReceivedBody.receive(request, {
-      bytesMax: bodyBytesMax,
+    signal: AbortSignal,
+    runHere: (bytes: Uint8Array) => BodyJobs[K]['result'],
+  ): Promise<BodyJobs[K]['result']> {
+    const { pool, maxBodyBytes } = this.#options
+    refuse(checkContentType(request))
+    // A thread starts about as fast as the body arrives.
+    if (contentLength(request) > this.threshold) pool.warmUp()
+    const received = await BodyBuffer.receive(request, {
+      maxBytes: maxBodyBytes,
       budget: this.#budget,
-      freeBytes: bytesFrom,
+      uncountedBytes: this.threshold,
       signal,
     })
-    if (!(received instanceof ReceivedBody)) return refused(received)
+    if (!(received instanceof BodyBuffer)) throw new ProblemError(received)
     using body = received
     const { size } = body
-    if (size <= bytesFrom) return here(joined(body.blocks, size))
+    if (size <= this.threshold) return runHere(concatBlocks(body.blocks, size))
     const blocks = [...body.blocks]
     try {
-      return await threads.run<K>({ ...job, blocks, size }, { transfer: blocks, signal })
+      return await pool.run<K>({ ...job, blocks, size }, { transfer: blocks, signal })
     } catch (error) {
-      // The request was answered when its time was over: nobody hears this.
-      if (signal.aborted) return refused(notReceived)
+      // The request was answered at its deadline: nobody sees this.
+      if (signal.aborted) throw new ProblemError(incompleteBody)
       throw error
     }
   }
 }
 
-const refused = (refusal: Refusal): { ok: false; refusal: Refusal } => ({ ok: false, refusal })
+function refuse(problem: Problem | undefined): void {
+  if (problem !== undefined) throw new ProblemError(problem)
+}
+
+export interface LargeBodyHandler<K extends BodyJobKind> {
+  readonly bodies: LargeBodies
+  readonly job: (c: Context<Env>) => BodyJobs[K]['job']
+  /** Records the work as a span of this name. Default: not recorded. */
+  readonly tracing?: Tracing | undefined
+  readonly span?: string
+  readonly runHere: (bytes: Uint8Array, c: Context<Env>) => BodyJobs[K]['result']
+  readonly respond: (c: Context<Env>, result: BodyJobs[K]['result']) => Response | Promise<Response>
+}
+
+/** Answers requests with large bodies, or bodies of unknown size, from the thread pool; all others go on. */
+export const largeBody = <K extends BodyJobKind>({
+  bodies,
+  job,
+  tracing,
+  span = 'large body on a thread',
+  runHere,
+  respond,
+}: LargeBodyHandler<K>) =>
+  createMiddleware<Env>(async function largeBody(c, next) {
+    const request = c.req.raw
+    if (contentLength(request) <= bodies.threshold) return next()
+    const { signal } = c.get('request')
+    const run = () => bodies.run<K>(job(c), request, signal, (bytes) => runHere(bytes, c))
+    const result = await (tracing === undefined ? run() : tracing.trace(span, {}, run))
+    return respond(c, result)
+  })

@@ -1,42 +1,36 @@
 import type { Idempotency } from '../../database/idempotency.ts'
-import type { Refusal } from '../problem.ts'
+import { ProblemError } from '../problem.ts'
 
-/** What a key may be: visible ASCII, so that it means the same to every proxy and log. */
-const sane = /^[\x21-\x7e]{1,255}$/
+/** Visible ASCII, so that a key means the same to every proxy and log. */
+const keyPattern = /^[\x21-\x7e]{1,255}$/
 
 /** The header's entry in the OpenAPI document. */
-export const idempotencyKeyDoc = {
+export const idempotencyKeyParameter = {
   name: 'Idempotency-Key',
   in: 'header' as const,
-  description: 'The same key and body count once and get the first answer again, for 24 hours',
-  schema: { type: 'string' as const, pattern: sane.source },
+  description:
+    'Requests with the same key and body count once and get the first response again, for 24 hours.',
+  schema: { type: 'string' as const, pattern: keyPattern.source },
 }
 
 /**
- * The promise that a client asks for with `Idempotency-Key`: the same key and body count once.
+ * Reads `Idempotency-Key`: requests with the same key and body count once.
  *
  * @param scope keeps the keys of one route apart from all others
- * @param fingerprint of the text that was sent: tells a repetition from another request
- * @returns undefined without the header; a refusal when it is no key
+ * @param fingerprint of the body, to tell a repetition from another request
+ * @returns undefined without the header
+ * @throws ProblemError when it is not a valid key
  */
-export function idempotencyOf(
-  headers: Headers,
+export function parseIdempotencyKey(
+  key: string | undefined,
   scope: string,
   fingerprint: () => string,
-): Idempotency | { readonly refusal: Refusal } | undefined {
-  const key = headers.get('idempotency-key')
-  if (key === null) return undefined
-  if (!sane.test(key))
-    return {
-      refusal: {
-        code: 'invalid-header',
-        detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.',
-      },
-    }
+): Idempotency | undefined {
+  if (key === undefined) return undefined
+  if (!keyPattern.test(key))
+    throw new ProblemError({
+      code: 'invalid-header',
+      detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.',
+    })
   return { scope, key, fingerprint: fingerprint() }
-}
-
-/** The SHA-256 of a body's text. */
-export function fingerprintOf(text: string): string {
-  return new Bun.CryptoHasher('sha256').update(text).digest('hex')
 }

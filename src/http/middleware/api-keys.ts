@@ -1,4 +1,4 @@
-/** A key as the service knows it: by its hash, under the name of whoever has it. */
+/** An API key: its hash, and the name of its holder. */
 export interface ApiKey {
   readonly name: string
   /** SHA-256 of the key, 32 bytes. */
@@ -8,18 +8,18 @@ export interface ApiKey {
 /** `name:hash`, the hash as 64 hexadecimal digits. */
 const entryPattern = /^([\w.-]{1,64}):([0-9a-f]{64})$/i
 
-/** SHA-256 of a key. No salt and no stretching, for a key is random and long: there is nothing to guess. */
-export function hashOf(key: string): Uint8Array {
+/** SHA-256 of a key. Neither salted nor stretched: keys are long and random, so there is nothing to guess. */
+export function hashKey(key: string): Uint8Array {
   const hash = new Uint8Array(Bun.SHA256.byteLength)
   Bun.SHA256.hash(key, hash)
   return hash
 }
 
 /**
- * Reads keys as `name:sha256` entries, with commas or line breaks between them; what follows a `#` is a remark.
- * A name may have several keys, so that one can be replaced without a gap.
+ * Parses keys as `name:sha256` entries, separated by commas or line breaks; `#` begins a comment. A name may have several
+ * keys, so that one can be replaced without a gap.
  *
- * @throws Error naming the place of an entry that is none, never its text: it may be the key itself.
+ * @throws Error with the position of an invalid entry, never its text: that may be the key itself
  */
 export function parseApiKeys(text: string): ApiKey[] {
   const entries = text
@@ -30,20 +30,20 @@ export function parseApiKeys(text: string): ApiKey[] {
   return entries.map((entry, i) => {
     const [, name, hash] = entryPattern.exec(entry) ?? []
     if (name === undefined || hash === undefined)
-      throw new Error(`key ${i + 1} is not name:sha256, the hash as 64 hexadecimal digits`)
+      throw new Error(`key ${i + 1} must be name:sha256, the hash as 64 hexadecimal digits`)
     return { name, hash: Uint8Array.fromHex(hash) }
   })
 }
 
 /**
- * The name that a key belongs to. Every known key is compared, each in constant time, so that the time taken tells
- * nothing about how near a guess was, or whose it was.
+ * Finds the name of a key's holder. Every known key is compared, each in constant time, so that the time taken reveals
+ * neither how close a guess was nor whose key it resembles.
  *
- * @returns undefined for a key that nobody has
+ * @returns undefined for an unknown key
  */
-export function nameOf(key: string, keys: readonly ApiKey[]): string | undefined {
-  const given = hashOf(key)
+export function findKeyName(key: string, keys: readonly ApiKey[]): string | undefined {
+  const hash = hashKey(key)
   let name: string | undefined
-  for (const known of keys) if (crypto.timingSafeEqual(given, known.hash)) name = known.name
+  for (const known of keys) if (crypto.timingSafeEqual(hash, known.hash)) name = known.name
   return name
 }

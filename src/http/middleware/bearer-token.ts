@@ -1,14 +1,21 @@
-import { hashOf } from './api-keys.ts'
-import { absent, invalid } from './auth.ts'
-import type { Gate } from './check.ts'
+import { bearerAuth } from 'hono/bearer-auth'
+import { type Problem, ProblemError } from '../problem.ts'
+import { hashKey } from './api-keys.ts'
+import { invalidCredentials, missingCredentials } from './auth.ts'
 
-/** Lets pass who has the one token, as a bearer: for a scraper, an operator. Compared in constant time. */
-export function tokenGate(token: string): Gate {
-  const known = hashOf(token)
-  return (request) => {
-    const authorization = request.headers.get('authorization')
-    if (authorization === null) return absent
-    const given = hashOf(authorization.replace(/^Bearer +/i, ''))
-    return crypto.timingSafeEqual(given, known) ? undefined : invalid('The token is not the right one.')
-  }
+const refuse = (problem: Problem) => ({
+  message: (): never => {
+    throw new ProblemError(problem)
+  },
+})
+
+/** Requires the one token of a scraper or operator, as a bearer. Hashes of equal length are compared in constant time. */
+export function bearerToken(token: string) {
+  const expected = hashKey(token)
+  return bearerAuth({
+    verifyToken: (received) => crypto.timingSafeEqual(hashKey(received), expected),
+    noAuthenticationHeader: refuse(missingCredentials),
+    invalidAuthenticationHeader: refuse(invalidCredentials('Authorization must be Bearer with a token.')),
+    invalidToken: refuse(invalidCredentials('The token is not valid.')),
+  })
 }

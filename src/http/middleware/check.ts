@@ -1,37 +1,38 @@
-import type { Refusal } from '../problem.ts'
-import type { Exchange } from '../request-context.ts'
-import type { Route } from '../route.ts'
+import { createMiddleware } from 'hono/factory'
+import type { Env } from '../env.ts'
+import { type Problem, ProblemError } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
 
 /**
- * What stands before a handler: it looks at a request, before its body is read, and may refuse it. A gate that
- * lets pass may leave headers for the answer in `exchange.headers`.
+ * Decides whether a request may go on, before its body is read. It may leave response headers in the context. The app runs
+ * checks as middleware, the fast path calls them directly, so both refuse the same requests.
  *
- * @returns the refusal, or undefined when the request may go on. A promise only when it must: it costs 0.3 µs.
+ * @returns the problem that refuses the request, or undefined; a promise only when the decision needs one
  */
-export type Gate = (
+export type Check = (
   request: Request,
-  exchange: Exchange,
-) => Refusal | undefined | Promise<Refusal | undefined>
+  context: RequestContext,
+) => Problem | undefined | Promise<Problem | undefined>
 
-/** The gates before the routes of each kind, in the order they are asked. What has none is not slowed down. */
-export type Gates = { readonly [Kind in Route['kind']]?: readonly Gate[] }
-
-/**
- * Gates one behind the other: the first refusal is the answer, and what stands behind it is not asked.
- *
- * @returns undefined without gates
- */
-export function inOrder([first, ...others]: readonly Gate[]): Gate | undefined {
-  const rest = others.length === 0 ? undefined : inOrder(others)
-  if (first === undefined || rest === undefined) return first
-  return (request, exchange) => {
-    const refusal = first(request, exchange)
-    if (refusal === undefined) return rest(request, exchange)
-    return refusal instanceof Promise ? refusal.then((one) => one ?? rest(request, exchange)) : refusal
+/** Runs checks in order. The first problem decides, and later checks do not run. */
+export function allChecks(checks: readonly Check[]): Check {
+  const run = (from: number, request: Request, context: RequestContext): ReturnType<Check> => {
+    for (let i = from; i < checks.length; i++) {
+      const problem = checks[i]?.(request, context)
+      if (problem instanceof Promise) return problem.then((first) => first ?? run(i + 1, request, context))
+      if (problem !== undefined) return problem
+    }
+    return undefined
   }
+  return (request, context) => run(0, request, context)
 }
 
-/** Leaves headers for the answer, whatever it will be. */
-export function addHeaders(exchange: Exchange, headers: Readonly<Record<string, string>>): void {
-  exchange.headers = exchange.headers === undefined ? headers : { ...exchange.headers, ...headers }
+/** The checks as one middleware: each further one would cost a request more than most checks do. */
+export function asMiddleware(...checks: readonly Check[]) {
+  const check = allChecks(checks)
+  return createMiddleware<Env>(async function runChecks(c, next) {
+    const problem = await check(c.env?.headRequest ?? c.req.raw, c.get('request'))
+    if (problem !== undefined) throw new ProblemError(problem)
+    await next()
+  })
 }

@@ -1,57 +1,64 @@
-import { codedTag } from '../headers/etag.ts'
-import type { Exchange } from '../request-context.ts'
+import { createMiddleware } from 'hono/factory'
+import type { Env } from '../env.ts'
+import { withCoding } from '../headers/etag.ts'
 
-/** The codings that this can write, the better one first. Brotli is left out: it took a hundred times as long here. */
+/** Supported content codings, best first. Brotli is left out: it is far slower at this size. */
 export const codings = ['zstd', 'gzip'] as const
 export type Coding = (typeof codings)[number]
 
-/** Characters from which an answer is worth the work. */
-const compressFrom = 16 * 1024
+/** Shorter responses, in characters, are not worth the work. */
+const compressionThreshold = 16 * 1024
 
 /**
- * The coding that a client wants most of those that this can write (RFC 9110 §12.5.3); among equals the better one.
+ * Chooses the supported coding that a client prefers (RFC 9110 §12.5.3), the better one of equals.
  *
- * @returns undefined when it asks for none, or for others
- * @example codingFor('gzip, br;q=0.9, zstd;q=0.5') // 'gzip'
+ * @returns undefined when the client accepts none of them
+ * @example chooseCoding('gzip, br;q=0.9, zstd;q=0.5') // 'gzip'
  */
-export function codingFor(accepted: string | null): Coding | undefined {
-  if (accepted === null) return undefined
-  const weights = new Map<string, number>()
+export function chooseCoding(accepted: string | undefined): Coding | undefined {
+  if (accepted === undefined) return undefined
+  const qualities = new Map<string, number>()
   for (const element of accepted.toLowerCase().split(',')) {
-    const [, name = '', weight = '1'] = /^\s*([\w.*-]+)\s*(?:;\s*q=([\d.]+)\s*)?$/.exec(element) ?? []
-    weights.set(name, Number(weight))
+    const [, name = '', quality = '1'] = /^\s*([\w.*-]+)\s*(?:;\s*q=([\d.]+)\s*)?$/.exec(element) ?? []
+    qualities.set(name, Number(quality))
   }
-  const weightOf = (coding: Coding): number => weights.get(coding) ?? weights.get('*') ?? 0
-  const [best] = codings.toSorted((one, other) => weightOf(other) - weightOf(one))
-  return best !== undefined && weightOf(best) > 0 ? best : undefined
+  const weight = (coding: Coding): number => qualities.get(coding) ?? qualities.get('*') ?? 0
+  const [best] = codings.toSorted((one, other) => weight(other) - weight(one))
+  return best !== undefined && weight(best) > 0 ? best : undefined
 }
 
 /**
- * The same answer in the coding that its client asked for, when it is large. It is compressed as it is sent, so that no
- * large one is held twice. Its entity tag names the coding, too: two different sequences of bytes cannot have one strong
- * tag (RFC 9110 §8.8.3.3). `etag.ts` understands both.
+ * Compresses large responses to GET while they are sent, so that no large one is held twice.
+ *
+ * Not `hono/compress`: it has no zstd, keeps one strong entity tag for two byte sequences (RFC 9110 §8.8.3.3 forbids that;
+ * `etag.ts` understands a tag with a coding), and measures streams by a header that they do not have.
  */
-export function compressed(request: Request, exchange: Exchange, response: Response): Response {
-  const { headers, status, body } = response
-  if (status === 304) return withTagOf(request, response)
-  if (status !== 200 || body === null || (exchange.size ?? 0) < compressFrom) return response
-  headers.append('vary', 'Accept-Encoding')
-  const coding = codingFor(request.headers.get('accept-encoding'))
-  if (coding === undefined) return response
-  headers.set('content-encoding', coding)
-  headers.delete('content-length')
-  const tag = headers.get('etag')
-  if (tag !== null) headers.set('etag', codedTag(tag, coding))
-  const compression = new CompressionStream(coding)
-  return new Response(body.pipeThrough(compression), { status, headers })
-}
+export const compress = () =>
+  createMiddleware<Env>(async function compress(c, next) {
+    await next()
+    if (c.req.method !== 'GET') return
+    const { status, headers, body } = c.res
+    if (status === 304) return useStoredTag(c.req.raw, headers)
+    if (status !== 200 || body === null) return
+    if ((c.get('request').responseSize ?? 0) < compressionThreshold) return
+    headers.append('vary', 'Accept-Encoding')
+    const coding = chooseCoding(c.req.header('accept-encoding'))
+    if (coding === undefined) return
+    headers.set('content-encoding', coding)
+    headers.delete('content-length')
+    const tag = headers.get('etag')
+    if (tag !== null) headers.set('etag', withCoding(tag, coding))
+    const compressed = new Response(body.pipeThrough(new CompressionStream(coding)), { status, headers })
+    // Hono would merge the headers of the response before this one into it.
+    c.res = undefined
+    c.res = compressed
+  })
 
-/** What a client has in store is the answer in its coding: a 304 must name that one (RFC 9111 §4.3.4). */
-function withTagOf(request: Request, response: Response): Response {
-  const tag = response.headers.get('etag')
+/** A client that stored a compressed response knows it by the tag with the coding; a 304 must name that (RFC 9111 §4.3.4). */
+function useStoredTag(request: Request, headers: Headers): void {
+  const tag = headers.get('etag')
   const known = request.headers.get('if-none-match') ?? ''
-  if (tag === null || known.includes(tag)) return response
-  const coded = codings.map((coding) => codedTag(tag, coding)).find((one) => known.includes(one))
-  if (coded !== undefined) response.headers.set('etag', coded)
-  return response
+  if (tag === null || known.includes(tag)) return
+  const stored = codings.map((coding) => withCoding(tag, coding)).find((coded) => known.includes(coded))
+  if (stored !== undefined) headers.set('etag', stored)
 }

@@ -1,7 +1,9 @@
-import { addHeaders, type Gate } from './check.ts'
+import type { Context } from 'hono'
+import { cors as honoCors } from 'hono/cors'
+import type { Env } from '../env.ts'
 
-/** What a page of another site may read of an answer, beside its body. */
-const exposed = [
+/** Response headers that a page of another origin may read. */
+const exposedHeaders = [
   'ETag',
   'Link',
   'Location',
@@ -11,10 +13,10 @@ const exposed = [
   'WWW-Authenticate',
   'X-Request-ID',
   'X-Served-By',
-].join(', ')
+]
 
-/** What it may send beyond what every page may. */
-const acceptedHeaders = [
+/** Request headers that such a page may send. */
+const allowedHeaders = [
   'Authorization',
   'Content-Type',
   'Idempotency-Key',
@@ -24,55 +26,25 @@ const acceptedHeaders = [
   'Tracestate',
   'X-API-Key',
   'X-Request-ID',
-].join(', ')
+]
 
-/** How long a browser may remember the answer to a preflight, in seconds: as long as Chromium does at the most. */
-const preflightSeconds = 7_200
-
-export interface Cors {
-  /** Leaves what a page of another site needs to read the answer. It refuses nothing: a browser does that. */
-  readonly gate: Gate
-  /** The headers of the answer to OPTIONS. */
-  preflight(request: Request, methods: readonly string[]): Record<string, string>
-}
+/** How long a browser may cache a preflight, in seconds: Chromium's maximum. */
+const preflightMaxAgeSeconds = 7_200
 
 /**
- * Cross-origin resource sharing (the Fetch standard, §3.2). Credentials of the browser's own are never allowed: nothing
- * here goes by cookies, and a key or token is sent by the page itself.
+ * Cross-origin resource sharing by `hono/cors`. Credentials of the browser are never allowed: nothing here uses cookies,
+ * and a page sends keys and tokens itself.
  *
- * @param origins those whose pages may read answers, or `*` for all
+ * @param origins those whose pages may read responses, or `*` for all
+ * @param methodsOf the methods that the path of a preflight supports
  */
-export function cors(origins: readonly string[] | '*'): Cors {
-  const allowed = origins === '*' ? origins : new Set(origins)
-  const everybody = { 'access-control-allow-origin': '*', 'access-control-expose-headers': exposed }
-
-  /** An answer depends on who asks, also where nobody is allowed: a cache must know. */
-  const headersFor = (origin: string | null): Record<string, string> => {
-    if (allowed === '*') return everybody
-    if (origin === null || !allowed.has(origin)) return { vary: 'Origin' }
-    return {
-      vary: 'Origin',
-      'access-control-allow-origin': origin,
-      'access-control-expose-headers': exposed,
-    }
-  }
-
-  return {
-    gate(request, exchange) {
-      addHeaders(exchange, headersFor(request.headers.get('origin')))
-      return undefined
-    },
-    preflight(request, methods) {
-      const { 'access-control-expose-headers': _, ...headers } = headersFor(request.headers.get('origin'))
-      return {
-        ...headers,
-        allow: methods.join(', '),
-        ...('access-control-allow-origin' in headers && {
-          'access-control-allow-methods': methods.join(', '),
-          'access-control-allow-headers': acceptedHeaders,
-          'access-control-max-age': String(preflightSeconds),
-        }),
-      }
-    },
-  }
+export function cors(origins: readonly string[] | '*', methodsOf: (c: Context<Env>) => readonly string[]) {
+  const isAllowed = (origin: string): boolean => origins === '*' || origins.includes(origin)
+  return honoCors({
+    origin: origins === '*' ? '*' : [...origins],
+    allowMethods: (origin, c) => (isAllowed(origin) ? [...methodsOf(c)] : []),
+    allowHeaders: allowedHeaders,
+    exposeHeaders: exposedHeaders,
+    maxAge: preflightMaxAgeSeconds,
+  })
 }

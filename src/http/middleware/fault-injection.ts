@@ -1,45 +1,48 @@
 import type { Live } from '../../runtime-settings/runtime-settings.ts'
 import { type FaultSettings, injectsFaults } from '../../runtime-settings/settings.ts'
-import type { FaultKind } from '../../telemetry/metrics/fault-metrics.ts'
-import type { Refusal } from '../problem.ts'
-import type { Exchange } from '../request-context.ts'
-import type { Gate } from './check.ts'
+import type { FaultKind } from '../../telemetry/metrics/fault-injection-metrics.ts'
+import type { Problem } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { Check } from './check.ts'
 
 /**
- * Makes requests fail or wait on purpose, as an operator has set it, to try what stands before and behind this
- * instance. Each that is affected says so in the access log and is counted. As long as nothing is set this is one
- * comparison.
+ * Makes requests fail or wait on purpose, as set by an operator, to test the systems around this instance. Each affected
+ * request is counted and named in the access log.
  *
- * @param count told of every fault
+ * @param onInject called for every injected fault
  * @param random 0 to 1, as `Math.random`
  */
-export function faultsGate(live: Live, count: (kind: FaultKind) => void, random = Math.random): Gate {
+export function faultInjection(
+  settings: Live,
+  onInject: (kind: FaultKind) => void,
+  random = Math.random,
+): Check {
   let faults: FaultSettings | undefined
-  const follow = (settings: FaultSettings): void => {
-    faults = injectsFaults(settings) ? settings : undefined
+  const follow = (current: FaultSettings): void => {
+    faults = injectsFaults(current) ? current : undefined
   }
-  follow(live.settings.faults)
-  live.subscribe((settings) => follow(settings.faults))
+  follow(settings.settings.faults)
+  settings.subscribe((current) => follow(current.faults))
 
-  const inject = (exchange: Exchange, kind: FaultKind): void => {
-    exchange.fault = exchange.fault === undefined ? kind : `${exchange.fault},${kind}`
-    count(kind)
+  const record = (context: RequestContext, kind: FaultKind): void => {
+    context.fault = context.fault === undefined ? kind : `${context.fault},${kind}`
+    onInject(kind)
   }
 
-  return (_request, exchange) => {
+  return function injectFaults(_request, context) {
     if (faults === undefined) return undefined
     const { error_rate, error_status, delay_rate, delay_ms, delay_jitter_ms } = faults
     const delayMs = random() < delay_rate ? delay_ms + random() * delay_jitter_ms : 0
-    const refusal: Refusal | undefined =
+    const problem: Problem | undefined =
       random() < error_rate
         ? {
             code: 'injected-fault',
             status: error_status,
-            detail: 'An operator makes some requests fail on purpose.',
+            detail: 'This failure was injected by an operator.',
           }
         : undefined
-    if (delayMs > 0) inject(exchange, 'delay')
-    if (refusal !== undefined) inject(exchange, 'error')
-    return delayMs > 0 ? Bun.sleep(delayMs).then(() => refusal) : refusal
+    if (delayMs > 0) record(context, 'delay')
+    if (problem !== undefined) record(context, 'error')
+    return delayMs > 0 ? Bun.sleep(delayMs).then(() => problem) : problem
   }
 }

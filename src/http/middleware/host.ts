@@ -1,44 +1,30 @@
-import type { Refusal } from '../problem.ts'
+import type { Problem } from '../problem.ts'
 
-/** A host name or address with an optional port, as a Host header may name it. */
+/** A host name or address with an optional port. */
 const hostPattern = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/
 
-/** The methods that a router never sees: this runtime hands CONNECT and TRACE to the handler. */
-const refusedMethods: ReadonlySet<string> = new Set(['CONNECT', 'TRACE'])
-
-/** @param host the Host header. It and the method are read once a request, not by everybody who asks for them. */
-export type HostGuard = (
-  request: Pick<Request, 'url'>,
-  method: string,
-  host: string | null,
-) => Refusal | undefined
-
 /**
- * Decides what must be decided before any routing.
+ * Refuses requests that no route may see: CONNECT and TRACE, which Bun hands to the handler like any method, and those
+ * whose Host is missing, repeated or malformed.
  *
- * With a Host that is missing, doubled or not a host name, this runtime's `request.url` is relative and a
- * router drops its first segment: `GET /public/admin` would be routed as `/admin`, past every rule of a
- * proxy in front.
- *
- * @returns the refusal, or undefined when the request may go on.
+ * With such a Host, Bun's `request.url` is relative and a router drops its first segment: `GET /public/admin` would be
+ * routed as `/admin`, past every rule of a proxy in front.
  */
-export function createHostGuard(): HostGuard {
-  // Clients say the same host again and again, so the last good one is not looked at twice.
-  let lastGood: string | undefined
-  return (request, method, host) => {
-    if (refusedMethods.has(method))
-      return {
-        code: 'method-not-allowed',
-        detail: `${method} is not answered here.`,
-        // After a CONNECT this runtime takes what follows for a tunnel's: the connection is of no more use.
-        headers: { allow: 'GET, HEAD, POST, OPTIONS', connection: 'close' },
-      }
-    if (host !== null && host === lastGood && request.url.startsWith('http')) return undefined
-    const [, port = '0'] = (host !== null && hostPattern.exec(host)) || []
-    const good = host !== null && hostPattern.test(host) && Number(port) <= 65_535
-    if (!good || !request.url.startsWith('http'))
-      return { code: 'bad-host', detail: 'The Host header must name one host.' }
-    lastGood = host
-    return undefined
-  }
+export function checkHost({ method, url, headers }: Request): Problem | undefined {
+  if (method === 'CONNECT' || method === 'TRACE')
+    return {
+      code: 'method-not-allowed',
+      detail: `${method} is not supported.`,
+      // After a CONNECT, Bun reads everything that follows as the data of a tunnel.
+      headers: { allow: 'GET, HEAD, POST, OPTIONS', connection: 'close' },
+    }
+  const host = headers.get('host')
+  // Over a socket, a missing Host makes the URL relative. Only a request made in this process has neither.
+  if (url.startsWith('http') && (host === null || isHost(host))) return undefined
+  return { code: 'invalid-host', detail: 'Host must name exactly one host.' }
+}
+
+function isHost(host: string): boolean {
+  const match = hostPattern.exec(host)
+  return match !== null && Number(match[1] ?? 0) <= 65_535
 }

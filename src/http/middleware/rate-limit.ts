@@ -1,44 +1,55 @@
-import { type Rate, type RateLimiter, remainingRequests, type Verdict, retryAfterMs } from '../../rate-limit/rate.ts'
-import type { Refusal } from '../problem.ts'
-import type { Exchange } from '../request-context.ts'
-import { addHeaders, type Gate } from './check.ts'
+import {
+  type Rate,
+  type RateLimiter,
+  remainingRequests,
+  retryAfterMs,
+  type Verdict,
+} from '../../rate-limit/rate.ts'
+import type { Problem } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
+import type { Check } from './check.ts'
+
+export interface RateLimitOptions {
+  readonly rate: Rate
+  readonly limiter: RateLimiter
+  /** The address of the client, for those without credentials. */
+  readonly clientAddress: (request: Request) => string | undefined
+}
 
 /**
- * Lets every client have its rate: who is known by key or token under that name, others by their address. Answers tell
- * where a client stands, in the header fields of draft-ietf-httpapi-ratelimit-headers-10.
- *
- * @param addressOf the address that a request came from
+ * Limits the rate of each client: by the name of its key or token, or by its address. Responses tell where the client
+ * stands, in the header fields of draft-ietf-httpapi-ratelimit-headers-10.
  */
-export function rateLimit(
-  rate: Rate,
-  limiter: RateLimiter,
-  addressOf: (request: Request) => string | undefined,
-): Gate {
+export function rateLimit({ rate, limiter, clientAddress }: RateLimitOptions): Check {
   const seconds = (ms: number): number => Math.ceil(ms / 1_000)
   const policy = `"default";q=${rate.quota};w=${seconds(rate.windowMs)}`
 
-  const judge = (exchange: Exchange, verdict: Verdict | undefined): Refusal | undefined => {
+  const judge = (context: RequestContext, verdict: Verdict | undefined): Problem | undefined => {
     if (verdict === undefined) return undefined
-    addHeaders(exchange, {
+    context.addHeaders({
       'ratelimit-policy': policy,
       ratelimit: `"default";r=${remainingRequests(rate, verdict)};t=${seconds(verdict.aheadMs)}`,
     })
     if (verdict.allowed) return undefined
     return {
       code: 'rate-limited',
-      detail: `${rate.quota} requests in ${seconds(rate.windowMs)} s are allowed.`,
+      detail: `At most ${rate.quota} requests in ${seconds(rate.windowMs)} s are allowed.`,
       headers: { 'retry-after': String(Math.max(1, seconds(retryAfterMs(rate, verdict)))) },
     }
   }
 
-  return (request, exchange) => {
-    const verdict = limiter.take(exchange.client ?? `address:${networkOf(addressOf(request) ?? 'unknown')}`)
-    return verdict instanceof Promise ? verdict.then((one) => judge(exchange, one)) : judge(exchange, verdict)
+  return function checkRate(request, context) {
+    const verdict = limiter.take(
+      context.client ?? `address:${clientNetwork(clientAddress(request) ?? 'unknown')}`,
+    )
+    return verdict instanceof Promise
+      ? verdict.then((taken) => judge(context, taken))
+      : judge(context, verdict)
   }
 }
 
-/** What one client has of addresses: of IPv4 one, of IPv6 a /64, for every subscriber has that many (RFC 6177). */
-function networkOf(address: string): string {
+/** The addresses of one client: of IPv4 one, of IPv6 a /64, for every subscriber has that many (RFC 6177). */
+function clientNetwork(address: string): string {
   if (!address.includes(':')) return address
   const [head = '', tail] = address.split('::')
   const groups = head === '' ? [] : head.split(':')

@@ -1,33 +1,32 @@
+import { createMiddleware } from 'hono/factory'
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
-import { around, type Route } from '../route.ts'
+import type { Env } from '../env.ts'
 
 /**
- * The same route, each request of it a span, under the one that its `traceparent` names. The names are those of
- * OpenTelemetry's semantic conventions for HTTP servers.
+ * A span for each request, under the one that its `traceparent` names. Attribute names are those of OpenTelemetry's
+ * semantic conventions for HTTP servers.
  */
-export function tracedRoute(route: Route, tracing: Tracing): Route {
-  return around(route, (request, exchange, handle) => {
-    const traceparent = request.headers.get('traceparent')
-    const span = tracing.start(`${exchange.method} ${route.path}`, {
+export const traceRequests = (tracing: Tracing) =>
+  createMiddleware<Env>(async function traceRequests(c, next) {
+    const context = c.get('request')
+    const { method, route, requestId } = context
+    const traceparent = c.req.header('traceparent')
+    const span = tracing.startSpan(`${method} ${route}`, {
       kind: 'server',
-      parent:
-        traceparent === null
-          ? undefined
-          : { traceparent, tracestate: request.headers.get('tracestate') ?? undefined },
+      parent: traceparent === undefined ? undefined : { traceparent, tracestate: c.req.header('tracestate') },
       attributes: {
-        'http.request.method': exchange.method,
-        'http.route': route.path,
-        'tally.request.id': exchange.requestId,
+        'http.request.method': method,
+        'http.route': route,
+        'tally.request.id': requestId,
       },
     })
-    exchange.trace = {
+    context.trace = {
       ids: span.ids,
-      answered(status) {
+      end(status) {
         span.set({ 'http.response.status_code': status })
         if (status >= 500) span.fail()
         span.end()
       },
     }
-    return tracing.under(span, handle)
+    await tracing.withSpan(span, next)
   })
-}

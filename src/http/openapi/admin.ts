@@ -1,61 +1,75 @@
 import { z } from 'zod'
-import type { ZodOpenApiOperationObject } from 'zod-openapi'
-import { faultsSchema, logLevelSchema } from '../../runtime-settings/schemas.ts'
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
+import { faultsSchema, logLevelBody } from '../../runtime-settings/schemas.ts'
 import { heapQuery } from '../routes/heap.ts'
 import { problemResponses } from './problem.ts'
 
-export { faultsSchema }
-
-export const logLevelBody = z.strictObject({ level: logLevelSchema }).meta({ id: 'LogLevel' })
 const enabledBody = z
-  .strictObject({ enabled: z.boolean().describe('Whether `/ready` may say yes') })
+  .strictObject({ enabled: z.boolean().describe('Whether `/ready` may answer 200') })
   .meta({ id: 'Enabled' })
 
-/** The entries of what an operator changes in the OpenAPI document. */
-export const adminDocs = {
-  enable: docs('enable', 'Puts the instance back into rotation', enabledBody),
-  disable: docs(
-    'disable',
-    'Takes the instance out of rotation: `/ready` says no, all else goes on',
-    enabledBody,
-  ),
-  showLogLevel: docs('showLogLevel', 'The least level that is written', logLevelBody),
-  setLogLevel: docs('setLogLevel', 'Changes it, until the next start', logLevelBody, logLevelBody),
-  showFaults: docs('showFaults', 'What goes wrong on purpose', faultsSchema),
-  setFaults: docs('setFaults', 'Sets it; what is left out is off', faultsSchema, faultsSchema),
-  clearFaults: docs('clearFaults', 'Nothing goes wrong on purpose any more', faultsSchema),
-  heap: {
-    operationId: 'heap',
-    summary: 'A heap snapshot for the memory panel of Chrome; pauses the process while it is taken',
-    tags: ['admin'],
-    requestParams: { query: heapQuery() },
-    responses: {
-      '200': {
-        description: 'A .heapsnapshot file',
-        content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+/** The paths of `routes/admin.ts`. */
+export const adminPaths: ZodOpenApiPathsObject = {
+  '/ready/enable': { post: operation('enable', 'Put the instance back into rotation', enabledBody) },
+  '/ready/disable': {
+    post: operation(
+      'disable',
+      'Take the instance out of rotation: `/ready` answers 503, everything else goes on',
+      enabledBody,
+    ),
+  },
+  '/admin/log-level': {
+    get: operation('showLogLevel', 'Show the log level', logLevelBody),
+    put: operation('setLogLevel', 'Change the log level until the next start', logLevelBody, logLevelBody),
+  },
+  '/debug/heap': {
+    get: {
+      operationId: 'heap',
+      summary: 'Take a heap snapshot for Chrome DevTools; pauses the process',
+      tags: ['admin'],
+      requestParams: { query: heapQuery },
+      responses: {
+        '200': {
+          description: 'A .heapsnapshot file',
+          content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+        },
+        ...problemResponses('invalid-query', 'not-found', 'overloaded'),
       },
-      ...problemResponses('invalid-query', 'not-found', 'overloaded'),
     },
   },
-} satisfies Record<string, ZodOpenApiOperationObject>
+}
 
-function docs(operationId: string, summary: string, answer: z.ZodType, body?: z.ZodType) {
+/** The paths of fault injection, where there are requests to inject faults into. */
+export const faultPaths: ZodOpenApiPathsObject = {
+  '/admin/faults': {
+    get: operation('showFaults', 'Show the injected faults', faultsSchema),
+    put: operation('setFaults', 'Inject faults; omitted ones are off', faultsSchema, faultsSchema),
+    delete: operation('clearFaults', 'Stop injecting faults', faultsSchema),
+  },
+}
+
+function operation(
+  operationId: string,
+  summary: string,
+  response: z.ZodType,
+  body?: z.ZodType,
+): ZodOpenApiOperationObject {
   return {
     operationId,
     summary,
     tags: ['admin'],
     ...(body !== undefined && { requestBody: { content: { 'application/json': { schema: body } } } }),
     responses: {
-      '200': { description: 'As it is now', content: { 'application/json': { schema: answer } } },
+      '200': { description: 'The current setting', content: { 'application/json': { schema: response } } },
       ...(body === undefined
         ? problemResponses()
         : problemResponses(
             'malformed-json',
             'not-utf-8',
             'invalid-input',
-            'body-not-received',
+            'incomplete-body',
             'body-too-large',
-            'not-json',
+            'unsupported-media-type',
           )),
     },
   }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { ZodOpenApiOperationObject } from 'zod-openapi'
-import { idempotencyKeyDoc } from '../headers/idempotency-key.ts'
+import type { ZodOpenApiPathsObject } from 'zod-openapi'
+import { idempotencyKeyParameter } from '../headers/idempotency-key.ts'
 import { problemResponses } from './problem.ts'
 
-/** What `isDocumentId` accepts; `.` and `../..` would be other paths. */
+/** The ids that `isDocumentId` accepts; `.` and `..` would be other paths. */
 const idPattern = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/
 
 const documentSchema = z
@@ -11,11 +11,11 @@ const documentSchema = z
     id: z
       .union([z.string().regex(idPattern), z.int().min(0).max(Number.MAX_SAFE_INTEGER)])
       .optional()
-      .describe('The key; made (UUID v7) when none is given. `7` and `"7"` are one document'),
+      .describe('The key. Default: a UUID v7. `7` and `"7"` are one document'),
   })
   .meta({
     id: 'Document',
-    description: 'Any JSON object. It is answered as it was sent, numbers included.',
+    description: 'Any JSON object. It is returned exactly as it was sent, including its numbers.',
     example: { id: 7, name: 'seven', value: 7.7 },
   })
 
@@ -38,101 +38,105 @@ const idParam = {
 const ifMatch = {
   name: 'If-Match',
   in: 'header' as const,
-  description: 'Only when the document is in this version; else 412',
+  description: 'Proceed only if the document has this version, otherwise 412',
   schema: { type: 'string' as const },
 }
 
-/** The entries of /data in the OpenAPI document. */
-export const dataDocs = {
-  create: {
-    operationId: 'createDocument',
-    summary: 'Store a document',
-    tags,
-    parameters: [idempotencyKeyDoc],
-    requestBody: { required: true, content: json(documentSchema) },
-    responses: {
-      '201': {
-        description: 'Stored: it survives whatever happens to the processes',
-        headers: { ...etag, Location: { schema: { type: 'string' } } },
-        content: json(createdSchema),
-      },
-      ...problemResponses(
-        'malformed-json',
-        'body-too-large',
-        'not-json',
-        'document-exists',
-        'idempotency-key-reused',
-        'store-unavailable',
-      ),
-    },
-  },
-  list: {
-    operationId: 'listDocuments',
-    summary: 'List documents in the order of their creation',
-    tags,
-    parameters: [
-      {
-        name: 'limit',
-        in: 'query',
-        description: 'Documents of a page',
-        schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
-      },
-      {
-        name: 'cursor',
-        in: 'query',
-        description: 'Where to continue: the one in the `Link` header of the page before',
-        schema: { type: 'string', maxLength: 100 },
-      },
-    ],
-    responses: {
-      '200': {
-        description: 'A page',
-        headers: {
-          Link: { description: '`rel="next"`, when there is more', schema: { type: 'string' } },
+/** The paths of `routes/data.ts`. */
+export const dataPaths: ZodOpenApiPathsObject = {
+  '/data': {
+    get: {
+      operationId: 'listDocuments',
+      summary: 'List documents in order of creation',
+      tags,
+      parameters: [
+        {
+          name: 'limit',
+          in: 'query',
+          description: 'Documents per page',
+          schema: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
         },
-        content: json(z.array(documentSchema)),
+        {
+          name: 'cursor',
+          in: 'query',
+          description: 'The cursor in the `Link` header of the previous page',
+          schema: { type: 'string', maxLength: 100 },
+        },
+      ],
+      responses: {
+        '200': {
+          description: 'A page',
+          headers: {
+            Link: { description: '`rel="next"`, when there is another page', schema: { type: 'string' } },
+          },
+          content: json(z.array(documentSchema)),
+        },
+        ...problemResponses('invalid-query', 'store-unavailable'),
       },
-      ...problemResponses('invalid-query', 'store-unavailable'),
+    },
+    post: {
+      operationId: 'createDocument',
+      summary: 'Store a document',
+      tags,
+      parameters: [idempotencyKeyParameter],
+      requestBody: { required: true, content: json(documentSchema) },
+      responses: {
+        '201': {
+          description: 'Stored durably: it survives crashes and restarts',
+          headers: { ...etag, Location: { schema: { type: 'string' } } },
+          content: json(createdSchema),
+        },
+        ...problemResponses(
+          'malformed-json',
+          'body-too-large',
+          'unsupported-media-type',
+          'document-exists',
+          'idempotency-key-reused',
+          'store-unavailable',
+        ),
+      },
     },
   },
-  read: {
-    operationId: 'readDocument',
-    summary: 'Read a document',
-    tags,
-    parameters: [idParam],
-    responses: {
-      '200': { description: 'The document', headers: etag, content: json(documentSchema) },
-      '304': { description: 'It is in the version that If-None-Match names' },
-      ...problemResponses('not-found', 'store-unavailable'),
+  '/data/{id}': {
+    get: {
+      operationId: 'readDocument',
+      summary: 'Read a document',
+      tags,
+      parameters: [idParam],
+      responses: {
+        '200': { description: 'The document', headers: etag, content: json(documentSchema) },
+        '304': { description: 'The document has the version named in If-None-Match' },
+        ...problemResponses('not-found', 'store-unavailable'),
+      },
+    },
+    put: {
+      operationId: 'replaceDocument',
+      summary: 'Create or replace a document',
+      tags,
+      parameters: [idParam, ifMatch],
+      requestBody: { required: true, content: json(documentSchema) },
+      responses: {
+        '200': { description: 'Replaced', headers: etag, content: json(documentSchema) },
+        '201': { description: 'Created', headers: etag, content: json(documentSchema) },
+        ...problemResponses(
+          'malformed-json',
+          'body-too-large',
+          'unsupported-media-type',
+          'not-found',
+          'precondition-failed',
+          'store-unavailable',
+        ),
+      },
+    },
+    delete: {
+      operationId: 'deleteDocument',
+      summary: 'Delete a document',
+      tags,
+      parameters: [idParam, ifMatch],
+      responses: {
+        '204': { description: 'Deleted' },
+        ...problemResponses('not-found', 'precondition-failed', 'store-unavailable'),
+      },
     },
   },
-  replace: {
-    operationId: 'replaceDocument',
-    summary: 'Put a document under an id',
-    tags,
-    parameters: [idParam, ifMatch],
-    requestBody: { required: true, content: json(documentSchema) },
-    responses: {
-      '200': { description: 'Replaced', headers: etag, content: json(documentSchema) },
-      '201': { description: 'There was none: created', headers: etag, content: json(documentSchema) },
-      ...problemResponses(
-        'malformed-json',
-        'body-too-large',
-        'not-json',
-        'not-found',
-        'precondition-failed',
-        'store-unavailable',
-      ),
-    },
-  },
-  remove: {
-    operationId: 'deleteDocument',
-    summary: 'Delete a document',
-    tags,
-    parameters: [idParam, ifMatch],
-    responses: {
-      '204': { description: 'Deleted' },
-      ...problemResponses('not-found', 'precondition-failed', 'store-unavailable'),
-    },
-  },
-} satisfies Record<string, ZodOpenApiOperationObject>
+}

@@ -1,9 +1,19 @@
-import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import type { Route } from '../route.ts'
+import {
+  createDocument,
+  type ZodOpenApiOperationObject,
+  type ZodOpenApiPathItemObject,
+  type ZodOpenApiPathsObject,
+} from 'zod-openapi'
+import type { PayloadLimits } from '../../analysis/payload.ts'
 import type { Build } from '../routes/health.ts'
+import { adminPaths, faultPaths } from './admin.ts'
+import { dataPaths } from './data.ts'
+import { healthPaths, metricsPaths } from './health.ts'
+import { payloadPaths } from './payload.ts'
 import { problemResponses } from './problem.ts'
+import { taskPaths } from './tasks.ts'
 
-/** By what the routes are open, and how often; all false: to everybody, always. */
+/** What clients need to use the routes; all false: the routes are open to everyone, without a limit. */
 export interface Security {
   readonly keys: boolean
   readonly tokens: boolean
@@ -21,111 +31,135 @@ const open: Security = {
 }
 
 export interface DocumentOptions {
-  /** What a body that is not what it should be is answered with. Default 400. */
-  readonly validationStatus?: 400 | 422
-  /** Default: everything is open to everybody. */
+  readonly build: Build
+  readonly limits: PayloadLimits
+  /** Whether `/metrics` is served on this port. */
+  readonly hasMetrics: boolean
+  /** Whether the admin routes are served on this port. */
+  readonly hasAdmin: boolean
+  /** The status for bodies whose content is invalid. */
+  readonly validationStatus: 400 | 422
+  /** Default: everything is open. */
   readonly security?: Security | undefined
-  /** Before every path. Default: nothing. */
-  readonly basePath?: string | undefined
+  /** Prefix of every path. */
+  readonly basePath: string
 }
 
-/**
- * The OpenAPI 3.1 document of a table of routes, from the same schemas that validate: what is in the
- * table is in the document.
- */
-export async function openApiDocument(
-  routes: readonly Route[],
-  build: Build,
-  { validationStatus = 400, security = open, basePath = '' }: DocumentOptions = {},
-) {
-  const paths: ZodOpenApiPathsObject = {}
-  // Only those that something here is opened by: a page should not ask for what is of no use.
-  const schemes = (['application', 'admin', 'metrics'] as const).flatMap((kind) => schemesOf(kind, security))
-  for (const { method, path, kind, doc: docOf } of routes) {
-    const doc = await docOf?.()
-    if (doc === undefined) continue
-    const documented = path.replaceAll(/:(\w+)/g, '{$1}')
-    paths[documented] = {
-      ...(kind === 'application' && { servers: [{ url: basePath || '/' }, { url: `${basePath}/v1` }] }),
-      ...paths[documented],
-      [method.toLowerCase()]: limited(
-        secured(validationStatus === 422 ? withUnprocessable(doc) : doc, schemesOf(kind, security)),
-        kind === 'application' && security.rateLimit,
-      ),
-    }
-  }
+type SchemeName = keyof typeof securitySchemes
+
+/** The OpenAPI 3.1 document of the service, from the same schemas that validate its requests. */
+export function createOpenApiDocument(options: DocumentOptions) {
+  const { build, limits, hasMetrics, hasAdmin, security = open, basePath } = options
+  const clientSchemes: SchemeName[] = [
+    ...(security.keys ? (['key', 'keyAsBearer'] as const) : []),
+    ...(security.tokens ? (['token'] as const) : []),
+  ]
+  const operatorSchemes: SchemeName[] = hasAdmin && security.adminToken ? ['operator'] : []
+  const scraperSchemes: SchemeName[] = hasMetrics && security.metricsToken ? ['scraper'] : []
+  const application = { ...payloadPaths(limits), ...dataPaths, ...taskPaths(limits) }
+  const admin = hasAdmin ? { ...adminPaths, ...faultPaths } : {}
+  const schemes = [...clientSchemes, ...operatorSchemes, ...scraperSchemes]
   return createDocument({
     openapi: '3.1.0',
     info: {
       title: 'Tally',
       version: build.version,
       description:
-        'Statistics of numbers and text. Every answer carries `X-Request-ID` (yours, when it is 1 to 128 of ' +
-        '`[A-Za-z0-9._-]`) and `X-Served-By`. Every error is a problem (RFC 9457).',
+        'Statistics of numbers and text. Every response carries `X-Request-ID` (yours, if it is 1 to 128 of ' +
+        '`[A-Za-z0-9._-]`) and `X-Served-By`. Every error is a problem document (RFC 9457).',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: basePath || '/', description: 'This instance' }],
     security: [],
     tags: [
       { name: 'payload', description: 'Analysis' },
-      { name: 'data', description: 'Documents that stay' },
-      { name: 'tasks', description: 'The same work, later' },
-      { name: 'operations', description: 'What a platform asks' },
-      ...(routes.some(({ kind }) => kind === 'admin')
-        ? [{ name: 'admin', description: 'What an operator changes' }]
-        : []),
+      { name: 'data', description: 'Documents' },
+      { name: 'tasks', description: 'Queued analysis' },
+      { name: 'operations', description: 'Probes, build and metrics' },
+      ...(hasAdmin ? [{ name: 'admin', description: 'Settings of a running instance' }] : []),
     ],
-    paths,
+    paths: {
+      ...mapPaths(application, (operation) => describeApplication(operation, clientSchemes, options), {
+        servers: [{ url: basePath || '/' }, { url: `${basePath}/v1` }],
+      }),
+      ...healthPaths,
+      ...(hasMetrics && mapPaths(metricsPaths, (operation) => requireSchemes(operation, scraperSchemes))),
+      ...mapPaths(admin, (operation) => requireSchemes(operation, operatorSchemes)),
+    },
     ...(schemes.length > 0 && {
-      components: { securitySchemes: Object.fromEntries(schemes.map((one) => [one, securitySchemes[one]])) },
+      components: {
+        securitySchemes: Object.fromEntries(schemes.map((name) => [name, securitySchemes[name]])),
+      },
     }),
   })
 }
 
 const securitySchemes = {
-  key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'A key that the service knows' },
-  keyAsBearer: { type: 'http', scheme: 'bearer', description: 'The same key' },
+  key: { type: 'apiKey', in: 'header', name: 'X-API-Key', description: 'An API key' },
+  keyAsBearer: { type: 'http', scheme: 'bearer', description: 'The same API key as a bearer token' },
   token: {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: "A token of the service's issuer",
+    description: "A token from the service's issuer",
   },
   operator: { type: 'http', scheme: 'bearer', description: "The operator's token" },
   scraper: { type: 'http', scheme: 'bearer', description: "The scraper's token" },
 } as const
 
-/** What opens a route of a kind; any of them will do. */
-function schemesOf(kind: Route['kind'], { keys, tokens, metricsToken, adminToken }: Security) {
-  if (kind === 'metrics') return metricsToken ? (['scraper'] as const) : []
-  if (kind === 'admin') return adminToken ? (['operator'] as const) : []
-  if (kind !== 'application') return []
-  return [...(keys ? (['key', 'keyAsBearer'] as const) : []), ...(tokens ? (['token'] as const) : [])]
+const methods = ['get', 'post', 'put', 'delete'] as const
+
+/** Changes every operation of some paths. */
+function mapPaths(
+  paths: ZodOpenApiPathsObject,
+  change: (operation: ZodOpenApiOperationObject) => ZodOpenApiOperationObject,
+  extra: ZodOpenApiPathItemObject = {},
+): ZodOpenApiPathsObject {
+  return Object.fromEntries(
+    Object.entries(paths).map(([path, item]) => [
+      path,
+      {
+        ...extra,
+        ...Object.fromEntries(
+          methods.flatMap((method) => {
+            const operation = item[method]
+            return operation === undefined ? [] : [[method, change(operation)]]
+          }),
+        ),
+      },
+    ]),
+  )
 }
 
-/** An operation that needs credentials, and what it answers without. */
-function secured(
-  doc: ZodOpenApiOperationObject,
-  schemes: readonly (keyof typeof securitySchemes)[],
+/** An operation of the application: with credentials, a rate and 422 where they are configured. */
+function describeApplication(
+  operation: ZodOpenApiOperationObject,
+  schemes: readonly SchemeName[],
+  { security = open, validationStatus }: DocumentOptions,
 ): ZodOpenApiOperationObject {
-  if (schemes.length === 0) return doc
-  const codes = schemes.includes('token') ? (['forbidden', 'identity-unavailable'] as const) : []
+  const validated = validationStatus === 422 ? withUnprocessable(operation) : operation
+  const secured = requireSchemes(validated, schemes)
+  if (!security.rateLimit) return secured
+  return { ...secured, responses: { ...problemResponses('rate-limited'), ...secured.responses } }
+}
+
+/** An operation that needs credentials, any of those named, and its responses without. */
+function requireSchemes(
+  operation: ZodOpenApiOperationObject,
+  schemes: readonly SchemeName[],
+): ZodOpenApiOperationObject {
+  if (schemes.length === 0) return operation
+  const codes = schemes.includes('token') ? (['forbidden', 'auth-unavailable'] as const) : []
   return {
-    ...doc,
-    security: schemes.map((scheme) => ({ [scheme]: [] })),
-    responses: { ...problemResponses('unauthorized', ...codes), ...doc.responses },
+    ...operation,
+    security: schemes.map((name) => ({ [name]: [] })),
+    responses: { ...problemResponses('unauthorized', ...codes), ...operation.responses },
   }
 }
 
-/** An operation that has a rate, and what it answers above it. */
-function limited(doc: ZodOpenApiOperationObject, hasRate: boolean): ZodOpenApiOperationObject {
-  if (!hasRate) return doc
-  return { ...doc, responses: { ...problemResponses('rate-limited'), ...doc.responses } }
-}
-
-/** With `VALIDATION_STATUS=422` what takes a body may answer 422 besides 400 (for its Host, its query). */
-function withUnprocessable(doc: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
-  const badInput = doc.responses['400']
-  if (doc.requestBody === undefined || badInput === undefined) return doc
-  return { ...doc, responses: { '422': badInput, ...doc.responses } }
+/** With `VALIDATION_STATUS=422` an operation with a body may answer 422 besides 400 (for its Host or query). */
+function withUnprocessable(operation: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
+  const badInput = operation.responses['400']
+  if (operation.requestBody === undefined || badInput === undefined) return operation
+  return { ...operation, responses: { '422': badInput, ...operation.responses } }
 }

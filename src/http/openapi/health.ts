@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { ZodOpenApiOperationObject } from 'zod-openapi'
+import type { ZodOpenApiPathsObject } from 'zod-openapi'
 import { problemResponses } from './problem.ts'
 
 const healthSchema = z
@@ -16,7 +16,7 @@ const readySchema = z.strictObject({ status: z.literal('ready'), checks: checksS
 const notReadySchema = z
   .strictObject({
     status: z.literal('not ready'),
-    reason: z.string().describe('starting, draining, disabled, or what is unavailable'),
+    reason: z.string().describe('starting, draining, disabled, or the dependency that is unavailable'),
     checks: checksSchema,
   })
   .meta({ id: 'NotReady' })
@@ -24,49 +24,61 @@ const buildSchema = z
   .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
   .meta({ id: 'Version' })
 
-/** The entries of what a platform asks in the OpenAPI document. */
-export const operationsDocs = {
-  health: {
-    operationId: 'health',
-    summary: 'Liveness: 200 as long as the process answers, also while it drains',
-    tags: ['operations'],
-    responses: {
-      '200': { description: 'Alive', content: { 'application/json': { schema: healthSchema } } },
-      ...problemResponses(),
-    },
-  },
-  ready: {
-    operationId: 'ready',
-    summary: 'Readiness: whether this instance wants traffic',
-    tags: ['operations'],
-    responses: {
-      '200': { description: 'It does', content: { 'application/json': { schema: readySchema } } },
-      ...problemResponses(),
-      '503': {
-        description: 'It does not, and why',
-        content: { 'application/json': { schema: notReadySchema } },
+/** The paths of `routes/health.ts`, without their aliases. */
+export const healthPaths: ZodOpenApiPathsObject = {
+  '/health': {
+    get: {
+      operationId: 'health',
+      summary: 'Liveness: 200 while the process can answer, even while draining',
+      tags: ['operations'],
+      responses: {
+        '200': { description: 'Alive', content: { 'application/json': { schema: healthSchema } } },
+        ...problemResponses(),
       },
     },
   },
-  version: {
-    operationId: 'version',
-    summary: 'What runs here',
-    tags: ['operations'],
-    responses: {
-      '200': { description: 'The build', content: { 'application/json': { schema: buildSchema } } },
-      ...problemResponses(),
-    },
-  },
-  metrics: {
-    operationId: 'metrics',
-    summary: 'Metrics in the Prometheus text format',
-    tags: ['operations'],
-    responses: {
-      '200': {
-        description: 'text/plain; version=0.0.4',
-        content: { 'text/plain': { schema: { type: 'string' } } },
+  '/ready': {
+    get: {
+      operationId: 'ready',
+      summary: 'Readiness: whether this instance accepts traffic',
+      tags: ['operations'],
+      responses: {
+        '200': { description: 'Ready', content: { 'application/json': { schema: readySchema } } },
+        ...problemResponses(),
+        '503': {
+          description: 'Not ready, with the reason',
+          content: { 'application/json': { schema: notReadySchema } },
+        },
       },
-      ...problemResponses(),
     },
   },
-} satisfies Record<string, ZodOpenApiOperationObject>
+  '/version': {
+    get: {
+      operationId: 'version',
+      summary: 'The running build',
+      tags: ['operations'],
+      responses: {
+        '200': { description: 'The build', content: { 'application/json': { schema: buildSchema } } },
+        ...problemResponses(),
+      },
+    },
+  },
+}
+
+/** The path of `routes/metrics.ts`. */
+export const metricsPaths: ZodOpenApiPathsObject = {
+  '/metrics': {
+    get: {
+      operationId: 'metrics',
+      summary: 'Metrics in the Prometheus text format',
+      tags: ['operations'],
+      responses: {
+        '200': {
+          description: 'text/plain; version=0.0.4',
+          content: { 'text/plain': { schema: { type: 'string' } } },
+        },
+        ...problemResponses(),
+      },
+    },
+  },
+}

@@ -1,19 +1,19 @@
 import { z } from 'zod'
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi'
-import { type ProblemCode, problemType, statusOf, titleOf } from '../problem.ts'
+import { type ProblemCode, problemStatus, problemTitle, problemType } from '../problem.ts'
 
 const problemSchema = z
   .strictObject({
-    type: z.string().describe('Names the kind of problem'),
+    type: z.string().describe('Identifies the kind of problem'),
     title: z.string(),
     status: z.int().min(400).max(599),
-    detail: z.string().describe('What was wrong this time'),
-    code: z.string().describe('Stable, for machines'),
-    request_id: z.string().describe('Find it in the log by this'),
+    detail: z.string().describe('Explains this occurrence'),
+    code: z.string().describe('Stable code for programs'),
+    request_id: z.string().describe('Identifies the request in the logs'),
     errors: z
       .array(
         z.strictObject({
-          pointer: z.string().describe('JSON pointer to the place'),
+          pointer: z.string().describe('JSON pointer to the invalid value'),
           detail: z.string(),
           code: z.string(),
         }),
@@ -24,15 +24,16 @@ const problemSchema = z
   .meta({ id: 'Problem', description: 'RFC 9457 problem details' })
 
 /**
- * The error responses of an operation, for its entry in the OpenAPI document. Every operation can also
- * answer 400 for its Host header and 500.
+ * The error responses of an operation. Every operation may also answer 400 for its Host header, and 500.
  */
 export function problemResponses(...codes: readonly ProblemCode[]): ZodOpenApiResponsesObject {
-  const byStatus = Map.groupBy(['bad-host', ...codes, 'internal-error'] as const, (code) => statusOf(code))
+  const byStatus = Map.groupBy(['invalid-host', ...codes, 'internal-error'] as const, (code) =>
+    problemStatus(code),
+  )
   const responses: ZodOpenApiResponsesObject = {}
-  for (const [status, same] of byStatus) {
+  for (const [status, codesOfStatus] of byStatus) {
     const response: ZodOpenApiResponseObject = {
-      description: same.map(titleOf).join('; or: '),
+      description: codesOfStatus.map(problemTitle).join('; or: '),
       content: { [problemType]: { schema: problemSchema } },
     }
     if (status === 401) response.headers = { 'WWW-Authenticate': { schema: { type: 'string' } } }

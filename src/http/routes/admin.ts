@@ -1,132 +1,66 @@
-import type { Context } from 'hono'
-import type { z } from 'zod'
+import { zValidator } from '@hono/zod-validator'
+import { type Context, Hono } from 'hono'
 import type { Change, Live } from '../../runtime-settings/runtime-settings.ts'
+import { faultsSchema, logLevelBody } from '../../runtime-settings/schemas.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
-import { readJson } from '../body/json-body.ts'
-import { fieldErrors, summarize } from '../field-errors.ts'
-import type { adminDocs } from '../openapi/admin.ts'
-import type { Problems } from '../problem.ts'
-import { json } from '../request-context.ts'
-import type { Env, Route } from '../route.ts'
-import { heapRoute, type TakeHeapSnapshot } from './heap.ts'
+import { jsonBody } from '../body/json-body.ts'
+import type { Env } from '../env.ts'
+import { bearerToken } from '../middleware/bearer-token.ts'
+import { asMiddleware } from '../middleware/check.ts'
+import { csrf } from '../middleware/csrf.ts'
+import { invalidBody } from '../validate.ts'
+import { heapRoutes, type TakeHeapSnapshot } from './heap.ts'
 
-/** The largest body that is read here, in bytes. */
-const bodyBytesMax = 16 * 1024
-
-export interface AdminOptions {
-  readonly live: Live
-  /** Whether there are requests that faults can be injected into. */
-  readonly injectsFaults: boolean
+export interface AdminDeps {
+  readonly settings: Live
+  /** Whether there are application routes into which faults can be injected. */
+  readonly canInjectFaults: boolean
   readonly takeHeapSnapshot: TakeHeapSnapshot
-  readonly problems: Problems
+  /** The bearer token that these routes require. Default: none. */
+  readonly token?: string | undefined
 }
 
-/** What changes a running instance: its readiness, its log level, what goes wrong in it on purpose. And a look inside. */
-export function adminRoutes({ live, injectsFaults, takeHeapSnapshot, problems }: AdminOptions): Route[] {
-  const change = (c: Context<Env>, wanted: Change): Promise<void> =>
-    live.change(wanted, `request ${c.env.requestId}`)
+/** Bodies here are a few settings, in bytes. */
+const maxBodyBytes = 16 * 1024
 
-  const enable = (enabled: boolean) => async (c: Context<Env>) => {
-    await change(c, { enabled })
-    return json(c.env, { enabled: live.settings.enabled })
+/** Changes a running instance: its readiness, its log level, injected faults. And a look at its memory. */
+export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token }: AdminDeps) {
+  const change = (c: Context<Env>, wanted: Change): Promise<void> =>
+    settings.change(wanted, `request ${c.get('request').requestId}`)
+  const body = jsonBody({ maxBytes: maxBodyBytes })
+
+  const routes = new Hono<Env>()
+  // Named one by one: `*` would also guard every route registered after these.
+  for (const path of ['/ready/enable', '/ready/disable', '/admin/*', '/debug/heap']) {
+    routes.use(path, asMiddleware(csrf))
+    if (token !== undefined) routes.use(path, bearerToken(token))
   }
 
-  /** Reads a body, changes what it says, and answers with how it is now. */
-  const put =
-    <Schema extends z.ZodType>(
-      schemaOf: () => Promise<Schema>,
-      changeOf: (body: z.output<Schema>) => Change,
-      show: (c: Context<Env>) => Response,
-    ) =>
-    async (c: Context<Env>) => {
-      const body = await readJson(c.req.raw, bodyBytesMax)
-      if (!body.ok) return problems.answer(c.env, body.refusal)
-      const parsed = (await schemaOf()).safeParse(body.value)
-      if (!parsed.success) {
-        const errors = fieldErrors(parsed.error)
-        return problems.answer(c.env, { code: 'invalid-input', detail: summarize(errors), errors })
-      }
-      await change(c, changeOf(parsed.data))
-      return show(c)
-    }
+  const setEnabled = (enabled: boolean) => async (c: Context<Env>) => {
+    await change(c, { enabled })
+    return c.json({ enabled: settings.settings.enabled })
+  }
+  const showLogLevel = (c: Context<Env>) => c.json({ level: settings.settings.logLevel })
+  routes
+    .post('/ready/enable', setEnabled(true))
+    .post('/ready/disable', setEnabled(false))
+    .get('/admin/log-level', showLogLevel)
+    .put('/admin/log-level', body, zValidator('json', logLevelBody, invalidBody), async (c) => {
+      await change(c, { logLevel: c.req.valid('json').level })
+      return showLogLevel(c)
+    })
+    .route('/', heapRoutes(takeHeapSnapshot))
+  if (!canInjectFaults) return routes
 
-  const showLogLevel = (c: Context<Env>) => json(c.env, { level: live.settings.logLevel })
-  const showFaults = (c: Context<Env>) => json(c.env, live.settings.faults)
-
-  const routes: Route[] = [
-    {
-      method: 'POST',
-      path: '/ready/enable',
-      kind: 'admin',
-      handler: enable(true),
-      doc: () => docOf('enable'),
-    },
-    {
-      method: 'POST',
-      path: '/ready/disable',
-      kind: 'admin',
-      handler: enable(false),
-      doc: () => docOf('disable'),
-    },
-    {
-      method: 'GET',
-      path: '/admin/log-level',
-      kind: 'admin',
-      handler: showLogLevel,
-      doc: () => docOf('showLogLevel'),
-    },
-    {
-      method: 'PUT',
-      path: '/admin/log-level',
-      kind: 'admin',
-      handler: put(
-        async () => (await schemas()).logLevelBody,
-        ({ level }) => ({ logLevel: level }),
-        showLogLevel,
-      ),
-      doc: () => docOf('setLogLevel'),
-    },
-    heapRoute(takeHeapSnapshot, problems),
-  ]
-  if (!injectsFaults) return routes
-  return [
-    ...routes,
-    {
-      method: 'GET',
-      path: '/admin/faults',
-      kind: 'admin',
-      handler: showFaults,
-      doc: () => docOf('showFaults'),
-    },
-    {
-      method: 'PUT',
-      path: '/admin/faults',
-      kind: 'admin',
-      handler: put(
-        async () => (await schemas()).faultsSchema,
-        (faults) => ({ faults }),
-        showFaults,
-      ),
-      doc: () => docOf('setFaults'),
-    },
-    {
-      method: 'DELETE',
-      path: '/admin/faults',
-      kind: 'admin',
-      handler: async (c) => {
-        await change(c, { faults: noFaults })
-        return showFaults(c)
-      },
-      doc: () => docOf('clearFaults'),
-    },
-  ]
-}
-
-/** The schemas of the bodies, and the documents made from them: loaded by the first request that needs one. */
-function schemas() {
-  return import('../openapi/admin.ts')
-}
-
-async function docOf(name: keyof typeof adminDocs) {
-  return (await schemas()).adminDocs[name]
+  const showFaults = (c: Context<Env>) => c.json(settings.settings.faults)
+  return routes
+    .get('/admin/faults', showFaults)
+    .put('/admin/faults', body, zValidator('json', faultsSchema, invalidBody), async (c) => {
+      await change(c, { faults: c.req.valid('json') })
+      return showFaults(c)
+    })
+    .delete('/admin/faults', async (c) => {
+      await change(c, { faults: noFaults })
+      return showFaults(c)
+    })
 }

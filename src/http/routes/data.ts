@@ -1,158 +1,154 @@
-import type { Context } from 'hono'
+import { zValidator } from '@hono/zod-validator'
+import { Hono } from 'hono'
 import { z } from 'zod'
-import { exceedsDepth, normalizeId, insertId } from '../../documents/document-json.ts'
+import { fingerprint } from '../../analysis/parse/fingerprint.ts'
+import type { ValidationIssue } from '../../analysis/parse/input-error.ts'
+import { exceedsDepth, insertId, normalizeId } from '../../documents/document-json.ts'
 import {
-  type Document,
   type DocumentStore,
-  maxIdLength,
   isDocumentId,
+  maxIdLength,
   maxPageDocuments,
 } from '../../documents/document-store.ts'
 import type { DocumentSchema } from '../../documents/json-schema.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
-import { readJson } from '../body/json-body.ts'
-import { summarize } from '../field-errors.ts'
-import { etagOf, versionsIn } from '../headers/etag.ts'
-import { fingerprintOf, idempotencyOf } from '../headers/idempotency-key.ts'
-import { linkTo, pointIn } from '../headers/link.ts'
-import type { dataDocs } from '../openapi/data.ts'
-import type { FieldError, Problems, Refusal } from '../problem.ts'
-import { pageLimit, withQuery } from '../query.ts'
-import { type Exchange, jsonText } from '../request-context.ts'
-import type { Env, Route } from '../route.ts'
+import { jsonBody } from '../body/json-body.ts'
+import type { Env } from '../env.ts'
+import { formatEtag, parseEtags } from '../headers/etag.ts'
+import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
+import { decodeCursor, nextLink } from '../headers/link.ts'
+import { ProblemError } from '../problem.ts'
+import { respondJsonText } from '../respond.ts'
+import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 
-export interface DataOptions {
+export interface DataDeps {
   readonly store: DocumentStore
-  /** What every document must satisfy, beside being an object. */
-  readonly schema?: DocumentSchema | undefined
-  readonly documentBytesMax: number
-  readonly problems: Problems
+  /** What every document must satisfy, beyond being an object. */
+  readonly documentSchema?: DocumentSchema | undefined
+  readonly limits: { readonly maxDocumentBytes: number }
   readonly metrics: Pick<Metrics, 'countDocument'>
 }
 
-/** Levels of nesting in a document. */
-const depthMax = 100
+/** A stored document: any JSON object. */
+// biome-ignore lint/suspicious/noExplicitAny: members of any JSON type, for the typed client
+export type JsonDocument = { id?: string | number; [member: string]: any }
 
-/** A document as it came, checked: its text is what is kept. */
-interface Incoming {
-  readonly text: string
-  readonly id: unknown
-}
+/** Nesting levels of a document. */
+const maxDepth = 100
 
-const listQuery = () =>
-  z.strictObject({
-    limit: pageLimit(maxPageDocuments),
-    cursor: z.string().max(100, 'is not one that a page has given').optional(),
-  })
+const listQuery = z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: pageCursor(100) })
 
 /**
- * /data: JSON documents that stay. A document is kept and answered as the text that was sent, so its
- * numbers survive, whatever their size or precision.
+ * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
+ * their size or precision.
  */
-export function dataRoutes({ store, schema, documentBytesMax, problems, metrics }: DataOptions): Route[] {
-  const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
+export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps) {
+  const body = jsonBody({ maxBytes: limits.maxDocumentBytes })
+  const document = zValidator('json', bodySchema(documentSchema), invalidBody)
 
-  const receive = async (c: Context<Env>): Promise<Incoming | Response> => {
-    const body = await readJson(c.req.raw, documentBytesMax)
-    if (!body.ok) return refuse(c, body.refusal)
-    const errors = faultsOf(body.value, schema)
-    if (errors.length > 0) return refuse(c, { code: 'invalid-input', detail: summarize(errors), errors })
-    return { text: body.text, id: (body.value as { id?: unknown }).id }
-  }
-
-  const create = async (c: Context<Env>): Promise<Response> => {
-    const incoming = await receive(c)
-    if (incoming instanceof Response) return incoming
-    const idempotency = idempotencyOf(c.req.raw.headers, 'POST /data', () => fingerprintOf(incoming.text))
-    if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
-    const given = normalizeId(incoming.id)
-    const id = given ?? Bun.randomUUIDv7()
-    const body = given === undefined ? insertId(incoming.text, id) : incoming.text
-    const { document, replayed } = await store.create({ id, body }, idempotency)
-    if (!replayed) metrics.countDocument()
-    return jsonText(c.env, [`{"message":"created","item":`, document.body, '}'], 201, {
-      location: `${c.req.path}/${document.id}`,
-      etag: etagOf(document.version),
+  return new Hono<Env>()
+    .get('/data', zValidator('query', listQuery, invalidQuery), async (c) => {
+      const { limit, cursor } = c.req.valid('query')
+      const after = cursor === undefined ? undefined : decodeCursor(cursor)
+      const { documents, next } = await store.list({ limit, after })
+      const parts = documents.flatMap((one, i) => (i === 0 ? [one.body] : [',', one.body]))
+      return respondJsonText<JsonDocument[]>(
+        c,
+        ['[', ...parts, ']'],
+        200,
+        nextLink(c.req.path, { limit }, next),
+      )
     })
-  }
-
-  const read = async (c: Context<Env>): Promise<Response> => {
-    const document = await store.get(idIn(c))
-    if (document === undefined) return refuse(c, noSuch)
-    const known = versionsIn(c.req.raw.headers.get('if-none-match'))
-    if (known === '*' || known?.includes(document.version))
-      return new Response(null, { status: 304, headers: { etag: etagOf(document.version) } })
-    return answer(c.env, document, 200)
-  }
-
-  const replace = async (c: Context<Env>): Promise<Response> => {
-    const id = idIn(c)
-    if (!isDocumentId(id)) return refuse(c, badId)
-    const incoming = await receive(c)
-    if (incoming instanceof Response) return incoming
-    if (incoming.id !== undefined && normalizeId(incoming.id) !== id) return refuse(c, otherId)
-    const body = incoming.id === undefined ? insertId(incoming.text, id) : incoming.text
-    const ifMatch = versionsIn(c.req.raw.headers.get('if-match'))
-    const { document, created } = await store.replace(id, body, { ifMatch })
-    if (created) metrics.countDocument()
-    return answer(c.env, document, created ? 201 : 200)
-  }
-
-  const remove = async (c: Context<Env>): Promise<Response> => {
-    const id = idIn(c)
-    if (!isDocumentId(id)) return refuse(c, badId)
-    const ifMatch = versionsIn(c.req.raw.headers.get('if-match'))
-    return (await store.delete(id, { ifMatch })) ? new Response(null, { status: 204 }) : refuse(c, noSuch)
-  }
-
-  const list = withQuery(listQuery, problems, async (c, { limit, cursor }) => {
-    const { documents, next } = await store.list({
-      limit,
-      after: cursor === undefined ? undefined : pointIn(cursor),
+    .post('/data', body, document, async (c) => {
+      const text = await c.req.text()
+      const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /data', () =>
+        fingerprint(text),
+      )
+      const sentId = normalizeId(c.req.valid('json').id)
+      const id = sentId ?? Bun.randomUUIDv7()
+      const draft = { id, body: sentId === undefined ? insertId(text, id) : text }
+      const { document: created, replayed } = await store.create(draft, idempotency)
+      if (!replayed) metrics.countDocument()
+      return respondJsonText<{ message: 'created'; item: JsonDocument }, 201>(
+        c,
+        ['{"message":"created","item":', created.body, '}'],
+        201,
+        { location: `${c.req.path}/${created.id}`, etag: formatEtag(created.version) },
+      )
     })
-    const parts = documents.flatMap(({ body }, i) => (i === 0 ? [body] : [',', body]))
-    return jsonText(c.env, ['[', ...parts, ']'], 200, linkTo(c.req.path, { limit }, next))
+    .get('/data/:id', async (c) => {
+      const found = await store.get(c.req.param('id'))
+      if (found === undefined) throw notFound()
+      const headers = { etag: formatEtag(found.version) }
+      const known = parseEtags(c.req.header('if-none-match'))
+      if (known === '*' || known?.includes(found.version)) return c.body(null, 304, headers)
+      return respondJsonText<JsonDocument>(c, [found.body], 200, headers)
+    })
+    .put('/data/:id', documentId, body, document, async (c) => {
+      const { id } = c.req.valid('param')
+      const { id: sentId } = c.req.valid('json')
+      if (sentId !== undefined && normalizeId(sentId) !== id) throw idMismatch()
+      const text = await c.req.text()
+      const { document: stored, created } = await store.replace(
+        id,
+        sentId === undefined ? insertId(text, id) : text,
+        { ifMatch: parseEtags(c.req.header('if-match')) },
+      )
+      if (created) metrics.countDocument()
+      return respondJsonText<JsonDocument, 200 | 201>(c, [stored.body], created ? 201 : 200, {
+        etag: formatEtag(stored.version),
+      })
+    })
+    .delete('/data/:id', documentId, async (c) => {
+      const { id } = c.req.valid('param')
+      const isDeleted = await store.delete(id, { ifMatch: parseEtags(c.req.header('if-match')) })
+      if (!isDeleted) throw notFound()
+      return c.body(null, 204)
+    })
+}
+
+const idRule = `1 to ${maxIdLength} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
+
+const notFound = () => new ProblemError({ code: 'not-found', detail: 'There is no document with this id.' })
+
+const idMismatch = () =>
+  new ProblemError({
+    code: 'invalid-input',
+    detail: '/id differs from the id in the path',
+    errors: [{ pointer: '/id', detail: 'differs from the id in the path', code: 'mismatch' }],
   })
 
-  return [
-    { method: 'POST', path: '/data', kind: 'application', handler: create, doc: () => docOf('create') },
-    { method: 'GET', path: '/data', kind: 'application', handler: list, doc: () => docOf('list') },
-    { method: 'GET', path: '/data/:id', kind: 'application', handler: read, doc: () => docOf('read') },
-    { method: 'PUT', path: '/data/:id', kind: 'application', handler: replace, doc: () => docOf('replace') },
-    { method: 'DELETE', path: '/data/:id', kind: 'application', handler: remove, doc: () => docOf('remove') },
-  ]
+/** Under an id that no document can have there is nothing to write. */
+const documentId = zValidator('param', z.object({ id: z.string().refine(isDocumentId) }), ({ success }) => {
+  if (!success) throw new ProblemError({ code: 'not-found', detail: `A document id has ${idRule}.` })
+})
+
+/** The schema of a document; `documentSchema` reports its own issues as JSON pointers. */
+function bodySchema(documentSchema: DocumentSchema | undefined) {
+  return z.custom<JsonDocument>().superRefine((value, context) => {
+    for (const { pointer, detail, code } of documentIssues(value, documentSchema))
+      context.addIssue({ code: 'custom', message: detail, params: { code }, path: parsePointer(pointer) })
+  })
 }
 
-async function docOf(name: keyof typeof dataDocs) {
-  const docs = await import('../openapi/data.ts')
-  return docs.dataDocs[name]
-}
-
-const noSuch: Refusal = { code: 'not-found', detail: 'There is no document with this id.' }
-const idRule = `1 to ${maxIdLength} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
-const badId: Refusal = { code: 'not-found', detail: `An id has ${idRule}.` }
-const otherId: Refusal = {
-  code: 'invalid-input',
-  detail: '/id is not the id of the path',
-  errors: [{ pointer: '/id', detail: 'is not the id of the path', code: 'mismatch' }],
-}
-
-/** What keeps a parsed body from being a document. */
-function faultsOf(value: unknown, schema: DocumentSchema | undefined): readonly FieldError[] {
+function documentIssues(
+  value: unknown,
+  documentSchema: DocumentSchema | undefined,
+): readonly ValidationIssue[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return [{ pointer: '', detail: 'must be an object', code: 'type' }]
-  if (exceedsDepth(value, depthMax))
-    return [{ pointer: '', detail: `must not nest deeper than ${depthMax} levels`, code: 'too-deep' }]
+  if (exceedsDepth(value, maxDepth))
+    return [{ pointer: '', detail: `must not nest deeper than ${maxDepth} levels`, code: 'too-deep' }]
   const { id } = value as { id?: unknown }
   if (id !== undefined && !isDocumentId(normalizeId(id) ?? ''))
     return [{ pointer: '/id', detail: `must be ${idRule}`, code: 'invalid-value' }]
-  return schema?.(value) ?? []
+  return documentSchema?.(value) ?? []
 }
 
-function answer(exchange: Exchange, { body, version }: Document, status: number): Response {
-  return jsonText(exchange, [body], status, { etag: etagOf(version) })
-}
-
-function idIn(c: Context<Env>): string {
-  return c.req.param('id') ?? ''
+/** The path of a JSON pointer (RFC 6901). */
+function parsePointer(pointer: string): string[] {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
 }

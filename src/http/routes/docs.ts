@@ -1,9 +1,10 @@
+import { type Context, Hono } from 'hono'
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
+import type { Env } from '../env.ts'
+import { pageHeaders } from '../middleware/security-headers.ts'
 import type { DocumentOptions } from '../openapi/document.ts'
-import { json, text } from '../request-context.ts'
-import type { Route } from '../route.ts'
-import type { Build } from './health.ts'
+import { respondText } from '../respond.ts'
 
 const page = `<!doctype html>
 <html lang="en">
@@ -20,56 +21,37 @@ const page = `<!doctype html>
 const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null })
 `
 
-/** Everything the page needs comes from here: no other host, no script in the page itself. */
-const policy =
-  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+/** Everything the page needs comes from this server; the page itself holds no script. */
+const docsHeaders = pageHeaders({
+  defaultSrc: ["'self'"],
+  styleSrc: ["'self'", "'unsafe-inline'"],
+  imgSrc: ["'self'", 'data:'],
+})
 
-/** The API document, and a page to read and try it that works without internet. */
-export function docsRoutes(documented: readonly Route[], build: Build, options: DocumentOptions): Route[] {
-  let document: Promise<object> | undefined
-  return [
-    {
-      method: 'GET',
-      path: '/openapi.json',
-      kind: 'page',
-      handler: async (c) => {
-        // Loaded when it is first asked for: a start should not wait for it.
-        document ??= import('../openapi/document.ts').then(({ openApiDocument }) =>
-          openApiDocument(documented, build, options),
-        )
-        return json(c.env, await document)
-      },
-    },
-    {
-      method: 'GET',
-      path: '/docs',
-      kind: 'page',
-      handler: (c) =>
-        text(c.env, page, 'text/html; charset=utf-8', 200, { 'content-security-policy': policy }),
-    },
-    {
-      method: 'GET',
-      path: '/docs/start.js',
-      kind: 'page',
-      handler: (c) => text(c.env, start, 'text/javascript; charset=utf-8'),
-    },
-    asset('/docs/swagger-ui-bundle.js', bundlePath, 'text/javascript; charset=utf-8'),
-    asset('/docs/swagger-ui.css', stylePath, 'text/css; charset=utf-8'),
-  ]
+/** The OpenAPI document, and a page to read and try it that works without internet access. */
+export function docsRoutes(options: DocumentOptions) {
+  let document: Promise<string> | undefined
+  return new Hono<Env>()
+    .use('/openapi.json', pageHeaders())
+    .use('/docs/*', docsHeaders)
+    .get('/openapi.json', async (c) => {
+      // Loaded on the first request: the schemas of all operations would lengthen the start.
+      document ??= import('../openapi/document.ts').then(({ createOpenApiDocument }) =>
+        JSON.stringify(createOpenApiDocument(options)),
+      )
+      return respondText(c.get('request'), await document, 'application/json')
+    })
+    .get('/docs', (c) => c.body(page, 200, { 'content-type': 'text/html; charset=utf-8' }))
+    .get('/docs/start.js', (c) => c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
+    .get('/docs/swagger-ui-bundle.js', (c) => respondFile(c, bundlePath, 'text/javascript; charset=utf-8'))
+    .get('/docs/swagger-ui.css', (c) => respondFile(c, stylePath, 'text/css; charset=utf-8'))
 }
 
-/** A file of the package, streamed from disk (or from inside the bundle). */
-function asset(path: string, file: string, contentType: string): Route {
-  return {
-    method: 'GET',
-    path,
-    kind: 'page',
-    handler: (c) => {
-      const content = Bun.file(file)
-      c.env.size = content.size
-      return new Response(content, {
-        headers: { 'content-type': contentType, 'cache-control': 'public, max-age=86400' },
-      })
-    },
-  }
+/** Streams a file of the package from disk, or from inside the bundle. */
+function respondFile(c: Context<Env>, path: string, contentType: string): Response {
+  const file = Bun.file(path)
+  c.get('request').responseSize = file.size
+  return new Response(file, {
+    headers: { 'content-type': contentType, 'cache-control': 'public, max-age=86400' },
+  })
 }

@@ -1,9 +1,6 @@
-import type { Context } from 'hono'
-import type { Registry } from 'prom-client'
-import { type Checks, type Lifecycle, readinessOf, retryAfterSeconds } from '../../lifecycle/index.ts'
-import type { operationsDocs } from '../openapi/health.ts'
-import { type Exchange, json } from '../request-context.ts'
-import type { Env, Route } from '../route.ts'
+import { Hono } from 'hono'
+import { type Checks, type Lifecycle, liveness, readiness } from '../../lifecycle/index.ts'
+import type { Env } from '../env.ts'
 
 /** What runs here. */
 export interface Build {
@@ -15,102 +12,29 @@ export interface Build {
 /** What it runs on. */
 export const runtime = `bun ${Bun.version}`
 
-export interface OperationsOptions {
+export interface HealthDeps {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
   readonly build: Build
 }
 
-/**
- * What a platform asks: is it alive, does it want traffic, what is it.
- *
- * The probes are found without Hono, whose router is made by the first request that needs it: 6 ms, for which the first
- * answer of a start would wait.
- */
-export function operationsRoutes({ lifecycle, checks, build }: OperationsOptions): Route[] {
-  const about = { ...build, runtime }
-
-  const alive = (_: Request, exchange: Exchange): Response =>
-    json(exchange, {
-      status: 'ok',
-      service: build.service,
-      version: build.version,
-      timestamp: new Date().toISOString(),
-    })
-
-  const ready = async (_: Request, exchange: Exchange): Promise<Response> => {
-    const { reason, checks: shown } = await readinessOf(lifecycle, checks)
-    if (reason === undefined) return json(exchange, { status: 'ready', checks: shown })
-    const headers = { 'retry-after': String(retryAfterSeconds) }
-    return json(exchange, { status: 'not ready', reason, checks: shown }, 503, headers)
-  }
-
-  return [
-    {
-      method: 'GET',
-      path: '/health',
-      aliases: ['/healthz', '/livez'],
-      kind: 'operations',
-      answer: alive,
-      doc: () => docOf('health'),
-    },
-    {
-      method: 'GET',
-      path: '/ready',
-      aliases: ['/readyz'],
-      kind: 'operations',
-      answer: ready,
-      doc: () => docOf('ready'),
-    },
-    {
-      method: 'GET',
-      path: '/version',
-      kind: 'operations',
-      handler: (c) => c.json(about),
-      doc: () => docOf('version'),
-    },
-  ]
+/** Other names of the probes; metrics and logs count them under the first name. */
+export const probeAliases: Readonly<Record<string, string>> = {
+  '/healthz': '/health',
+  '/livez': '/health',
+  '/readyz': '/ready',
 }
 
-export interface MetricsRouteOptions {
-  readonly registry: Registry
-  /** Makes the text of a scrape where this process alone cannot: one of several on a port. */
-  readonly scrape?: (() => Promise<string>) | undefined
-}
-
-/** How it is doing: the metrics of the process, or of all that share its port. */
-export function metricsRoute({ registry, scrape }: MetricsRouteOptions): Route {
-  let printer: ReturnType<typeof loadPrinter> | undefined
-  const print = async (c: Context<Env>): Promise<Response> => {
-    if (scrape !== undefined) return c.text(await scrape())
-    printer ??= loadPrinter(registry)
-    return (await printer)(c)
-  }
-  return {
-    method: 'GET',
-    path: '/metrics',
-    kind: 'metrics',
-    handler: async (c) => {
-      const response = await print(c)
-      // The package says text/plain without the version, which Prometheus 3 refuses to guess.
-      response.headers.set('content-type', registry.contentType)
-      return response
-    },
-    doc: () => docOf('metrics'),
-  }
-}
-
-/** Loaded by the first scrape: no start should wait for the package, nor for node:http, which it brings. */
-async function loadPrinter(registry: Registry) {
-  const { prometheus } = await import('@hono/prometheus')
-  return prometheus({
-    registry,
-    // The two standard families are fed by request-metrics.ts, which says why.
-    metricOptions: { requestDuration: { disabled: true }, requestsTotal: { disabled: true } },
-  }).printMetrics
-}
-
-async function docOf(name: keyof typeof operationsDocs) {
-  const docs = await import('../openapi/health.ts')
-  return docs.operationsDocs[name]
+/** What a platform asks: is the process alive, does it want traffic, which build is it. */
+export function healthRoutes({ lifecycle, checks, build }: HealthDeps) {
+  const { service, version } = build
+  const alive = liveness(() => ({ service, version, timestamp: new Date().toISOString() }))
+  const ready = readiness(lifecycle, checks)
+  return new Hono<Env>()
+    .get('/health', alive)
+    .get('/healthz', alive)
+    .get('/livez', alive)
+    .get('/ready', ready)
+    .get('/readyz', ready)
+    .get('/version', (c) => c.json({ ...build, runtime }))
 }

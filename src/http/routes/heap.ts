@@ -1,64 +1,62 @@
+import { zValidator } from '@hono/zod-validator'
+import { Hono } from 'hono'
 import { z } from 'zod'
-import type { Problems } from '../problem.ts'
-import { withQuery } from '../query.ts'
-import type { Route } from '../route.ts'
+import type { Env } from '../env.ts'
+import { ProblemError } from '../problem.ts'
+import { invalidQuery } from '../validate.ts'
 
-/** What one process held in memory at one moment, in the format of Chrome's developer tools. */
+/** The memory of one process at one moment, in the format of Chrome's developer tools. */
 export interface HeapSnapshot {
   readonly pid: number
   readonly body: ReadableStream<Uint8Array>
 }
 
 /**
- * Takes a heap snapshot of this process, or of another that it speaks for.
+ * Takes a heap snapshot of this process, or of another one that it manages.
  *
  * @param pid which process. Default: this one, or any.
  * @returns undefined when there is no such process here
  */
 export type TakeHeapSnapshot = (pid: number | undefined) => Promise<HeapSnapshot | undefined>
 
-export const heapQuery = () =>
-  z.strictObject({
-    pid: z.coerce
-      .number('must be a number')
-      .int('must be a whole number')
-      .min(1, 'must be at least 1')
-      .optional(),
-  })
+export const heapQuery = z.strictObject({
+  pid: z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .optional(),
+})
 
-/** GET /debug/heap: a heap snapshot, one at a time: while it is taken and until it is read it takes room of its own. */
-export function heapRoute(take: TakeHeapSnapshot, problems: Problems): Route {
-  let taking = false
+/** GET /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. */
+export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
+  let isBusy = false
   const release = (): void => {
-    taking = false
+    isBusy = false
   }
-  return {
-    method: 'GET',
-    path: '/debug/heap',
-    kind: 'admin',
-    handler: withQuery(heapQuery, problems, async (c, { pid }) => {
-      if (taking)
-        return problems.answer(c.env, {
-          code: 'overloaded',
-          detail: 'A heap snapshot is being taken already.',
-          headers: { 'retry-after': '10' },
-        })
-      taking = true
-      try {
-        const snapshot = await take(pid)
-        if (snapshot !== undefined) return download(snapshot, release)
-      } catch (error) {
-        release()
-        throw error
-      }
-      release()
-      return problems.answer(c.env, { code: 'not-found', detail: 'No process here has this pid.' })
-    }),
-    doc: async () => (await import('../openapi/admin.ts')).adminDocs.heap,
-  }
+  return new Hono<Env>().get('/debug/heap', zValidator('query', heapQuery, invalidQuery), async (c) => {
+    if (isBusy)
+      throw new ProblemError({
+        code: 'overloaded',
+        detail: 'Another heap snapshot is in progress.',
+        headers: { 'retry-after': '10' },
+      })
+    isBusy = true
+    let response: Response | undefined
+    try {
+      const snapshot = await takeSnapshot(c.req.valid('query').pid)
+      // Answered at its deadline already: nobody reads this snapshot.
+      if (c.get('request').signal.aborted) await snapshot?.body.cancel()
+      else response = snapshot && download(snapshot, release)
+    } finally {
+      if (response === undefined) release()
+    }
+    if (response === undefined)
+      throw new ProblemError({ code: 'not-found', detail: 'There is no process with this pid here.' })
+    return response
+  })
 }
 
-/** @param onEnd called once when the client has all of it, or has gone. */
+/** @param onEnd called once the client has all of it, or is gone */
 function download({ pid, body }: HeapSnapshot, onEnd: () => void): Response {
   const reader = body.getReader()
   const watched = new ReadableStream<Uint8Array>({

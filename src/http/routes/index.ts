@@ -1,19 +1,20 @@
 import { hostname } from 'node:os'
-import { json } from '../request-context.ts'
-import type { Route } from '../route.ts'
+import { Hono } from 'hono'
+import type { Env } from '../env.ts'
+import { pageHeaders } from '../middleware/security-headers.ts'
 import { type Build, runtime } from './health.ts'
 
-/**
- * GET /: who answers here, and where to go on.
- *
- * @param metricsMoved whether `/metrics` is on a port of its own.
- * @param basePath before every path of the service.
- */
-export function indexRoute(
-  { service, version, revision }: Build,
-  metricsMoved = false,
-  basePath = '',
-): Route {
+export interface IndexDeps {
+  readonly build: Build
+  /** Prefix of every path. */
+  readonly basePath: string
+  /** Whether `/metrics` is served on this port. */
+  readonly hasMetrics: boolean
+}
+
+/** GET /: which service answers here, and where to go next. */
+export function indexRoutes({ build, basePath, hasMetrics }: IndexDeps) {
+  const { service, version, revision } = build
   const about = {
     name: service,
     version,
@@ -27,13 +28,9 @@ export function indexRoute(
     openapi: `${basePath}/openapi.json`,
     health: `${basePath}/health`,
     ready: `${basePath}/ready`,
-    ...(metricsMoved ? {} : { metrics: `${basePath}/metrics` }),
+    ...(hasMetrics && { metrics: `${basePath}/metrics` }),
   }
-  return {
-    method: 'GET',
-    path: '/',
-    kind: 'page',
-    answer: (_, exchange) =>
-      json(exchange, { ...about, uptime_seconds: Math.floor(process.uptime()), ...links }),
-  }
+  return new Hono<Env>()
+    .use('/', pageHeaders())
+    .get('/', (c) => c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }))
 }

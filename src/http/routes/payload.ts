@@ -1,89 +1,75 @@
-import { type PayloadOutcome, payloadOutcomeOf, payloadSteps } from '../../analysis/parse/payload-outcome.ts'
-import { compact, type PayloadLimits } from '../../analysis/payload.ts'
+import { zValidator } from '@hono/zod-validator'
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import {
+  compact,
+  isPayload,
+  type PayloadLimits,
+  payloadSchema,
+  type Summary,
+} from '../../analysis/payload.ts'
+import { analyzeParsed, createPayloadAnalyzer, type RunStep } from '../../analysis/payload-analyzer.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
-import { announcedBytes, headRefusal, notReceived } from '../body/json-body.ts'
-import type { BodyWork, LargeBodies } from '../body/large-body.ts'
-import type { Problems } from '../problem.ts'
-import { type Exchange, smallJson } from '../request-context.ts'
-import type { Route } from '../route.ts'
+import { jsonBody } from '../body/json-body.ts'
+import { type LargeBodies, largeBody } from '../body/large-body.ts'
+import type { Env } from '../env.ts'
+import { inputProblem, ProblemError } from '../problem.ts'
+import { respondJson } from '../respond.ts'
+import { invalidBody, invalidQuery } from '../validate.ts'
 
-export interface PayloadOptions {
-  readonly limits: PayloadLimits
-  readonly bodyBytesMax: number
-  /** Who answers for bodies that would hold up the event loop. */
-  readonly large: Pick<LargeBodies, 'bytesFrom' | 'run'>
-  readonly problems: Problems
+export interface PayloadDeps {
+  readonly limits: PayloadLimits & { readonly maxBodyBytes: number }
+  readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'observePayload'>
   readonly tracing?: Tracing | undefined
 }
 
 export const formats = ['full', 'compact'] as const
-type Format = (typeof formats)[number]
+const payloadQuery = z.object({
+  format: z.enum(formats, `must be one of ${formats.join(', ')}`).default('full'),
+})
 
 /** POST /payload: the statistics of numbers and a text. */
-export function payloadRoutes(options: PayloadOptions): Route[] {
-  const { limits, bodyBytesMax, problems, metrics, tracing } = options
-  const large = tracing === undefined ? options.large : tracedThreads(options.large, tracing)
-  const outcomeOf = payloadOutcomeOf(limits, payloadSteps(limits, tracing))
+export function payloadRoutes({ limits, largeBodies, metrics, tracing }: PayloadDeps) {
+  const span: RunStep = tracing ? (name, step) => tracing.trace(name, {}, step) : (_name, step) => step()
+  const analyzeBytes = createPayloadAnalyzer(limits, tracing && span)
+  const schema = payloadSchema(limits)
 
-  const told = (exchange: Exchange, format: Format, outcome: PayloadOutcome): Response => {
-    if (!outcome.ok) return problems.answer(exchange, outcome.refusal)
-    const { summary } = outcome
+  const respond = (c: Context<Env>, format: (typeof formats)[number], summary: Summary) => {
     metrics.observePayload(summary.numeric_analysis.count, summary.text_analysis.character_count)
-    return smallJson(exchange, format === 'compact' ? compact(summary) : summary)
+    return respondJson(c.get('request'), format === 'compact' ? compact(summary) : summary)
   }
 
-  const answer = (request: Request, exchange: Exchange): Response | Promise<Response> => {
-    const format = formatOf(request.url)
-    if (format === undefined)
-      return problems.answer(exchange, {
-        code: 'invalid-query',
-        detail: `format must be one of ${formats.join(', ')}.`,
-        errors: [
-          { pointer: '/format', detail: `must be one of ${formats.join(', ')}`, code: 'invalid-value' },
-        ],
-      })
-    const bytes = announcedBytes(request)
-    // Not `bytes > …`: a body that announces no size is a large one until it has been counted.
-    if (!(bytes <= large.bytesFrom))
-      return exchange.answerTo(
-        large.run<'payload'>({ kind: 'payload' }, request, exchange, outcomeOf),
-        (outcome) => told(exchange, format, outcome),
+  return new Hono<Env>().post(
+    '/payload',
+    zValidator('query', payloadQuery, invalidQuery),
+    largeBody<'payload'>({
+      bodies: largeBodies,
+      span: 'validation and analysis on a thread',
+      tracing,
+      job: () => ({ kind: 'payload' }),
+      runHere: (bytes) => analyzeBytes(bytes),
+      respond: (c, result) => {
+        if (!result.ok) throw new ProblemError(inputProblem(result.error))
+        return respond(c, c.req.query('format') === 'compact' ? 'compact' : 'full', result.summary)
+      },
+    }),
+    jsonBody({ maxBytes: limits.maxBodyBytes }),
+    zValidator('json', schema, invalidBody, {
+      // The schema says what is wrong; a loop says that nothing is, in half the time.
+      validationFunction: (_schema, value) =>
+        span('validation', () =>
+          isPayload(value, limits) ? { success: true, data: value } : schema.safeParse(value),
+        ),
+    }),
+    (c) => {
+      const payload = c.req.valid('json')
+      return respond(
+        c,
+        c.req.valid('query').format,
+        span('analysis', () => analyzeParsed(payload)),
       )
-    const refusal = headRefusal(request, bytes, bodyBytesMax)
-    if (refusal !== undefined) return problems.answer(exchange, refusal)
-    return exchange.answerTo(
-      request.bytes(),
-      (body) => told(exchange, format, outcomeOf(body)),
-      () => problems.answer(exchange, notReceived),
-    )
-  }
-
-  return [
-    {
-      method: 'POST',
-      path: '/payload',
-      kind: 'application',
-      answer,
-      doc: async () => (await import('../openapi/payload.ts')).payloadDoc(limits),
     },
-  ]
-}
-
-/** The same, as a span. */
-function tracedThreads(large: PayloadOptions['large'], tracing: Tracing): PayloadOptions['large'] {
-  return {
-    bytesFrom: large.bytesFrom,
-    run: <K extends keyof BodyWork>(...work: Parameters<typeof large.run<K>>) =>
-      tracing.within('validation and analysis on a thread', {}, () => large.run<K>(...work)),
-  }
-}
-
-/** The format asked for; undefined when it is not one of ours. Most requests have no query at all. */
-function formatOf(url: string): Format | undefined {
-  const query = url.indexOf('?')
-  if (query === -1) return 'full'
-  const asked = new URLSearchParams(url.slice(query)).get('format') ?? 'full'
-  return formats.find((format) => format === asked)
+  )
 }

@@ -1,91 +1,70 @@
+import type { Context } from 'hono'
+import { streamSSE } from 'hono/streaming'
 import { isEnded, type Task } from '../../tasks/task.ts'
 import { QueueUnavailable, type TaskQueue } from '../../tasks/task-queue.ts'
-import { type Exchange, identify } from '../request-context.ts'
-import { taskMembers } from './task-json.ts'
+import type { Env } from '../env.ts'
+import { serializeTask } from './task-json.ts'
 
-/** Streams of events that are open, so that a drain can end them. */
-export interface EventStreams {
-  /** What ends one more stream. When `streamsMax` are open, the oldest ends for it. */
-  open(): AbortController
-  /** Ends every stream, completely and in order: clients ask again, and another instance answers. */
-  endAll(): void
-}
-
-/** Streams of one process: each looks after its task. */
-const streamsMax = 1_000
-/** Keeps proxies from taking a quiet stream for a dead one, in ms. */
-const heartbeatMs = 15_000
-/** How soon a client should ask again when a stream ends before its task, in ms. */
+/** Streams of one process: each watches its task. */
+const maxStreams = 1_000
+/** How often a quiet stream sends a comment, in ms: proxies would take it for dead. */
+const heartbeatIntervalMs = 15_000
+/** How soon a client reconnects when a stream ends before its task, in ms. */
 const retryMs = 1_000
 
-export function createEventStreams(): EventStreams {
-  const controllers = new Set<AbortController>()
-  let ended = false
-  return {
-    open() {
-      const controller = new AbortController()
-      if (ended) controller.abort()
-      if (controllers.size >= streamsMax) controllers.values().next().value?.abort()
-      controllers.add(controller)
-      controller.signal.addEventListener('abort', () => controllers.delete(controller))
-      return controller
-    },
-    endAll() {
-      ended = true
-      for (const controller of controllers) controller.abort()
-    },
+/** The open event streams of a process, so that a drain can end them. */
+export class EventStreams {
+  readonly #open = new Set<AbortController>()
+  #isEnded = false
+
+  /** Adds a stream; with `maxStreams` open, the oldest ends for it. Abort the controller to end the stream. */
+  open(): AbortController {
+    const controller = new AbortController()
+    if (this.#isEnded) controller.abort()
+    if (this.#open.size >= maxStreams) this.#open.values().next().value?.abort()
+    this.#open.add(controller)
+    controller.signal.addEventListener('abort', () => this.#open.delete(controller))
+    return controller
+  }
+
+  /** Ends every stream properly: clients reconnect, and another instance answers. */
+  endAll(): void {
+    this.#isEnded = true
+    for (const controller of this.#open) controller.abort()
   }
 }
 
 /**
- * The changes of a task as server-sent events: one `task` event now, one after each change, and the end of
- * the stream with the end of the task. A stream also ends when the instance drains.
+ * Streams the changes of a task as server-sent events: one `task` event now, one after each change, and the end of the
+ * stream with the end of the task. A stream also ends when the instance drains.
  */
-export function taskEvents(
-  exchange: Exchange,
-  queue: TaskQueue,
-  task: Task,
-  streams: EventStreams,
-): Response {
+export function streamTask(c: Context<Env>, queue: TaskQueue, task: Task, streams: EventStreams): Response {
   const controller = streams.open()
-  const encoder = new TextEncoder()
-  let heartbeat: ReturnType<typeof setInterval> | undefined
-  let cancelled = false
-
-  const body = new ReadableStream<Uint8Array>({
-    async start(stream) {
-      const send = (text: string): void => stream.enqueue(encoder.encode(text))
-      send(`retry: ${retryMs}\n\n${eventOf(task)}`)
-      heartbeat = setInterval(() => send(': still here\n\n'), heartbeatMs)
-      try {
-        if (!isEnded(task))
-          for await (const changed of queue.watch(task.id, controller.signal)) {
-            if (changed.updatedAt !== task.updatedAt || changed.status !== task.status) send(eventOf(changed))
-          }
-      } catch (error) {
-        // The queue is away: the stream ends, the client asks again after `retryMs`, and is told then.
-        if (!(error instanceof QueueUnavailable)) throw error
-      } finally {
-        clearInterval(heartbeat)
-        if (!cancelled) stream.close()
-        controller.abort()
+  // Answered at its deadline already: nobody reads this stream.
+  if (c.get('request').signal.aborted) controller.abort()
+  const response = streamSSE(c, async (stream) => {
+    stream.onAbort(() => controller.abort())
+    const heartbeat = setInterval(() => void stream.write(': heartbeat\n\n'), heartbeatIntervalMs)
+    try {
+      await stream.writeSSE({ event: 'task', data: serializeTask(task).join(''), retry: retryMs })
+      if (isEnded(task)) return
+      for await (const changed of queue.watch(task.id, controller.signal)) {
+        if (changed.updatedAt === task.updatedAt && changed.status === task.status) continue
+        await stream.writeSSE({ event: 'task', data: serializeTask(changed).join('') })
       }
-    },
-    cancel() {
-      cancelled = true
+    } catch (error) {
+      // The queue is unreachable: the stream ends, and the client learns why when it reconnects.
+      if (!(error instanceof QueueUnavailable)) throw error
+    } finally {
       clearInterval(heartbeat)
       controller.abort()
-    },
+    }
   })
-  const headers = {
-    'content-type': 'text/event-stream',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-  }
-  return identify(exchange, new Response(body, { headers }))
-}
-
-/** JSON has no raw line breaks, so a task is one `data` line. */
-function eventOf(task: Task): string {
-  return `event: task\ndata: ${taskMembers(task).join('')}\n\n`
+  const { headers } = response
+  headers.set('cache-control', 'no-store')
+  headers.set('x-accel-buffering', 'no')
+  // Bun frames the body itself, and a draining server must be able to say `Connection: close`.
+  headers.delete('transfer-encoding')
+  headers.delete('connection')
+  return response
 }

@@ -1,134 +1,103 @@
-import type { Context } from 'hono'
+import { zValidator } from '@hono/zod-validator'
+import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { type NewTask, newTaskOf, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
+import { fingerprint } from '../../analysis/parse/fingerprint.ts'
+import { createNewTaskParser, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
 import type { PayloadLimits } from '../../analysis/payload.ts'
 import { type Task, taskStatuses } from '../../tasks/task.ts'
 import { maxPageTasks, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
-import { announcedBytes, readBody } from '../body/json-body.ts'
-import type { LargeBodies } from '../body/large-body.ts'
-import { idempotencyOf } from '../headers/idempotency-key.ts'
-import { linkTo, pointIn } from '../headers/link.ts'
-import type { Problems, Refusal } from '../problem.ts'
-import { pageLimit, withQuery } from '../query.ts'
-import { type Exchange, json, jsonText } from '../request-context.ts'
-import type { Env, Route } from '../route.ts'
-import { type EventStreams, taskEvents } from './task-events.ts'
-import { taskMembers } from './task-json.ts'
+import { jsonBody } from '../body/json-body.ts'
+import { type LargeBodies, largeBody } from '../body/large-body.ts'
+import type { Env } from '../env.ts'
+import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
+import { decodeCursor, nextLink } from '../headers/link.ts'
+import { inputProblem, ProblemError } from '../problem.ts'
+import { respondJsonText } from '../respond.ts'
+import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { type EventStreams, streamTask } from './task-events.ts'
+import { serializeTask, type TaskJson } from './task-json.ts'
 
-export interface TasksOptions {
+export interface TaskDeps {
   readonly queue: TaskQueue
-  readonly limits: PayloadLimits
-  readonly bodyBytesMax: number
-  /** Who receives bodies that would hold up the event loop. */
-  readonly large: LargeBodies
-  readonly problems: Problems
+  readonly limits: PayloadLimits & { readonly maxBodyBytes: number }
+  readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'countTask'>
-  readonly streams: EventStreams
+  readonly eventStreams: EventStreams
 }
 
-const listQuery = () =>
-  z.strictObject({
-    status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
-    limit: pageLimit(maxPageTasks),
-    cursor: z.string().max(200, 'is not one that a page has given').optional(),
-  })
+const listQuery = z.strictObject({
+  status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
+  limit: pageLimit(maxPageTasks),
+  cursor: pageCursor(200),
+})
 
-const noSuch: Refusal = { code: 'not-found', detail: 'There is no task with this id, or no more.' }
+/** /tasks: the work of /payload, done later by a worker and never lost. */
+export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }: TaskDeps) {
+  const parseNewTask = createNewTaskParser(limits)
+  const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
 
-/** /tasks: the work of /payload, later: accepted at once, done by a worker, never forgotten. */
-export function tasksRoutes({
-  queue,
-  limits,
-  bodyBytesMax,
-  large,
-  problems,
-  metrics,
-  streams,
-}: TasksOptions): Route[] {
-  const newTask = newTaskOf(limits)
-  const refuse = (c: Context<Env>, refusal: Refusal): Response => problems.answer(c.env, refusal)
-
-  const receive = async (request: Request, exchange: Exchange, isKeyed: boolean): Promise<NewTask> => {
-    const bytes = announcedBytes(request)
-    if (!(bytes <= large.bytesFrom))
-      return large.run<'new-task'>({ kind: 'new-task', isKeyed }, request, exchange, (body) =>
-        newTask(body, isKeyed),
-      )
-    const body = await readBody(request, bodyBytesMax, bytes)
-    return body instanceof Uint8Array ? newTask(body, isKeyed) : { ok: false, refusal: body }
-  }
-
-  const create = async (c: Context<Env>): Promise<Response> => {
-    const { raw } = c.req
-    const isKeyed = raw.headers.has('idempotency-key')
-    const outcome = await receive(raw, c.env, isKeyed)
-    if (!outcome.ok) return refuse(c, outcome.refusal)
-    const { payload, fingerprint = '' } = outcome
-    const idempotency = idempotencyOf(raw.headers, 'POST /tasks', () => fingerprint)
-    if (idempotency !== undefined && 'refusal' in idempotency) return refuse(c, idempotency.refusal)
+  const enqueue = async (c: Context<Env>, payload: string, bodyFingerprint: () => string) => {
+    const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /tasks', bodyFingerprint)
     const { task, replayed } = await queue.enqueue(payload, idempotency)
     if (!replayed) metrics.countTask()
-    // The first answer again for a repeated key: it was pending then, whatever it is by now.
-    const location = `${c.req.path}/${task.id}`
-    return json(c.env, { task_id: task.id, status: 'pending' }, 201, { location })
+    // A repeated key gets the first response again: the task was pending then, whatever it is by now.
+    return respondJsonText<{ task_id: string; status: 'pending' }, 201>(
+      c,
+      [JSON.stringify({ task_id: task.id, status: 'pending' })],
+      201,
+      { location: `${c.req.path}/${task.id}` },
+    )
   }
 
-  const answer = (c: Context<Env>, task: Task | undefined): Response =>
-    task === undefined ? refuse(c, noSuch) : jsonText(c.env, ['{"task":', ...taskMembers(task), '}'])
+  const respondTask = (c: Context<Env>, task: Task) =>
+    respondJsonText<{ task: TaskJson }>(c, ['{"task":', ...serializeTask(task), '}'])
 
-  const list = withQuery(listQuery, problems, async (c, { status, limit, cursor }) => {
-    const after = cursor === undefined ? undefined : pointIn(cursor)
-    const { tasks, next } = await queue.list({ status, limit, after })
-    const parts = tasks.flatMap((task, i) => (i === 0 ? taskMembers(task) : [',', ...taskMembers(task)]))
-    return jsonText(c.env, ['{"tasks":[', ...parts, ']}'], 200, linkTo(c.req.path, { status, limit }, next))
-  })
-
-  const events = async (c: Context<Env>): Promise<Response> => {
-    const id = c.req.param('id') ?? ''
-    const task = await queue.find(id)
-    return task === undefined ? refuse(c, noSuch) : taskEvents(c.env, queue, task, streams)
-  }
-
-  return [
-    {
-      method: 'POST',
-      path: '/tasks',
-      kind: 'application',
-      handler: create,
-      doc: async () => (await docs()).create(newTaskSchema(limits)),
-    },
-    {
-      method: 'GET',
-      path: '/tasks',
-      kind: 'application',
-      handler: list,
-      doc: async () => (await docs()).list,
-    },
-    {
-      method: 'GET',
-      path: '/tasks/:id',
-      kind: 'application',
-      handler: async (c) => answer(c, await queue.find(c.req.param('id') ?? '')),
-      doc: async () => (await docs()).read,
-    },
-    {
-      method: 'GET',
-      path: '/tasks/:id/events',
-      kind: 'application',
-      handler: events,
-      doc: async () => (await docs()).events,
-    },
-    {
-      method: 'POST',
-      path: '/tasks/:id/retry',
-      kind: 'application',
-      handler: async (c) => answer(c, await queue.retry(c.req.param('id') ?? '')),
-      doc: async () => (await docs()).retry,
-    },
-  ]
+  return new Hono<Env>()
+    .get('/tasks', zValidator('query', listQuery, invalidQuery), async (c) => {
+      const { status, limit, cursor } = c.req.valid('query')
+      const after = cursor === undefined ? undefined : decodeCursor(cursor)
+      const { tasks, next } = await queue.list({ status, limit, after })
+      const parts = tasks.flatMap((task, i) =>
+        i === 0 ? serializeTask(task) : [',', ...serializeTask(task)],
+      )
+      return respondJsonText<{ tasks: TaskJson[] }>(
+        c,
+        ['{"tasks":[', ...parts, ']}'],
+        200,
+        nextLink(c.req.path, { status, limit }, next),
+      )
+    })
+    .post(
+      '/tasks',
+      largeBody<'new-task'>({
+        bodies: largeBodies,
+        job: (c) => ({ kind: 'new-task', isKeyed: isKeyed(c) }),
+        runHere: (bytes, c) => parseNewTask(bytes, isKeyed(c)),
+        respond: (c, result) => {
+          if (!result.ok) throw new ProblemError(inputProblem(result.error))
+          return enqueue(c, result.payload, () => result.fingerprint ?? '')
+        },
+      }),
+      jsonBody({ maxBytes: limits.maxBodyBytes }),
+      zValidator('json', newTaskSchema(limits), invalidBody),
+      async (c) => {
+        const text = await c.req.text()
+        return enqueue(c, JSON.stringify(c.req.valid('json').payload), () => fingerprint(text))
+      },
+    )
+    .get('/tasks/:id', async (c) => respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()))
+    .get('/tasks/:id/events', async (c) =>
+      streamTask(c, queue, (await queue.find(c.req.param('id'))) ?? notFound(), eventStreams),
+    )
+    .post('/tasks/:id/retry', async (c) =>
+      respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),
+    )
 }
 
-async function docs() {
-  return (await import('../openapi/tasks.ts')).tasksDocs
+function notFound(): never {
+  throw new ProblemError({
+    code: 'not-found',
+    detail: 'There is no task with this id. Finished tasks are deleted after TASK_TTL.',
+  })
 }

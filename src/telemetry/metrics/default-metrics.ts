@@ -1,11 +1,12 @@
 import type { Metric, Registry } from 'prom-client'
+import { Registry as PromRegistry } from './prom-client.ts'
 
 /**
- * The default metrics of prom-client that are true on Bun. The others are left out: V8's heap spaces and
- * garbage collection do not exist here and would read 0 for ever, the heap size shows virtual memory, and
- * the version is that of the Node interface, not of the runtime.
+ * The default metrics of prom-client that are correct on Bun. The others are left out: V8's heap spaces and garbage
+ * collector do not exist here and would always read 0, the heap size is virtual memory, and the version is that of
+ * the Node API.
  */
-const trueOnBun = [
+const names = [
   'process_cpu_user_seconds_total',
   'process_cpu_system_seconds_total',
   'process_cpu_seconds_total',
@@ -19,26 +20,47 @@ const trueOnBun = [
   'nodejs_eventloop_lag_p99_seconds',
 ] as const
 
-/** After this the lag is measured, whether or not somebody has asked for it, in ms. */
-const beginAfterMs = 500
+/** The event loop lag is measured from then on, even before the first scrape. In ms. */
+const loadDelayMs = 500
+
+/** How often the event loop lag is measured, in ms. */
+const lagIntervalMs = 10
 
 /**
- * Adds the process's metrics to a registry, under the names every Prometheus dashboard knows. They are loaded by the
- * first scrape, or else a little after the start, which they would make longer by a tenth: they bring node:util,
- * node:fs and OpenTelemetry's interface. What they count (CPU time, lag) they count from then on.
+ * Registers prom-client's default metrics. They are loaded by the first scrape, or soon after the start, because they
+ * load node:fs, perf_hooks and OpenTelemetry's API, which would delay the start.
  */
-export function registerProcessMetrics(registry: Registry): void {
+export function registerDefaultMetrics(registry: Registry): void {
   let loading: Promise<Registry> | undefined
   const load = (): Promise<Registry> => {
-    loading ??= import('./node-metrics.ts').then(({ createNodeMetrics }) => createNodeMetrics())
+    loading ??= loadDefaultMetrics()
     return loading
   }
-  setTimeout(load, beginAfterMs).unref()
-  for (const name of trueOnBun) {
-    // All that a registry uses of a metric: its name, and at a scrape what `get` gives. What /proc does not tell, for it
-    // is not there outside Linux, has no samples.
-    const none = { name, help: '', type: 'gauge', values: [] }
-    const metric = { name, get: async () => (await load()).getSingleMetric(name)?.get() ?? none }
+  setTimeout(load, loadDelayMs).unref()
+  for (const name of names) {
+    // Outside Linux some metrics have no source: they have no samples then.
+    const absent = { name, help: '', type: 'gauge', values: [] }
+    // A registry uses nothing but `name` and `get()`; its type asks for one of prom-client's own classes.
+    const metric = { name, get: async () => (await load()).getSingleMetric(name)?.get() ?? absent }
     registry.registerMetric(metric as unknown as Metric)
   }
+}
+
+/**
+ * Loads the modules of the default metrics one by one. `collectDefaultMetrics` would create all of them, and it is
+ * exported by the package's index, which loads node:cluster and node:http.
+ */
+async function loadDefaultMetrics(): Promise<Registry> {
+  const modules = await Promise.all([
+    import('prom-client/lib/metrics/processCpuTotal.js'),
+    import('prom-client/lib/metrics/processStartTime.js'),
+    import('prom-client/lib/metrics/osMemoryHeap.js'),
+    import('prom-client/lib/metrics/processOpenFileDescriptors.js'),
+    import('prom-client/lib/metrics/processMaxFileDescriptors.js'),
+    import('prom-client/lib/metrics/eventLoopLag.js'),
+  ])
+  const registry = new PromRegistry()
+  for (const { default: register } of modules)
+    register(registry, { eventLoopMonitoringPrecision: lagIntervalMs })
+  return registry
 }

@@ -1,70 +1,80 @@
 import type { Registry } from 'prom-client'
-import { HistogramCell, histogramSamples, registerPlain } from './plain-metrics.ts'
+import { Counter, Gauge, Histogram } from './prom-client.ts'
 
-/** In seconds: a small task takes a millisecond, and the longest may take minutes. */
-const durationBuckets = [
-  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300,
-] as const
+/** In seconds. A small task takes a millisecond, the longest may take minutes. */
+const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300]
 
-/** How long a scrape waits for the queue, in ms; then the length is left out. */
-const queueLengthMsMax = 1_000
-
-/** How a run of a task ended. */
-export type RunOutcome = 'completed' | 'failed' | 'retried' | 'released' | 'lost'
+/** How long a scrape waits for the queue, in ms. After that the queue length is left out. */
+const queueLengthTimeoutMs = 1_000
 
 export interface WorkerMetrics {
-  /** Counts one run that ended here. */
-  observeRun(outcome: RunOutcome, seconds: number): void
+  /**
+   * Counts one run of a task that ended in this process.
+   *
+   * @param outcome `completed`, `failed` and `retried` have a counter each; every run counts in the duration
+   */
+  observeRun(outcome: string, seconds: number): void
 }
 
 /**
- * The metrics of running tasks, under the same names in a worker process and in a server with a worker inside.
+ * The metrics of running tasks, with the same names in a worker and in a server that runs tasks itself.
  *
- * @param queueLength tasks that wait; asked at the scrape, so that it is true also when nobody works
+ * @param getQueueLength returns the number of waiting tasks; called at each scrape
  */
-export function createWorkerMetrics(registry: Registry, queueLength: () => Promise<number>): WorkerMetrics {
-  const durations = new HistogramCell(durationBuckets)
-  const counts: Record<RunOutcome, number> = {
-    completed: 0,
-    failed: 0,
-    retried: 0,
-    'released': 0,
-    lost: 0,
-  }
-
-  const counter = (name: string, help: string, outcome: RunOutcome): void =>
-    registerPlain(registry, {
-      name,
-      help,
-      type: 'counter',
-      samples: () => [{ metricName: name, labels: {}, value: counts[outcome] }],
-    })
-  counter('worker_tasks_processed_total', 'Tasks completed here', 'completed')
-  counter('worker_tasks_failed_total', 'Tasks given up here, their attempts spent', 'failed')
-  counter('worker_tasks_retried_total', 'Runs that failed here and are tried again', 'retried')
-  const duration = 'worker_task_processing_duration_seconds'
-  registerPlain(registry, {
-    name: duration,
-    help: 'What one run took, however it ended',
-    type: 'histogram',
-    samples: () => histogramSamples(duration, durationBuckets, {}, durations),
+export function createWorkerMetrics(
+  registry: Registry,
+  getQueueLength: () => Promise<number>,
+): WorkerMetrics {
+  const registers = [registry]
+  const counters = new Map([
+    [
+      'completed',
+      new Counter({
+        name: 'worker_tasks_processed_total',
+        help: 'Tasks completed by this process',
+        registers,
+      }),
+    ],
+    [
+      'failed',
+      new Counter({
+        name: 'worker_tasks_failed_total',
+        help: 'Tasks that failed permanently in this process',
+        registers,
+      }),
+    ],
+    [
+      'retried',
+      new Counter({
+        name: 'worker_tasks_retried_total',
+        help: 'Task attempts that failed in this process and will be retried',
+        registers,
+      }),
+    ],
+  ])
+  const durations = new Histogram({
+    name: 'worker_task_processing_duration_seconds',
+    help: 'Duration of a task attempt in seconds, whatever its outcome',
+    buckets: durationBuckets,
+    registers,
   })
-  const length = 'worker_queue_length'
-  registerPlain(registry, {
-    name: length,
-    help: 'Tasks that wait to be run; absent while the queue cannot be reached',
-    type: 'gauge',
-    // Processes that share a queue see the same one.
+  new Gauge({
+    name: 'worker_queue_length',
+    help: 'Tasks waiting in the queue; absent while the queue is unreachable',
+    // Processes that share a queue report the same length.
     aggregator: 'max',
-    samples: async () => {
-      const value = await Promise.race([queueLength(), Bun.sleep(queueLengthMsMax)]).catch(() => undefined)
-      return value === undefined ? [] : [{ metricName: length, labels: {}, value }]
+    registers,
+    async collect() {
+      const timeout = Bun.sleep(queueLengthTimeoutMs)
+      const length = await Promise.race([getQueueLength(), timeout]).catch(() => undefined)
+      if (length === undefined) this.remove()
+      else this.set(length)
     },
   })
 
   return {
     observeRun(outcome, seconds) {
-      counts[outcome]++
+      counters.get(outcome)?.inc()
       durations.observe(seconds)
     },
   }

@@ -14,19 +14,19 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
 import { createSampler, type SamplerName } from './sampler.ts'
-import type { Attributes, Parent, Span, SpanKind, SpanOptions, TraceIds, Tracing } from './tracing.ts'
+import type { Attributes, RemoteParent, Span, SpanKind, SpanOptions, TraceIds, Tracing } from './tracing.ts'
 
 export interface OpenTelemetryOptions {
   readonly service: string
   readonly version: string
   readonly instance: string
   readonly sampler: SamplerName
-  /** The part of the traces that a sampler by ratio records, from 0 to 1. */
+  /** Share of the traces that a ratio sampler records, 0 to 1. */
   readonly samplerRatio: number
-  /** How long a span waits for others to be sent with, in ms. */
-  readonly sendEveryMs: number
-  /** How long `close` may take, in ms: a collector that is dead would be tried again for 8 s. */
-  readonly closeMsMax: number
+  /** How long an ended span waits to be sent together with others, in ms. */
+  readonly batchDelayMs: number
+  /** How long `close` may take, in ms. Without it the exporter would retry an unreachable collector for seconds. */
+  readonly closeTimeoutMs: number
 }
 
 const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
@@ -38,20 +38,20 @@ const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
 }
 
 /**
- * Tracing by OpenTelemetry, sent over OTLP/HTTP. Where to, with which headers and how patiently is said by the
- * standard variables (`OTEL_EXPORTER_OTLP_*`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`), which the packages
- * read. This module and they cost 100 ms and 20 MB to load: import it only where tracing is on.
+ * Creates tracing by OpenTelemetry over OTLP/HTTP. The packages read the standard variables for the endpoint, headers
+ * and timeouts themselves (`OTEL_EXPORTER_OTLP_*`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_SERVICE_NAME`). Import this module
+ * only where tracing is on: the packages take long to load and need much memory.
  */
-export function openTelemetry(options: OpenTelemetryOptions): Tracing {
+export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Tracing {
   const propagator = new W3CTraceContextPropagator()
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(propagator)
   const processor = new BatchSpanProcessor({
     exporter: new OTLPTraceExporter(),
-    scheduledDelayMillis: options.sendEveryMs,
+    scheduledDelayMillis: options.batchDelayMs,
   })
   const provider = new TracerProvider({
-    // What the environment says of the service wins.
+    // Attributes from the environment win.
     resource: resourceFromAttributes({
       'service.name': options.service,
       'service.version': options.version,
@@ -62,54 +62,56 @@ export function openTelemetry(options: OpenTelemetryOptions): Tracing {
   })
   const tracer = provider.getTracer('tally', options.version)
 
-  const start = (
+  const startSpan = (
     name: string,
     { kind = 'internal', parent, attributes = {} }: SpanOptions = {},
   ): OpenSpan => {
-    const above = parent === undefined ? context.active() : contextOf(parent, propagator)
+    const parentContext = parent === undefined ? context.active() : extractContext(parent, propagator)
     return new OpenSpan(
-      tracer.startSpan(name, { kind: kinds[kind], attributes: known(attributes) }, above),
-      above,
+      tracer.startSpan(name, { kind: kinds[kind], attributes: removeUndefined(attributes) }, parentContext),
+      parentContext,
     )
   }
-  const under = <T>(span: Span, work: () => T): T => context.with((span as OpenSpan).context, work)
+  const withSpan = <T>(span: Span, work: () => T): T => context.with((span as OpenSpan).context, work)
 
   return {
-    start,
-    under,
-    within(name, spanOptions, work) {
-      const span = start(name, spanOptions)
-      return under(span, () => ending(span, work))
+    startSpan,
+    withSpan,
+    trace(name, spanOptions, work) {
+      const span = startSpan(name, spanOptions)
+      return withSpan(span, () => runAndEnd(span, work))
     },
-    ids: () => idsOf(trace.getActiveSpan()),
+    ids() {
+      const active = trace.getActiveSpan()
+      return active && toTraceIds(active)
+    },
     traceparent() {
       const carrier = new Map<string, string>()
       propagator.inject(context.active(), carrier, { set: (into, key, value) => into.set(key, value) })
       return carrier.get('traceparent')
     },
     async close() {
-      await Promise.race([provider.shutdown().catch(() => {}), Bun.sleep(options.closeMsMax)])
+      await Promise.race([provider.shutdown().catch(() => {}), Bun.sleep(options.closeTimeoutMs)])
     },
   }
 }
 
 class OpenSpan implements Span {
   readonly #span: OtelSpan
-  /** The context in which it is active. */
+  /** The context in which this span is active. */
   readonly context: Context
 
-  constructor(span: OtelSpan, above: Context) {
+  constructor(span: OtelSpan, parentContext: Context) {
     this.#span = span
-    this.context = trace.setSpan(above, span)
+    this.context = trace.setSpan(parentContext, span)
   }
 
   get ids(): TraceIds {
-    const { traceId, spanId } = this.#span.spanContext()
-    return { trace_id: traceId, span_id: spanId }
+    return toTraceIds(this.#span)
   }
 
   set(attributes: Attributes): void {
-    this.#span.setAttributes(known(attributes))
+    this.#span.setAttributes(removeUndefined(attributes))
   }
 
   fail(error?: unknown): void {
@@ -125,8 +127,8 @@ class OpenSpan implements Span {
   }
 }
 
-/** Does the work and ends the span with it, whether it answers, throws, or does so later. */
-function ending<T>(span: Span, work: () => T): T {
+/** Runs `work` and ends the span when it returns, throws, or its promise settles. */
+function runAndEnd<T>(span: Span, work: () => T): T {
   const fail = (error: unknown): never => {
     span.fail(error)
     span.end()
@@ -147,21 +149,19 @@ function ending<T>(span: Span, work: () => T): T {
   }
 }
 
-function contextOf(parent: Parent, propagator: W3CTraceContextPropagator): Context {
+function extractContext(parent: RemoteParent, propagator: W3CTraceContextPropagator): Context {
   return propagator.extract(ROOT_CONTEXT, parent, {
-    get: (carrier, key) => carrier[key as keyof Parent],
+    get: (carrier, key) => carrier[key as keyof RemoteParent],
     keys: (carrier) => Object.keys(carrier),
   })
 }
 
-function idsOf(span: OtelSpan | undefined): TraceIds | undefined {
-  if (span === undefined) return undefined
+function toTraceIds(span: OtelSpan): TraceIds {
   const { traceId, spanId } = span.spanContext()
   return { trace_id: traceId, span_id: spanId }
 }
 
-/** The attributes that have a value. */
-function known(attributes: Attributes): Record<string, string | number | boolean> {
+function removeUndefined(attributes: Attributes): Record<string, string | number | boolean> {
   return Object.fromEntries(
     Object.entries(attributes).filter(
       (entry): entry is [string, string | number | boolean] => entry[1] !== undefined,

@@ -6,7 +6,7 @@ import {
   TraceIdRatioBasedSampler,
 } from '@opentelemetry/sdk-trace'
 
-/** The values of OTEL_TRACES_SAMPLER that are known here. */
+/** The supported values of OTEL_TRACES_SAMPLER. */
 export type SamplerName =
   | 'always_on'
   | 'always_off'
@@ -16,10 +16,10 @@ export type SamplerName =
   | 'parentbased_traceidratio'
 
 /**
- * Which traces are recorded, as OpenTelemetry's environment variables say it (Environment Variable Specification,
- * General SDK Configuration). The SDK does not read them itself.
+ * Creates the sampler that OTEL_TRACES_SAMPLER names (OpenTelemetry, Environment Variable Specification, General SDK
+ * Configuration). The SDK does not read the variable itself.
  *
- * @param ratio OTEL_TRACES_SAMPLER_ARG, the part of the traces from 0 to 1, for those that end in `traceidratio`
+ * @param ratio OTEL_TRACES_SAMPLER_ARG, 0 to 1: the share of the traces for samplers that end in `traceidratio`
  */
 export function createSampler(name: SamplerName, ratio: number): Sampler {
   const roots = {

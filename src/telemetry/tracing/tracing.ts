@@ -1,10 +1,10 @@
-/** Where something belongs in a trace, as the logs name it. */
+/** The trace and the span, under the names of the log fields. */
 export type TraceIds = {
   readonly trace_id: string
   readonly span_id: string
 }
 
-/** What a piece of work is to others, in OpenTelemetry's words. */
+/** The span kinds of OpenTelemetry. */
 export type SpanKind = 'internal' | 'server' | 'client' | 'producer' | 'consumer'
 
 export type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
@@ -12,38 +12,38 @@ export type Attributes = Readonly<Record<string, string | number | boolean | und
 export interface SpanOptions {
   /** Default internal. */
   readonly kind?: SpanKind
-  /** What it belongs under. Default: what is active. */
-  readonly parent?: Parent | undefined
+  /** A parent in another process. Default: the active span. */
+  readonly parent?: RemoteParent | undefined
   readonly attributes?: Attributes
 }
 
-/** Something in another process: the W3C headers that told of it. */
-export interface Parent {
+/** A span in another process, as its W3C headers name it. */
+export interface RemoteParent {
   readonly traceparent: string
   readonly tracestate?: string | undefined
 }
 
-/** A piece of work that is being timed. */
+/** One timed piece of work. */
 export interface Span {
   readonly ids: TraceIds
   set(attributes: Attributes): void
-  /** It did not do what it should; the error's message is told, where there is one. */
+  /** Marks the span as failed and records the error. */
   fail(error?: unknown): void
   end(): void
 }
 
-/** Tells a collector which work belongs together and how long each part took. There is none where tracing is off. */
+/** Sends spans to a collector. Undefined where tracing is off. */
 export interface Tracing {
-  /** Begins a span; it must be ended. */
-  start(name: string, options?: SpanOptions): Span
-  /** Does work with a span active: what begins meanwhile, also asynchronously, belongs under it. */
-  under<T>(span: Span, work: () => T): T
-  /** Does work as a span of its own, which ends with it; what the work throws fails the span, and is thrown on. */
-  within<T>(name: string, options: SpanOptions, work: () => T): T
-  /** What is active now, for a log line; undefined when nothing is. */
+  /** Starts a span. The caller must end it. */
+  startSpan(name: string, options?: SpanOptions): Span
+  /** Runs `work` with `span` active: spans started by it, also later and asynchronously, are children of `span`. */
+  withSpan<T>(span: Span, work: () => T): T
+  /** Runs `work` in a span of its own and ends the span. An error fails the span and is thrown again. */
+  trace<T>(name: string, options: SpanOptions, work: () => T): T
+  /** The ids of the active span for a log line; undefined without one. */
   ids(): TraceIds | undefined
-  /** The W3C header that tells another process what is active now; undefined when nothing is. */
+  /** The W3C header for another process; undefined without an active span. */
   traceparent(): string | undefined
-  /** Sends what has ended. Resolves in time, also when nobody takes it. */
+  /** Sends the ended spans. Resolves within a time limit even if the collector is unreachable. */
   close(): Promise<void>
 }

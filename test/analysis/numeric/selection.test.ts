@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { takeMedian } from '../../../src/analysis/numeric/selection.ts'
+import { medianInPlace } from '../../../src/analysis/numeric/selection.ts'
 
 function plainMedian(values: Float64Array): number {
   const sorted = values.slice().sort()
@@ -10,7 +10,7 @@ function plainMedian(values: Float64Array): number {
 
 /** The median of a copy. */
 function medianOf(values: Float64Array): number {
-  return takeMedian(values.slice(), values.length, Math.min(...values), Math.max(...values))
+  return medianInPlace(values.slice(), values.length, Math.min(...values), Math.max(...values))
 }
 
 /** Musser's sequence (Introspective sorting and selection algorithms, 1997): quadratic for a median of three. */
@@ -73,13 +73,13 @@ describe('the median is that of the sorted values', () => {
 })
 
 test('only the first values count', () => {
-  expect(takeMedian(Float64Array.of(3, 1, 2, 100, 100, 100), 3, 1, 3)).toBe(2)
+  expect(medianInPlace(Float64Array.of(3, 1, 2, 100, 100, 100), 3, 1, 3)).toBe(2)
 })
 
 test('the values are reordered, none is lost', () => {
   const values = Float64Array.from(orders['long sawtooth']!(5000))
   const sorted = values.slice().sort()
-  takeMedian(values, values.length, 0, 1008)
+  medianInPlace(values, values.length, 0, 1008)
   expect(values.sort()).toEqual(sorted)
 })
 

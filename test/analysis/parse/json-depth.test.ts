@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { isNestedDeeperThan } from '../../../src/analysis/parse/json-depth.ts'
+import { exceedsDepth } from '../../../src/analysis/parse/json-depth.ts'
 
 /** How deep a parsed value is nested: 0 for what is no array and no object. */
 function depthOf(value: unknown): number {
@@ -20,7 +20,7 @@ test('of every JSON text it says what its parsed value says', () => {
   }))
   fc.assert(
     fc.property(value, fc.integer({ min: 0, max: 6 }), (nested, levels) => {
-      expect(isNestedDeeperThan(levels, JSON.stringify(nested))).toBe(depthOf(nested) > levels)
+      expect(exceedsDepth(JSON.stringify(nested), levels)).toBe(depthOf(nested) > levels)
     }),
     { numRuns: 2_000 },
   )
@@ -28,14 +28,14 @@ test('of every JSON text it says what its parsed value says', () => {
 
 test('the bound itself is not deeper, one more level is', () => {
   const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
-  expect(isNestedDeeperThan(1_000, nested(1_000))).toBe(false)
-  expect(isNestedDeeperThan(1_000, nested(1_001))).toBe(true)
+  expect(exceedsDepth(nested(1_000), 1_000)).toBe(false)
+  expect(exceedsDepth(nested(1_001), 1_000)).toBe(true)
 })
 
 test('many openings side by side are not deep', () => {
-  expect(isNestedDeeperThan(3, `[${'[{}],'.repeat(10_000)}1]`)).toBe(false)
+  expect(exceedsDepth(`[${'[{}],'.repeat(10_000)}1]`, 3)).toBe(false)
 })
 
 test('a text that never ends its string is looked at to its end and no further', () => {
-  expect(isNestedDeeperThan(2, `"${'['.repeat(100)}\\`)).toBe(false)
+  expect(exceedsDepth(`"${'['.repeat(100)}\\`, 2)).toBe(false)
 })

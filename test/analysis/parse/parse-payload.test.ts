@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { readPayload } from '../../../src/analysis/parse/parse-payload.ts'
+import { parsePayload } from '../../../src/analysis/parse/parse-payload.ts'
 import { isPayload } from '../../../src/analysis/payload.ts'
 
 const limits = { maxNumbers: 5, maxTextLength: 10 }
-const read = (json: string | Uint8Array) => readPayload(Buffer.from(json as string), limits)
+const read = (json: string | Uint8Array) => parsePayload(Buffer.from(json as string), limits)
 
 test('a payload is read as JSON.parse reads it', () => {
   const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer())

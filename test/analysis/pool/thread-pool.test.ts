@@ -1,13 +1,13 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { type JobFailed, PoolFull, ThreadDied, ThreadPool } from '../../../src/analysis/pool/thread-pool.ts'
+import { type JobFailed, PoolFull, ThreadPool, WorkerExited } from '../../../src/analysis/pool/thread-pool.ts'
 import { until } from '../../support/until.ts'
 
 const pools: ThreadPool<string>[] = []
 let started = 0
 
 function createPool(
-  threadsMax = 2,
-  waitingMax = 100,
+  maxThreads = 2,
+  maxWaiting = 100,
   idleMs = 60_000,
   onStart: (thread: Worker) => void = () => {},
 ): ThreadPool<string> {
@@ -19,8 +19,8 @@ function createPool(
       onStart(thread)
       return thread
     },
-    threadsMax,
-    waitingMax,
+    maxThreads,
+    maxWaiting,
     idleMs,
   })
   pools.push(pool)
@@ -62,7 +62,7 @@ describe('a pool of threads', () => {
     async (death) => {
       const pool = createPool(1)
       const [died, ...others] = await Promise.allSettled([death, 'a', 'b'].map((text) => pool.run(text)))
-      expect(died).toMatchObject({ status: 'rejected', reason: expect.any(ThreadDied) })
+      expect(died).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
       expect(others.map((other) => other.status === 'fulfilled' && other.value)).toEqual(['a', 'b'])
     },
   )
@@ -117,8 +117,8 @@ describe('a pool of threads', () => {
 
   test('a thread that is prepared serves the next job', async () => {
     const pool = createPool(2)
-    pool.prepare()
-    pool.prepare()
+    pool.warmUp()
+    pool.warmUp()
     expect(started).toBe(1)
     await pool.run('a')
     expect(started).toBe(1)
@@ -157,7 +157,7 @@ describe('a pool of threads', () => {
     await until(() => started === 1)
     pool.close()
     for (const outcome of await outcomes)
-      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(ThreadDied) })
+      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
     await expect(pool.run('b')).rejects.toBeInstanceOf(PoolFull)
   })
 

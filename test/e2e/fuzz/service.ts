@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { residentBytes } from '../../../bench/resident-memory.ts'
-import { freePorts } from '../rollout/ports.ts'
+import { freePort } from '../../support/free-ports.ts'
 import { until } from '../rollout/until.ts'
 
 const root = resolve(import.meta.dir, '../../..')
@@ -25,8 +25,8 @@ const stopMsMax = 30_000
 
 /** Starts the service and waits until it is ready. What is not given in `env` has its default. */
 export async function startService(env: Readonly<Record<string, string>> = {}): Promise<Service> {
-  const [port = 0] = freePorts(1)
-  const directory = await mkdtemp(join(tmpdir(), 'tally-hostile-'))
+  const port = freePort()
+  const directory = await mkdtemp(join(tmpdir(), 'tally-fuzz-'))
   const logFile = join(directory, 'log')
   const child = Bun.spawn([process.execPath, join(root, 'src/main.ts')], {
     env: {

@@ -115,7 +115,7 @@ describe.each([
     expect(await level()).toBe('debug')
 
     await mount.swap('{"log_level": "verbose"}')
-    const problem = await service.line('CONFIG_FILE cannot be used: the settings stay as they are')
+    const problem = await service.line('CONFIG_FILE reload failed, keeping the current settings')
     expect(JSON.stringify(problem)).toContain('log_level')
     expect(await level()).toBe('debug')
 
@@ -136,7 +136,7 @@ test('a CONFIG_FILE that is not there yet is no reason not to start, and is used
   const mount = await mountedFile('{}')
   const path = join(mount.path, '../later.json')
   await using service = await startService({ env: { ...env, CONFIG_FILE: path } })
-  await service.line('CONFIG_FILE cannot be used: the settings stay as they are')
+  await service.line('CONFIG_FILE reload failed, keeping the current settings')
   await Bun.write(path, '{"log_level": "error"}')
   await until(() => changesIn(service).length === 1)
   await mount.remove()

@@ -65,7 +65,7 @@ describe('while draining', () => {
     service.signal('SIGTERM')
     await service.line('draining: still serving, answers say Connection: close')
     service.signal('SIGTERM')
-    await service.line('signal repeated: the shutdown goes on')
+    await service.line('shutdown already in progress')
 
     connection.send(payload)
     expect((await connection.next())?.status).toBe(200)
@@ -120,7 +120,7 @@ describe('work in hand at the end of the window', () => {
     service.signal('SIGTERM')
     expect(await connection.next()).toBeUndefined()
     expect(await service.exited).toBe(1)
-    expect(await service.line('cut at the deadline')).toMatchObject({
+    expect(await service.line('requests aborted at shutdown deadline')).toMatchObject({
       level: 'error',
       target: 'server',
       count: 1,
@@ -154,7 +154,7 @@ test('a crash is logged and drains: everybody else is answered, then it exits 1'
     crashing.send(get('/debug/crash'))
     expect((await crashing.next())?.status).toBe(202)
   }
-  const fault = await service.line('fault: draining')
+  const fault = await service.line('uncaught exception, shutting down')
   expect(fault).toMatchObject({ level: 'error', kind: 'uncaughtException' })
   expect(fault.error).toMatchObject({ message: 'crashed on demand' })
 

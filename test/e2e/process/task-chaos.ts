@@ -1,4 +1,4 @@
-import { analyzeWork } from '../../../src/analysis/payload.ts'
+import { analyzeTaskPayload } from '../../../src/analysis/payload.ts'
 import { type Program, type Service, startService } from './killable-service.ts'
 
 export interface ChaosOptions {
@@ -178,7 +178,7 @@ async function listAll(url: string): Promise<TaskBody[]> {
 
 function isRight({ payload, result }: TaskBody): boolean {
   const { processing_time_ms, ...analysis } = result ?? {}
-  return typeof processing_time_ms === 'number' && Bun.deepEquals(analysis, analyzeWork(payload))
+  return typeof processing_time_ms === 'number' && Bun.deepEquals(analysis, analyzeTaskPayload(payload))
 }
 
 async function reached(condition: () => boolean): Promise<void> {

@@ -1,7 +1,7 @@
+import { freePorts } from '../../support/free-ports.ts'
 import { type Balancer, startBalancer } from './balancer.ts'
 import type { Guarded } from './guarded.ts'
 import { type Instance, type InstanceEnd, startInstance } from './instance.ts'
-import { freePorts } from './ports.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
 import type { Program } from './settings.ts'
 

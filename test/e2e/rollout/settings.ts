@@ -5,8 +5,8 @@ import { parseSettings, type Settings } from '../../../load/settings.ts'
 export type Program = keyof typeof programs
 
 /**
- * The service as it is, and as it would be with less: `complete` is the sequence of DESIGN.md §6, each
- * other one lacks a step of it.
+ * The service as it is, and as it would be with less: `complete` is the whole shutdown
+ * (docs/zero-loss.md), each other one lacks a step of it.
  */
 export const programs = {
   complete: { main: 'src/main.ts', env: {} },

@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
+import type { AnalysisPool, BodyJob, BodyJobKind, BodyJobs } from '../../../src/analysis/pool/jobs.ts'
 import { type RunOptions, ThreadPool } from '../../../src/analysis/pool/thread-pool.ts'
 import { type AppOptions, createApp } from '../../../src/http/app.ts'
-import type { BodyWork, LargeBody, LargeBodyThreads } from '../../../src/http/body/large-body.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { HttpConnection, jsonHead, postJson } from '../../support/http-connection.ts'
 import { listen } from '../../support/listening.ts'
@@ -208,19 +208,19 @@ describe('when as many bytes are held as may be', () => {
 
 describe('a thread that dies', () => {
   const programs = ['./dying-thread.ts', '../../../src/analysis/pool/analysis-worker.ts'].values()
-  const pool = new ThreadPool<LargeBody>({
+  const pool = new ThreadPool<BodyJob>({
     start: () => {
       const program = new URL(programs.next().value ?? '', import.meta.url).href
       return new Worker(program, { argv: [JSON.stringify(limits)], ref: false })
     },
-    threadsMax: 1,
-    waitingMax: 10,
+    maxThreads: 1,
+    maxWaiting: 10,
     idleMs: 60_000,
   })
-  const threads: LargeBodyThreads = {
-    prepare: () => pool.prepare(),
-    run: <K extends keyof BodyWork>(given: LargeBody<K>, options: RunOptions) =>
-      pool.run<BodyWork[K]['outcome']>(given, options),
+  const threads: Pick<AnalysisPool, 'run' | 'warmUp'> = {
+    warmUp: () => pool.warmUp(),
+    run: <K extends BodyJobKind>(given: BodyJob<K>, options: RunOptions) =>
+      pool.run<BodyJobs[K]['result']>(given, options),
   }
   afterAll(() => pool.close())
 

@@ -3,7 +3,7 @@ import { createApp } from '../../../src/http/app.ts'
 import { faultsGate } from '../../../src/http/middleware/fault-injection.ts'
 import { faultsSchema } from '../../../src/runtime-settings/schemas.ts'
 import type { LiveSettings } from '../../../src/runtime-settings/settings.ts'
-import { registerFaultMetrics } from '../../../src/telemetry/metrics/fault-metrics.ts'
+import { createFaultInjectionMetrics } from '../../../src/telemetry/metrics/fault-injection-metrics.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { liveSettings } from '../../support/live.ts'
 import { parseMetrics } from '../../support/metrics.ts'
@@ -17,7 +17,7 @@ function start(given: object, { random = Math.random, accessLog = true } = {}) {
   const lines: string[] = []
   const options = appOptions({ accessLog }, lines)
   const live = liveSettings(faults(given))
-  const count = registerFaultMetrics(options.metrics.registry, 'api_', () => ({
+  const count = createFaultInjectionMetrics(options.metrics.registry, 'api_', () => ({
     errorRate: live.settings.faults.error_rate,
     delayRate: live.settings.faults.delay_rate,
     delaySeconds: live.settings.faults.delay_ms / 1_000,

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createTaskAnalyzer } from '../../../src/analysis/task-analyzer.ts'
 import { type OpenDatabase, openDatabase } from '../../../src/database/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
-import { analysisOf } from '../../../src/tasks/handlers.ts'
-import { openTaskQueue } from '../../../src/tasks/open.ts'
+import { openQueue } from '../../../src/tasks/open.ts'
 import { type Consumer, type TaskQueue, UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
 import { appOptions } from '../../support/app-options.ts'
 import { listen } from '../../support/listening.ts'
@@ -44,7 +44,7 @@ const get = (path: string): Promise<Response> => ask(request(path))
 
 /** A worker that does what the real one does; `"poison"` cannot be done. */
 function work(): Consumer {
-  const analyse = analysisOf(limits)
+  const analyse = createTaskAnalyzer(limits)
   const handler = async ({ payload }: { payload: string }) => {
     if (payload === '"poison"') throw new UnrecoverableTask('poison')
     return analyse(payload)

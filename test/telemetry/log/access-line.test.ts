@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createAccessLine, decimalOf } from '../../../src/telemetry/log/access-line.ts'
+import { createAccessLine, formatMs } from '../../../src/telemetry/log/access-line.ts'
 import type { AccessRecord } from '../../../src/telemetry/log/log.ts'
 
 const record: AccessRecord = {
@@ -62,5 +62,5 @@ test('a duration has three decimals, rounded', () => {
     [12.3456, '12.346'],
     [30_000, '30000.000'],
   ] as const)
-    expect(decimalOf(durationMs)).toBe(told)
+    expect(formatMs(durationMs)).toBe(told)
 })

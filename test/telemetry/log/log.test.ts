@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createLineSink } from '../../../src/telemetry/log/buffered-writer.ts'
+import { createBufferedWriter } from '../../../src/telemetry/log/buffered-writer.ts'
 import { createLog, type Log, type LogOptions } from '../../../src/telemetry/log/log.ts'
 
 const noon = Date.UTC(2026, 0, 2, 12, 0, 0, 7)
@@ -12,7 +12,7 @@ function logTo(changes: Partial<LogOptions> = {}): { log: Log; written: () => Pr
     format: 'json',
     service: 'tally',
     instance: 'instance-1',
-    sink: createLineSink({ write: (chunk) => chunks.push(chunk), flush: () => undefined }),
+    writer: createBufferedWriter({ write: (chunk) => chunks.push(chunk), flush: () => undefined }),
     now: () => noon,
     ...changes,
   })

@@ -71,7 +71,7 @@ test('what other parts know is asked for at the scrape', async () => {
   let n = 0
   const count = (): number => ++n
   const metrics = create({ inFlight: count, servedWhileDraining: count, logLinesDropped: count })
-  metrics.countFault()
+  metrics.countUncaughtError()
   metrics.countDocument()
   metrics.countDocument()
   metrics.countTask()
@@ -83,8 +83,8 @@ test('what other parts know is asked for at the scrape', async () => {
     'log_lines_dropped_total',
   ]
   expect(names.map((name) => series.get(name)).toSorted()).toEqual([1, 2, 3])
-  expect(series.get('app_faults_total')).toBe(1)
-  expect(series.get('api_documents_total')).toBe(2)
+  expect(series.get('app_uncaught_errors_total')).toBe(1)
+  expect(series.get('api_documents_created_total')).toBe(2)
   expect(series.get('api_tasks_created_total')).toBe(1)
   expect(series.get(`build_info{version="1.2.3",revision="abc",runtime="bun ${Bun.version}"}`)).toBe(1)
 })

@@ -9,4 +9,4 @@ import { startServer } from '../../../../src/server/server.ts'
 
 const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))
-await startServer(createLifecycle(), parsed.config, openLog(parsed.config), false)
+await startServer(createLifecycle(), parsed.config, openLog(parsed.config))

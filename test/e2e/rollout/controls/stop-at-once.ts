@@ -23,4 +23,4 @@ process.on('SIGTERM', async () => {
   process.exit(0)
 })
 
-await startServer(lifecycle, parsed.config, log, false)
+await startServer(lifecycle, parsed.config, log)

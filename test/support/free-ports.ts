@@ -1,10 +1,10 @@
 /** Below the range that Linux gives to outgoing connections (32768 and up), of which a load opens thousands. */
-const portMin = 10_000
-const portMax = 32_000
+const minPort = 10_000
+const maxPort = 32_000
 
 /**
- * Free loopback ports, all different, that nobody is given by chance: an instance's port must still be
- * free when its successor starts. Nothing holds them after this returns.
+ * Free loopback ports, all different, from a range in which the system gives none away by itself: a port must still be
+ * free when the successor of its server starts. Nothing holds them after this returns.
  *
  * @throws Error when there are not so many.
  */
@@ -12,13 +12,18 @@ export function freePorts(count: number): number[] {
   const holders = new Map<number, Bun.TCPSocketListener<undefined>>()
   for (let tries = 0; holders.size < count; tries++) {
     if (tries > 100 * count) throw new Error(`no ${count} free ports on 127.0.0.1`)
-    const port = portMin + Math.floor(Math.random() * (portMax - portMin))
+    const port = minPort + Math.floor(Math.random() * (maxPort - minPort))
     try {
       holders.set(port, Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }))
     } catch {
-      // Taken; another one.
+      // Taken: try another one.
     }
   }
   for (const holder of holders.values()) holder.stop(true)
   return [...holders.keys()]
+}
+
+/** One of them. */
+export function freePort(): number {
+  return freePorts(1)[0]!
 }

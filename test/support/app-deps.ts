@@ -1,8 +1,8 @@
 import { type DocumentStore, StoreUnavailable } from '../../src/documents/document-store.ts'
-import type { AppOptions } from '../../src/http/app.ts'
+import type { AppDeps } from '../../src/http/app.ts'
 import { createChecks, createLifecycle } from '../../src/lifecycle/index.ts'
 import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
-import { createLineSink } from '../../src/telemetry/log/buffered-writer.ts'
+import { createBufferedWriter } from '../../src/telemetry/log/buffered-writer.ts'
 import { createLog } from '../../src/telemetry/log/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
 import { analysisThreads } from './analysis-pool.ts'
@@ -41,8 +41,8 @@ const absentQueue: TaskQueue = {
   close: () => Promise.resolve(),
 }
 
-/** The options of a complete service that listens nowhere; what it logs goes into `lines`. */
-export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = []): AppOptions {
+/** The dependencies of a complete service that listens nowhere. It logs into `lines`. */
+export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): AppDeps {
   const lifecycle = createLifecycle()
   lifecycle.markReady()
   const build = { service: 'tally', version: '0.0.0-test', revision: 'test' }
@@ -66,17 +66,17 @@ export function appOptions(changes: Partial<AppOptions> = {}, lines: string[] = 
       format: 'json',
       service: 'tally',
       instance: 'instance-1',
-      sink: createLineSink({ write: (chunk) => lines.push(chunk), flush: () => {} }),
+      writer: createBufferedWriter({ write: (chunk) => lines.push(chunk), flush: () => {} }),
     }),
     store: absentStore,
     queue: absentQueue,
-    threads: analysisThreads(),
+    pool: analysisThreads(),
     limits: {
       maxNumbers: 1_000_000,
       maxTextLength: 1_000_000,
-      bodyBytesMax: 32 * 2 ** 20,
-      heldBytesMax: 256 * 2 ** 20,
-      documentBytesMax: 2 ** 20,
+      maxBodyBytes: 32 * 2 ** 20,
+      maxBufferedBytes: 256 * 2 ** 20,
+      maxDocumentBytes: 2 ** 20,
     },
     requestTimeoutMs: 30_000,
     validationStatus: 400,

@@ -1,0 +1,35 @@
+import type { Measurement } from './rounds.ts'
+
+/** A window counts as disturbed when its server was less busy than this share of the busiest one. */
+const steadyShare = 0.85
+
+/** What is left of the rounds, and what there is to say about it. */
+interface SteadyRounds {
+  readonly pairs: readonly (readonly Measurement[])[]
+  readonly notes: string[]
+}
+
+/**
+ * Leaves out the rounds in which another program took the core from one of the servers. A server that is kept waiting
+ * finds more requests at once, so that each costs something else. With fewer than half of the rounds left all are
+ * kept, and a note says that the machine was not quiet.
+ *
+ * @param pairs the measurements of each pair of processes, one for each target
+ */
+export function steadyRounds(pairs: readonly (readonly Measurement[])[]): SteadyRounds {
+  const busiest = Math.max(...pairs.flat().flatMap(({ windows }) => windows.map((one) => one.serverBusy)))
+  const isSteady = (pair: readonly Measurement[], round: number): boolean =>
+    pair.every(({ windows }) => (windows[round]?.serverBusy ?? 0) >= steadyShare * busiest)
+  const steady = pairs.map((pair) =>
+    pair.map((one) => ({ ...one, windows: one.windows.filter((_, round) => isSteady(pair, round)) })),
+  )
+  const [all, kept] = [countRounds(pairs), countRounds(steady)]
+  if (kept === all) return { pairs, notes: [] }
+  if (kept < all / 2 || steady.some((pair) => pair[0]?.windows.length === 0))
+    return { pairs, notes: [`the machine was not quiet: ${kept} of ${all} rounds undisturbed, all counted`] }
+  return { pairs: steady, notes: [`${all - kept} of ${all} rounds left out: another program took the core`] }
+}
+
+function countRounds(pairs: readonly (readonly Measurement[])[]): number {
+  return pairs.reduce((sum, pair) => sum + (pair[0]?.windows.length ?? 0), 0)
+}

@@ -1,0 +1,7 @@
+/**
+ * The SHA-256 of a body's text, in hexadecimal: tells a repeated request from another one with the same
+ * `Idempotency-Key`.
+ */
+export function fingerprint(text: string): string {
+  return new Bun.CryptoHasher('sha256').update(text).digest('hex')
+}

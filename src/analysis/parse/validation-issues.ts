@@ -1,0 +1,54 @@
+import type { z } from 'zod'
+import type { InputError, ValidationIssue } from './input-error.ts'
+
+/** Issues reported for one input at most. A body may hold millions of wrong items. */
+export const maxIssues = 20
+
+/**
+ * Converts the issues of a failed zod validation: a JSON pointer each, a sentence, a stable code.
+ * Values of the caller are not repeated. Names of unknown keys are, cut to 100 characters.
+ *
+ * @example toValidationIssues(error) // [{ pointer: '/numbers/3', detail: 'must be a number', code: 'type' }]
+ */
+export function toValidationIssues(error: {
+  readonly issues: readonly z.core.$ZodIssue[]
+}): ValidationIssue[] {
+  return error.issues.flatMap((issue): ValidationIssue | ValidationIssue[] => {
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.slice(0, maxIssues).map((key) => ({
+        pointer: formatPointer([...issue.path, key.slice(0, 100)]),
+        detail: 'is not known here',
+        code: 'unknown',
+      }))
+    return { pointer: formatPointer(issue.path), detail: formatDetail(issue), code: toIssueCode(issue) }
+  })
+}
+
+/** One sentence for a problem's `detail`: the first issue, and how many more there are. */
+export function summarizeIssues(issues: readonly ValidationIssue[]): string {
+  const [first] = issues
+  if (first === undefined) return 'The input was refused.'
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
+  return `${first.pointer === '' ? 'The body' : first.pointer} ${first.detail}${more}`
+}
+
+/** The input error for a value that a schema rejects. */
+export function toInputError(error: { readonly issues: readonly z.core.$ZodIssue[] }): InputError {
+  const issues = toValidationIssues(error)
+  return { code: 'invalid-input', detail: summarizeIssues(issues), issues }
+}
+
+function formatPointer(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
+
+function toIssueCode(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'custom') return String(issue.params?.code ?? 'invalid')
+  // An issue does not carry its input. Only zod's own message tells that the input was absent.
+  if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'missing' : 'type'
+  return issue.code.replaceAll('_', '-')
+}
+
+function formatDetail(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_type' ? `must be of type ${issue.expected}` : issue.message
+}

@@ -1,0 +1,62 @@
+import type { NewTaskResult } from '../parse/parse-new-task.ts'
+import type { PayloadResult } from '../payload-analyzer.ts'
+
+/** What can be done with a request body, and the result. */
+export interface BodyJobs {
+  readonly payload: {
+    readonly job: { readonly kind: 'payload' }
+    readonly result: PayloadResult
+  }
+  readonly 'new-task': {
+    readonly job: { readonly kind: 'new-task'; readonly isKeyed: boolean }
+    readonly result: NewTaskResult
+  }
+}
+
+export type BodyJobKind = keyof BodyJobs
+
+/** A request body to work on. Its bytes are the first `size` bytes of all blocks, one after another. */
+export type BodyJob<K extends BodyJobKind = BodyJobKind> = BodyJobs[K]['job'] & {
+  readonly blocks: readonly ArrayBuffer[]
+  readonly size: number
+}
+
+/** A task to work on. */
+export interface TaskJob {
+  readonly kind: 'task'
+  /** JSON text. */
+  readonly payload: string
+}
+
+export type AnalysisJob = BodyJob | TaskJob
+
+/** The worker threads of a process that analyze large inputs, so that the event loop can serve others meanwhile. */
+export interface AnalysisPool {
+  /** Starts a thread if there is none: for a job that will come in a moment. */
+  warmUp(): void
+
+  /**
+   * Works on a request body.
+   *
+   * @param options.transfer buffers of the job to move to the thread; they are empty here afterwards
+   * @param options.signal aborts the job, even a running one
+   * @throws PoolFull, WorkerExited, JobFailed, or the signal's reason when it aborts
+   */
+  run<K extends BodyJobKind>(
+    job: BodyJob<K>,
+    options: { readonly transfer: ArrayBuffer[]; readonly signal?: AbortSignal | undefined },
+  ): Promise<BodyJobs[K]['result']>
+
+  /**
+   * Analyzes a task.
+   *
+   * @param payload JSON text
+   * @returns the result as JSON text
+   * @throws PoolFull, WorkerExited, JobFailed (with `errorName` InvalidTaskPayload for an invalid payload), or the
+   *   signal's reason when it aborts
+   */
+  runTask(payload: string, signal?: AbortSignal): Promise<string>
+
+  /** Ends all threads; unfinished jobs are rejected. */
+  close(): void
+}

@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import { summarizeIssues, toValidationIssues } from '../analysis/parse/validation-issues.ts'
+import { type ProblemCode, ProblemError } from './problem.ts'
+
+interface ValidationResult {
+  readonly success: boolean
+  readonly error?: { readonly issues: readonly z.core.$ZodIssue[] }
+}
+
+/** A hook for `zValidator` that refuses invalid input with a problem naming each field. */
+const problemHook =
+  (code: ProblemCode) =>
+  (result: ValidationResult): void => {
+    if (result.error === undefined) return
+    const errors = toValidationIssues(result.error)
+    throw new ProblemError({ code, detail: summarizeIssues(errors), errors })
+  }
+
+export const invalidBody = problemHook('invalid-input')
+export const invalidQuery = problemHook('invalid-query')
+
+/** The query parameter `limit` of a list: the documents or tasks on a page. */
+export const pageLimit = (max: number) =>
+  z.coerce
+    .number('must be a number')
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(max, `must be at most ${max}`)
+    .default(100)
+
+/** The query parameter `cursor` of a list. */
+export const pageCursor = (maxLength: number) =>
+  z.string().max(maxLength, 'was not issued by this service').optional()

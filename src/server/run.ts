@@ -1,0 +1,77 @@
+import type { Config } from '../config.ts'
+import { createLifecycle, handleSignals, type Lifecycle } from '../lifecycle/index.ts'
+import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { ProcessLog } from './logging.ts'
+
+/** A service that has started. */
+export interface RunningService {
+  /** The port that it listens on. */
+  readonly port: number
+  readonly runtimeSettings: Live
+}
+
+/**
+ * Starts a service: opens everything that it needs, and registers its cleanup with the lifecycle.
+ *
+ * @throws when it cannot start; the lifecycle then closes what was opened.
+ */
+export type StartService = (lifecycle: Lifecycle, config: Config, log: ProcessLog) => Promise<RunningService>
+
+/** EX_CONFIG of sysexits.h: a restart would not help. */
+const invalidConfigExitCode = 78
+
+/**
+ * Runs a service as this process, from the first signal handler to the exit code: 0 after a shutdown, 1 when it failed
+ * to start or to stop in order, 78 when its configuration is invalid.
+ *
+ * SIGTERM and SIGINT shut down. SIGUSR2 toggles debug logging. SIGHUP shuts down too, unless the service handles it.
+ *
+ * @param start loads the service's modules on demand, so that the signal handlers are installed before them
+ * @example run({ PORT: '8000' }, async (lifecycle, config, log) => startServer(lifecycle, config, log))
+ */
+export function run(env: Readonly<Record<string, string | undefined>>, start: StartService): void {
+  // Signals first, so that one that arrives while modules load has its effect, also for PID 1 of a container.
+  const lifecycle = createLifecycle()
+  let flushLog = async (): Promise<void> => {}
+  let toggleDebugLog = (): void => {}
+  handleSignals(lifecycle, { beforeExit: () => flushLog() })
+  process.on('SIGUSR2', () => toggleDebugLog())
+
+  const boot = async (): Promise<void> => {
+    // Code of a start runs once: compiling it takes longer than it saves.
+    Bun.unsafe.setJITPolicy(100)
+    const config = await readConfig(env)
+    const { openLog } = await import('./logging.ts')
+    const opened = openLog(config)
+    const { log } = opened
+    flushLog = log.flush
+    try {
+      const { runtimeSettings } = await start(lifecycle, config, opened)
+      const { toggleDebug } = await import('./runtime-settings.ts')
+      toggleDebugLog = () => void toggleDebug(runtimeSettings, config, log)
+      // A closed terminal sends SIGHUP. The supervisor has its own handler by now, which starts a rolling restart.
+      if (process.listenerCount('SIGHUP') === 0)
+        process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+      Bun.unsafe.setJITPolicy(1)
+    } catch (error) {
+      log.error('cannot start', { error })
+      // Closes what was opened before the failure.
+      await lifecycle.shutdown('start-up failed', { exitCode: 1 })
+      await log.flush()
+      process.exit(1)
+    }
+  }
+
+  // Not at once: after the program's main module, Bun collects garbage before it polls a socket for the first time, and
+  // everything that a start leaves behind would make the first request wait for that.
+  setImmediate(() => void boot())
+}
+
+/** The configuration. Exits when it is invalid, with all problems on standard error. */
+async function readConfig(env: Readonly<Record<string, string | undefined>>): Promise<Config> {
+  const { parseConfig } = await import('../config.ts')
+  const result = parseConfig(env)
+  if (result.ok) return result.config
+  console.error(`Invalid configuration:\n  ${result.problems.join('\n  ')}`)
+  return process.exit(invalidConfigExitCode)
+}

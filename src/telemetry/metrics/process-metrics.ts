@@ -1,0 +1,97 @@
+import { totalmem } from 'node:os'
+import type { Registry } from 'prom-client'
+import { Counter, Gauge } from './prom-client.ts'
+
+const stateNames = ['starting', 'ready', 'draining', 'stopped'] as const
+
+/** Values that other parts of the process keep. They are read at each scrape. */
+export interface MetricSources {
+  readonly state: () => (typeof stateNames)[number]
+  readonly inFlight: () => number
+  readonly servedWhileDraining: () => number
+  readonly logLinesDropped: () => number
+}
+
+export interface BuildLabels {
+  readonly version: string
+  readonly revision: string
+}
+
+/**
+ * The state of the process and its environment.
+ *
+ * @returns counts one uncaught error
+ */
+export function createProcessMetrics(
+  registry: Registry,
+  prefix: string,
+  sources: MetricSources,
+  { version, revision }: BuildLabels,
+): () => void {
+  const registers = [registry]
+  new Gauge({
+    name: `${prefix}http_requests_in_flight`,
+    help: 'HTTP requests accepted and not completely answered',
+    registers,
+    collect() {
+      this.set(sources.inFlight())
+    },
+  })
+  new Counter({
+    name: `${prefix}requests_served_while_draining_total`,
+    help: 'Application requests answered after the shutdown began',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sources.servedWhileDraining())
+    },
+  })
+  new Gauge({
+    name: 'app_state',
+    help: 'State of the process: 1 for the current state, 0 for the others',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const current = sources.state()
+      for (const state of stateNames) this.set({ state }, state === current ? 1 : 0)
+    },
+  })
+  const uncaughtErrors = new Counter({
+    name: 'app_uncaught_errors_total',
+    help: 'Uncaught exceptions and unhandled promise rejections',
+    registers,
+  })
+  new Counter({
+    name: 'log_lines_dropped_total',
+    help: 'Log lines dropped because the reader of the log stalled or closed it',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sources.logLinesDropped())
+    },
+  })
+  new Gauge({
+    name: 'build_info',
+    help: 'Version, revision and runtime of this process; the value is always 1',
+    labelNames: ['version', 'revision', 'runtime'],
+    registers,
+  }).set({ version, revision, runtime: `bun ${Bun.version}` }, 1)
+  registerMemoryLimit(registry)
+  return () => uncaughtErrors.inc()
+}
+
+function registerMemoryLimit(registry: Registry): void {
+  new Gauge({
+    name: 'app_memory_limit_bytes',
+    help: 'Memory limit of the container in bytes; absent without a limit',
+    // Processes in one container share its limit.
+    aggregator: 'max',
+    registers: [registry],
+    collect() {
+      const bytes = process.constrainedMemory()
+      // Without a limit this is the memory of the machine.
+      if (bytes < totalmem()) this.set(bytes)
+      else this.remove()
+    },
+  })
+}
