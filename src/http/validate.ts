@@ -16,6 +16,11 @@ const problemHook =
     throw new ProblemError({ code, detail: summarizeIssues(errors), errors })
   }
 
+/** Options for `zValidator`: the schemas here are synchronous, and awaiting each of them costs more than it. */
+export const synchronous = {
+  validationFunction: <Schema extends z.ZodType>(schema: Schema, value: unknown) => schema.safeParse(value),
+}
+
 export const invalidBody = problemHook('invalid-input')
 export const invalidQuery = problemHook('invalid-query')
 

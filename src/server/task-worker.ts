@@ -61,7 +61,7 @@ export function startTaskWorker(
       }),
     }),
     finish: () => consumer.finish(),
-    async cut() {
+    async abort() {
       const ids = await consumer.release()
       if (ids.length > 0)
         log.warn('released unfinished tasks', {

@@ -1,5 +1,5 @@
-// The inner loop of json-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
-// `bun run scanner` compiles it to number-scanner-wasm.ts. Nothing here allocates; who calls says where things lie.
+// The inner loop of scan-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
+// `bun run scanner` compiles it to number-scanner.wasm. Nothing here allocates; the caller decides where everything lies.
 
 /** Where scanning ended: the first byte that was not taken. */
 export let at: usize = 0
@@ -9,7 +9,7 @@ export let written: usize = 0
 export let minimum: f64 = 0
 export let maximum: f64 = 0
 
-/** What ended it, as json-numbers.ts has it. */
+/** What ended it, with the values that scan-numbers.ts knows. */
 const END_OF_WINDOW = 0
 const END_OF_LIST = 1
 const NOT_PLAIN = 2

@@ -1,5 +1,5 @@
 import type { NumbersWithRange } from '../numeric/numeric.ts'
-import { wasm } from './number-scanner-wasm.ts'
+import wasmPath from './number-scanner.wasm' with { type: 'file' }
 
 /** Bytes that are looked at from one copy of them: with the doubles they make they fit into a second-level cache. */
 const windowBytes = 64 * 1024
@@ -46,7 +46,13 @@ interface Loaded {
   readonly doubles: Float64Array
 }
 
-/** Loaded when it is first needed, which takes 1 ms; null where it cannot be. */
+/**
+ * Read at the start, so that a program without the file does not start, and one whose files are replaced keeps
+ * working. Mapped and copied, because loading node:fs would delay every start.
+ */
+const wasm = Bun.mmap(wasmPath).slice()
+
+/** Compiled when it is first needed; null where it cannot be. */
 let loaded: Loaded | null | undefined
 
 /** Where the processor lacks the vectors that it works with, WebAssembly refuses the module. */
@@ -59,7 +65,7 @@ function loadIfPossible(): Loaded | null {
 }
 
 function load(): Loaded {
-  const module = new WebAssembly.Module(Uint8Array.fromBase64(wasm))
+  const module = new WebAssembly.Module(wasm)
   const scanner = new WebAssembly.Instance(module).exports as unknown as Scanner
   const size = doublesStart + doublesMax * Float64Array.BYTES_PER_ELEMENT
   const pageBytes = 64 * 1024

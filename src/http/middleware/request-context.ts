@@ -47,8 +47,8 @@ export const requestContext = ({
     const invalid = checkHost(request)
     if (invalid !== undefined) return refuse(invalid)
 
-    // The last route that matches is the handler; middleware paths have no label.
-    context.route = labels.get(routePath(c, -1)) ?? context.route
+    // Most paths are their own template. Of the routes that match, the last one is the handler.
+    context.route = labels.get(c.req.path) ?? labels.get(routePath(c, -1)) ?? context.route
     context.isQuiet = quietPaths.has(c.req.path)
     const isInTime = await new Promise<boolean>((resolve) => {
       context.onTimeout = () => resolve(false)

@@ -19,7 +19,7 @@ import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
-import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { invalidBody, invalidQuery, pageCursor, pageLimit, synchronous } from '../validate.ts'
 
 export interface DataDeps {
   readonly store: DocumentStore
@@ -44,7 +44,7 @@ const listQuery = z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: p
  */
 export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps) {
   const body = jsonBody({ maxBytes: limits.maxDocumentBytes })
-  const document = zValidator('json', bodySchema(documentSchema), invalidBody)
+  const document = zValidator('json', bodySchema(documentSchema), invalidBody, synchronous)
 
   return new Hono<Env>()
     .get('/data', zValidator('query', listQuery, invalidQuery), async (c) => {

@@ -14,7 +14,7 @@ import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
-import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { invalidBody, invalidQuery, pageCursor, pageLimit, synchronous } from '../validate.ts'
 import { type EventStreams, streamTask } from './task-events.ts'
 import { serializeTask, type TaskJson } from './task-json.ts'
 
@@ -80,7 +80,7 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
         },
       }),
       jsonBody({ maxBytes: limits.maxBodyBytes }),
-      zValidator('json', newTaskSchema(limits), invalidBody),
+      zValidator('json', newTaskSchema(limits), invalidBody, synchronous),
       async (c) => {
         const text = await c.req.text()
         return enqueue(c, JSON.stringify(c.req.valid('json').payload), () => fingerprint(text))

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { sourceDigest } from '../../../src/analysis/parse/number-scanner-wasm.ts'
 import { scanNumbers } from '../../../src/analysis/parse/scan-numbers.ts'
 
 const scan = (list: string, countMax = 1e7) => scanNumbers(Buffer.from(list), 1, countMax)
@@ -141,11 +140,4 @@ describe('what is no list of finite numbers is left to JSON.parse', () => {
     expect(scan('[1,2,3,4]', 3)).toBeUndefined()
     expect(scan('[1,2,3,1e300]', 3)).toBeUndefined()
   })
-})
-
-test('the module is made from the source beside it', async () => {
-  const source = await Bun.file(
-    new URL('../../../src/analysis/parse/number-scanner.as', import.meta.url),
-  ).text()
-  expect(new Bun.CryptoHasher('sha256').update(source).digest('hex')).toBe(sourceDigest)
 })
