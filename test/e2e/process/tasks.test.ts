@@ -325,7 +325,7 @@ describe('a server with its worker inside', () => {
         }
         expect(await failed(endless)).toMatchObject({
           attempts: 2,
-          error: expect.stringContaining('not done'),
+          error: expect.stringContaining('timed out'),
         })
         expect(await failed(throwing)).toMatchObject({ attempts: 2, error: expect.stringContaining('JSON') })
         expect(await failed(beyondLimits)).toMatchObject({
