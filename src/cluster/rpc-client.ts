@@ -18,7 +18,7 @@ export interface ResponseMessage {
  *
  * @example
  * const client = new RpcClient<WorkerRequest, WorkerResponses>((message) => child.send(message))
- * const checks = await client.request({ kind: 'checks' }, 800) // undefined after 800 ms
+ * const checks = await client.request({ kind: 'checks' }, 800) // undefined at the timeout
  */
 export class RpcClient<
   Request extends { readonly kind: string },

@@ -18,8 +18,8 @@ export function disableDeferAccept(port: number): void {
  * Limits what the kernel receives ahead for each new connection (SO_RCVBUF). The kernel doubles the value, for its own
  * bookkeeping.
  *
- * Bun reads a connection until a read returns less than its own buffer of 512 KiB. A fast sender of a large body keeps
- * the event loop busy for as long as it can refill a kernel buffer of that size or more. With a smaller buffer, other
+ * Bun reads a connection until a read returns less than its own buffer holds. A fast sender of a large body keeps the
+ * event loop busy for as long as it can refill a kernel buffer of that size or more. With a smaller buffer, other
  * connections get their turn after every read. The limit also bounds the memory of an unread body.
  */
 export function limitReceiveBuffer(port: number, bytes: number): void {

@@ -1,3 +1,4 @@
+import { withTimeout } from '../lifecycle/timeout.ts'
 import type { Rate, RateLimiter, Verdict } from './rate.ts'
 
 /** How long Redis may take to answer, in ms, because a request waits for it. */
@@ -54,14 +55,10 @@ export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimit
   return {
     async take(name) {
       if (performance.now() >= pausedUntil) {
-        const { promise: late, reject } = Promise.withResolvers<never>()
-        const timer = setTimeout(() => reject(new Error('no answer in time')), answerTimeoutMs)
         try {
-          return parseVerdict(await Promise.race([evaluate(`tally:rate:${name}`), late]))
+          return parseVerdict(await withTimeout(evaluate(`tally:rate:${name}`), answerTimeoutMs))
         } catch {
           pausedUntil = performance.now() + pauseMs
-        } finally {
-          clearTimeout(timer)
         }
       }
       onFailOpen()

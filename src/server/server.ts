@@ -28,7 +28,13 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
+import {
+  openDatabaseFromConfig,
+  openQueueFromConfig,
+  openStoreFromConfig,
+  queueChecks,
+  readQueueLength,
+} from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
 import { openTracing } from './tracing.ts'
@@ -67,7 +73,7 @@ export async function startServer(
 
   const storage = await openStorage(lifecycle, config, log)
   const { queue } = storage
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
   const checks = createServerChecks(config, storage, log)
   const pool = openAnalysisPool(lifecycle, config)
 

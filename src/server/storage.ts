@@ -81,3 +81,11 @@ export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
     },
   ]
 }
+
+/** How long a scrape waits for the queue, in ms. */
+const queueLengthTimeoutMs = 1_000
+
+/** The number of waiting tasks, for metrics; undefined while the queue is unreachable or slow. */
+export function readQueueLength(queue: TaskQueue): Promise<number | undefined> {
+  return withTimeout(queue.depth(), queueLengthTimeoutMs, () => undefined).catch(() => undefined)
+}

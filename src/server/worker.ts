@@ -14,7 +14,7 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, queueChecks, readQueueLength } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
@@ -43,7 +43,7 @@ export async function startWorker(
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, { pollIntervalMs })
 
   const queue = await openQueue(lifecycle, config, log)
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
 
   server = listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
   const threads = openAnalysisPool(lifecycle, config)

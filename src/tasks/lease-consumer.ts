@@ -1,4 +1,4 @@
-import { withTimeout } from '../database/with-timeout.ts'
+import { withTimeout } from '../lifecycle/timeout.ts'
 import type { Task } from './task.ts'
 import {
   type ConsumeOptions,

@@ -1,4 +1,4 @@
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { concatBlocks } from '../../analysis/pool/concat-blocks.ts'
 import type { AnalysisPool, BodyJobKind, BodyJobs } from '../../analysis/pool/jobs.ts'
@@ -91,7 +91,7 @@ export const largeBody = <K extends BodyJobKind>({
   runHere,
   respond,
 }: LargeBodyHandler<K>) =>
-  createMiddleware<Env>(function largeBody(c, next): Promise<Response | undefined | void> {
+  createMiddleware<Env>(function largeBody(c, next): ReturnType<MiddlewareHandler> {
     const request = c.req.raw
     if (contentLength(request) <= bodies.threshold) return next()
     const { signal } = c.get('request')

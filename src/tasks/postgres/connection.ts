@@ -1,6 +1,6 @@
 import { createPostgresBackend, type PgPool, Queue, runMigrations, Worker } from 'bullmq'
 import { Pool, type PoolClient } from 'pg'
-import { withTimeout } from '../../database/with-timeout.ts'
+import { withTimeout } from '../../lifecycle/timeout.ts'
 import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 

@@ -1,6 +1,6 @@
 import { createBunRedisClient, Queue, Worker } from 'bullmq'
 import { RedisClient } from 'bun'
-import { TimeoutError, withTimeout } from '../../database/with-timeout.ts'
+import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
 import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createAccessLine, formatMs } from '../../../src/telemetry/log/access-line.ts'
-import type { AccessRecord } from '../../../src/telemetry/log/log.ts'
+import { type AccessRecord, createAccessLine, formatMs } from '../../../src/telemetry/log/access-line.ts'
 
 const record: AccessRecord = {
   startedAt: 0,
