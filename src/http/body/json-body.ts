@@ -1,3 +1,4 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { parseJson } from '../../analysis/parse/parse-json.ts'
 import type { Env } from '../env.ts'
@@ -6,19 +7,33 @@ import { inputProblem, type Problem, ProblemError } from '../problem.ts'
 /** A JSON media type, with UTF-8 if it names a charset. */
 const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 
+/** Answers requests whose body is large or of unknown size. */
+export interface LargeBodyHandler {
+  /** Bodies above this many bytes are large. */
+  readonly threshold: number
+  handle(c: Context<Env>): Promise<Response>
+}
+
+export interface JsonBodyOptions {
+  /** Larger bodies are refused. */
+  readonly maxBytes: number
+  /** Default: large bodies are read like small ones. */
+  readonly large?: LargeBodyHandler
+}
+
 /**
  * Reads a JSON body strictly: media type, size, UTF-8 without replacement characters, bounded nesting, JSON. Of duplicate
  * keys the last one wins, as with JSON.parse.
  *
  * It hands the value to `zValidator('json', …)`, which calls `c.req.json()`, and the text to `c.req.text()`. Hono alone
  * would decode invalid bytes silently, read any size, and say nothing about where the JSON is malformed.
- *
- * @param maxBytes size of the body above which it is refused
  */
-export const jsonBody = ({ maxBytes }: { readonly maxBytes: number }) =>
+export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
   createMiddleware<Env>(async function jsonBody(c, next) {
     const request = c.req.raw
     const length = contentLength(request)
+    // Written so that NaN, a body without a length, is large until it has been counted.
+    if (large !== undefined && !(length <= large.threshold)) return large.handle(c)
     const problem = checkBodyHeaders(request, length, maxBytes)
     if (problem !== undefined) throw new ProblemError(problem)
     let bytes: Uint8Array | undefined
@@ -33,7 +48,7 @@ export const jsonBody = ({ maxBytes }: { readonly maxBytes: number }) =>
     const { value, text } = parsed
     c.req.json = <T>() => Promise.resolve(value as T)
     c.req.text = () => Promise.resolve(text)
-    await next()
+    return next()
   })
 
 /** The announced size of a body in bytes; NaN when there is none, or two. */

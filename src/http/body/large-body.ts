@@ -1,12 +1,11 @@
-import type { Context, MiddlewareHandler } from 'hono'
-import { createMiddleware } from 'hono/factory'
+import type { Context } from 'hono'
 import { concatBlocks } from '../../analysis/pool/concat-blocks.ts'
 import type { AnalysisPool, BodyJobKind, BodyJobs } from '../../analysis/pool/jobs.ts'
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
 import type { Env } from '../env.ts'
 import { type Problem, ProblemError } from '../problem.ts'
 import { BodyBuffer, ByteBudget } from './body-buffer.ts'
-import { checkContentType, contentLength, incompleteBody } from './json-body.ts'
+import { checkContentType, contentLength, incompleteBody, type LargeBodyHandler } from './json-body.ts'
 
 /** Larger bodies, in bytes, would block the event loop noticeably: they are decoded, parsed and analyzed by a thread. */
 const defaultThreshold = 256 * 1024
@@ -72,29 +71,29 @@ function refuse(problem: Problem | undefined): void {
   if (problem !== undefined) throw new ProblemError(problem)
 }
 
-export interface LargeBodyHandler<K extends BodyJobKind> {
+export interface LargeBodyHandlerOptions<K extends BodyJobKind> {
   readonly bodies: LargeBodies
   readonly job: (c: Context<Env>) => BodyJobs[K]['job']
-  /** Records the work as a span of this name. Default: not recorded. */
+  /** Records the work as a span. Default: not recorded. */
   readonly tracing?: Tracing | undefined
-  readonly span?: string
   readonly runHere: (bytes: Uint8Array, c: Context<Env>) => BodyJobs[K]['result']
   readonly respond: (c: Context<Env>, result: BodyJobs[K]['result']) => Response | Promise<Response>
 }
 
-/** Answers requests with large bodies, or bodies of unknown size, from the thread pool; all others go on. */
-export const largeBody = <K extends BodyJobKind>({
+/** Answers requests with large bodies, or bodies of unknown size, from the thread pool: for `jsonBody`. */
+export const largeBodyHandler = <K extends BodyJobKind>({
   bodies,
   job,
   tracing,
-  span = 'large body on a thread',
   runHere,
   respond,
-}: LargeBodyHandler<K>) =>
-  createMiddleware<Env>(function largeBody(c, next): ReturnType<MiddlewareHandler> {
-    const request = c.req.raw
-    if (contentLength(request) <= bodies.threshold) return next()
-    const { signal } = c.get('request')
-    const run = () => bodies.run<K>(job(c), request, signal, (bytes) => runHere(bytes, c))
-    return (tracing === undefined ? run() : tracing.trace(span, {}, run)).then((result) => respond(c, result))
-  })
+}: LargeBodyHandlerOptions<K>): LargeBodyHandler => ({
+  threshold: bodies.threshold,
+  async handle(c) {
+    const run = () => bodies.run<K>(job(c), c.req.raw, c.get('request').signal, (bytes) => runHere(bytes, c))
+    return respond(
+      c,
+      await (tracing === undefined ? run() : tracing.trace('validation and analysis on a thread', {}, run)),
+    )
+  },
+})

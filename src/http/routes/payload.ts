@@ -13,7 +13,7 @@ import { analyzeParsed, createPayloadAnalyzer, type RunStep } from '../../analys
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
 import { jsonBody } from '../body/json-body.ts'
-import { type LargeBodies, largeBody } from '../body/large-body.ts'
+import { type LargeBodies, largeBodyHandler } from '../body/large-body.ts'
 import type { Env } from '../env.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJson } from '../respond.ts'
@@ -42,21 +42,24 @@ export function payloadRoutes({ limits, largeBodies, metrics, tracing }: Payload
     return respondJson(c.get('request'), format === 'compact' ? compact(summary) : summary)
   }
 
+  const large = largeBodyHandler<'payload'>({
+    bodies: largeBodies,
+    tracing,
+    job: () => ({ kind: 'payload' }),
+    runHere: (bytes) => analyzeBytes(bytes),
+    respond: (c, result) => {
+      if (!result.ok) throw new ProblemError(inputProblem(result.error))
+      return respond(c, c.req.query('format') === 'compact' ? 'compact' : 'full', result.summary)
+    },
+  })
+
   return new Hono<Env>().post(
     '/payload',
-    zValidator('query', payloadQuery, invalidQuery),
-    largeBody<'payload'>({
-      bodies: largeBodies,
-      span: 'validation and analysis on a thread',
-      tracing,
-      job: () => ({ kind: 'payload' }),
-      runHere: (bytes) => analyzeBytes(bytes),
-      respond: (c, result) => {
-        if (!result.ok) throw new ProblemError(inputProblem(result.error))
-        return respond(c, c.req.query('format') === 'compact' ? 'compact' : 'full', result.summary)
-      },
+    zValidator('query', payloadQuery, invalidQuery, {
+      validationFunction: (schema, query) =>
+        query.format === undefined ? { success: true, data: { format: 'full' } } : schema.safeParse(query),
     }),
-    jsonBody({ maxBytes: limits.maxBodyBytes }),
+    jsonBody({ maxBytes: limits.maxBodyBytes, large }),
     zValidator(
       'json',
       z.lazy(() => payloadSchema(limits)),
@@ -65,11 +68,8 @@ export function payloadRoutes({ limits, largeBodies, metrics, tracing }: Payload
     ),
     (c) => {
       const payload = c.req.valid('json')
-      return respond(
-        c,
-        c.req.valid('query').format,
-        span('analysis', () => analyzeParsed(payload)),
-      )
+      const summary = span('analysis', () => analyzeParsed(payload))
+      return respond(c, c.req.valid('query').format, summary)
     },
   )
 }

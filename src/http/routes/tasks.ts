@@ -8,7 +8,7 @@ import { type Task, taskStatuses } from '../../tasks/task.ts'
 import { maxPageTasks, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { jsonBody } from '../body/json-body.ts'
-import { type LargeBodies, largeBody } from '../body/large-body.ts'
+import { type LargeBodies, largeBodyHandler } from '../body/large-body.ts'
 import type { Env } from '../env.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
@@ -53,6 +53,16 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
     )
   }
 
+  const large = largeBodyHandler<'new-task'>({
+    bodies: largeBodies,
+    job: (c) => ({ kind: 'new-task', isKeyed: isKeyed(c) }),
+    runHere: (bytes, c) => parseNewTask(bytes, isKeyed(c)),
+    respond: (c, result) => {
+      if (!result.ok) throw new ProblemError(inputProblem(result.error))
+      return enqueue(c, result.payload, () => result.fingerprint ?? '')
+    },
+  })
+
   const respondTask = (c: Context<Env>, task: Task) =>
     respondJsonText<{ task: TaskJson }>(c, ['{"task":', ...serializeTask(task), '}'])
 
@@ -73,16 +83,7 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
     })
     .post(
       '/tasks',
-      largeBody<'new-task'>({
-        bodies: largeBodies,
-        job: (c) => ({ kind: 'new-task', isKeyed: isKeyed(c) }),
-        runHere: (bytes, c) => parseNewTask(bytes, isKeyed(c)),
-        respond: (c, result) => {
-          if (!result.ok) throw new ProblemError(inputProblem(result.error))
-          return enqueue(c, result.payload, () => result.fingerprint ?? '')
-        },
-      }),
-      jsonBody({ maxBytes: limits.maxBodyBytes }),
+      jsonBody({ maxBytes: limits.maxBodyBytes, large }),
       zValidator(
         'json',
         z.lazy(() => newTaskSchema(limits)),
