@@ -9,49 +9,38 @@ import { openDocumentStore } from '../../../src/documents/open.ts'
 import { type App, createApp } from '../../../src/http/app.ts'
 import { appOptions } from '../../support/app-options.ts'
 
-let directory: string
+const json = { 'content-type': 'application/json' }
+
 let store: DocumentStore
 let app: App
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tally-data-'))
-  store = await openDocumentStore({ dataDir: directory })
-  app = createApp(appOptions({ store }))
+  store = await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' })
+  app = createApp(appDeps({ store }))
 })
 afterAll(async () => {
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
-interface Asked {
-  readonly method?: string
-  readonly body?: string
-  readonly headers?: Record<string, string>
-  readonly to?: App
+/** What a client sees of a response. */
+const read = async (response: Response | Promise<Response>) => {
+  const { status, headers } = await response
+  return { status, headers, text: await (await response).text() }
 }
 
-async function ask(path: string, { method, body, headers = {}, to = app }: Asked = {}) {
-  const request = new Request(`http://tally.test${path}`, {
-    method: method ?? (body === undefined ? 'GET' : 'POST'),
-    headers: {
-      host: 'tally.test',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body }),
-  })
-  if (body !== undefined) request.headers.set('content-length', String(Buffer.byteLength(body)))
-  const response = await to.fetch(request)
-  return { status: response.status, headers: response.headers, text: await response.text() }
-}
+const get = async (path: string, headers: Record<string, string> = {}) =>
+  read(app.request(path, { headers }))
 
-async function created(body: string): Promise<{ id: string; etag: string }> {
-  const { status, headers } = await ask('/data', { body })
+const write = async (method: 'POST' | 'PUT', path: string, body: string, headers = {}) =>
+  read(app.request(path, { method, headers: { ...json, ...headers }, body }))
+
+async function create(body: string): Promise<{ id: string; etag: string }> {
+  const { status, headers } = await write('POST', '/data', body)
   expect(status).toBe(201)
   return { id: headers.get('location')?.split('/').at(-1) ?? '', etag: headers.get('etag') ?? '' }
 }
 
-function problemIn(text: string): { code: string; errors?: { pointer: string; code: string }[] } {
+function parseProblem(text: string): { code: string; errors?: { pointer: string; code: string }[] } {
   return JSON.parse(text)
 }
 
