@@ -66,28 +66,28 @@ describe.each([
     }
 
     test('format=full selects the full form', async () => {
-      const answer = (await (await send(examplePayload, '/payload?format=full')).json()) as object
-      expect(Object.keys(answer)).toEqual(['numeric_analysis', 'text_analysis', 'processing_time_ms'])
+      const body = (await (await send(examplePayload, '/payload?format=full')).json()) as object
+      expect(Object.keys(body)).toEqual(['numeric_analysis', 'text_analysis', 'processing_time_ms'])
     })
 
     test('-0 is reported as 0', async () => {
-      const answer = await (await send('{"numbers":[-0],"text":"a"}')).text()
-      expect(answer).toContain('"minimum":0,"maximum":0,"mean":0,"median":0')
+      const body = await (await send('{"numbers":[-0],"text":"a"}')).text()
+      expect(body).toContain('"minimum":0,"maximum":0,"mean":0,"median":0')
     })
 
     test('of a repeated key the last value counts', async () => {
-      const answer = await (await send('{"numbers":[9],"text":"x","numbers":[1,1],"text":"a b"}')).json()
-      expect(answer).toMatchObject({
+      const body = await (await send('{"numbers":[9],"text":"x","numbers":[1,1],"text":"a b"}')).json()
+      expect(body).toMatchObject({
         numeric_analysis: { count: 2, maximum: 1 },
         text_analysis: { word_count: 2 },
       })
     })
 
     test('numbers at the limits of a double are accepted', async () => {
-      const answer = await (
+      const body = await (
         await send('{"numbers":[1.7976931348623157e308,5e-324,1e-400],"text":"a"}')
       ).json()
-      expect(answer).toMatchObject({ numeric_analysis: { count: 3, minimum: 0, maximum: Number.MAX_VALUE } })
+      expect(body).toMatchObject({ numeric_analysis: { count: 3, minimum: 0, maximum: Number.MAX_VALUE } })
     })
 
     for (const [name, text, characters] of [
