@@ -84,9 +84,7 @@ describe.each([
     })
 
     test('numbers at the limits of a double are accepted', async () => {
-      const body = await (
-        await send('{"numbers":[1.7976931348623157e308,5e-324,1e-400],"text":"a"}')
-      ).json()
+      const body = await (await send('{"numbers":[1.7976931348623157e308,5e-324,1e-400],"text":"a"}')).json()
       expect(body).toMatchObject({ numeric_analysis: { count: 3, minimum: 0, maximum: Number.MAX_VALUE } })
     })
 
