@@ -171,10 +171,16 @@ describe('errors', () => {
         expect(Object.keys(operation.responses)).toContain('503')
   })
 
-  test('VALIDATION_STATUS=422 adds 422 to the operations with a body', async () => {
-    const { paths } = await readDocument(createApp(appDeps({ validationStatus: 422 })))
-    expect(Object.keys(paths['/payload']?.post?.responses ?? {})).toContain('422')
-    expect(Object.keys(paths['/health']?.get?.responses ?? {})).not.toContain('422')
+  test('VALIDATION_STATUS=422 adds 422 to the operations with a body, and to no other', async () => {
+    const settings = liveSettings()
+    const admin = { settings, canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+    const strict = listOperations(await readDocument(createApp(appDeps({ validationStatus: 422, admin }))))
+    expect(strict.map(({ name }) => name)).toContain('PUT /admin/faults')
+    for (const { name, operation } of strict)
+      expect({ name, has422: Object.keys(operation.responses).includes('422') }).toEqual({
+        name,
+        has422: operation.requestBody !== undefined,
+      })
     expect(Object.keys(document.paths['/payload']?.post?.responses ?? {})).not.toContain('422')
   })
 })
