@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { createManagementApp } from '../http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
@@ -80,7 +80,7 @@ async function openQueue(lifecycle: Lifecycle, config: Config, log: Log): Promis
 interface WorkerParts {
   readonly log: Log
   readonly metrics: Metrics
-  readonly runtimeSettings: Live
+  readonly runtimeSettings: RuntimeSettings
   readonly queue: TaskQueue
 }
 
@@ -106,7 +106,7 @@ function listen(
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isProbe,
+    isProbe: app.isProbe,
     describeInFlight: () => app.requests.describe(),
   })
 }

@@ -39,37 +39,35 @@ export const requestContext = ({
   findPreflightPath,
   onError,
 }: RequestContextOptions) =>
-  createMiddleware<Env>(async function requestContext(c, next) {
+  createMiddleware<Env>(function requestContext(c, next) {
     const request = c.env?.headRequest ?? c.req.raw
     const context = tracker.begin(request)
     c.set('request', context)
-    const finish = (response: Response): Response => {
+    const respond = (response: Response): Response => {
       tracker.finish(context, response)
       return response
     }
-    const refuse = (problem: Problem): Response => finish(problemResponse(context, problem))
+    const refuse = (problem: Problem): Response => respond(problemResponse(context, problem))
     const invalid = checkHost(request)
-    if (invalid !== undefined) return refuse(invalid)
+    if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
+    context.isQuiet = quietPaths.has(c.req.path)
     // Middleware is registered for all methods, a handler for one.
     const handler = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     const path = handler?.path ?? findPreflightPath(c)
     // A 404 or 405 depends neither on credentials nor on load, so no other middleware sees it.
-    if (path === undefined) return finish(await c.notFound())
+    if (path === undefined) return Promise.resolve(c.notFound()).then(respond)
     context.route = labels.get(path) ?? context.route
-    context.isQuiet = quietPaths.has(c.req.path)
-    const isInTime = await new Promise<boolean>((resolve) => {
-      context.onTimeout = () => resolve(false)
-      next().then(
-        () => resolve(true),
-        // Hono renders errors. What is no Error comes through to here.
-        (thrown: unknown) => {
-          c.res = onError(new Error('not an Error was thrown', { cause: thrown }), context)
-          resolve(true)
-        },
-      )
+    return new Promise((resolve) => {
+      context.onTimeout = () => resolve(refuse(requestTimeout))
+      const finish = (): void => {
+        tracker.finish(context, c.res)
+        resolve()
+      }
+      // Hono renders errors. What is no Error comes through to here.
+      next().then(finish, (thrown: unknown) => {
+        c.res = onError(new Error('not an Error was thrown', { cause: thrown }), context)
+        finish()
+      })
     })
-    if (!isInTime) return refuse(requestTimeout)
-    tracker.finish(context, c.res)
-    return undefined
   })

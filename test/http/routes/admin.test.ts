@@ -24,8 +24,8 @@ function createAdminApp({
         takeHeapSnapshot: async () => undefined,
         settings: {
           ...live,
-          get settings() {
-            return live.settings
+          get current() {
+            return live.current
           },
           async change(change, by) {
             changes.push([change, by])
@@ -59,7 +59,7 @@ describe('admin routes', () => {
     ] as const) {
       const response = await request(`/ready/${action}`, { method: 'POST' })
       expect([response.status, await response.json()]).toEqual([200, { enabled }])
-      expect(live.settings.enabled).toBe(enabled)
+      expect(live.current.enabled).toBe(enabled)
     }
   })
 
@@ -72,7 +72,7 @@ describe('admin routes', () => {
       body: '{"level":"debug"}',
     })
     expect([response.status, await response.json()]).toEqual([200, { level: 'debug' }])
-    expect(live.settings.logLevel).toBe('debug')
+    expect(live.current.logLevel).toBe('debug')
     expect(changes).toEqual([[{ logLevel: 'debug' }, 'request by-hand']])
   })
 
@@ -87,7 +87,7 @@ describe('admin routes', () => {
     expect(await (await request('/admin/faults')).json()).toEqual(all)
     const cleared = await request('/admin/faults', { method: 'DELETE' })
     expect(await cleared.json()).toEqual({ ...all, error_status: 503 })
-    expect(live.settings.faults.error_status).toBe(503)
+    expect(live.current.faults.error_status).toBe(503)
   })
 
   test('refuse an invalid setting, name its place, and change nothing', async () => {

@@ -26,8 +26,12 @@ test('/debug/delay responds after the delay', async () => {
 })
 
 test('/debug/status responds with the requested status', async () => {
-  for (const status of [200, 418, 503, 599])
-    expect((await app.request(`/debug/status/${status}`)).status).toBe(status)
+  for (const status of [200, 418, 503, 599]) {
+    const response = await app.request(`/debug/status/${status}`)
+    expect(response.status).toBe(status)
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(await response.json()).toEqual({ status })
+  }
 })
 
 test('/debug/bytes responds with the requested number of bytes', async () => {

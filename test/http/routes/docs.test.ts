@@ -57,6 +57,13 @@ describe('/docs', () => {
       expect(values.join(' ')).not.toMatch(/\*|https?:|unsafe-eval|[a-z]\.[a-z]/)
   })
 
+  test('has files with the strict policy of all other pages', async () => {
+    for (const path of ['/docs/start.js', '/docs/swagger-ui.css', '/openapi.json'])
+      expect((await fetch(server.url + path)).headers.get('content-security-policy')).toBe(
+        "default-src 'none'; frame-ancestors 'none'",
+      )
+  })
+
   test('lets browsers cache its files, but not the OpenAPI document', async () => {
     expect((await fetch(`${server.url}/docs/swagger-ui.css`)).headers.get('cache-control')).toContain(
       'max-age=',

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { hostname } from 'node:os'
 import { type AppDeps, createApp } from '../../../src/http/app.ts'
+import type { Check } from '../../../src/http/middleware/check.ts'
 import { createChecks, createLifecycle } from '../../../src/lifecycle/index.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { listen } from '../../support/listening.ts'
+import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
 import { connectRaw } from '../../support/raw-connection.ts'
 
@@ -163,8 +165,10 @@ describe('other routes', () => {
 })
 
 describe('methods', () => {
+  const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+  const complete = createApp(appDeps({ admin, debugRoutes: true }))
   const methodsByPath = new Map<string, Set<string>>()
-  for (const route of app.routes) {
+  for (const route of complete.routes) {
     const [method = '', path = ''] = route.split(' ')
     // Middleware is registered for all methods.
     if (method === 'ALL') continue
@@ -173,9 +177,18 @@ describe('methods', () => {
     methodsByPath.set(path, methods)
   }
 
-  test('are known of application routes, their aliases, probes and pages', () => {
+  test('are known of routes of every kind', () => {
     expect(methodsByPath.get('/data/:id')).toEqual(new Set(['GET', 'HEAD', 'PUT', 'DELETE']))
-    for (const path of ['/payload', '/v1/payload', '/tasks', '/health', '/livez', '/metrics', '/', '/docs'])
+    for (const path of [
+      '/payload',
+      '/v1/payload',
+      '/health',
+      '/livez',
+      '/',
+      '/docs',
+      '/debug/heap',
+      '/debug/crash',
+    ])
       expect([...methodsByPath.keys()]).toContain(path)
   })
 
@@ -185,7 +198,7 @@ describe('methods', () => {
         (method) => !methods.has(method),
       )
       for (const method of unsupported) {
-        const response = await app.request(path.replaceAll(/:\w+/g, '1'), { method })
+        const response = await complete.request(path.replaceAll(/:\w+/g, '1'), { method })
         await expectProblem(response, 405, 'method-not-allowed')
         expect(response.headers.get('allow')?.split(', ').toSorted()).toEqual([...methods].toSorted())
       }
@@ -228,6 +241,57 @@ describe('HEAD', () => {
   test('is 405 where GET is', async () => {
     const head = new Request('http://localhost/payload', { method: 'HEAD' })
     await expectProblem(await app.fetch(head), 405, 'method-not-allowed')
+  })
+})
+
+describe('404 and 405', () => {
+  const refused: Check = () => ({ code: 'unauthorized', detail: 'Credentials are required.' })
+  const guarded = createApp(
+    appDeps({
+      applicationChecks: [refused],
+      pageChecks: [refused],
+      corsOrigins: ['https://page.example'],
+      metricsToken: 'scraper',
+      admin: {
+        settings: liveSettings(),
+        canInjectFaults: true,
+        takeHeapSnapshot: async () => undefined,
+        token: 'operator',
+      },
+    }),
+  )
+
+  test('come before checks, tokens and the protection against other sites', async () => {
+    for (const [method, path, status, code] of [
+      ['GET', '/payload', 405, 'method-not-allowed'],
+      ['DELETE', '/v1/data', 405, 'method-not-allowed'],
+      ['POST', '/docs', 405, 'method-not-allowed'],
+      ['POST', '/metrics', 405, 'method-not-allowed'],
+      ['DELETE', '/admin/log-level', 405, 'method-not-allowed'],
+      ['POST', '/debug/heap', 405, 'method-not-allowed'],
+      ['GET', '/data/1/2', 404, 'not-found'],
+      ['GET', '/docs/nothing', 404, 'not-found'],
+      ['GET', '/admin/nothing', 404, 'not-found'],
+      ['OPTIONS', '/data/1/2', 404, 'not-found'],
+      ['OPTIONS', '/health', 405, 'method-not-allowed'],
+      ['OPTIONS', '/admin/log-level', 405, 'method-not-allowed'],
+      ['OPTIONS', '/debug/heap', 405, 'method-not-allowed'],
+    ] as const) {
+      const response = await guarded.request(path, { method, headers: { origin: 'https://page.example' } })
+      await expectProblem(response, status, code)
+      expect(response.headers.get('content-security-policy')).toBeNull()
+    }
+    const response = await guarded.request('/payload', { method: 'POST' })
+    await expectProblem(response, 401, 'unauthorized')
+  })
+
+  test('a preflight of an existing path needs no credentials and has its route label', async () => {
+    const headers = { origin: 'https://page.example', 'access-control-request-method': 'POST' }
+    const { status } = await guarded.request('/v1/payload', { method: 'OPTIONS', headers })
+    expect(status).toBe(204)
+    const token = { authorization: 'Bearer scraper' }
+    const metrics = await (await guarded.request('/metrics', { headers: token })).text()
+    expect(metrics).toContain('api_http_requests_total{method="OPTIONS",route="/payload",status="204"} 1')
   })
 })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createManagementApp } from '../../../src/http/app.ts'
+import { createApp, createManagementApp } from '../../../src/http/app.ts'
 import type { TakeHeapSnapshot } from '../../../src/http/routes/heap.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
@@ -65,5 +65,17 @@ describe('a heap snapshot', () => {
     })
     await expectProblem(await app.request('/debug/heap'), 500, 'internal-error')
     expect((await app.request('/debug/heap')).status).toBe(200)
+  })
+
+  test('has its own route label, though it is below the paths of debug routes', async () => {
+    const takeHeapSnapshot = async () => ({ pid: 42, body: createSnapshot() })
+    const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot }
+    for (const debugRoutes of [true, false]) {
+      const { request } = createApp(appDeps({ admin, debugRoutes }))
+      await (await request('/debug/heap')).text()
+      expect(await (await request('/metrics')).text()).toContain(
+        'api_http_requests_total{method="GET",route="/debug/heap",status="200"} 1',
+      )
+    }
   })
 })
