@@ -51,13 +51,13 @@ export const requestContext = ({
     const invalid = checkHost(request)
     if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
-    context.isQuiet = quietPaths.has(c.req.path)
     // Middleware is registered for all methods, a handler for one.
     const handler = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
     const path = handler?.path ?? findPreflightPath(c)
     // A 404 or 405 depends neither on credentials nor on load, so no other middleware sees it.
     if (path === undefined) return Promise.resolve(c.notFound()).then(respond)
     context.route = labels.get(path) ?? context.route
+    context.isQuiet = quietPaths.has(c.req.path)
     return new Promise((resolve) => {
       context.onTimeout = () => resolve(refuse(requestTimeout))
       const finish = (): void => {

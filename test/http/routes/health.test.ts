@@ -206,6 +206,21 @@ describe('methods', () => {
   }
 })
 
+test('probes are logged at debug, but another method on their path at info', async () => {
+  const lines: string[] = []
+  const deps = appDeps({}, lines)
+  const { request } = createApp(deps)
+  await request('/health')
+  await request('/health', { method: 'POST' })
+  await deps.log.flush()
+  const logged = lines
+    .join('')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { level: string; status: number })
+  expect(logged.map(({ level, status }) => `${level} ${status}`)).toEqual(['debug 200', 'info 405'])
+})
+
 describe('HEAD', () => {
   test('has the status, type and length of GET on every route, and no body', async () => {
     await using server = listen()
