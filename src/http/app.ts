@@ -167,7 +167,7 @@ export interface ServiceApp extends App {
 /** The service: every route, behind the request context. */
 export function createApp(deps: AppDeps): ServiceApp {
   const { limits, metrics, overload, tracing, basePath = '' } = deps
-  const shell = createShell(deps)
+  const shell = createShell(deps, { hasCors: deps.corsOrigins !== undefined })
   const { tracker, hono } = shell
   const shedding =
     overload === undefined
@@ -213,7 +213,7 @@ export function createManagementApp(deps: ManagementDeps): App {
 }
 
 /** The app around any routes: request context, problems, probes at the root. */
-function createShell(deps: ManagementDeps) {
+function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   const { log, metrics, basePath = '' } = deps
   const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
   const problemResponse = createProblemResponse(deps.validationStatus)
@@ -234,12 +234,26 @@ function createShell(deps: ManagementDeps) {
     management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
   const labels = new Map<string, string>()
+  const findPreflightPath = (c: Context<Env>): string | undefined => {
+    if (!hasCors || c.req.method !== 'OPTIONS' || probePaths.has(c.req.path)) return undefined
+    const [method] = allowedMethods(hono, c)
+    return method === undefined ? undefined : matchedPath(hono, method, c)
+  }
   // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
   const hono = new Hono<Env>({
     getPath: (request) => (request.url.startsWith('http') ? getPath(request) : '/'),
   })
   hono
-    .use(requestContext({ tracker, problemResponse, onError, labels, quietPaths: probePaths }))
+    .use(
+      requestContext({
+        tracker,
+        problemResponse,
+        onError,
+        labels,
+        findPreflightPath,
+        quietPaths: probePaths,
+      }),
+    )
     .onError((error, c) => onError(error, c.get('request')))
     .notFound((c) => {
       const methods = allowedMethods(hono, c)
@@ -296,6 +310,5 @@ function allowedMethods(hono: Hono<Env>, c: Context<Env>): string[] {
 /** The path of the route that would answer the request with another method. */
 function matchedPath(hono: Hono<Env>, method: string, c: Context<Env>): string | undefined {
   const [handlers] = hono.router.match(method, c.req.path)
-  const route = handlers.at(-1)?.[0][1]
-  return route === undefined || route.method === 'ALL' ? undefined : route.path
+  return handlers.findLast(([[, route]]) => route.method !== 'ALL')?.[0][1].path
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { type Listening, listen } from '../support/listening.ts'
 import { connectRaw, type RawResponse } from '../support/raw-connection.ts'
 
-// What a client may send to confuse a parser, a router or the proxy in front, each on a connection of its own.
+// Requests that may confuse a parser, a router or a proxy in front, each on its own connection.
 setDefaultTimeout(20_000)
 
 let server: Listening
@@ -18,34 +18,34 @@ const get = (headers: string): string => `GET /health HTTP/1.1\r\n${headers}\r\n
 const body = '{"numbers":[1],"text":"a"}'
 const post = (headers: string, sent = body): string =>
   `POST /payload HTTP/1.1\r\n${host}Content-Type: application/json\r\n${headers}\r\n${sent}`
-/** What would be answered as a second request if the first one's end were read differently. */
+/** It gets a response of its own only if the end of the request before it is misread. */
 const smuggled = `GET /version HTTP/1.1\r\n${host}X-Request-ID: smuggled\r\n\r\n`
 
 /**
- * The answers to some bytes: those that come before the answer to an honest request sent behind them, or
- * before the end of the connection. No time is waited for silence.
+ * Collects the responses to some bytes: all before the response to an honest request sent after them, or before the end of
+ * the connection. It never waits for silence.
  */
-async function answersTo(bytes: string): Promise<{ answers: RawResponse[]; open: boolean }> {
+async function exchange(bytes: string): Promise<{ responses: RawResponse[]; isOpen: boolean }> {
   using connection = await connectRaw(server.port)
-  const answers: RawResponse[] = []
+  const responses: RawResponse[] = []
   void connection.send(bytes)
   const first = await connection.next(bytes.startsWith('HEAD') ? 'HEAD' : undefined)
-  if (first !== undefined) answers.push(first)
+  if (first !== undefined) responses.push(first)
   void connection.send(`GET /health HTTP/1.1\r\n${host}X-Request-ID: honest\r\n\r\n`)
   for (;;) {
-    const answer = await connection.next()
-    if (answer === undefined) return { answers, open: false }
-    if (answer.headers.get('x-request-id') === 'honest') return { answers, open: true }
-    answers.push(answer)
+    const response = await connection.next()
+    if (response === undefined) return { responses, isOpen: false }
+    if (response.headers.get('x-request-id') === 'honest') return { responses, isOpen: true }
+    responses.push(response)
   }
 }
 
 async function expectHealthy(): Promise<void> {
-  const { answers } = await answersTo(get(host))
-  expect(answers.map(({ status }) => status)).toEqual([200])
+  const { responses } = await exchange(get(host))
+  expect(responses.map(({ status }) => status)).toEqual([200])
 }
 
-describe('refused with a status, and the connection ends', () => {
+describe('Bun refuses with a status and closes the connection:', () => {
   const cases: [name: string, status: number, bytes: string][] = [
     [
       'Content-Length, then Transfer-Encoding',
@@ -85,7 +85,7 @@ describe('refused with a status, and the connection ends', () => {
     ['Content-Length of 10^18', 400, post('Content-Length: 1000000000000000000\r\n')],
     ['two lengths that differ', 400, post(`Content-Length: 26\r\nContent-Length: 5\r\n`, body + smuggled)],
     [
-      'a chunk size that is no number',
+      'a chunk size that is not a number',
       400,
       post('Transfer-Encoding: chunked\r\n', `zz\r\n${body}\r\n0\r\n\r\n`),
     ],
@@ -124,31 +124,31 @@ describe('refused with a status, and the connection ends', () => {
   ]
   for (const [name, status, bytes] of cases) {
     test(`${name}: ${status}`, async () => {
-      const { answers, open } = await answersTo(bytes)
-      expect({ statuses: answers.map((answer) => answer.status), open }).toEqual({
+      const { responses, isOpen } = await exchange(bytes)
+      expect({ statuses: responses.map((response) => response.status), isOpen }).toEqual({
         statuses: [status],
-        open: false,
+        isOpen: false,
       })
       await expectHealthy()
     })
   }
 })
 
-describe('the connection ends without an answer', () => {
+describe('Bun closes the connection without a response:', () => {
   for (const [name, bytes] of [
     ['an unknown method', `FOO /health HTTP/1.1\r\n${host}\r\n`],
-    ['a method in small letters', `get /health HTTP/1.1\r\n${host}\r\n`],
+    ['a method in lower case', `get /health HTTP/1.1\r\n${host}\r\n`],
     ['a method of 10 kB', `${'A'.repeat(10_000)} /health HTTP/1.1\r\n${host}\r\n`],
   ] as const) {
     test(name, async () => {
-      const { answers, open } = await answersTo(bytes)
-      expect({ answers, open }).toEqual({ answers: [], open: false })
+      const { responses, isOpen } = await exchange(bytes)
+      expect({ responses, isOpen }).toEqual({ responses: [], isOpen: false })
       await expectHealthy()
     })
   }
 })
 
-describe('what the parser lets through, the guard refuses before any routing', () => {
+describe('the service refuses before routing', () => {
   const withHost = (value: string): string => get(`Host: ${value}\r\n`)
   const cases: [name: string, bytes: string][] = [
     ['an empty Host', withHost('')],
@@ -166,26 +166,26 @@ describe('what the parser lets through, the guard refuses before any routing', (
     ['Host with a percent sign', withHost('a%2fb')],
     ['Host with a backslash', withHost('a\\b')],
     ['Host with an open bracket', withHost('[::1')],
-    ['an absolute URL with a bad Host', 'GET http://tally.example/health HTTP/1.1\r\nHost: a b\r\n\r\n'],
+    ['an absolute URL with an invalid Host', 'GET http://tally.example/health HTTP/1.1\r\nHost: a b\r\n\r\n'],
   ]
   for (const [name, bytes] of cases) {
     test(`${name}: 400`, async () => {
-      const { answers } = await answersTo(bytes)
-      expect(answers.map(({ status }) => status)).toEqual([400])
-      expect(JSON.parse(answers[0]?.body ?? '')).toMatchObject({ code: 'bad-host', status: 400 })
+      const { responses } = await exchange(bytes)
+      expect(responses.map(({ status }) => status)).toEqual([400])
+      expect(JSON.parse(responses[0]?.body ?? '')).toMatchObject({ code: 'invalid-host', status: 400 })
       await expectHealthy()
     })
   }
 
-  test('GET /public/health with a bad Host is not routed as /health', async () => {
+  test('GET /public/health with an invalid Host is not routed as /health', async () => {
     for (const value of ['a b', 'x/y', 'u@x', '']) {
-      const { answers } = await answersTo(`GET /public/health HTTP/1.1\r\nHost: ${value}\r\n\r\n`)
-      expect(answers.map(({ status }) => status)).toEqual([400])
-      expect(answers[0]?.body).not.toContain('"ok"')
+      const { responses } = await exchange(`GET /public/health HTTP/1.1\r\nHost: ${value}\r\n\r\n`)
+      expect(responses.map(({ status }) => status)).toEqual([400])
+      expect(responses[0]?.body).not.toContain('"ok"')
     }
   })
 
-  test('a good Host before does not make a bad one good', async () => {
+  test('a valid Host does not make later ones on the connection valid', async () => {
     using connection = await connectRaw(server.port)
     for (const [value, status] of [
       ['tally.example', 200],
@@ -208,9 +208,9 @@ describe('what the parser lets through, the guard refuses before any routing', (
     'a_b',
     'x:65535',
   ]) {
-    test(`Host ${value} is one`, async () => {
-      const { answers } = await answersTo(withHost(value))
-      expect(answers.map(({ status }) => status)).toEqual([200])
+    test(`not the valid Host ${value}`, async () => {
+      const { responses } = await exchange(withHost(value))
+      expect(responses.map(({ status }) => status)).toEqual([200])
     })
   }
 
@@ -218,23 +218,23 @@ describe('what the parser lets through, the guard refuses before any routing', (
     ['CONNECT', 'tally.example:443'],
     ['TRACE', '/health'],
   ] as const) {
-    test(`${method}: 405 with Allow, and nothing of the request in it`, async () => {
-      const { answers } = await answersTo(`${method} ${target} HTTP/1.1\r\n${host}Cookie: secret\r\n\r\n`)
-      expect(answers.map(({ status }) => status)).toEqual([405])
-      expect(answers[0]?.headers.get('allow')).toBe('GET, HEAD, POST, OPTIONS')
-      expect(answers[0]?.body).not.toContain('secret')
+    test(`${method}: 405 with Allow, and no part of the request in the response`, async () => {
+      const { responses } = await exchange(`${method} ${target} HTTP/1.1\r\n${host}Cookie: secret\r\n\r\n`)
+      expect(responses.map(({ status }) => status)).toEqual([405])
+      expect(responses[0]?.headers.get('allow')).toBe('GET, HEAD, POST, OPTIONS')
+      expect(responses[0]?.body).not.toContain('secret')
       await expectHealthy()
     })
   }
 })
 
-describe('odd but legal: answered once, and the next request is read from its own beginning', () => {
+describe('an unusual but legal request gets one response, and does not affect the next request:', () => {
   const cases: [name: string, status: number, bytes: string][] = [
     ['the same length twice', 200, post(`Content-Length: 26\r\nContent-Length: 26\r\n`)],
-    ['a space behind the length', 200, post('Content-Length: 26 \r\n')],
+    ['a space after the length', 200, post('Content-Length: 26 \r\n')],
     ['a chunk extension', 200, post('Transfer-Encoding: chunked\r\n', `1a;a=b\r\n${body}\r\n0\r\n\r\n`)],
     ['Transfer-Encoding Chunked', 200, post('Transfer-Encoding: Chunked\r\n', `1a\r\n${body}\r\n0\r\n\r\n`)],
-    ['GET with a request for a body', 200, get(`${host}Content-Length: ${smuggled.length}\r\n`) + smuggled],
+    ['GET with a request as its body', 200, get(`${host}Content-Length: ${smuggled.length}\r\n`) + smuggled],
     ['HEAD with a body', 200, `HEAD /docs/start.js HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`],
     ['QUERY', 405, `QUERY /health HTTP/1.1\r\n${host}\r\n`],
     ['an absolute URL', 200, `GET http://elsewhere.example/health HTTP/1.1\r\n${host}\r\n`],
@@ -246,22 +246,22 @@ describe('odd but legal: answered once, and the next request is read from its ow
   ]
   for (const [name, status, bytes] of cases) {
     test(`${name}: ${status}`, async () => {
-      const { answers } = await answersTo(bytes)
-      expect(answers.filter(({ headers }) => headers.get('x-request-id') === 'smuggled')).toEqual([])
-      expect(answers.map((answer) => answer.status)).toEqual([status])
+      const { responses } = await exchange(bytes)
+      expect(responses.filter(({ headers }) => headers.get('x-request-id') === 'smuggled')).toEqual([])
+      expect(responses.map((response) => response.status)).toEqual([status])
     })
   }
 
-  test('trailers: the request is answered and nothing behind it', async () => {
+  test('trailers: the request gets a response, and the connection ends', async () => {
     const chunks = `1a\r\n${body}\r\n0\r\nX-Trailer: a\r\n\r\n${smuggled}`
-    const { answers, open } = await answersTo(post('Transfer-Encoding: chunked\r\n', chunks))
-    expect({ statuses: answers.map(({ status }) => status), open }).toEqual({
+    const { responses, isOpen } = await exchange(post('Transfer-Encoding: chunked\r\n', chunks))
+    expect({ statuses: responses.map(({ status }) => status), isOpen }).toEqual({
       statuses: [200, 400],
-      open: false,
+      isOpen: false,
     })
   })
 
-  test('Expect: 100-continue is told to go on and then answered', async () => {
+  test('Expect: 100-continue gets 100, and then the response', async () => {
     using connection = await connectRaw(server.port)
     await connection.send(post('Expect: 100-continue\r\nContent-Length: 26\r\n', ''))
     expect((await connection.next())?.status).toBe(100)

@@ -1,31 +1,29 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../src/http/app.ts'
-import { appOptions } from '../support/app-options.ts'
+import { appDeps } from '../support/app-deps.ts'
 
-// Patterns that look at what clients send must not take longer than in proportion to its length. One with nested
-// repetition would take years for these; what is allowed here is generous, for machines are slow and busy.
+// Regular expressions that match input of clients must take time in proportion to its length. One with nested repetition
+// would take years for these. The limit is generous, because machines may be slow and busy.
 
-/** Just below what the runtime takes as a head. */
-const longest = 15_000
-const msMax = 1_000
+/** Just below the length that Bun accepts for a request's head. */
+const maxLength = 15_000
+const maxMs = 1_000
 
 const repeated = (part: string, end = ''): string =>
-  part.repeat(Math.floor((longest - end.length) / part.length)) + end
+  part.repeat(Math.floor((maxLength - end.length) / part.length)) + end
 
-const app = createApp(appOptions())
+const app = createApp(appDeps())
 
-async function msFor(path: string, headers: Record<string, string>): Promise<number> {
+async function measureMs(path: string, headers: Record<string, string>): Promise<number> {
   const start = performance.now()
-  const answer = await app.fetch(
-    new Request(`http://localhost${path}`, {
-      method: 'POST',
-      body: '{}',
-      headers: { host: 'localhost', 'content-type': 'application/json', ...headers },
-    }),
-  )
-  await answer.arrayBuffer()
-  // The store of these options is away, which is a 503.
-  expect(answer.status).not.toBe(500)
+  const response = await app.request(path, {
+    method: 'POST',
+    body: '{}',
+    headers: { host: 'localhost', 'content-type': 'application/json', ...headers },
+  })
+  await response.arrayBuffer()
+  // The store of these dependencies is unavailable, which is a 503.
+  expect(response.status).not.toBe(500)
   return performance.now() - start
 }
 
@@ -50,9 +48,9 @@ describe('a header', () => {
     ['traceparent', repeated('00-', 'x')],
     ['x-forwarded-for', repeated('1.1.1.1, ', 'x')],
     ['forwarded', repeated('for="[', 'x')],
-  ])('%s is judged at once, however long and wrong it is', async (name, value) => {
+  ])('%s is processed in time, however long and invalid it is', async (name, value) => {
     for (const path of ['/payload', '/data', '/tasks', '/nothing'])
-      expect(await msFor(path, { [name]: value })).toBeLessThan(msMax)
+      expect(await measureMs(path, { [name]: value })).toBeLessThan(maxMs)
   })
 })
 
@@ -66,7 +64,7 @@ describe('a path or a query', () => {
     `/payload?${repeated('format=', 'x')}`,
     `/data?cursor=${repeated('a', '!')}`,
     `/tasks?limit=${repeated('9', 'x')}`,
-  ])('%# is judged at once, however long and wrong it is', async (path) => {
-    expect(await msFor(path, {})).toBeLessThan(msMax)
+  ])('%# is processed in time, however long and invalid it is', async (path) => {
+    expect(await measureMs(path, {})).toBeLessThan(maxMs)
   })
 })

@@ -1,5 +1,6 @@
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
-import { routePath } from 'hono/route'
+import { matchedRoutes } from 'hono/route'
 import type { Env } from '../env.ts'
 import type { Problem, ProblemResponse } from '../problem.ts'
 import type { RequestTracker } from '../request-tracker.ts'
@@ -12,6 +13,8 @@ export interface RequestContextOptions {
   readonly labels: ReadonlyMap<string, string>
   /** The paths of probes, scrapes and admin requests. */
   readonly quietPaths: ReadonlySet<string>
+  /** The path of the routes whose CORS preflight this request is: middleware answers it, though no route matches. */
+  readonly findPreflightPath: (c: Context<Env>) => string | undefined
   /** Renders whatever a handler throws. */
   readonly onError: (error: Error, context: RequestContextOf) => Response
 }
@@ -33,22 +36,27 @@ export const requestContext = ({
   problemResponse,
   labels,
   quietPaths,
+  findPreflightPath,
   onError,
 }: RequestContextOptions) =>
   createMiddleware<Env>(function requestContext(c, next) {
     const request = c.env?.headRequest ?? c.req.raw
     const context = tracker.begin(request)
     c.set('request', context)
-    const refuse = (problem: Problem): Response => {
-      const response = problemResponse(context, problem)
+    const respond = (response: Response): Response => {
       tracker.finish(context, response)
       return response
     }
+    const refuse = (problem: Problem): Response => respond(problemResponse(context, problem))
     const invalid = checkHost(request)
     if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
-    // Most paths are their own template. Of the routes that match, the last one is the handler.
-    context.route = labels.get(c.req.path) ?? labels.get(routePath(c, -1)) ?? context.route
+    // Middleware is registered for all methods, a handler for one.
+    const handler = matchedRoutes(c).findLast(({ method }) => method !== 'ALL')
+    const path = handler?.path ?? findPreflightPath(c)
+    // A 404 or 405 depends neither on credentials nor on load, so no other middleware sees it.
+    if (path === undefined) return Promise.resolve(c.notFound()).then(respond)
+    context.route = labels.get(path) ?? context.route
     context.isQuiet = quietPaths.has(c.req.path)
     return new Promise((resolve) => {
       context.onTimeout = () => resolve(refuse(requestTimeout))

@@ -49,7 +49,7 @@ type SchemeName = keyof typeof securitySchemes
 
 /** The OpenAPI 3.1 document of the service, from the same schemas that validate its requests. */
 export function createOpenApiDocument(options: DocumentOptions) {
-  const { build, limits, hasMetrics, hasAdmin, security = open, basePath } = options
+  const { build, limits, hasMetrics, hasAdmin, security = open, validationStatus, basePath } = options
   const clientSchemes: SchemeName[] = [
     ...(security.keys ? (['key', 'keyAsBearer'] as const) : []),
     ...(security.tokens ? (['token'] as const) : []),
@@ -58,6 +58,8 @@ export function createOpenApiDocument(options: DocumentOptions) {
   const scraperSchemes: SchemeName[] = hasMetrics && security.metricsToken ? ['scraper'] : []
   const application = { ...payloadPaths(limits), ...dataPaths, ...taskPaths(limits) }
   const admin = hasAdmin ? { ...adminPaths, ...faultPaths } : {}
+  const describe = (operation: ZodOpenApiOperationObject, schemes: readonly SchemeName[]) =>
+    requireSchemes(validationStatus === 422 ? withUnprocessable(operation) : operation, schemes)
   const schemes = [...clientSchemes, ...operatorSchemes, ...scraperSchemes]
   return createDocument({
     openapi: '3.1.0',
@@ -79,12 +81,12 @@ export function createOpenApiDocument(options: DocumentOptions) {
       ...(hasAdmin ? [{ name: 'admin', description: 'Settings of a running instance' }] : []),
     ],
     paths: {
-      ...mapPaths(application, (operation) => describeApplication(operation, clientSchemes, options), {
+      ...mapPaths(application, (operation) => limitRate(describe(operation, clientSchemes), security), {
         servers: [{ url: basePath || '/' }, { url: `${basePath}/v1` }],
       }),
       ...healthPaths,
-      ...(hasMetrics && mapPaths(metricsPaths, (operation) => requireSchemes(operation, scraperSchemes))),
-      ...mapPaths(admin, (operation) => requireSchemes(operation, operatorSchemes)),
+      ...(hasMetrics && mapPaths(metricsPaths, (operation) => describe(operation, scraperSchemes))),
+      ...mapPaths(admin, (operation) => describe(operation, operatorSchemes)),
     },
     ...(schemes.length > 0 && {
       components: {
@@ -131,16 +133,10 @@ function mapPaths(
   )
 }
 
-/** An operation of the application: with credentials, a rate and 422 where they are configured. */
-function describeApplication(
-  operation: ZodOpenApiOperationObject,
-  schemes: readonly SchemeName[],
-  { security = open, validationStatus }: DocumentOptions,
-): ZodOpenApiOperationObject {
-  const validated = validationStatus === 422 ? withUnprocessable(operation) : operation
-  const secured = requireSchemes(validated, schemes)
-  if (!security.rateLimit) return secured
-  return { ...secured, responses: { ...problemResponses('rate-limited'), ...secured.responses } }
+/** An operation of the application, whose clients may have a rate limit. */
+function limitRate(operation: ZodOpenApiOperationObject, { rateLimit }: Security): ZodOpenApiOperationObject {
+  if (!rateLimit) return operation
+  return { ...operation, responses: { ...problemResponses('rate-limited'), ...operation.responses } }
 }
 
 /** An operation that needs credentials, any of those named, and its responses without. */

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Env } from '../env.ts'
 import { pageHeaders } from '../middleware/security-headers.ts'
 import { ProblemError } from '../problem.ts'
+import { respondText } from '../respond.ts'
 
 /** The longest delay or stream, in seconds. */
 const maxSeconds = 600
@@ -38,11 +39,11 @@ export function debugRoutes() {
     .get('/debug/delay/:seconds', seconds, async (c) => {
       const delayed = Number(c.req.param('seconds'))
       await Bun.sleep(delayed * 1_000)
-      return c.json({ delayed, method: c.get('request').method })
+      return c.json({ delayed, method: c.req.method })
     })
     .get('/debug/status/:code', numberParam('code', 200, 599, /^\d+$/), (c) => {
       const status = Number(c.req.param('code'))
-      return Response.json({ status }, { status })
+      return respondText(c.get('request'), JSON.stringify({ status }), 'application/json', status)
     })
     .get('/debug/stream/:seconds', seconds, (c) =>
       c.body(ticks(Number(c.req.param('seconds'))), 200, { 'content-type': 'text/plain' }),

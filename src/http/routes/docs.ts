@@ -33,7 +33,8 @@ export function docsRoutes(options: DocumentOptions) {
   let document: Promise<string> | undefined
   return new Hono<Env>()
     .use('/openapi.json', pageHeaders())
-    .use('/docs/*', docsHeaders)
+    .use('/docs', docsHeaders)
+    .use('/docs/:file', pageHeaders())
     .get('/openapi.json', async (c) => {
       // Loaded on the first request: the schemas of all operations would lengthen the start.
       document ??= import('../openapi/document.ts').then(({ createOpenApiDocument }) =>

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import Ajv2020 from 'ajv/dist/2020.js'
-import { type AppOptions, createApp } from '../../../src/http/app.ts'
-import { openApiDocument } from '../../../src/http/openapi/document.ts'
+import { createApp, type ServiceApp } from '../../../src/http/app.ts'
+import { createOpenApiDocument } from '../../../src/http/openapi/document.ts'
 import { createChecks, createLifecycle } from '../../../src/lifecycle/index.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
-import { post, request } from '../../support/requests.ts'
 
 interface MediaType {
   readonly schema?: object
@@ -17,31 +16,38 @@ interface Operation {
   readonly requestBody?: { readonly content: Readonly<Record<string, MediaType>> }
   readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>
 }
+type PathItem = Readonly<Record<string, Operation>> & {
+  readonly servers?: readonly { readonly url: string }[]
+}
 interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly paths: Readonly<Record<string, PathItem>>
   readonly components: {
     readonly schemas: Readonly<Record<string, { examples?: unknown[]; example?: unknown }>>
   }
 }
 
-const options = appOptions()
-const app = createApp(options)
-const documentOf = async (changes: Partial<AppOptions> = {}): Promise<Document> =>
-  (await (await createApp(appOptions(changes)).fetch(request('/openapi.json'))).json()) as Document
-const document = await documentOf()
+const deps = appDeps()
+const app = createApp(deps)
+const readDocument = async ({ request }: Pick<ServiceApp, 'request'>): Promise<Document> =>
+  (await (await request('/openapi.json')).json()) as Document
+const document = await readDocument(app)
 
 const methods = ['get', 'post', 'put', 'patch', 'delete']
-const operations = Object.entries(document.paths).flatMap(([path, item]) =>
-  methods.flatMap((method) =>
-    item[method] ? [{ path, method, name: `${method.toUpperCase()} ${path}`, operation: item[method] }] : [],
-  ),
-)
+const listOperations = ({ paths }: Document) =>
+  Object.entries(paths).flatMap(([path, item]) =>
+    methods.flatMap((method) =>
+      item[method]
+        ? [{ path, method, name: `${method.toUpperCase()} ${path}`, operation: item[method] }]
+        : [],
+    ),
+  )
+const operations = listOperations(document)
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
 ajv.addSchema(document, 'openapi.json')
 
-/** What is wrong with a value, by the schema at a place in the document. */
-function faultsAt(place: readonly string[], value: unknown): string[] {
+/** Validates a value by the schema at a place in the document. */
+function findErrors(place: readonly string[], value: unknown): string[] {
   const pointer = place.map(
     (part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`,
   )
@@ -51,51 +57,96 @@ function faultsAt(place: readonly string[], value: unknown): string[] {
     : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
 }
 
-/** Expects an answer to be what the document says of its status. */
+/** Expects a response to have the media type and the schema that the document names for its status. */
 async function expectDocumented(path: string, method: string, response: Response): Promise<void> {
   const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? ''
   const { status } = response
   expect(Object.keys(document.paths[path]?.[method]?.responses[status]?.content ?? {})).toContain(type)
   const place = ['paths', path, method, 'responses', `${status}`, 'content', type, 'schema']
-  expect(faultsAt(place, await response.json())).toEqual([])
+  expect(findErrors(place, await response.json())).toEqual([])
 }
 
-describe('the document and the table of routes', () => {
-  const routes = app.routes.filter(({ kind }) => kind !== 'page')
+describe('the document and the routes of the app', () => {
+  const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+  const aliases = ['/healthz', '/livez', '/readyz']
+  const isPage = (path: string): boolean => path === '/' || path === '/openapi.json' || /^\/docs\b/.test(path)
+  const isDebug = (path: string): boolean => path.startsWith('/debug/') && path !== '/debug/heap'
 
-  test('every route but the pages is in the document, and nothing else is', () => {
-    const served = routes.map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`)
-    expect(operations.map(({ name }) => name).toSorted()).toEqual(served.toSorted())
+  /** The routes that the document must describe, as `METHOD /path/{parameter}`. */
+  const listRoutes = ({ routes }: Pick<ServiceApp, 'routes'>): string[] => {
+    const described = routes.filter((route) => {
+      const [method, path = ''] = route.split(' ')
+      // Middleware is registered for all methods. `/v1` is a server in the document.
+      return (
+        method !== 'ALL' &&
+        !path.startsWith('/v1/') &&
+        !aliases.includes(path) &&
+        !isPage(path) &&
+        !isDebug(path)
+      )
+    })
+    return [...new Set(described)].map((route) => route.replaceAll(/:(\w+)/g, '{$1}')).toSorted()
+  }
+
+  test.each([
+    ['only application routes and probes', { hasMetrics: false }],
+    ['metrics', {}],
+    ['admin routes', { hasMetrics: false, admin }],
+    ['metrics, admin routes and debug routes', { admin, debugRoutes: true }],
+  ] as const)('have the same operations with %s', async (_, changes) => {
+    const service = createApp(appDeps(changes))
+    const names = listOperations(await readDocument(service)).map(({ name }) => name)
+    expect(names.toSorted()).toEqual(listRoutes(service))
   })
 
-  test('there are routes to compare', () => {
-    expect(operations.map(({ name }) => name)).toContain('POST /payload')
-    expect(operations.length).toBeGreaterThan(4)
+  test('have the same operations below a base path', async () => {
+    const service = createApp(appDeps({ basePath: '/base', admin }))
+    const routes = service.routes.map((route) => route.replace(/ \/base\/?/, ' /'))
+    const response = await service.request('/base/openapi.json')
+    const names = listOperations((await response.json()) as Document).map(({ name }) => name)
+    expect(names.toSorted()).toEqual(listRoutes({ routes }))
   })
 
-  test('operations have names of their own', () => {
-    const names = operations.map(({ operation }) => operation.operationId)
-    expect(new Set(names).size).toBe(names.length)
+  test('the compared lists hold application, operations and admin routes', () => {
+    const all = listRoutes(createApp(appDeps({ admin })))
+    for (const route of [
+      'POST /payload',
+      'PUT /data/{id}',
+      'GET /ready',
+      'GET /metrics',
+      'PUT /admin/faults',
+    ])
+      expect(all).toContain(route)
+    expect(all).toContain('GET /debug/heap')
   })
 
-  test('an application route says that it is also under /v1, the others do not', () => {
-    for (const { path, kind } of routes) {
-      const item = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')] as
-        | { servers?: { url: string }[] }
-        | undefined
-      expect({ path, servers: item?.servers?.map(({ url }) => url) }).toEqual({
-        path,
-        servers: kind === 'application' ? ['/', '/v1'] : undefined,
+  test('every application route, and no other, also has the server /v1', () => {
+    const isUnderV1 = (route: string): boolean => app.routes.includes(route.replace(' ', ' /v1'))
+    for (const route of app.routes) {
+      const [method = '', path = ''] = route.split(' ')
+      const item = document.paths[path.replaceAll(/:(\w+)/g, '{$1}')]
+      if (item?.[method.toLowerCase()] === undefined) continue
+      expect({ route, servers: item.servers?.map(({ url }) => url) }).toEqual({
+        route,
+        servers: isUnderV1(route) ? ['/', '/v1'] : undefined,
       })
     }
+    expect(isUnderV1('POST /payload')).toBe(true)
+    expect(isUnderV1('GET /health')).toBe(false)
   })
 
-  test('/openapi.json is what the generator makes', async () => {
-    const made = await openApiDocument(app.routes, options.build)
-    expect(document as object).toEqual(JSON.parse(JSON.stringify(made)))
+  test('operations have distinct ids', () => {
+    const ids = operations.map(({ operation }) => operation.operationId)
+    expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('it is OpenAPI 3.1 in the version of the service', () => {
+  test('/openapi.json is the generated document', () => {
+    const { build, limits, validationStatus } = deps
+    const options = { build, limits, validationStatus, hasMetrics: true, hasAdmin: false, basePath: '' }
+    expect(document as object).toEqual(JSON.parse(JSON.stringify(createOpenApiDocument(options))))
+  })
+
+  test('it is OpenAPI 3.1 with the version of the service', () => {
     expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Tally', version: '0.0.0-test' } })
   })
 })
@@ -114,16 +165,22 @@ describe('errors', () => {
     })
   }
 
-  test('whatever asks a store or a queue, or computes, documents 503', () => {
+  test('operations that compute or use a store or a queue document 503', () => {
     for (const { path, operation } of operations)
       if (/^\/(payload|data|tasks|ready)/.test(path))
         expect(Object.keys(operation.responses)).toContain('503')
   })
 
-  test('VALIDATION_STATUS=422 is in the document of a service that has it', async () => {
-    const { paths } = await documentOf({ validationStatus: 422 })
-    expect(Object.keys(paths['/payload']?.post?.responses ?? {})).toContain('422')
-    expect(Object.keys(paths['/health']?.get?.responses ?? {})).not.toContain('422')
+  test('VALIDATION_STATUS=422 adds 422 to the operations with a body, and to no other', async () => {
+    const settings = liveSettings()
+    const admin = { settings, canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+    const strict = listOperations(await readDocument(createApp(appDeps({ validationStatus: 422, admin }))))
+    expect(strict.map(({ name }) => name)).toContain('PUT /admin/faults')
+    for (const { name, operation } of strict)
+      expect({ name, has422: Object.keys(operation.responses).includes('422') }).toEqual({
+        name,
+        has422: operation.requestBody !== undefined,
+      })
     expect(Object.keys(document.paths['/payload']?.post?.responses ?? {})).not.toContain('422')
   })
 })
@@ -133,18 +190,22 @@ describe('credentials', () => {
     readonly security?: readonly Readonly<Record<string, readonly string[]>>[]
     readonly responses: Readonly<Record<string, { readonly headers?: object }>>
   }
-  const securedBy = ({ security = [] }: Secured): string[] => security.flatMap((one) => Object.keys(one))
+  const schemesOf = ({ security = [] }: Secured): string[] => security.flatMap((one) => Object.keys(one))
 
-  test('are not in the document of a service that wants none', () => {
+  test('are not in the document of a service that requires none', () => {
     expect(document.components).not.toHaveProperty('securitySchemes')
     for (const { operation } of operations) expect(Object.keys(operation.responses)).not.toContain('401')
   })
 
-  test('that a service wants are in its document, for the application routes and for /metrics', async () => {
-    const { components, paths } = await documentOf({
-      security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
-      admin: { live: liveSettings(), injectsFaults: true, takeHeapSnapshot: async () => undefined },
-    })
+  test('that a service requires are in its document, for each route that requires them', async () => {
+    const { components, paths } = await readDocument(
+      createApp(
+        appDeps({
+          security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
+          admin: { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined },
+        }),
+      ),
+    )
     const { securitySchemes } = components as { securitySchemes?: object }
     expect(Object.keys(securitySchemes ?? {})).toEqual(['key', 'keyAsBearer', 'token', 'operator', 'scraper'])
     for (const [path, method] of [
@@ -161,7 +222,7 @@ describe('credentials', () => {
             : /^\/admin|able$/.test(path)
               ? ['operator']
               : []
-      expect({ path, schemes: securedBy(operation) }).toEqual({ path, schemes: expected })
+      expect({ path, schemes: schemesOf(operation) }).toEqual({ path, schemes: expected })
       expect(operation.responses['401']?.headers !== undefined).toBe(expected.length > 0)
       expect(operation.responses['403'] !== undefined).toBe(expected.includes('token'))
       expect(operation.responses['429'] !== undefined).toBe(expected.includes('key'))
@@ -177,10 +238,13 @@ describe('examples', () => {
     )
     expect(examples.map(({ name }) => name)).toContain('Payload')
     for (const { name, value } of examples)
-      expect({ name, faults: faultsAt(['components', 'schemas', name], value) }).toEqual({ name, faults: [] })
+      expect({ name, errors: findErrors(['components', 'schemas', name], value) }).toEqual({
+        name,
+        errors: [],
+      })
   })
 
-  test('every example of a body or an answer satisfies its schema', () => {
+  test('every example of a request or response body satisfies its schema', () => {
     let seen = 0
     for (const { path, method, name, operation } of operations) {
       const bodies: [string[], MediaType][] = [
@@ -200,9 +264,9 @@ describe('examples', () => {
           ...(example === undefined ? [] : [example]),
         ]) {
           seen++
-          expect({ name, faults: faultsAt(['paths', path, method, ...place], value) }).toEqual({
+          expect({ name, errors: findErrors(['paths', path, method, ...place], value) }).toEqual({
             name,
-            faults: [],
+            errors: [],
           })
         }
     }
@@ -212,24 +276,25 @@ describe('examples', () => {
   const payload = document.components.schemas.Payload
   const example = payload?.examples?.[0] ?? payload?.example
 
-  test('the payload of the document is answered 200, as documented', async () => {
+  test('the example payload gets the documented response', async () => {
     const { paths } = document
     const examples = paths['/payload']?.post?.responses['200']?.content?.['application/json']?.examples
     for (const [form, path] of [
       ['full', '/payload'],
       ['compact', '/payload?format=compact'],
     ] as const) {
-      const response = await app.fetch(post(path, example))
+      const headers = { 'content-type': 'application/json' }
+      const response = await app.request(path, { method: 'POST', headers, body: JSON.stringify(example) })
       expect(response.status).toBe(200)
-      const answer = (await response.clone().json()) as Record<string, unknown>
+      const body = (await response.clone().json()) as Record<string, unknown>
       const documented = { ...(examples?.[form]?.value as Record<string, unknown>) }
-      if (form === 'full') documented.processing_time_ms = answer.processing_time_ms
-      expect(answer).toEqual(documented)
+      if (form === 'full') documented.processing_time_ms = body.processing_time_ms
+      expect(body).toEqual(documented)
       await expectDocumented('/payload', 'post', response)
     }
   })
 
-  test('a schema refuses what the service refuses', () => {
+  test('the schema of a payload refuses invalid payloads, as the service does', () => {
     const place = ['components', 'schemas', 'Payload']
     for (const wrong of [
       {},
@@ -239,57 +304,61 @@ describe('examples', () => {
       { numbers: [1], text: 'a', mode: 1 },
       [],
     ])
-      expect(faultsAt(place, wrong)).not.toEqual([])
+      expect(findErrors(place, wrong)).not.toEqual([])
   })
 })
 
-describe('answers are what the document says', () => {
+describe('responses are as documented:', () => {
+  const json = { 'content-type': 'application/json' }
+  const payload = (body: unknown, headers: Record<string, string> = {}): RequestInit => ({
+    method: 'POST',
+    headers: { ...json, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  })
   const broken = createApp({
-    ...options,
+    ...deps,
     metrics: {
-      ...options.metrics,
+      ...deps.metrics,
       observePayload() {
         throw new Error('broken')
       },
     },
   })
-  const starting = createApp(appOptions({ lifecycle: createLifecycle() }))
-  const checked = createApp(
-    appOptions({ checks: createChecks([{ name: 'store', probe: () => Promise.reject(new Error('away')) }]) }),
+  const starting = createApp(appDeps({ lifecycle: createLifecycle() }))
+  const failing = createApp(
+    appDeps({
+      checks: createChecks([{ name: 'store', probe: () => Promise.reject(new Error('unreachable')) }]),
+    }),
   )
-  for (const [name, path, method, service, asked] of [
-    ['/health', '/health', 'get', app, () => request('/health')],
-    ['/ready', '/ready', 'get', app, () => request('/ready')],
-    ['/ready with a failing check', '/ready', 'get', checked, () => request('/ready')],
-    ['/ready while starting', '/ready', 'get', starting, () => request('/ready')],
-    ['/version', '/version', 'get', app, () => request('/version')],
-    [
-      'refused input',
-      '/payload',
-      'post',
-      app,
-      () => post('/payload', { numbers: [null, '1'], text: 1, more: 1 }),
-    ],
-    ['broken JSON', '/payload', 'post', app, () => post('/payload', '{')],
-    ['a wrong format', '/payload', 'post', app, () => post('/payload?format=xml', '{}')],
-    ['a bad Host', '/payload', 'post', app, () => post('/payload', '{}', { host: 'a b' })],
-    ['not JSON', '/payload', 'post', app, () => post('/payload', '{}', { 'content-type': 'text/plain' })],
-    ['too large', '/payload', 'post', app, () => post('/payload', '{}', { 'content-length': '99999999' })],
-    ['a fault', '/payload', 'post', broken, () => post('/payload', { numbers: [1], text: 'a' })],
-    ['a store that is away', '/data', 'get', app, () => request('/data')],
-    ['a queue that is away', '/tasks', 'get', app, () => request('/tasks')],
-    ['a query that is wrong', '/data', 'get', app, () => request('/data?limit=0')],
-  ] as const) {
-    test(name, async () => {
-      await expectDocumented(path, method, await service.fetch(asked()))
-    })
-  }
+  test.each([
+    ['/health', '/health', app, {}],
+    ['/ready', '/ready', app, {}],
+    ['/ready with a failing check', '/ready', failing, {}],
+    ['/ready while starting', '/ready', starting, {}],
+    ['/version', '/version', app, {}],
+    ['invalid input', '/payload', app, payload({ numbers: [null, '1'], text: 1, more: 1 })],
+    ['malformed JSON', '/payload', app, payload('{')],
+    ['an invalid format', '/payload?format=xml', app, payload('{}')],
+    ['an invalid Host', '/payload', app, payload('{}', { host: 'a b' })],
+    ['another media type', '/payload', app, payload('{}', { 'content-type': 'text/plain' })],
+    ['a body above the limit', '/payload', app, payload('{}', { 'content-length': '99999999' })],
+    ['an internal error', '/payload', broken, payload({ numbers: [1], text: 'a' })],
+    ['an unavailable store', '/data', app, {}],
+    ['an unavailable queue', '/tasks', app, {}],
+    ['an invalid query', '/data?limit=0', app, {}],
+  ] as [name: string, path: string, app: Pick<ServiceApp, 'request'>, init: RequestInit][])(
+    '%s',
+    async (_, path, { request }, init) => {
+      const [template = ''] = path.split('?')
+      await expectDocumented(template, (init.method ?? 'GET').toLowerCase(), await request(path, init))
+    },
+  )
 
   test('metrics are text', async () => {
-    const response = await app.fetch(request('/metrics'))
+    const { headers } = await app.request('/metrics')
     expect(Object.keys(document.paths['/metrics']?.get?.responses['200']?.content ?? {})).toEqual([
       'text/plain',
     ])
-    expect(response.headers.get('content-type')).toStartWith('text/plain')
+    expect(headers.get('content-type')).toStartWith('text/plain')
   })
 })

@@ -1,20 +1,28 @@
 import { describe, expect, test } from 'bun:test'
-import { createApp, createOperationsApp } from '../../../src/http/app.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { createApp, createManagementApp } from '../../../src/http/app.ts'
+import { appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
-import { request } from '../../support/requests.ts'
 
-/** Admin routes, and the settings that they change. */
-function start({ injectsFaults = true } = {}) {
+const json = { 'content-type': 'application/json', 'x-request-id': 'by-hand' }
+
+/** An app with admin routes, the settings that they change, and the changes made so far. */
+function createAdminApp({
+  canInjectFaults = true,
+  token,
+}: {
+  canInjectFaults?: boolean
+  token?: string
+} = {}) {
   const live = liveSettings()
   const changes: [change: object, by: string][] = []
-  const app = createOperationsApp(
-    appOptions({
+  const { request } = createManagementApp(
+    appDeps({
       admin: {
-        injectsFaults,
+        canInjectFaults,
+        token,
         takeHeapSnapshot: async () => undefined,
-        live: {
+        settings: {
           ...live,
           get current() {
             return live.current
@@ -27,65 +35,63 @@ function start({ injectsFaults = true } = {}) {
       },
     }),
   )
-  const ask = async (method: string, path: string, body?: unknown): Promise<Response> =>
-    await app.fetch(
-      request(path, {
-        method,
-        ...(body !== undefined && {
-          body: JSON.stringify(body),
-          headers: { 'content-type': 'application/json', 'x-request-id': 'by-hand' },
-        }),
-      }),
-    )
-  return { live, ask, changes }
+  return { live, request, changes }
 }
 
 describe('admin routes', () => {
-  test('are not there unless they are asked for', async () => {
-    for (const app of [createApp(appOptions()), createOperationsApp(appOptions())])
+  test('do not exist unless they are configured', async () => {
+    for (const app of [createApp(appDeps()), createManagementApp(appDeps())])
       for (const [method, path] of [
         ['POST', '/ready/disable'],
         ['GET', '/admin/log-level'],
         ['GET', '/admin/faults'],
+        ['GET', '/debug/heap'],
       ] as const)
-        await expectProblem(await app.fetch(request(path, { method })), 404, 'not-found')
+        await expectProblem(await app.request(path, { method }), 404, 'not-found')
   })
 
-  test('take the instance out of rotation, and put it back', async () => {
-    const { live, ask } = start()
+  test('take the instance out of rotation and put it back', async () => {
+    const { live, request } = createAdminApp()
     for (const [action, enabled] of [
       ['disable', false],
       ['disable', false],
       ['enable', true],
     ] as const) {
-      const response = await ask('POST', `/ready/${action}`)
+      const response = await request(`/ready/${action}`, { method: 'POST' })
       expect([response.status, await response.json()]).toEqual([200, { enabled }])
       expect(live.current.enabled).toBe(enabled)
     }
   })
 
-  test('show the log level and change it, and say which request did', async () => {
-    const { live, ask, changes } = start()
-    expect(await (await ask('GET', '/admin/log-level')).json()).toEqual({ level: 'info' })
-    const response = await ask('PUT', '/admin/log-level', { level: 'debug' })
+  test('show and change the log level, and record which request changed it', async () => {
+    const { live, request, changes } = createAdminApp()
+    expect(await (await request('/admin/log-level')).json()).toEqual({ level: 'info' })
+    const response = await request('/admin/log-level', {
+      method: 'PUT',
+      headers: json,
+      body: '{"level":"debug"}',
+    })
     expect([response.status, await response.json()]).toEqual([200, { level: 'debug' }])
     expect(live.current.logLevel).toBe('debug')
     expect(changes).toEqual([[{ logLevel: 'debug' }, 'request by-hand']])
   })
 
-  test('set faults as a whole: what is left out is off', async () => {
-    const { live, ask } = start()
-    await ask('PUT', '/admin/faults', { error_rate: 0.5, delay_ms: 100 })
+  test('set faults as a whole: omitted ones are off', async () => {
+    const { live, request } = createAdminApp()
+    const put = (faults: object) =>
+      request('/admin/faults', { method: 'PUT', headers: json, body: JSON.stringify(faults) })
+    await put({ error_rate: 0.5, delay_ms: 100 })
     const all = { error_rate: 0, error_status: 500, delay_rate: 1, delay_ms: 0, delay_jitter_ms: 0 }
-    const response = await ask('PUT', '/admin/faults', { error_status: 500 })
+    const response = await put({ error_status: 500 })
     expect([response.status, await response.json()]).toEqual([200, all])
-    expect(await (await ask('GET', '/admin/faults')).json()).toEqual(all)
-    expect(await (await ask('DELETE', '/admin/faults')).json()).toEqual({ ...all, error_status: 503 })
+    expect(await (await request('/admin/faults')).json()).toEqual(all)
+    const cleared = await request('/admin/faults', { method: 'DELETE' })
+    expect(await cleared.json()).toEqual({ ...all, error_status: 503 })
     expect(live.current.faults.error_status).toBe(503)
   })
 
-  test('refuse what is no setting, say where, and change nothing', async () => {
-    const { ask, changes } = start()
+  test('refuse an invalid setting, name its place, and change nothing', async () => {
+    const { request, changes } = createAdminApp()
     for (const [path, body, pointer] of [
       ['/admin/log-level', { level: 'verbose' }, '/level'],
       ['/admin/log-level', {}, '/level'],
@@ -95,15 +101,72 @@ describe('admin routes', () => {
       ['/admin/faults', { delay_ms: 1e9 }, '/delay_ms'],
       ['/admin/faults', { delay: 5 }, '/delay'],
     ] as const) {
-      const problem = await expectProblem(await ask('PUT', path, body), 400, 'invalid-input')
+      const response = await request(path, { method: 'PUT', headers: json, body: JSON.stringify(body) })
+      const problem = await expectProblem(response, 400, 'invalid-input')
       expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
     }
     expect(changes).toEqual([])
   })
 
-  test('have no faults where no request could have one', async () => {
-    const { ask } = start({ injectsFaults: false })
-    await expectProblem(await ask('GET', '/admin/faults'), 404, 'not-found')
-    expect((await ask('POST', '/ready/disable')).status).toBe(200)
+  test('refuse bodies of another media type, malformed ones and large ones, and change nothing', async () => {
+    const { request, changes } = createAdminApp()
+    for (const [headers, body, status, code] of [
+      [{ 'content-type': 'text/plain' }, '{"level":"debug"}', 415, 'unsupported-media-type'],
+      [json, '{', 400, 'malformed-json'],
+      [json, `{"level":"debug"}${' '.repeat(16 * 1024)}`, 413, 'body-too-large'],
+    ] as const)
+      await expectProblem(await request('/admin/log-level', { method: 'PUT', headers, body }), status, code)
+    expect(changes).toEqual([])
+  })
+
+  test('do not offer faults where there are no application routes', async () => {
+    const { request } = createAdminApp({ canInjectFaults: false })
+    await expectProblem(await request('/admin/faults'), 404, 'not-found')
+    expect((await request('/ready/disable', { method: 'POST' })).status).toBe(200)
+  })
+})
+
+describe('access to admin routes', () => {
+  const routes = [
+    ['POST', '/ready/enable'],
+    ['POST', '/ready/disable'],
+    ['GET', '/admin/log-level'],
+    ['PUT', '/admin/log-level'],
+    ['GET', '/admin/faults'],
+    ['PUT', '/admin/faults'],
+    ['DELETE', '/admin/faults'],
+    ['GET', '/debug/heap'],
+  ] as const
+
+  test('with a token, every admin route requires it', async () => {
+    const { request, changes } = createAdminApp({ token: 'operator-token' })
+    for (const [method, path] of routes)
+      for (const authorization of [undefined, 'Bearer other-token', 'Basic operator-token']) {
+        const headers = authorization === undefined ? {} : { authorization }
+        await expectProblem(await request(path, { method, headers }), 401, 'unauthorized')
+      }
+    expect(changes).toEqual([])
+    const headers = { authorization: 'Bearer operator-token' }
+    expect((await request('/ready/disable', { method: 'POST', headers })).status).toBe(200)
+  })
+
+  test('probes need no token', async () => {
+    const { request } = createAdminApp({ token: 'operator-token' })
+    for (const path of ['/health', '/ready', '/version', '/metrics'])
+      expect({ path, status: (await request(path)).status }).toEqual({ path, status: 200 })
+  })
+
+  test('every admin route refuses pages of other sites', async () => {
+    const { request, changes } = createAdminApp()
+    for (const [method, path] of routes)
+      for (const headers of [
+        { host: 'localhost', origin: 'https://elsewhere.example' },
+        { host: 'localhost', origin: 'null' },
+        { 'sec-fetch-site': 'cross-site' },
+      ])
+        await expectProblem(await request(path, { method, headers }), 403, 'forbidden')
+    expect(changes).toEqual([])
+    const headers = { host: 'localhost', origin: 'http://localhost', 'sec-fetch-site': 'same-origin' }
+    expect((await request('/ready/disable', { method: 'POST', headers })).status).toBe(200)
   })
 })

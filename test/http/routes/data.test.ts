@@ -1,131 +1,111 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import itemSchema from '../../../docs/examples/item.schema.json' with { type: 'json' }
 import type { DocumentStore } from '../../../src/documents/document-store.ts'
 import { compileDocumentSchema } from '../../../src/documents/json-schema.ts'
 import { openDocumentStore } from '../../../src/documents/open.ts'
 import { type App, createApp } from '../../../src/http/app.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { expectProblem, placesOf } from '../../support/problems.ts'
 
-let directory: string
 let store: DocumentStore
 let app: App
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tally-data-'))
-  store = await openDocumentStore({ dataDir: directory })
-  app = createApp(appOptions({ store }))
+  store = await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' })
+  app = createApp(appDeps({ store }))
 })
 afterAll(async () => {
   await store.close()
-  await rm(directory, { recursive: true })
 })
 
-interface Asked {
-  readonly method?: string
-  readonly body?: string
-  readonly headers?: Record<string, string>
-  readonly to?: App
-}
+/** A request with a JSON body, and the length that every body over a socket has. */
+const json = (method: 'POST' | 'PUT', body: string, headers: Record<string, string> = {}): RequestInit => ({
+  method,
+  headers: {
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(body)),
+    ...headers,
+  },
+  body,
+})
 
-async function ask(path: string, { method, body, headers = {}, to = app }: Asked = {}) {
-  const request = new Request(`http://tally.test${path}`, {
-    method: method ?? (body === undefined ? 'GET' : 'POST'),
-    headers: {
-      host: 'tally.test',
-      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body }),
-  })
-  if (body !== undefined) request.headers.set('content-length', String(Buffer.byteLength(body)))
-  const response = await to.fetch(request)
-  return { status: response.status, headers: response.headers, text: await response.text() }
-}
-
-async function created(body: string): Promise<{ id: string; etag: string }> {
-  const { status, headers } = await ask('/data', { body })
+/** Creates a document, and returns its id and the ETag of its version. */
+async function create(body: string): Promise<{ id: string; etag: string }> {
+  const { status, headers } = await app.request('/data', json('POST', body))
   expect(status).toBe(201)
   return { id: headers.get('location')?.split('/').at(-1) ?? '', etag: headers.get('etag') ?? '' }
 }
 
-function problemIn(text: string): { code: string; errors?: { pointer: string; code: string }[] } {
-  return JSON.parse(text)
-}
+const text = async (response: Response | Promise<Response>): Promise<string> => (await response).text()
 
-describe('creating', () => {
-  test('a document is answered with its id, its place and its version', async () => {
-    const { status, headers, text } = await ask('/data', { body: '{"id":"first","name":"a"}' })
-    expect(status).toBe(201)
-    expect(JSON.parse(text)).toEqual({ message: 'created', item: { id: 'first', name: 'a' } })
-    expect(headers.get('location')).toBe('/data/first')
-    expect(headers.get('etag')).toMatch(/^"[\w-]+"$/)
+describe('creating a document', () => {
+  test('responds with the document, its location and its version', async () => {
+    const response = await app.request('/data', json('POST', '{"id":"first","name":"a"}'))
+    expect(response.status).toBe(201)
+    expect(await response.json()).toEqual({ message: 'created', item: { id: 'first', name: 'a' } })
+    expect(response.headers.get('location')).toBe('/data/first')
+    expect(response.headers.get('etag')).toMatch(/^"[\w-]+"$/)
   })
 
-  test('a document without an id gets a UUID v7, in front of its other members', async () => {
-    const { text } = await ask('/data', { body: '{"name":"b"}' })
-    const { item } = JSON.parse(text)
+  test('without an id adds a UUID v7 before its other members', async () => {
+    const created = await text(app.request('/data', json('POST', '{"name":"b"}')))
+    const { item } = JSON.parse(created)
     expect(item.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
-    expect(text).toBe(`{"message":"created","item":{"id":"${item.id}","name":"b"}}`)
+    expect(created).toBe(`{"message":"created","item":{"id":"${item.id}","name":"b"}}`)
   })
 
-  test('the empty object is a document', async () => {
-    const { id } = await created(' {\n } ')
-    expect(JSON.parse((await ask(`/data/${id}`)).text)).toEqual({ id })
+  test('accepts the empty object', async () => {
+    const { id } = await create(' {\n } ')
+    expect(await (await app.request(`/data/${id}`)).json()).toEqual({ id })
   })
 
-  test('7 and "7" are one document, and the second one is refused', async () => {
-    expect((await ask('/data', { body: '{"id":7}' })).status).toBe(201)
-    const again = await ask('/data', { body: '{"id":"7"}' })
-    expect(again.status).toBe(409)
-    expect(problemIn(again.text).code).toBe('document-exists')
+  test('treats 7 and "7" as one id, and refuses the second document', async () => {
+    expect((await app.request('/data', json('POST', '{"id":7}'))).status).toBe(201)
+    await expectProblem(await app.request('/data', json('POST', '{"id":"7"}')), 409, 'document-exists')
   })
 
-  test('a document under /v1 is the same document, and is placed there', async () => {
-    const { headers } = await ask('/v1/data', { body: '{"id":"under-v1"}' })
+  test('under /v1 creates the same document, with its location under /v1', async () => {
+    const { headers } = await app.request('/v1/data', json('POST', '{"id":"under-v1"}'))
     expect(headers.get('location')).toBe('/v1/data/under-v1')
-    expect((await ask('/data/under-v1')).status).toBe(200)
+    expect((await app.request('/data/under-v1')).status).toBe(200)
   })
 
   test.each([
-    ['an array', '[1]', '', 'type'],
-    ['a text', '"a"', '', 'type'],
-    ['null', 'null', '', 'type'],
-    ['an id with a slash', '{"id":"a/b"}', '/id', 'invalid-value'],
-    ['an empty id', '{"id":""}', '/id', 'invalid-value'],
-    ['an id that is too long', `{"id":"${'a'.repeat(129)}"}`, '/id', 'invalid-value'],
-    ['a negative id', '{"id":-1}', '/id', 'invalid-value'],
-    ['a fractional id', '{"id":1.5}', '/id', 'invalid-value'],
-    ['an id that no double holds', '{"id":12345678901234567890}', '/id', 'invalid-value'],
-    ['an id of another type', '{"id":{}}', '/id', 'invalid-value'],
-    ['dots that a path would lose', '{"id":"../.."}', '/id', 'invalid-value'],
-  ])('%s is refused, and the place is named', async (_, body, pointer, code) => {
-    const { status, text } = await ask('/data', { body })
-    expect(status).toBe(400)
-    expect(problemIn(text).errors).toMatchObject([{ pointer, code }])
+    ['an array', '[1]', ' type'],
+    ['a string', '"a"', ' type'],
+    ['null', 'null', ' type'],
+    ['an id with a slash', '{"id":"a/b"}', '/id invalid-value'],
+    ['an empty id', '{"id":""}', '/id invalid-value'],
+    ['an id that is too long', `{"id":"${'a'.repeat(129)}"}`, '/id invalid-value'],
+    ['a negative id', '{"id":-1}', '/id invalid-value'],
+    ['a fractional id', '{"id":1.5}', '/id invalid-value'],
+    ['an id beyond the integers of a double', '{"id":12345678901234567890}', '/id invalid-value'],
+    ['an id of another type', '{"id":{}}', '/id invalid-value'],
+    ['an id of path segments', '{"id":"../.."}', '/id invalid-value'],
+  ])('refuses %s and names the place', async (_, body, place) => {
+    const problem = await expectProblem(await app.request('/data', json('POST', body)), 400, 'invalid-input')
+    expect(placesOf(problem)).toEqual([place])
   })
 
-  test('a hundred levels are kept, one more is refused, and a hundred thousand do no harm', async () => {
+  test('accepts 100 levels of nesting, refuses 101, and survives 100,000', async () => {
     const nested = (levels: number): string => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`
-    expect((await ask('/data', { body: nested(100) })).status).toBe(201)
-    const { status, text } = await ask('/data', { body: nested(101) })
-    expect(status).toBe(400)
-    expect(problemIn(text).errors).toMatchObject([{ pointer: '', code: 'too-deep' }])
-    expect((await ask('/data', { body: nested(100_000) })).status).toBe(400)
-    expect((await ask('/data', { body: '{}' })).status).toBe(201)
+    expect((await app.request('/data', json('POST', nested(100)))).status).toBe(201)
+    const refused = await app.request('/data', json('POST', nested(101)))
+    expect(placesOf(await expectProblem(refused, 400, 'invalid-input'))).toEqual([' too-deep'])
+    expect((await app.request('/data', json('POST', nested(100_000)))).status).toBe(400)
+    expect((await app.request('/data', json('POST', '{}'))).status).toBe(201)
   })
 
-  test('a document above the limit is refused with 413', async () => {
-    const { limits } = appOptions()
-    const small = createApp(appOptions({ store, limits: { ...limits, documentBytesMax: 20 } }))
-    expect((await ask('/data', { body: '{"a":"12345678901"}', to: small })).status).toBe(201)
-    expect((await ask('/data', { body: '{"a":"1234567890123"}', to: small })).status).toBe(413)
+  test('refuses a document above the limit with 413', async () => {
+    const { limits } = appDeps()
+    const small = createApp(appDeps({ store, limits: { ...limits, maxDocumentBytes: 20 } }))
+    expect((await small.request('/data', json('POST', '{"a":"12345678901"}'))).status).toBe(201)
+    const refused = await small.request('/data', json('POST', '{"a":"1234567890123"}'))
+    await expectProblem(refused, 413, 'body-too-large')
   })
 })
 
-describe('what was written comes back', () => {
+describe('a document is returned as it was sent:', () => {
   test.each([
     ['integers beyond a double', '{"n":12345678901234567890123}'],
     ['decimals beyond a double', '{"n":0.1000000000000000055511151231257827}'],
@@ -133,91 +113,92 @@ describe('what was written comes back', () => {
     ['NUL and lone surrogates, escaped', '{"t":"\\u0000 \\ud800 \\udc00"}'],
     ['emoji', '{"t":"😀"}'],
     ['members that prototypes have', '{"__proto__":{"a":1},"constructor":1,"toString":2}'],
-    ['members given twice', '{"a":1,"a":2}'],
-  ])('%s', async (_, text) => {
-    const { id } = await created(text)
-    expect((await ask(`/data/${id}`)).text).toBe(text.replace('{', `{"id":"${id}",`))
+    ['repeated members', '{"a":1,"a":2}'],
+  ])('%s', async (_, sent) => {
+    const { id } = await create(sent)
+    expect(await text(app.request(`/data/${id}`))).toBe(sent.replace('{', `{"id":"${id}",`))
   })
 })
 
-describe('reading, replacing, deleting', () => {
-  test('a document that is not there is 404, for every method that needs it', async () => {
-    expect((await ask('/data/none')).status).toBe(404)
-    expect((await ask('/data/none', { method: 'DELETE' })).status).toBe(404)
-    expect((await ask('/data/a%2Fb')).status).toBe(404)
+describe('reading, replacing and deleting', () => {
+  test('a missing document is 404', async () => {
+    await expectProblem(await app.request('/data/none'), 404, 'not-found')
+    await expectProblem(await app.request('/data/none', { method: 'DELETE' }), 404, 'not-found')
+    await expectProblem(await app.request('/data/a%2Fb'), 404, 'not-found')
   })
 
-  test('a version that the client has is not sent again', async () => {
-    const { id, etag } = await created('{"a":1}')
-    const same = await ask(`/data/${id}`, { headers: { 'if-none-match': `"other", ${etag}` } })
-    expect(same).toMatchObject({ status: 304, text: '' })
-    expect((await ask(`/data/${id}`, { headers: { 'if-none-match': '"other"' } })).status).toBe(200)
+  test('an id that no document can have is 404 for every method', async () => {
+    for (const path of ['/data/a%2Fb', '/data/a%20b', `/data/${'a'.repeat(129)}`])
+      for (const init of [{}, json('PUT', '{}'), { method: 'DELETE' }])
+        await expectProblem(await app.request(path, init), 404, 'not-found')
   })
 
-  test('PUT creates, then replaces, and each version has an ETag of its own', async () => {
-    const first = await ask('/data/put', { method: 'PUT', body: '{"a":1}' })
-    const second = await ask('/data/put', { method: 'PUT', body: '{"id":"put","a":2}' })
+  test('a version that the client already has is 304', async () => {
+    const { id, etag } = await create('{"a":1}')
+    const same = await app.request(`/data/${id}`, { headers: { 'if-none-match': `"other", ${etag}` } })
+    expect([same.status, await same.text()]).toEqual([304, ''])
+    expect(same.headers.get('etag')).toBe(etag)
+    const other = await app.request(`/data/${id}`, { headers: { 'if-none-match': '"other"' } })
+    expect(other.status).toBe(200)
+  })
+
+  test('PUT creates, then replaces, and each version has its own ETag', async () => {
+    const first = await app.request('/data/put', json('PUT', '{"a":1}'))
+    const second = await app.request('/data/put', json('PUT', '{"id":"put","a":2}'))
     expect([first.status, second.status]).toEqual([201, 200])
     expect(first.headers.get('etag')).not.toBe(second.headers.get('etag'))
-    expect((await ask('/data/put')).text).toBe('{"id":"put","a":2}')
+    expect(await text(app.request('/data/put'))).toBe('{"id":"put","a":2}')
   })
 
-  test('PUT of another id than the path has is refused', async () => {
-    const { status, text } = await ask('/data/put', { method: 'PUT', body: '{"id":"other"}' })
-    expect(status).toBe(400)
-    expect(problemIn(text).errors).toMatchObject([{ pointer: '/id', code: 'mismatch' }])
+  test('PUT refuses a document whose id differs from the path', async () => {
+    const refused = await app.request('/data/put', json('PUT', '{"id":"other"}'))
+    expect(placesOf(await expectProblem(refused, 400, 'invalid-input'))).toEqual(['/id mismatch'])
   })
 
-  test('If-Match lets through the current version only, and nothing where there is no document', async () => {
-    const { id, etag } = await created('{"a":1}')
-    const put = (ifMatch: string) =>
-      ask(`/data/${id}`, { method: 'PUT', body: '{"a":2}', headers: { 'if-match': ifMatch } })
-    expect((await put('"other"')).status).toBe(412)
-    expect((await put(`W/${etag}`)).status).toBe(412)
-    expect((await put(etag)).status).toBe(200)
-    expect((await put(etag)).status).toBe(412)
-    expect((await put('*')).status).toBe(200)
-    const absent = { method: 'PUT', body: '{}', headers: { 'if-match': '*' } }
-    expect((await ask('/data/absent', absent)).status).toBe(412)
-    const stale = { method: 'DELETE', headers: { 'if-match': etag } }
-    expect((await ask(`/data/${id}`, stale)).status).toBe(412)
-    expect((await ask(`/data/${id}`, { method: 'DELETE' })).status).toBe(204)
-    expect((await ask(`/data/${id}`)).status).toBe(404)
+  test('If-Match accepts the current version only, and never a missing document', async () => {
+    const { id, etag } = await create('{"a":1}')
+    const put = async (ifMatch: string) =>
+      (await app.request(`/data/${id}`, json('PUT', '{"a":2}', { 'if-match': ifMatch }))).status
+    expect(await put('"other"')).toBe(412)
+    expect(await put(`W/${etag}`)).toBe(412)
+    expect(await put(etag)).toBe(200)
+    expect(await put(etag)).toBe(412)
+    expect(await put('*')).toBe(200)
+    const absent = await app.request('/data/absent', json('PUT', '{}', { 'if-match': '*' }))
+    await expectProblem(absent, 412, 'precondition-failed')
+    const stale = await app.request(`/data/${id}`, { method: 'DELETE', headers: { 'if-match': etag } })
+    await expectProblem(stale, 412, 'precondition-failed')
+    expect((await app.request(`/data/${id}`, { method: 'DELETE' })).status).toBe(204)
+    expect((await app.request(`/data/${id}`)).status).toBe(404)
   })
 })
 
-describe('listing', () => {
-  test('pages follow each other in the order of creation, each document once', async () => {
-    const own = await mkdtemp(join(tmpdir(), 'tally-data-list-'))
-    const listed = await openDocumentStore({ dataDir: own })
-    const to = createApp(appOptions({ store: listed }))
+describe('listing documents', () => {
+  test('pages follow in order of creation, with each document once', async () => {
+    await using listed = await openEmpty()
     const ids = Array.from({ length: 25 }, (_, i) => `doc-${24 - i}`)
-    for (const id of ids) await ask('/data', { body: JSON.stringify({ id }), to })
+    for (const id of ids) await listed.app.request('/data', json('POST', JSON.stringify({ id })))
     const seen: string[] = []
     let next: string | undefined = '/v1/data?limit=10'
     while (next !== undefined) {
-      const { text, headers } = await ask(next, { to })
-      seen.push(...JSON.parse(text).map(({ id }: { id: string }) => id))
-      next = /^<(.+)>; rel="next"$/.exec(headers.get('link') ?? '')?.[1]
+      const response = await listed.app.request(next)
+      const page = (await response.json()) as { id: string }[]
+      seen.push(...page.map(({ id }) => id))
+      next = /^<(.+)>; rel="next"$/.exec(response.headers.get('link') ?? '')?.[1]
       if (next !== undefined) expect(next).toStartWith('/v1/data?limit=10&cursor=')
     }
     expect(seen).toEqual(ids)
-    await listed.close()
-    await rm(own, { recursive: true })
   })
 
-  test('a large page is the same JSON as a small one', async () => {
-    const own = await mkdtemp(join(tmpdir(), 'tally-data-large-'))
-    const listed = await openDocumentStore({ dataDir: own })
-    const to = createApp(appOptions({ store: listed }))
+  test('a large page, which is streamed, is the same JSON as a small one', async () => {
+    await using listed = await openEmpty()
     const texts = Array.from({ length: 12 }, (_, i) => `${i}${'é'.repeat(40_000)}`)
-    for (const text of texts) await ask('/data', { body: JSON.stringify({ text }), to })
-    const { text, headers } = await ask('/data', { to })
-    expect(JSON.parse(text).map((one: { text: string }) => one.text)).toEqual(texts)
-    expect(headers.get('content-type')).toBe('application/json')
-    expect(headers.get('x-request-id')).toBeTruthy()
-    await listed.close()
-    await rm(own, { recursive: true })
+    for (const one of texts) await listed.app.request('/data', json('POST', JSON.stringify({ text: one })))
+    const response = await listed.app.request('/data')
+    const page = (await response.json()) as { text: string }[]
+    expect(page.map((one) => one.text)).toEqual(texts)
+    expect(response.headers.get('content-type')).toBe('application/json')
+    expect(response.headers.get('x-request-id')).toBeTruthy()
   })
 
   test.each([
@@ -228,78 +209,93 @@ describe('listing', () => {
     ['page=2', '/page'],
     ['cursor=zzz', '/cursor'],
     [`cursor=${'a'.repeat(101)}`, '/cursor'],
-  ])('%s is refused, and the parameter is named', async (query, pointer) => {
-    const { status, text } = await ask(`/data?${query}`)
-    expect(status).toBe(400)
-    expect(problemIn(text)).toMatchObject({ code: 'invalid-query', errors: [{ pointer }] })
+  ])('the query %s is refused and the parameter named', async (query, pointer) => {
+    const problem = await expectProblem(await app.request(`/data?${query}`), 400, 'invalid-query')
+    expect(problem.errors).toMatchObject([{ pointer }])
   })
+
+  /** An app with an empty store. */
+  async function openEmpty() {
+    const empty = await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' })
+    return { app: createApp(appDeps({ store: empty })), [Symbol.asyncDispose]: () => empty.close() }
+  }
 })
 
 describe('Idempotency-Key', () => {
-  test('a hundred requests with one key make one document and a hundred equal answers', async () => {
-    const request = { body: '{"n":1}', headers: { 'idempotency-key': 'hundred' } }
-    const answers = await Promise.all(Array.from({ length: 100 }, () => ask('/data', request)))
-    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1)
-    const { item } = JSON.parse(answers[0]?.text ?? '')
-    expect((await ask(`/data/${item.id}`)).status).toBe(200)
+  test('100 concurrent requests with one key create one document and get equal responses', async () => {
+    const init = json('POST', '{"n":1}', { 'idempotency-key': 'hundred' })
+    const responses = await Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const response = await app.request('/data', init)
+        return `${response.status} ${response.headers.get('location')} ${await response.text()}`
+      }),
+    )
+    expect(new Set(responses).size).toBe(1)
+    const [, location = ''] = (responses[0] ?? '').split(' ')
+    expect((await app.request(location)).status).toBe(200)
   })
 
-  test('the same key with another body is refused with 422', async () => {
+  test('the same key with another body is 422', async () => {
     const headers = { 'idempotency-key': 'reused' }
-    expect((await ask('/data', { body: '{"n":1}', headers })).status).toBe(201)
-    const other = await ask('/data', { body: '{"n":2}', headers })
-    expect(other.status).toBe(422)
-    expect(problemIn(other.text).code).toBe('idempotency-key-reused')
+    expect((await app.request('/data', json('POST', '{"n":1}', headers))).status).toBe(201)
+    const other = await app.request('/data', json('POST', '{"n":2}', headers))
+    await expectProblem(other, 422, 'idempotency-key-reused')
   })
 
-  test('the first answer is given again after the document was changed', async () => {
-    const request = { body: '{"id":"kept","n":1}', headers: { 'idempotency-key': 'kept' } }
-    const first = await ask('/data', request)
-    await ask('/data/kept', { method: 'PUT', body: '{"n":2}' })
-    expect((await ask('/data', request)).text).toBe(first.text)
+  test('a repeated request gets the first response, even after the document changed', async () => {
+    const init = json('POST', '{"id":"kept","n":1}', { 'idempotency-key': 'kept' })
+    const first = await text(app.request('/data', init))
+    await app.request('/data/kept', json('PUT', '{"n":2}'))
+    expect(await text(app.request('/data', init))).toBe(first)
   })
 
-  test('what is no key is refused', async () => {
-    const { status, text } = await ask('/data', { body: '{}', headers: { 'idempotency-key': 'two words' } })
-    expect(status).toBe(400)
-    expect(problemIn(text).code).toBe('invalid-header')
+  test('an invalid key is refused', async () => {
+    const refused = await app.request('/data', json('POST', '{}', { 'idempotency-key': 'two words' }))
+    await expectProblem(refused, 400, 'invalid-header')
   })
 })
 
 describe('DATA_SCHEMA', () => {
-  const withSchema = async () =>
-    createApp(appOptions({ store, documentSchema: await compileDocumentSchema(itemSchema) }))
+  const createStrictApp = async () =>
+    createApp(appDeps({ store, documentSchema: await compileDocumentSchema(itemSchema) }))
 
-  test('a document that satisfies the schema is kept', async () => {
-    const to = await withSchema()
-    expect((await ask('/data', { body: '{"id":1001,"name":"a","value":1.5}', to })).status).toBe(201)
+  test('a document that satisfies the schema is stored', async () => {
+    const { request } = await createStrictApp()
+    const response = await request('/data', json('POST', '{"id":1001,"name":"a","value":1.5}'))
+    expect(response.status).toBe(201)
   })
 
   test.each([
-    ['a member that is missing', '{"id":1002,"name":"a"}', '/value', 'required'],
-    ['one of another type', '{"id":1002,"name":5,"value":1}', '/name', 'type'],
-    ['one that is too many', '{"id":1002,"name":"a","value":1,"x":1}', '/x', 'additionalProperties'],
-  ])('%s is refused, and named', async (_, body, pointer, code) => {
-    const { status, text } = await ask('/data', { body, to: await withSchema() })
-    expect(status).toBe(400)
-    expect(problemIn(text).errors).toMatchObject([{ pointer, code }])
+    ['a missing member', '{"id":1002,"name":"a"}', '/value required'],
+    ['a member of another type', '{"id":1002,"name":5,"value":1}', '/name type'],
+    ['an additional member', '{"id":1002,"name":"a","value":1,"x":1}', '/x additionalProperties'],
+  ])('%s is refused and named', async (_, body, place) => {
+    const { request } = await createStrictApp()
+    for (const response of [
+      await request('/data', json('POST', body)),
+      await request('/data/1002', json('PUT', body)),
+    ])
+      expect(placesOf(await expectProblem(response, 400, 'invalid-input'))).toEqual([place])
   })
 
-  test('a schema that is none is an error at the start', async () => {
+  test('an invalid schema is an error at startup', async () => {
     expect(compileDocumentSchema('no')).rejects.toThrow('must be an object')
     expect(compileDocumentSchema({ type: 'nothing' })).rejects.toThrow()
     expect(compileDocumentSchema({ unknownKeyword: 1 })).rejects.toThrow('unknownKeyword')
   })
 })
 
-test('while the store is away /data says 503 and when to ask again, and /payload works', async () => {
-  const to = createApp(appOptions())
-  for (const path of ['/data', '/data/7']) {
-    const { status, headers, text } = await ask(path, { to })
-    expect(status).toBe(503)
-    expect(headers.get('retry-after')).toBe('1')
-    expect(problemIn(text).code).toBe('store-unavailable')
+test('while the store is unavailable, /data is 503 with Retry-After and /payload works', async () => {
+  const { request } = createApp(appDeps())
+  for (const response of [
+    await request('/data'),
+    await request('/data/7'),
+    await request('/data', json('POST', '{}')),
+    await request('/data/7', json('PUT', '{}')),
+    await request('/data/7', { method: 'DELETE' }),
+  ]) {
+    expect(response.headers.get('retry-after')).toBe('1')
+    await expectProblem(response, 503, 'store-unavailable')
   }
-  expect((await ask('/data', { body: '{}', to })).status).toBe(503)
-  expect((await ask('/payload', { body: '{"numbers":[1],"text":"a"}', to })).status).toBe(200)
+  expect((await request('/payload', json('POST', '{"numbers":[1],"text":"a"}'))).status).toBe(200)
 })

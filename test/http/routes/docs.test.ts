@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { hashOf, parseApiKeys } from '../../../src/http/middleware/api-keys.ts'
-import { authentication } from '../../../src/http/middleware/auth.ts'
+import { hashKey, parseApiKeys } from '../../../src/http/middleware/api-keys.ts'
+import { auth } from '../../../src/http/middleware/auth.ts'
 import { chromium, startBrowser } from '../../support/browser.ts'
 import { type Listening, listen } from '../../support/listening.ts'
 import { until } from '../../support/until.ts'
@@ -15,34 +15,34 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]()
 })
 
-/** Every place that a document of ours takes something from. */
-const sourcesIn = (html: string): string[] =>
+/** The URLs from which a page loads its parts. */
+const parseSources = (html: string): string[] =>
   [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source = '']) => source)
 
 describe('/docs', () => {
-  test('is a page of ours whose every part is of ours, with its right type', async () => {
+  test('is a page whose parts all come from this service, with the right types', async () => {
     const page = await fetch(`${server.url}/docs`)
     expect(page.status).toBe(200)
     expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8')
-    const sources = sourcesIn(await page.text())
+    const sources = parseSources(await page.text())
     expect(sources).toHaveLength(3)
     for (const source of sources) {
       const part = new URL(source, page.url)
       expect(part.origin).toBe(server.url)
-      const answer = await fetch(part)
-      expect(answer.status).toBe(200)
+      const response = await fetch(part)
+      expect(response.status).toBe(200)
       const type = source.endsWith('.css') ? 'text/css; charset=utf-8' : 'text/javascript; charset=utf-8'
-      expect(answer.headers.get('content-type')).toBe(type)
-      expect((await answer.bytes()).length).toBeGreaterThan(20)
+      expect(response.headers.get('content-type')).toBe(type)
+      expect((await response.bytes()).length).toBeGreaterThan(20)
     }
   })
 
-  test('names no other host: neither the page nor the script that starts it', async () => {
+  test('names no other host, neither in the page nor in its start script', async () => {
     for (const path of ['/docs', '/docs/start.js'])
       expect(await (await fetch(server.url + path)).text()).not.toMatch(/https?:|\/\/[a-z]/i)
   })
 
-  test('tells the browser to fetch from nowhere else and to run no script but files of ours', async () => {
+  test('has a policy that allows only files of this service', async () => {
     const policy = (await fetch(`${server.url}/docs`)).headers.get('content-security-policy') ?? ''
     const rules = new Map(
       policy.split(';').map((rule) => {
@@ -57,7 +57,14 @@ describe('/docs', () => {
       expect(values.join(' ')).not.toMatch(/\*|https?:|unsafe-eval|[a-z]\.[a-z]/)
   })
 
-  test('has files that a browser may keep, and an API document that it may not', async () => {
+  test('has files with the strict policy of all other pages', async () => {
+    for (const path of ['/docs/start.js', '/docs/swagger-ui.css', '/openapi.json'])
+      expect((await fetch(server.url + path)).headers.get('content-security-policy')).toBe(
+        "default-src 'none'; frame-ancestors 'none'",
+      )
+  })
+
+  test('lets browsers cache its files, but not the OpenAPI document', async () => {
     expect((await fetch(`${server.url}/docs/swagger-ui.css`)).headers.get('cache-control')).toContain(
       'max-age=',
     )
@@ -65,9 +72,9 @@ describe('/docs', () => {
   })
 })
 
-// On a machine without Chromium this is skipped; in CI (CI=true) that is a failure.
+// Skipped on a machine without Chromium; in CI (CI=true) that is a failure.
 test.skipIf(chromium === null && process.env.CI !== 'true')(
-  'a browser lists the operations on /docs and asks no other host for anything',
+  'a browser lists all operations on /docs and requests nothing from another host',
   async () => {
     if (chromium === null) throw new Error('CI=true needs Chromium for this test')
     await using browser = await startBrowser(chromium)
@@ -76,10 +83,15 @@ test.skipIf(chromium === null && process.env.CI !== 'true')(
       const ids = await browser.evaluate("[...document.querySelectorAll('.opblock')].map(({ id }) => id)")
       return Array.isArray(ids) && ids.length > 0 && ids
     })
-    for (const { kind, doc: docOf } of server.app.routes) {
-      const doc = await docOf?.()
-      if (kind !== 'page') expect(listed).toContain(`operations-${doc?.tags?.[0]}-${doc?.operationId}`)
+    const { paths } = (await (await fetch(`${server.url}/openapi.json`)).json()) as {
+      paths: Record<string, Record<string, { operationId?: string; tags?: string[] }>>
     }
+    const operations = Object.values(paths)
+      .flatMap((item) => Object.values(item))
+      .filter(({ operationId }) => operationId !== undefined)
+    expect(operations.length).toBeGreaterThan(4)
+    for (const { operationId, tags } of operations)
+      expect(listed).toContain(`operations-${tags?.[0]}-${operationId}`)
     expect(await browser.evaluate('document.title')).toBe('Tally API')
     const hosts = browser.requested
       .filter((url) => !url.startsWith('data:'))
@@ -90,13 +102,13 @@ test.skipIf(chromium === null && process.env.CI !== 'true')(
 )
 
 test.skipIf(chromium === null && process.env.CI !== 'true')(
-  'on the page of a service that wants credentials they can be given, and the page sends them',
+  'the page accepts credentials where the service requires them, and sends them',
   async () => {
     if (chromium === null) throw new Error('CI=true needs Chromium for this test')
-    const keys = parseApiKeys(`browser:${hashOf('tally_browser').toHex()}`)
+    const keys = parseApiKeys(`browser:${hashKey('tally_browser').toHex()}`)
     await using guarded = listen({
       security: { keys: true, tokens: false, metricsToken: false, adminToken: false, rateLimit: false },
-      gates: { application: [authentication({ keys: () => keys })] },
+      applicationChecks: [auth({ keys: () => keys })],
     })
     await using browser = await startBrowser(chromium)
     await browser.open(`${guarded.url}/docs`)
@@ -108,7 +120,7 @@ test.skipIf(chromium === null && process.env.CI !== 'true')(
       )
     await click('.btn.authorize')
     await until(() => browser.evaluate("document.querySelectorAll('.auth-container input').length === 2"))
-    // As a person types: the page hears the event and not the property.
+    // The page reacts to the event, as when a person types, not to the property.
     await browser.evaluate(`(() => {
       const field = document.querySelector('.auth-container input')
       Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(field, 'tally_browser')

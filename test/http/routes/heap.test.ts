@@ -1,26 +1,25 @@
 import { describe, expect, test } from 'bun:test'
-import { createOperationsApp } from '../../../src/http/app.ts'
+import { createApp, createManagementApp } from '../../../src/http/app.ts'
 import type { TakeHeapSnapshot } from '../../../src/http/routes/heap.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
-import { request } from '../../support/requests.ts'
 
-/** Admin routes of a process with the pid 42, whose snapshot is three parts long. */
-function start(
-  take: TakeHeapSnapshot = async (pid = 42) => (pid === 42 ? { pid, body: parts() } : undefined),
+/** Admin routes of a process with the pid 42, whose snapshot has three parts. */
+function createHeapApp(
+  takeHeapSnapshot: TakeHeapSnapshot = async (pid = 42) =>
+    pid === 42 ? { pid, body: createSnapshot() } : undefined,
 ) {
-  const app = createOperationsApp(
-    appOptions({ admin: { live: liveSettings(), injectsFaults: false, takeHeapSnapshot: take } }),
+  return createManagementApp(
+    appDeps({ admin: { settings: liveSettings(), canInjectFaults: false, takeHeapSnapshot } }),
   )
-  return async (path = '/debug/heap'): Promise<Response> => await app.fetch(request(path))
 }
 
-function parts(): ReadableStream<Uint8Array> {
-  const left = ['one ', 'two ', 'three'].values()
+function createSnapshot(): ReadableStream<Uint8Array> {
+  const parts = ['one ', 'two ', 'three'].values()
   return new ReadableStream({
     pull(controller) {
-      const { value, done } = left.next()
+      const { value, done } = parts.next()
       if (done) controller.close()
       else controller.enqueue(new TextEncoder().encode(value))
     },
@@ -29,7 +28,7 @@ function parts(): ReadableStream<Uint8Array> {
 
 describe('a heap snapshot', () => {
   test('is a file to save', async () => {
-    const response = await start()()
+    const response = await createHeapApp().request('/debug/heap')
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('application/octet-stream')
     expect(response.headers.get('content-disposition')).toMatch(
@@ -38,33 +37,45 @@ describe('a heap snapshot', () => {
     expect(await response.text()).toBe('one two three')
   })
 
-  test('is of the process that is asked for, or of none', async () => {
-    const ask = start()
-    expect(await (await ask('/debug/heap?pid=42')).text()).toBe('one two three')
-    await expectProblem(await ask('/debug/heap?pid=43'), 404, 'not-found')
-    await expectProblem(await ask('/debug/heap?pid=x'), 400, 'invalid-query')
-    await expectProblem(await ask('/debug/heap?id=42'), 400, 'invalid-query')
+  test('is of the requested process; another pid is not found', async () => {
+    const app = createHeapApp()
+    expect(await (await app.request('/debug/heap?pid=42')).text()).toBe('one two three')
+    await expectProblem(await app.request('/debug/heap?pid=43'), 404, 'not-found')
+    await expectProblem(await app.request('/debug/heap?pid=x'), 400, 'invalid-query')
+    await expectProblem(await app.request('/debug/heap?id=42'), 400, 'invalid-query')
   })
 
-  test('is taken one at a time: the next when this one is read, or its reader gone', async () => {
-    const ask = start()
-    const first = await ask()
-    const problem = await ask()
-    expect(problem.headers.get('retry-after')).toBe('10')
-    await expectProblem(problem, 503, 'overloaded')
+  test('is taken one at a time, until it is read or its reader is gone', async () => {
+    const app = createHeapApp()
+    const first = await app.request('/debug/heap')
+    const refused = await app.request('/debug/heap')
+    expect(refused.headers.get('retry-after')).toBe('10')
+    await expectProblem(refused, 503, 'overloaded')
     await first.text()
-    const second = await ask()
+    const second = await app.request('/debug/heap')
     await second.body?.cancel()
-    expect(await (await ask()).text()).toBe('one two three')
+    expect(await (await app.request('/debug/heap')).text()).toBe('one two three')
   })
 
-  test('that fails is a 500, and no obstacle to the next', async () => {
+  test('that fails is a 500 and does not block the next one', async () => {
     let failures = 1
-    const ask = start(async () => {
+    const app = createHeapApp(async () => {
       if (failures-- > 0) throw new Error('no room')
-      return { pid: 42, body: parts() }
+      return { pid: 42, body: createSnapshot() }
     })
-    await expectProblem(await ask(), 500, 'internal-error')
-    expect((await ask()).status).toBe(200)
+    await expectProblem(await app.request('/debug/heap'), 500, 'internal-error')
+    expect((await app.request('/debug/heap')).status).toBe(200)
+  })
+
+  test('has its own route label, though it is below the paths of debug routes', async () => {
+    const takeHeapSnapshot = async () => ({ pid: 42, body: createSnapshot() })
+    const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot }
+    for (const debugRoutes of [true, false]) {
+      const { request } = createApp(appDeps({ admin, debugRoutes }))
+      await (await request('/debug/heap')).text()
+      expect(await (await request('/metrics')).text()).toContain(
+        'api_http_requests_total{method="GET",route="/debug/heap",status="200"} 1',
+      )
+    }
   })
 })

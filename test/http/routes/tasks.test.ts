@@ -1,53 +1,55 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createTaskAnalyzer } from '../../../src/analysis/task-analyzer.ts'
 import { type OpenDatabase, openDatabase } from '../../../src/database/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
-import { openQueue } from '../../../src/tasks/open.ts'
+import { openTaskQueue } from '../../../src/tasks/open.ts'
 import { type Consumer, type TaskQueue, UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 import { listen } from '../../support/listening.ts'
 import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem, placesOf } from '../../support/problems.ts'
-import { examplePayload, post, request } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 
 const limits = {
   maxNumbers: 10,
   maxTextLength: 100,
-  bodyBytesMax: 10_000,
-  heldBytesMax: 100_000,
-  documentBytesMax: 10_000,
+  maxBodyBytes: 10_000,
+  maxBufferedBytes: 100_000,
+  maxDocumentBytes: 10_000,
 }
 
-let directory: string
 let database: OpenDatabase
 let queue: TaskQueue
 let app: ServiceApp
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tally-tasks-'))
-  database = await openDatabase({ dataDir: directory })
+  database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
   queue = await openTaskQueue(database, { capacity: 200, initialBackoffMs: 1 })
-  app = createApp(appOptions({ queue, limits }))
+  app = createApp(appDeps({ queue, limits }))
 })
 afterEach(async () => {
   await queue.close()
   await database.close()
-  await rm(directory, { recursive: true })
 })
 
-const ask = (asked: Request): Promise<Response> => Promise.resolve(app.fetch(asked))
-const get = (path: string): Promise<Response> => ask(request(path))
+/** A POST with a JSON body, and the length that every body over a socket has. */
+function json(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  const text = typeof body === 'string' ? body : JSON.stringify(body)
+  const length = String(Buffer.byteLength(text))
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'content-length': length, ...headers },
+    body: text,
+  }
+}
 
-/** A worker that does what the real one does; `"poison"` cannot be done. */
-function work(): Consumer {
-  const analyse = createTaskAnalyzer(limits)
+/** Starts a worker that does what the real one does; `"poison"` always fails. */
+function startWorker(): Consumer {
+  const analyze = createTaskAnalyzer(limits)
   const handler = async ({ payload }: { payload: string }) => {
     if (payload === '"poison"') throw new UnrecoverableTask('poison')
-    return analyse(payload)
+    return analyze(payload)
   }
   return queue.consume(handler, { concurrency: 2, timeoutMs: 10_000 })
 }
@@ -64,26 +66,26 @@ interface TaskBody {
 }
 
 async function create(payload: unknown, headers: Record<string, string> = {}): Promise<string> {
-  const response = await ask(post('/tasks', { payload }, headers))
+  const response = await app.request('/tasks', json({ payload }, headers))
   expect(response.status).toBe(201)
   return ((await response.json()) as { task_id: string }).task_id
 }
 
 async function read(id: string): Promise<TaskBody> {
-  const response = await get(`/tasks/${id}`)
+  const response = await app.request(`/tasks/${id}`)
   expect(response.status).toBe(200)
   return ((await response.json()) as { task: TaskBody }).task
 }
 
-const ended = (id: string): Promise<TaskBody> =>
+const untilEnded = (id: string): Promise<TaskBody> =>
   until(async () => {
     const task = await read(id)
     return task.status === 'completed' || task.status === 'failed' ? task : undefined
   })
 
 describe('creating a task', () => {
-  test('answers 201 with its id, its status and its place', async () => {
-    const response = await ask(post('/tasks', { payload: 'text' }))
+  test('responds 201 with its id, status and location', async () => {
+    const response = await app.request('/tasks', json({ payload: 'text' }))
     expect(response.status).toBe(201)
     const body = (await response.json()) as { task_id: string; status: string }
     expect(body).toEqual({ task_id: expect.any(String), status: 'pending' })
@@ -91,30 +93,26 @@ describe('creating a task', () => {
     expect(await read(body.task_id)).toMatchObject({ id: body.task_id, payload: 'text', status: 'pending' })
   })
 
-  test('under /v1 it has its place there', async () => {
-    const response = await ask(post('/v1/tasks', { payload: 'text' }))
+  test('under /v1 has its location under /v1', async () => {
+    const response = await app.request('/v1/tasks', json({ payload: 'text' }))
     expect(response.headers.get('location')).toMatch(/^\/v1\/tasks\/[0-9a-f-]{36}$/)
-    expect((await get(response.headers.get('location') ?? '')).status).toBe(200)
+    expect((await app.request(response.headers.get('location') ?? '')).status).toBe(200)
   })
 
-  test('of a payload, its result is what /payload answers', async () => {
-    work()
-    const task = await ended(await create(examplePayload))
-    const answered = (await (await ask(post('/payload', examplePayload))).json()) as Record<string, unknown>
-    expect(task.result).toEqual({ ...answered, processing_time_ms: expect.any(Number) })
+  test('with a payload leads to the result of /payload', async () => {
+    startWorker()
+    const task = await untilEnded(await create(examplePayload))
+    const expected = (await (await app.request('/payload', json(examplePayload))).json()) as Record<
+      string,
+      unknown
+    >
+    expect(task.result).toEqual({ ...expected, processing_time_ms: expect.any(Number) })
     expect(task).toMatchObject({ status: 'completed', attempts: 1, payload: examplePayload })
     expect(task).not.toHaveProperty('error')
   })
 
-  test('whose body goes to a thread is the same task, and the same refusal', async () => {
-    const there = createApp(appOptions({ queue, limits: { ...limits, bytesFrom: 0 } }))
-    const send = async (app: ServiceApp, body: unknown) => {
-      const length = String(Buffer.byteLength(JSON.stringify(body)))
-      const headers = { 'content-length': length, 'idempotency-key': `key of ${length}` }
-      const response = await app.fetch(post('/tasks', body, headers))
-      const { request_id: _, ...answer } = (await response.json()) as Record<string, unknown>
-      return { status: response.status, answer }
-    }
+  test('is the same, or the same refusal, however its body is processed', async () => {
+    const threaded = createApp(appDeps({ queue, limits: { ...limits, largeBodyThreshold: 0 } }))
     for (const body of [
       { payload: examplePayload },
       { payload: 'Größe' },
@@ -122,22 +120,36 @@ describe('creating a task', () => {
       { payload: 1 },
       [],
     ]) {
-      const first = await send(there, body)
-      // The same key: it is the first task again only if the body has the same fingerprint on both ways.
-      expect(await send(app, body)).toEqual(first)
-      if (first.status === 201)
-        expect((await read(String(first.answer.task_id))).payload).toEqual(
+      // With one key, the first task is returned again only if the fingerprint of the body is the same.
+      const key = { 'idempotency-key': `key-${JSON.stringify(body).length}` }
+      const init = json(body, key)
+      const responses = [
+        await threaded.request('/tasks', init),
+        await app.request('/tasks', init),
+        // Without a length, the body is received in blocks.
+        await app.request('/tasks', { ...init, headers: { 'content-type': 'application/json', ...key } }),
+      ]
+      const results = await Promise.all(
+        responses.map(async (response) => {
+          const { request_id: _, ...rest } = (await response.json()) as Record<string, unknown>
+          return { status: response.status, rest }
+        }),
+      )
+      expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1)
+      const [first] = results
+      if (first?.status === 201)
+        expect((await read(String(first.rest.task_id))).payload).toEqual(
           (body as { payload: unknown }).payload,
         )
     }
   })
 
-  test('of a text, its result is the analysis of the text alone', async () => {
-    work()
+  test('with a text leads to the analysis of the text alone', async () => {
+    startWorker()
     const { text_analysis } = (await (
-      await ask(post('/payload', { numbers: [1], text: 'A b. C?' }))
+      await app.request('/payload', json({ numbers: [1], text: 'A b. C?' }))
     ).json()) as { text_analysis: unknown }
-    expect((await ended(await create('A b. C?'))).result).toEqual({ text_analysis })
+    expect((await untilEnded(await create('A b. C?'))).result).toEqual({ text_analysis })
   })
 
   test.each([
@@ -154,33 +166,33 @@ describe('creating a task', () => {
     ],
     [{ payload: { numbers: Array(11).fill(1), text: 'a' } }, ['/payload/numbers too-long']],
     [{ payload: { numbers: [1], text: 'a', more: 1 } }, ['/payload/more unknown']],
-  ])('%j is refused with the places that are wrong, and nothing is accepted', async (body, places) => {
-    const problem = await expectProblem(await ask(post('/tasks', body)), 400, 'invalid-input')
+  ])('from %j is refused with the invalid places, and nothing is queued', async (body, places) => {
+    const problem = await expectProblem(await app.request('/tasks', json(body)), 400, 'invalid-input')
     expect(placesOf(problem)).toEqual(places)
     expect(await queue.depth()).toBe(0)
   })
 
   test.each([
-    ['what is no JSON', post('/tasks', '{'), 400, 'malformed-json'],
-    ['another media type', post('/tasks', '{}', { 'content-type': 'text/plain' }), 415, 'not-json'],
-    ['too large a body', post('/tasks', { payload: 'x'.repeat(11_000) }), 413, 'body-too-large'],
-  ])('%s is refused', async (_, asked, status, code) => {
-    await expectProblem(await ask(asked), status, code)
+    ['malformed JSON', json('{'), 400, 'malformed-json'],
+    ['another media type', json('{}', { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
+    ['a body above the limit', json({ payload: 'x'.repeat(11_000) }), 413, 'body-too-large'],
+  ])('from %s is refused', async (_, init, status, code) => {
+    await expectProblem(await app.request('/tasks', init), status, code)
   })
 
-  test('one task more than may wait is 429 with Retry-After, and /payload still answers', async () => {
+  test('above the capacity is 429 with Retry-After, and /payload works', async () => {
     await Promise.all(Array.from({ length: 200 }, () => create('text')))
-    const response = await ask(post('/tasks', { payload: 'text' }))
+    const response = await app.request('/tasks', json({ payload: 'text' }))
     expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
     expect((await expectProblem(response, 429, 'queue-full')).detail).toContain('200')
-    expect((await ask(post('/payload', examplePayload))).status).toBe(200)
+    expect((await app.request('/payload', json(examplePayload))).status).toBe(200)
   })
 
-  test('counts accepted tasks, and not those that are refused or repeated', async () => {
+  test('is counted unless it is refused or repeated', async () => {
     await create('text', { 'idempotency-key': 'k' })
     await create('text', { 'idempotency-key': 'k' })
-    await ask(post('/tasks', {}))
-    const scrape = parseMetrics(await (await get('/metrics')).text())
+    await app.request('/tasks', json({}))
+    const scrape = parseMetrics(await (await app.request('/metrics')).text())
     expect(scrape.get('api_tasks_created_total')).toBe(1)
   })
 })
@@ -188,30 +200,34 @@ describe('creating a task', () => {
 describe('Idempotency-Key', () => {
   const key = { 'idempotency-key': 'k' }
 
-  test('100 requests at once with one key make one task and get one answer', async () => {
+  test('100 concurrent requests with one key create one task and get equal responses', async () => {
     const responses = await Promise.all(
-      Array.from({ length: 100 }, () => ask(post('/tasks', { payload: 'text' }, key))),
+      Array.from({ length: 100 }, () => app.request('/tasks', json({ payload: 'text' }, key))),
     )
     expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([201]))
     expect(new Set(await Promise.all(responses.map((response) => response.text()))).size).toBe(1)
     expect(await queue.depth()).toBe(1)
   })
 
-  test('the first answer comes again after the task has ended', async () => {
-    work()
+  test('a repeated request gets the first response, even after the task ended', async () => {
+    startWorker()
     const id = await create('text', key)
-    await ended(id)
+    await untilEnded(id)
     expect(await create('text', key)).toBe(id)
   })
 
-  test('the same key with another body is 422, and no task', async () => {
+  test('the same key with another body is 422 and creates no task', async () => {
     await create('text', key)
-    await expectProblem(await ask(post('/tasks', { payload: 'other' }, key)), 422, 'idempotency-key-reused')
+    await expectProblem(
+      await app.request('/tasks', json({ payload: 'other' }, key)),
+      422,
+      'idempotency-key-reused',
+    )
     expect(await queue.depth()).toBe(1)
   })
 
-  test.each(['', 'a b', 'ü', 'x'.repeat(256)])('the key %p is refused', async (bad) => {
-    const response = await ask(post('/tasks', { payload: 'text' }, { 'idempotency-key': bad }))
+  test.each(['', 'a b', 'ü', 'x'.repeat(256)])('the invalid key %p is refused', async (key) => {
+    const response = await app.request('/tasks', json({ payload: 'text' }, { 'idempotency-key': key }))
     await expectProblem(response, 400, 'invalid-header')
   })
 })
@@ -223,19 +239,19 @@ describe('reading tasks', () => {
     expect(task.updated_at).toBe(task.created_at)
   })
 
-  test('an id that nobody was given is 404', async () => {
+  test('an unknown id is 404', async () => {
     for (const path of ['/tasks/x', `/tasks/${crypto.randomUUID()}`, '/tasks/x/events'])
-      await expectProblem(await get(path), 404, 'not-found')
-    await expectProblem(await ask(request('/tasks/x/retry', { method: 'POST' })), 404, 'not-found')
+      await expectProblem(await app.request(path), 404, 'not-found')
+    await expectProblem(await app.request('/tasks/x/retry', { method: 'POST' }), 404, 'not-found')
   })
 
-  test('the list is newest first, and its links lead through all of it', async () => {
+  test('the list is newest first, and its links lead through all pages', async () => {
     const ids: string[] = []
     for (let n = 0; n < 7; n++) ids.push(await create(`${n}`))
     const seen: string[] = []
     let path: string | undefined = '/tasks?limit=3'
     while (path !== undefined) {
-      const response = await get(path)
+      const response = await app.request(path)
       const { tasks } = (await response.json()) as { tasks: TaskBody[] }
       seen.push(...tasks.map(({ id }) => id))
       path = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
@@ -243,10 +259,10 @@ describe('reading tasks', () => {
     expect(seen).toEqual(ids.toReversed())
   })
 
-  test('status picks, and stays in the link', async () => {
-    work()
-    for (const payload of ['poison', 'a', 'poison', 'b']) await ended(await create(payload))
-    const response = await get('/tasks?status=failed&limit=1')
+  test('status filters the list, and stays in the link', async () => {
+    startWorker()
+    for (const payload of ['poison', 'a', 'poison', 'b']) await untilEnded(await create(payload))
+    const response = await app.request('/tasks?status=failed&limit=1')
     const { tasks } = (await response.json()) as { tasks: TaskBody[] }
     expect(tasks).toMatchObject([{ payload: 'poison', status: 'failed', error: 'poison' }])
     expect(response.headers.get('link')).toContain('status=failed')
@@ -259,69 +275,71 @@ describe('reading tasks', () => {
     ['limit=x', '/limit'],
     ['cursor=x', '/cursor'],
     ['page=2', '/page'],
-  ])('the query %s is refused', async (query, pointer) => {
-    const problem = await expectProblem(await get(`/tasks?${query}`), 400, 'invalid-query')
+  ])('the query %s is refused and the parameter named', async (query, pointer) => {
+    const problem = await expectProblem(await app.request(`/tasks?${query}`), 400, 'invalid-query')
     expect(problem.errors?.map(({ pointer }) => pointer)).toEqual([pointer])
   })
 })
 
-describe('retrying', () => {
-  test('a failed task is pending again', async () => {
-    const consumer = work()
+describe('retrying a task', () => {
+  test('makes a failed task pending again', async () => {
+    const consumer = startWorker()
     const id = await create('poison')
-    await ended(id)
+    await untilEnded(id)
     await consumer.finish()
-    const response = await ask(request(`/tasks/${id}/retry`, { method: 'POST' }))
+    const response = await app.request(`/tasks/${id}/retry`, { method: 'POST' })
     expect(response.status).toBe(200)
     expect(await response.json()).toMatchObject({ task: { id, status: 'pending', attempts: 0 } })
   })
 
-  test('a task that has not failed is 409', async () => {
+  test('that has not failed is 409', async () => {
     const id = await create('text')
-    const response = await ask(request(`/tasks/${id}/retry`, { method: 'POST' }))
+    const response = await app.request(`/tasks/${id}/retry`, { method: 'POST' })
     await expectProblem(response, 409, 'task-not-failed')
   })
 })
 
-describe('events', () => {
-  const statusesIn = (text: string): string[] =>
+describe('the event stream', () => {
+  const parseStatuses = (text: string): string[] =>
     [...text.matchAll(/^event: task\ndata: (.+)$/gm)].map(
       ([, data = '']) => (JSON.parse(data) as TaskBody).status,
     )
 
-  test('of an ended task are one, and the stream ends', async () => {
-    work()
+  test('of an ended task has one event, and ends', async () => {
+    startWorker()
     const id = await create('text')
-    const { result } = await ended(id)
-    const response = await get(`/tasks/${id}/events`)
+    const { result } = await untilEnded(id)
+    const response = await app.request(`/tasks/${id}/events`)
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     expect(response.headers.get('x-served-by')).toBe('instance-1')
     const text = await response.text()
-    expect(statusesIn(text)).toEqual(['completed'])
+    expect(parseStatuses(text)).toEqual(['completed'])
     expect(text).toContain(JSON.stringify(result))
   })
 
-  test('follow a task until it has ended, over a connection', async () => {
+  test('follows a task over a connection until the task ends', async () => {
     await using service = listen({ queue, limits })
     const id = await create('text')
     const response = await fetch(`${service.url}/tasks/${id}/events`)
-    work()
-    const statuses = statusesIn(await response.text())
+    startWorker()
+    const statuses = parseStatuses(await response.text())
     expect(statuses[0]).toBe('pending')
     expect(statuses.at(-1)).toBe('completed')
     expect(new Set(statuses).size).toBe(statuses.length)
   })
 
-  test('end completely when the instance drains, and at once for those that come then', async () => {
+  test('ends properly when the instance drains, and at once for later clients', async () => {
     await using service = listen({ queue, limits })
     const id = await create('text')
     const response = await fetch(`${service.url}/tasks/${id}/events`)
     service.app.endStreams()
-    expect(statusesIn(await response.text())).toEqual(['pending'])
-    expect(statusesIn(await (await fetch(`${service.url}/tasks/${id}/events`)).text())).toEqual(['pending'])
+    expect(parseStatuses(await response.text())).toEqual(['pending'])
+    expect(parseStatuses(await (await fetch(`${service.url}/tasks/${id}/events`)).text())).toEqual([
+      'pending',
+    ])
   })
 
-  test('a client that leaves is forgotten', async () => {
+  test('ends when its client disconnects', async () => {
     await using service = listen({ queue, limits })
     const id = await create('text')
     const controller = new AbortController()
@@ -332,20 +350,19 @@ describe('events', () => {
   })
 })
 
-describe('while the queue is away', () => {
+describe('while the queue is unavailable', () => {
   test('every route of /tasks is 503 with Retry-After, and /payload works', async () => {
-    const apart = createApp(appOptions())
-    for (const asked of [
-      post('/tasks', { payload: 'text' }),
-      request('/tasks'),
-      request('/tasks/x'),
-      request('/tasks/x/events'),
-      request('/tasks/x/retry', { method: 'POST' }),
+    const { request } = createApp(appDeps())
+    for (const response of [
+      await request('/tasks', json({ payload: 'text' })),
+      await request('/tasks'),
+      await request('/tasks/x'),
+      await request('/tasks/x/events'),
+      await request('/tasks/x/retry', { method: 'POST' }),
     ]) {
-      const response = await apart.fetch(asked)
       expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
       await expectProblem(response, 503, 'queue-unavailable')
     }
-    expect((await apart.fetch(post('/payload', examplePayload))).status).toBe(200)
+    expect((await request('/payload', json(examplePayload))).status).toBe(200)
   })
 })
