@@ -1,4 +1,4 @@
-import { type Context, Hono, type MiddlewareHandler } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { getPath } from 'hono/utils/url'
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
@@ -19,11 +19,12 @@ import { createPayloadFastPath } from './payload-fast-path.ts'
 import { createProblemResponse, toProblem } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 import { RequestTracker } from './request-tracker.ts'
+import { RouteTable } from './route-table.ts'
 import { type AdminDeps, adminRoutes } from './routes/admin.ts'
 import { type DataDeps, dataRoutes } from './routes/data.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { docsRoutes } from './routes/docs.ts'
-import { type Build, healthRoutes, probeAliases } from './routes/health.ts'
+import { type Build, healthRoutes } from './routes/health.ts'
 import { indexRoutes } from './routes/index.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type PayloadDeps, payloadRoutes } from './routes/payload.ts'
@@ -168,7 +169,7 @@ export interface ServiceApp extends App {
 export function createApp(deps: AppDeps): ServiceApp {
   const { limits, metrics, overload, tracing, basePath = '' } = deps
   const shell = createShell(deps, { hasCors: deps.corsOrigins !== undefined })
-  const { tracker, hono } = shell
+  const { tracker, hono, table } = shell
   const shedding =
     overload === undefined
       ? []
@@ -177,7 +178,9 @@ export function createApp(deps: AppDeps): ServiceApp {
   const eventStreams = new EventStreams()
   const largeBodies = new LargeBodies({ ...limits, pool: deps.pool, threshold: limits.largeBodyThreshold })
   const first = [
-    ...(deps.corsOrigins === undefined ? [] : [cors(deps.corsOrigins, (c) => allowedMethods(hono, c))]),
+    ...(deps.corsOrigins === undefined
+      ? []
+      : [cors(deps.corsOrigins, (c) => table.findAllowed(c)?.methods ?? [])]),
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
     ...(deps.compress ? [compress()] : []),
   ]
@@ -233,38 +236,24 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   const probePaths = new Set(
     management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
-  const labels = new Map<string, string>()
-  const findPreflightPath = (c: Context<Env>): string | undefined => {
-    if (!hasCors || c.req.method !== 'OPTIONS' || probePaths.has(c.req.path)) return undefined
-    const [method] = allowedMethods(hono, c)
-    return method === undefined ? undefined : matchedPath(hono, method, c)
-  }
   // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
   const hono = new Hono<Env>({
     getPath: (request) => (request.url.startsWith('http') ? getPath(request) : '/'),
   })
+  const table = new RouteTable(hono, { basePath, probePaths, hasCors })
   hono
-    .use(
-      requestContext({
-        tracker,
-        problemResponse,
-        onError,
-        labels,
-        findPreflightPath,
-        quietPaths: probePaths,
-      }),
-    )
+    .use(requestContext({ tracker, table, problemResponse, onError }))
     .onError((error, c) => onError(error, c.get('request')))
     .notFound((c) => {
-      const methods = allowedMethods(hono, c)
       const context = c.get('request')
-      if (methods.length === 0)
+      const allowed = table.findAllowed(c)
+      if (allowed === undefined)
         return problemResponse(context, { code: 'not-found', detail: 'There is no such route.' })
-      const allow = methods.join(', ')
-      context.route = labels.get(matchedPath(hono, methods[0] as string, c) ?? '') ?? context.route
+      const allow = allowed.methods.join(', ')
+      context.route = allowed.label
       return problemResponse(context, {
         code: 'method-not-allowed',
-        detail: `${context.route} supports ${allow}.`,
+        detail: `${allowed.label} supports ${allow}.`,
         headers: { allow },
       })
     })
@@ -273,42 +262,19 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   return {
     hono,
     tracker,
+    table,
     problemResponse,
     onError,
     /** Call it when all routes are registered. */
     finish(fetch: FetchHandler): App {
-      for (const { method, path } of hono.routes)
-        if (method !== 'ALL') labels.set(path, routeLabel(path, basePath))
+      table.complete()
       return {
         fetch,
         request: hono.request,
         requests: tracker,
-        isProbe: ({ url }) => probePaths.has(URL.parse(url)?.pathname ?? ''),
+        isProbe: ({ url }) => table.isProbe(URL.parse(url)?.pathname ?? ''),
         routes: hono.routes.map(({ method, path }) => `${method} ${path}`),
       }
     },
   }
-}
-
-/** One label for all paths of a route: with the base path, with `/v1`, and the other names of probes. */
-function routeLabel(path: string, basePath: string): string {
-  const below = path.startsWith(`${basePath}/`) || path === basePath ? path.slice(basePath.length) : path
-  const label = below.startsWith('/v1/') ? below.slice(3) : below || '/'
-  return probeAliases[label] ?? label
-}
-
-/**
- * The methods that the path of a request supports. `hono/method-not-allowed` finds them by a middleware around every
- * request; here they are looked up only when no route matched.
- */
-function allowedMethods(hono: Hono<Env>, c: Context<Env>): string[] {
-  return ['GET', 'POST', 'PUT', 'DELETE']
-    .filter((method) => matchedPath(hono, method, c) !== undefined)
-    .flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-}
-
-/** The path of the route that would answer the request with another method. */
-function matchedPath(hono: Hono<Env>, method: string, c: Context<Env>): string | undefined {
-  const [handlers] = hono.router.match(method, c.req.path)
-  return handlers.findLast(([[, route]]) => route.method !== 'ALL')?.[0][1].path
 }

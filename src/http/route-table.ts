@@ -1,0 +1,90 @@
+import type { Context, Hono } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import type { Env } from './env.ts'
+import { probeAliases } from './routes/health.ts'
+
+export interface RouteTableOptions {
+  /** Prefix of every path. */
+  readonly basePath: string
+  /** The paths of probes, metrics and admin routes, without parameters. */
+  readonly probePaths: ReadonlySet<string>
+  /** Whether middleware answers CORS preflights of all other paths. */
+  readonly hasCors: boolean
+}
+
+/** Middleware is registered for all methods, a handler for one. */
+const isHandler = ({ method }: { readonly method: string }): boolean => method !== 'ALL'
+
+/** What the request context needs to know about the routes of a Hono app. */
+export class RouteTable {
+  readonly #hono: Hono<Env>
+  readonly #options: RouteTableOptions
+  /** The labels of routes without parameters, by `METHOD path`. */
+  readonly #labels = new Map<string, string>()
+
+  constructor(hono: Hono<Env>, options: RouteTableOptions) {
+    this.#hono = hono
+    this.#options = options
+  }
+
+  /** Call it when all routes are registered. */
+  complete(): void {
+    for (const { method, path } of this.#hono.routes.filter(isHandler))
+      if (!path.includes(':')) this.#labels.set(`${method} ${path}`, this.#label(path))
+  }
+
+  /**
+   * The label of the route that answers a request, for metrics and logs: one for all paths of a route.
+   *
+   * @returns undefined when none does: the response is a 404 or 405
+   */
+  findLabel(c: Context<Env>): string | undefined {
+    const label = this.#labels.get(`${c.req.method} ${c.req.path}`)
+    if (label !== undefined) return label
+    const path = matchedRoutes(c).findLast(isHandler)?.path ?? this.#findPreflight(c)
+    return path === undefined ? undefined : this.#label(path)
+  }
+
+  /** True for probes, scrapes and admin requests. */
+  isProbe(path: string): boolean {
+    return this.#options.probePaths.has(path)
+  }
+
+  /**
+   * The methods that the path of a request supports, and the label of its route. `hono/method-not-allowed` finds them by a
+   * middleware around every request; here they are looked up only when no route matched.
+   */
+  findAllowed({
+    req,
+  }: Context<Env>): { readonly methods: readonly string[]; readonly label: string } | undefined {
+    const found = ['GET', 'POST', 'PUT', 'DELETE'].flatMap((method) => {
+      const path = this.#matchPath(method, req.path)
+      return path === undefined ? [] : [{ method, path }]
+    })
+    const [first] = found
+    if (first === undefined) return undefined
+    const methods = found.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    return { methods, label: this.#label(first.path) }
+  }
+
+  /** The path of the route that would answer a request with another method. */
+  #matchPath(method: string, path: string): string | undefined {
+    const [handlers] = this.#hono.router.match(method, path)
+    return handlers.findLast(([[, route]]) => isHandler(route))?.[0][1].path
+  }
+
+  /** The path of the routes whose preflight a request is. */
+  #findPreflight({ req }: Context<Env>): string | undefined {
+    if (!this.#options.hasCors || req.method !== 'OPTIONS' || this.isProbe(req.path)) return undefined
+    return ['GET', 'POST', 'PUT', 'DELETE']
+      .map((method) => this.#matchPath(method, req.path))
+      .find((path) => path !== undefined)
+  }
+
+  #label(path: string): string {
+    const { basePath } = this.#options
+    const below = path === basePath || path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : path
+    const label = below.startsWith('/v1/') ? below.slice(3) : below || '/'
+    return probeAliases[label] ?? label
+  }
+}
