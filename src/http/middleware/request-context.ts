@@ -2,6 +2,7 @@ import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Env } from '../env.ts'
 import type { Problem, ProblemResponse } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
 import type { RequestTracker } from '../request-tracker.ts'
 import { checkHost } from './host.ts'
 
@@ -13,10 +14,8 @@ export interface RequestContextOptions {
   /** The paths of probes, scrapes and admin requests. */
   readonly quietPaths: ReadonlySet<string>
   /** Renders whatever a handler throws. */
-  readonly onError: (error: Error, context: RequestContextOf) => Response
+  readonly onError: (error: unknown, context: RequestContext) => Response
 }
-
-type RequestContextOf = ReturnType<RequestTracker['begin']>
 
 export const requestTimeout: Problem = {
   code: 'request-timeout',
@@ -56,7 +55,7 @@ export const requestContext = ({
         () => resolve(true),
         // Hono renders errors. What is no Error comes through to here.
         (thrown: unknown) => {
-          c.res = onError(new Error('not an Error was thrown', { cause: thrown }), context)
+          c.res = onError(thrown, context)
           resolve(true)
         },
       )
