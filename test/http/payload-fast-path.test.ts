@@ -18,6 +18,7 @@ import { createFaultInjectionMetrics } from '../../src/telemetry/metrics/fault-i
 import type { Span, Tracing } from '../../src/telemetry/tracing/tracing.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { comparable, limits, mask, maskLogMember, openLanes, type Setup } from '../support/app-lanes.ts'
+import { examplePayload } from '../support/example-payload.ts'
 import { listen } from '../support/listening.ts'
 import { liveSettings } from '../support/live.ts'
 import {
@@ -37,7 +38,6 @@ import {
   utf8,
 } from '../support/payload-requests.ts'
 import { connectRaw, type RawResponse } from '../support/raw-connection.ts'
-import { examplePayload } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
 setDefaultTimeout(60_000)

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { examplePayload } from './requests.ts'
+import { examplePayload } from './example-payload.ts'
 
 /** Bodies above this many bytes are not for the fast path. */
 export const maxFastBytes = 3_000
@@ -262,7 +262,7 @@ export const requestsBelow = (basePath: string): fc.Arbitrary<RequestShape> =>
   fc.record({
     method: mostly(
       ['POST'],
-      ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'CONNECT', 'BREW'],
+      ['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE', 'CONNECT', 'PROPFIND'],
     ),
     path: fc.oneof(
       { weight: 7, arbitrary: fc.constantFrom(...paths.map((path) => basePath + path)) },
