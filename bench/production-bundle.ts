@@ -3,7 +3,7 @@ import type { Target } from './targets.ts'
 const root = new URL('..', import.meta.url).pathname
 
 /** The step of the Dockerfile that makes what the image runs. */
-const buildStep = /^RUN (\["bun", "tools\/bundle\.ts",[\s\S]*?\])$/m
+const buildStep = /^RUN (\["bun", "(?:tools|scripts)\/bundle\.ts",[\s\S]*?\])$/m
 
 /**
  * Builds Tally with the command line of the Dockerfile, so that the benchmark measures what the image runs. Only the

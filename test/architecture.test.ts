@@ -11,7 +11,7 @@ setDefaultTimeout(30_000)
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 const imports: [path: string, allowed: string[], forbidden: string[]][] = [
-  ['main.ts', ['./server/run.ts', './config.ts'], ['./http/app.ts', './worker.ts']],
+  ['main.ts', ['./server/run.ts', './config.ts'], ['./http/app.ts', './lifecycle/index.ts', './worker.ts']],
   ['worker.ts', ['./server/run.ts', './config.ts'], ['./tasks/open.ts', './main.ts']],
   ['healthcheck.ts', ['node:http'], ['./config.ts']],
   ['config.ts', ['zod'], ['./server/run.ts', './telemetry/log/log.ts']],

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 // Makes what the image runs from src/, in --outdir: bun tools/bundle.ts --outdir=/out/app --public-path=/app/
@@ -30,20 +31,20 @@ const packages = new Map([
 /** `ajv.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
 const fileOf = (name: string): string => `${name.replace(/^@|\/dist\/.*/g, '').replace('/', '-')}.js`
 
-/** prom-client needs node:util for the text of its errors alone, and to load it would delay every start. */
+/** Loads node:util for prom-client at its first error: only messages of errors need it, and it delays the start. */
 const lazyUtil: Bun.BunPlugin = {
-  name: 'node:util of prom-client when it is used',
+  name: 'lazy node:util for prom-client',
   setup({ onLoad }) {
-    onLoad({ filter: /\/prom-client\/lib\/(counter|gauge|histogram|validation)\.js$/ }, async ({ path }) => ({
-      contents: (await Bun.file(path).text()).replace(
-        "const util = require('util');",
-        `const util = {
-          format: (...args) => require('util').format(...args),
-          inspect: (...args) => require('util').inspect(...args),
-        };`,
-      ),
-      loader: 'js',
-    }))
+    const eager = "const util = require('util');"
+    const lazy = `const util = {
+      format: (...args) => require('util').format(...args),
+      inspect: (...args) => require('util').inspect(...args),
+    };`
+    onLoad({ filter: /\/prom-client\/lib\/(counter|gauge|histogram|validation)\.js$/ }, async ({ path }) => {
+      const source = await Bun.file(path).text()
+      if (!source.includes(eager)) throw new Error(`${path} no longer contains: ${eager}`)
+      return { contents: source.replace(eager, lazy), loader: 'js' }
+    })
   },
 }
 
@@ -54,7 +55,8 @@ const common: Bun.BuildConfig = {
   minify: { syntax: true, whitespace: true },
   sourcemap: 'linked',
   plugins: [lazyUtil],
-  ...(values['public-path'] !== undefined && { publicPath: values['public-path'] }),
+  // Absolute: files imported by path are opened by it, whatever the working directory.
+  publicPath: values['public-path'] ?? `${resolve(outdir)}/`,
 }
 
 const root = new URL('..', import.meta.url).pathname

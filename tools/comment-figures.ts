@@ -1,7 +1,8 @@
 /**
  * Keeps measured figures out of the comments of `src/`: `bun tools/comment-figures.ts`. A figure grows old where nobody
  * measures it again; docs/performance.md has them, with their date and machine. A number with a unit of time or memory
- * in a comment fails the check, a unit alone (`in ms`) does not, nor does code in backticks.
+ * in a comment fails the check, a unit alone (`in ms`) does not, nor does code in backticks or
+ * after `@example`.
  */
 
 /** Where a comment has a figure. */
@@ -16,8 +17,8 @@ const comments = /(?<=^|[\s(])\/\*[\s\S]*?\*\/|(?:(?<=^|\s)\/\/[^\n]*(?:\n[ \t]*
 /** A line may end between number and unit. */
 const figures = /\d[ \t-]?(?:\n[ \t]*(?:\*|\/\/)[ \t]*)?(?:[µμ]s|us|ms|ns|[kKMG]i?B)\b/g
 
-/** Code in a comment is notation, as `500ms` of a variable, and not a figure. */
-const code = /`[^`\n]*`/g
+/** Code in a comment is notation, as `500ms` of a variable or an example, and not a figure. */
+const code = /`[^`\n]*`|@example[^\n]*/g
 
 /** Every line with a number and a unit of time or memory in the comments of a source text. */
 export function findFigures(source: string): Figure[] {

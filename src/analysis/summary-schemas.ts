@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-// What an analysis looks like, for the documents. Nothing is checked by it.
+// The form of a summary, for the OpenAPI document. Nothing is validated with it.
 
 export const numericAnalysisSchema = z
   .strictObject({
@@ -15,11 +15,11 @@ export const numericAnalysisSchema = z
 
 export const textAnalysisSchema = z
   .strictObject({
-    word_count: count('Runs of anything but Unicode white space'),
-    character_count: count('Code points'),
-    character_count_no_spaces: count('Code points that are not U+0020'),
-    sentence_count: count('Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text'),
-    paragraph_count: count('Non-blank pieces between line breaks'),
+    word_count: countSchema('Runs of anything but Unicode white space'),
+    character_count: countSchema('Code points'),
+    character_count_no_spaces: countSchema('Code points that are not U+0020'),
+    sentence_count: countSchema('Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text'),
+    paragraph_count: countSchema('Non-blank pieces between line breaks'),
   })
   .meta({ id: 'TextAnalysis' })
 
@@ -40,10 +40,13 @@ export const compactSummarySchema = z
       median: z.number(),
       stddev: z.number().min(0),
     }),
-    text: z.strictObject({ word_count: count('As in Summary'), char_count: count('Code points') }),
+    text: z.strictObject({
+      word_count: countSchema('As in Summary'),
+      char_count: countSchema('Code points'),
+    }),
   })
   .meta({ id: 'CompactSummary' })
 
-function count(description: string) {
+function countSchema(description: string) {
   return z.int().min(0).max(Number.MAX_SAFE_INTEGER).describe(description)
 }

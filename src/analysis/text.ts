@@ -1,4 +1,4 @@
-/** What is known of a text, named as the service answers it. */
+/** The statistics of a text, with the field names of the response. */
 export interface TextAnalysis {
   readonly word_count: number
   readonly character_count: number
@@ -7,47 +7,45 @@ export interface TextAnalysis {
   readonly paragraph_count: number
 }
 
-/** What a UTF-16 code unit is to the analysis. Any other letter, digit or mark is ordinary. */
-const ORDINARY = 0
-const SPACE = 1
-const WHITE_SPACE = 2
-const LINE_BREAK = 3
-const TERMINATOR = 4
-const FULL_STOP = 5
-const LOW_SURROGATE = 6
+/** Classes of UTF-16 code units. All other letters, digits and marks are ordinary. */
+const ordinary = 0
+const space = 1
+const whiteSpace = 2
+const lineBreak = 3
+const terminator = 4
+const fullStop = 5
+const lowSurrogate = 6
 
-/** One look-up tells any code unit's class; a text touches only the lines of the table that its script uses. */
+/** The class of every code unit. A text touches only the part of the table that its script uses. */
 const classes = new Uint8Array(0x10000)
-classes[0x20] = SPACE
-// The rest of what Python's str.split() splits at: not U+200B, nor U+FEFF.
-classes.fill(WHITE_SPACE, 0x09, 0x0e)
-classes.fill(WHITE_SPACE, 0x1c, 0x20)
-classes.fill(WHITE_SPACE, 0x2000, 0x200b)
-for (const unit of [0x85, 0xa0, 0x1680, 0x202f, 0x205f, 0x3000]) classes[unit] = WHITE_SPACE
-for (const unit of [0x0a, 0x0d, 0x2028, 0x2029]) classes[unit] = LINE_BREAK
-for (const terminator of '!?…。！？') classes[terminator.charCodeAt(0)] = TERMINATOR
-classes[0x2e] = FULL_STOP
-classes.fill(LOW_SURROGATE, 0xdc00, 0xe000)
+classes[0x20] = space
+// The remaining characters at which Python's str.split() splits. U+200B and U+FEFF are not among them.
+classes.fill(whiteSpace, 0x09, 0x0e)
+classes.fill(whiteSpace, 0x1c, 0x20)
+classes.fill(whiteSpace, 0x2000, 0x200b)
+for (const unit of [0x85, 0xa0, 0x1680, 0x202f, 0x205f, 0x3000]) classes[unit] = whiteSpace
+for (const unit of [0x0a, 0x0d, 0x2028, 0x2029]) classes[unit] = lineBreak
+for (const mark of '!?…。！？') classes[mark.charCodeAt(0)] = terminator
+classes[0x2e] = fullStop
+classes.fill(lowSurrogate, 0xdc00, 0xe000)
 
-/** What the analysis is within: bits of its state. All three set is the usual case, inside a word. */
-const IN_WORD = 1
-const IN_SENTENCE = 2
-const IN_PARAGRAPH = 4
-const IN_ALL = IN_WORD | IN_SENTENCE | IN_PARAGRAPH
+/** Bits of the state. All three are set within a word, which is the usual case. */
+const inWord = 1
+const inSentence = 2
+const inParagraph = 4
+const inAll = inWord | inSentence | inParagraph
 
 /**
  * Counts the words, characters, sentences and paragraphs of a text, in one pass and without a copy of any part.
  *
- * - Words are maximal runs without white space; white space is what Python's `str.split()` takes for it.
- * - Characters are code points; a surrogate without its partner counts one. `character_count_no_spaces` leaves
- *   out U+0020 and nothing else.
- * - Sentences are runs with something other than white space in them, ended by `.`, `!`, `?`, `…`, `。`, `！`, `？`
- *   or the end of the text. The ends themselves are no content: `...` is no sentence. A full stop between two
+ * - Words are maximal runs without white space, as defined by Python's `str.split()`.
+ * - Characters are code points; an unpaired surrogate counts as one. `character_count_no_spaces` excludes only U+0020.
+ * - Sentences are runs with something other than white space in them, ended by `.`, `!`, `?`, `…`, `。`, `！`, `？` or
+ *   the end of the text. The terminators themselves are not content: `...` is not a sentence. A full stop between two
  *   ASCII digits ends nothing: `3.14`.
- * - Paragraphs are the pieces that hold more than white space between line breaks: LF, CR, CR LF, U+2028,
- *   U+2029.
+ * - Paragraphs are the pieces between line breaks (LF, CR, CR LF, U+2028, U+2029) that hold more than white space.
  *
- * Cost: linear, whatever the text.
+ * Cost: linear for every text.
  *
  * @example
  * analyzeText('Pi is 3.14. Yes.\nNo!')
@@ -62,33 +60,33 @@ export function analyzeText(text: string): TextAnalysis {
   let state = 0
   for (let i = 0; i < text.length; i++) {
     let kind = classes[text.charCodeAt(i)]!
-    if (kind === ORDINARY && state === IN_ALL) continue
-    if (kind === SPACE) {
+    if (kind === ordinary && state === inAll) continue
+    if (kind === space) {
       spaces++
-      state &= ~IN_WORD
+      state &= ~inWord
       continue
     }
-    if (kind === WHITE_SPACE) {
-      state &= ~IN_WORD
+    if (kind === whiteSpace) {
+      state &= ~inWord
       continue
     }
-    if (kind === LINE_BREAK) {
-      state &= ~(IN_WORD | IN_PARAGRAPH)
+    if (kind === lineBreak) {
+      state &= ~(inWord | inParagraph)
       continue
     }
-    if ((state & IN_WORD) === 0) words++
-    if ((state & IN_PARAGRAPH) === 0) paragraphs++
-    state |= IN_WORD | IN_PARAGRAPH
-    if (kind === LOW_SURROGATE && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
-    if (kind === FULL_STOP) kind = isBetweenDigits(text, i) ? ORDINARY : TERMINATOR
-    if (kind !== TERMINATOR) {
-      state |= IN_SENTENCE
-    } else if ((state & IN_SENTENCE) !== 0) {
+    if ((state & inWord) === 0) words++
+    if ((state & inParagraph) === 0) paragraphs++
+    state |= inWord | inParagraph
+    if (kind === lowSurrogate && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
+    if (kind === fullStop) kind = isBetweenDigits(text, i) ? ordinary : terminator
+    if (kind !== terminator) {
+      state |= inSentence
+    } else if ((state & inSentence) !== 0) {
       sentences++
-      state &= ~IN_SENTENCE
+      state &= ~inSentence
     }
   }
-  if ((state & IN_SENTENCE) !== 0) sentences++
+  if ((state & inSentence) !== 0) sentences++
   const characters = text.length - pairs
   return {
     word_count: words,
@@ -100,15 +98,15 @@ export function analyzeText(text: string): TextAnalysis {
 }
 
 /**
- * The number of code points of a text, as Python's `len` counts: a pair of surrogates is one character, and a
- * surrogate without its partner one as well.
+ * The number of code points of a text, as Python's `len` counts: a surrogate pair is one character, and so is an
+ * unpaired surrogate.
  *
  * @example countCodePoints('a😀') // 2
  */
 export function countCodePoints(text: string): number {
   let pairs = 0
   for (let i = 1; i < text.length; i++) {
-    if (classes[text.charCodeAt(i)] === LOW_SURROGATE && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
+    if (classes[text.charCodeAt(i)] === lowSurrogate && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
   }
   return text.length - pairs
 }
@@ -117,7 +115,7 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00
 }
 
-/** Outside the text `charCodeAt` gives NaN, which is no digit. */
+/** Outside the text `charCodeAt` returns NaN, which is not a digit. */
 function isBetweenDigits(text: string, index: number): boolean {
   return isDigit(text.charCodeAt(index - 1)) && isDigit(text.charCodeAt(index + 1))
 }

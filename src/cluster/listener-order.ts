@@ -1,32 +1,32 @@
 /**
- * The order of the listeners in a SO_REUSEPORT group, as the kernel keeps it (net/core/sock_reuseport.c):
- * a new listener is put last; when one is closed, the last takes its place.
+ * The order of the listeners in a SO_REUSEPORT group, as the kernel keeps it (net/core/sock_reuseport.c): a new listener
+ * is added at the end; when one is closed, the last takes its position.
  */
-export class ListenerGroup<Member> {
-  readonly #members: Member[] = []
+export class ListenerOrder<Listener> {
+  readonly #listeners: Listener[] = []
 
   get size(): number {
-    return this.#members.length
+    return this.#listeners.length
   }
 
-  /** The place of a member, or -1. */
-  indexOf(member: Member): number {
-    return this.#members.indexOf(member)
+  /** The position of a listener, or -1. */
+  indexOf(listener: Listener): number {
+    return this.#listeners.indexOf(listener)
   }
 
-  opened(member: Member): void {
-    this.#members.push(member)
+  add(listener: Listener): void {
+    this.#listeners.push(listener)
   }
 
-  closed(member: Member): void {
-    const index = this.#members.indexOf(member)
+  remove(listener: Listener): void {
+    const index = this.#listeners.indexOf(listener)
     if (index === -1) return
-    const last = this.#members.pop() as Member
-    if (index < this.#members.length) this.#members[index] = last
+    const last = this.#listeners.pop() as Listener
+    if (index < this.#listeners.length) this.#listeners[index] = last
   }
 
-  /** Any member but one, to speak to the kernel for the group. */
-  other(member: Member): Member | undefined {
-    return this.#members.find((one) => one !== member)
+  /** Any listener except one, to set an option of the group through it. */
+  findOther(listener: Listener): Listener | undefined {
+    return this.#listeners.find((one) => one !== listener)
   }
 }

@@ -1,55 +1,62 @@
 import type { MetricObjectWithValues, MetricValue, Registry } from 'prom-client'
 import type { CheckResult } from '../lifecycle/index.ts'
-import type { Change } from '../runtime-settings/runtime-settings.ts'
-import type { LiveSettings } from '../runtime-settings/settings.ts'
+import type { SettingsChange } from '../runtime-settings/runtime-settings.ts'
+import type { Settings } from '../runtime-settings/settings.ts'
+import type { RequestMessage, ResponseMessage } from './rpc-client.ts'
 
-/** A process's metrics as plain data (`registry.getMetricsAsJSON()`). */
-export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
+/** The metrics of a process as plain data (`registry.getMetricsAsJSON()`). */
+export type MetricsSnapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
 
-/** What a registry holds now, as plain data. */
-export async function snapshotOf(registry: Registry): Promise<Snapshot> {
-  return (await registry.getMetricsAsJSON()) as unknown as Snapshot
+/** Reads the current values of a registry as plain data. */
+export async function snapshotMetrics(registry: Registry): Promise<MetricsSnapshot> {
+  return (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot
 }
 
-/** What a process depends on, and how it is, by name. */
+/** The dependency checks of a process by name. */
 export type CheckResults = Readonly<Record<string, CheckResult>>
 
-/** What the supervisor can ask of a server process. */
-export type Question =
-  | { readonly kind: 'snapshot' }
+/** What the primary process requests from a worker process. */
+export type WorkerRequest =
+  | { readonly kind: 'metrics' }
   | { readonly kind: 'checks' }
-  /** No question but an order: its answer says that it is carried out. */
-  | { readonly kind: 'settings'; readonly settings: LiveSettings }
-  /** Likewise: write a heap snapshot there. */
+  | { readonly kind: 'apply-settings'; readonly settings: Settings }
   | { readonly kind: 'heap-snapshot'; readonly path: string }
-  | { readonly kind: 'steer-away'; readonly index: number; readonly size: number }
-  | { readonly kind: 'steer-evenly' }
+  | SteerRequest
 
-/** What it is told. */
-export interface Answers {
-  readonly snapshot: Snapshot
+/** Which listeners get new connections; see `Steering` of the lifecycle. */
+export type SteerRequest =
+  | { readonly kind: 'exclude-listener'; readonly index: number; readonly size: number }
+  | { readonly kind: 'reset-steering' }
+
+/** The responses by the kind of the request. A response of type `string | null` says what failed. */
+export interface WorkerResponses {
+  readonly metrics: MetricsSnapshot
   readonly checks: CheckResults
-  readonly settings: null
-  /** What went wrong, or nothing. */
+  /** Sent when the settings are applied. */
+  readonly 'apply-settings': null
   readonly 'heap-snapshot': string | null
-  /** What went wrong, or nothing. */
-  readonly 'steer-away': string | null
-  readonly 'steer-evenly': string | null
+  readonly 'exclude-listener': string | null
+  readonly 'reset-steering': string | null
 }
 
-/** What a server process tells its supervisor. */
-export type FromMember =
-  | { readonly type: 'listening'; readonly port: number }
-  /** Sent every second, and for the last time after the last answer. */
-  | { readonly type: 'snapshot'; readonly snapshot: Snapshot }
-  /** Somebody scrapes this process: the answer is the sum over all of them. */
-  | { readonly type: 'sum-wanted'; readonly id: number; readonly snapshot: Snapshot }
-  /** An operator wants a change, and asked this process. */
-  | { readonly type: 'change-wanted'; readonly id: number; readonly change: Change; readonly by: string }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: Answers[Question['kind']] }
+/** What a worker process requests from the primary process. */
+export type PrimaryRequest =
+  /** The metrics of all processes. `snapshot` has those of the worker process that was scraped. */
+  | { readonly kind: 'scrape'; readonly snapshot: MetricsSnapshot }
+  | { readonly kind: 'change-settings'; readonly change: SettingsChange; readonly by: string }
 
-/** What the supervisor tells a server process. */
-export type ToMember =
-  | { readonly type: 'question'; readonly id: number; readonly question: Question }
-  | { readonly type: 'sum'; readonly id: number; readonly text: string }
-  | { readonly type: 'changed'; readonly id: number }
+export interface PrimaryResponses {
+  /** The text format. */
+  readonly scrape: string
+  /** Sent when the change is applied in all processes. */
+  readonly 'change-settings': null
+}
+
+export type FromWorker =
+  | { readonly type: 'listening'; readonly port: number }
+  /** Sent every second, and for the last time after the last response. */
+  | { readonly type: 'metrics'; readonly snapshot: MetricsSnapshot }
+  | RequestMessage<PrimaryRequest>
+  | ResponseMessage
+
+export type ToWorker = RequestMessage<WorkerRequest> | ResponseMessage

@@ -1,27 +1,26 @@
 import { AggregatorRegistry } from 'prom-client'
-import type { Snapshot } from './messages.ts'
+import type { MetricsSnapshot } from './messages.ts'
 
 /**
- * The metrics of several processes as if they were one, also of those that are gone: a counter of a
- * process that was replaced goes on counting in the sum, or every replacement would look like a restart
- * and its requests would be missing from it.
+ * Adds up the metrics of several processes, including exited ones. The counters of an exited process stay in the sum.
+ * Otherwise every replaced process would look like a counter reset, and its requests would be missing.
  */
-export class MetricsSum {
-  #retired: Snapshot = []
+export class MetricsAggregator {
+  #exited: MetricsSnapshot = []
 
-  /** Keeps what a process that is gone has counted. What it measured (gauges) is gone with it. */
-  async retire(last: Snapshot): Promise<void> {
+  /** Keeps the counters and histograms of a process that has exited. Its gauges are gone. */
+  async addExited(last: MetricsSnapshot): Promise<void> {
     const lasting = last.filter(({ type }) => String(type) === 'counter' || String(type) === 'histogram')
-    const sum = await aggregate([this.#retired, lasting]).getMetricsAsJSON()
-    this.#retired = sum as unknown as Snapshot
+    const sum = await aggregate([this.#exited, lasting]).getMetricsAsJSON()
+    this.#exited = sum as unknown as MetricsSnapshot
   }
 
-  /** The text of a scrape: the sum of the snapshots given and of what is retired. */
-  text(snapshots: readonly Snapshot[]): Promise<string> {
-    return aggregate([...snapshots, this.#retired]).metrics()
+  /** Renders the sum of `snapshots` and of the exited processes in the text format. */
+  render(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+    return aggregate([...snapshots, this.#exited]).metrics()
   }
 }
 
-function aggregate(snapshots: readonly Snapshot[]) {
+function aggregate(snapshots: readonly MetricsSnapshot[]) {
   return AggregatorRegistry.aggregate(snapshots.map((snapshot) => [...snapshot]))
 }

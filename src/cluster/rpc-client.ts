@@ -1,28 +1,56 @@
-/** Answers that another process owes, by the number that its question went out with. */
-export class PendingAnswers<Answer> {
-  readonly #waiting = new Map<number, (answer: Answer) => void>()
+import { withTimeout } from '../lifecycle/index.ts'
+
+export interface RequestMessage<Request> {
+  readonly type: 'request'
+  readonly id: number
+  readonly request: Request
+}
+
+export interface ResponseMessage {
+  readonly type: 'response'
+  /** The id of the request. */
+  readonly id: number
+  readonly response: unknown
+}
+
+/**
+ * Sends requests to another process and matches the responses by id.
+ *
+ * @example
+ * const client = new RpcClient<WorkerRequest, WorkerResponses>((message) => child.send(message))
+ * const checks = await client.request({ kind: 'checks' }, 800) // undefined at the timeout
+ */
+export class RpcClient<
+  Request extends { readonly kind: string },
+  Responses extends Record<Request['kind'], unknown>,
+> {
+  readonly #send: (message: RequestMessage<Request>) => void
+  readonly #pending = new Map<number, (response: unknown) => void>()
   #lastId = 0
 
-  /**
-   * Sends a question and waits for its answer.
-   *
-   * @param timeoutMs how long, in ms
-   * @returns undefined when none came in time
-   */
-  async ask(send: (id: number) => void, timeoutMs: number): Promise<Answer | undefined> {
-    const id = ++this.#lastId
-    const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
-    this.#waiting.set(id, resolve)
-    const timer = setTimeout(() => resolve(undefined), timeoutMs)
-    send(id)
-    const answer = await promise
-    clearTimeout(timer)
-    this.#waiting.delete(id)
-    return answer
+  constructor(send: (message: RequestMessage<Request>) => void) {
+    this.#send = send
   }
 
-  /** Hands an answer to who asked; one that comes too late is nobody's. */
-  settle(id: number, answer: Answer): void {
-    this.#waiting.get(id)?.(answer)
+  /** @returns the response, or undefined when there is none within `timeoutMs` */
+  async request<One extends Request>(
+    request: One,
+    timeoutMs: number,
+  ): Promise<Responses[One['kind']] | undefined> {
+    const id = ++this.#lastId
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    this.#pending.set(id, resolve)
+    try {
+      this.#send({ type: 'request', id, request })
+      // The id belongs to this request, and the kind of a request determines the type of its response.
+      return (await withTimeout(promise, timeoutMs, () => undefined)) as Responses[One['kind']] | undefined
+    } finally {
+      this.#pending.delete(id)
+    }
+  }
+
+  /** Resolves the request of a response. A response after the timeout is ignored. */
+  handleResponse({ id, response }: ResponseMessage): void {
+    this.#pending.get(id)?.(response)
   }
 }

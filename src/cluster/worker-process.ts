@@ -1,122 +1,122 @@
 import type { Registry } from 'prom-client'
-import type { Checks, Lifecycle } from '../lifecycle/index.ts'
-import { openSteering } from '../lifecycle/reuseport.ts'
-import type { Decide, Live } from '../runtime-settings/runtime-settings.ts'
+import { type Checks, type Lifecycle, openSteering } from '../lifecycle/index.ts'
+import type { ChangeSettings, RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import {
-  type Answers,
-  type FromMember,
-  type Question,
-  type Snapshot,
-  snapshotOf,
-  type ToMember,
+  type FromWorker,
+  type PrimaryRequest,
+  type PrimaryResponses,
+  type SteerRequest,
+  snapshotMetrics,
+  type ToWorker,
+  type WorkerRequest,
+  type WorkerResponses,
 } from './messages.ts'
-import { PendingAnswers } from './rpc-client.ts'
+import { RpcClient } from './rpc-client.ts'
 
-/** How often a process tells what it has counted, in ms: what a SIGKILL can take from the sum. */
-const snapshotEveryMs = 1_000
+/** How often a process sends its metrics, in ms: the counts that a SIGKILL can lose. */
+const metricsIntervalMs = 1_000
 
-/** How long a scrape waits for the supervisor, in ms; then it answers for this process alone. */
-const sumTimeoutMs = 2_000
+/** How long a scrape waits for the metrics of all processes, in ms. Then it responds with those of this process. */
+const scrapeTimeoutMs = 2_000
 
-/** How long the supervisor may take to let the processes have a change, in ms. */
+/** How long a change may take until it is applied in all processes, in ms. */
 const changeTimeoutMs = 2_000
 
-export interface Member {
+/** The connection of a worker process to the primary process, which runs the supervisor. */
+export interface PrimaryConnection {
   /** The metrics of all processes, in the text format. */
   scrape(): Promise<string>
-  /** Resolves when this process has the settings that hold in all. */
-  readonly settled: Promise<void>
+  /** Resolves when this process has applied the settings of the supervisor. */
+  readonly settingsApplied: Promise<void>
   /**
-   * Has the supervisor change the settings of all processes.
-   * @throws when it does not answer.
+   * Changes the settings of all processes.
+   *
+   * @throws when the supervisor does not respond
    */
-  readonly change: Decide
+  readonly change: ChangeSettings
 }
 
-export interface MemberOptions {
+export interface WorkerProcessOptions {
   readonly lifecycle: Lifecycle
   readonly registry: Registry
   readonly checks: Checks
-  readonly live: Live
+  readonly settings: RuntimeSettings
   /** Writes a heap snapshot of this process into a file. */
   readonly writeHeapSnapshot: (path: string) => Promise<void>
-  /** Where this process listens. */
+  /** The port that this process listens on. */
   readonly port: number
 }
 
 /**
- * Joins the processes that share a port: tells the supervisor that this one listens and what it counts,
- * and steers the port's connections when told to. A member whose supervisor is gone drains.
+ * Connects a worker process to its supervisor: reports that this process listens, sends its metrics, and handles the
+ * requests of the supervisor.
  *
- * @param stop called when the supervisor is gone.
+ * @param onDisconnect called when the primary process is gone: the place to begin the shutdown
  */
-export function joinSupervisor(
-  { lifecycle, registry, checks, live, writeHeapSnapshot, port }: MemberOptions,
-  stop: () => void,
-): Member {
-  const sums = new PendingAnswers<string>()
-  const changes = new PendingAnswers<true>()
-  const settled = Promise.withResolvers<void>()
+export function connectToPrimary(options: WorkerProcessOptions, onDisconnect: () => void): PrimaryConnection {
+  const { lifecycle, registry, port } = options
+  const settingsApplied = Promise.withResolvers<void>()
+  const client = new RpcClient<PrimaryRequest, PrimaryResponses>(send)
+  const sendMetrics = async (): Promise<void> =>
+    send({ type: 'metrics', snapshot: await snapshotMetrics(registry) })
 
-  const snapshot = (): Promise<Snapshot> => snapshotOf(registry)
-  const send = (message: FromMember): void => {
-    if (process.connected) process.send?.(message)
-  }
-  const sendSnapshot = async (): Promise<void> => send({ type: 'snapshot', snapshot: await snapshot() })
-
-  const steer = (question: Question & { kind: 'steer-away' | 'steer-evenly' }): string | null => {
-    try {
-      const steering = openSteering(port)
-      if (question.kind === 'steer-away') steering.away(question.index, question.size)
-      else steering.even()
-      return null
-    } catch (error) {
-      return error instanceof Error ? error.message : String(error)
-    }
-  }
-  const answerTo = (question: Question): Promise<Answers[Question['kind']]> => {
-    switch (question.kind) {
-      case 'snapshot':
-        return snapshot()
-      case 'checks':
-        return checks.results()
-      case 'settings':
-        return live.adopt(question.settings).then(() => {
-          settled.resolve()
-          return null
-        })
-      case 'heap-snapshot':
-        return writeHeapSnapshot(question.path).then(() => null, String)
-      case 'steer-away':
-      case 'steer-evenly':
-        return Promise.resolve(steer(question))
-    }
-  }
-
-  process.on('message', async (message: ToMember) => {
-    if (message.type === 'sum') sums.settle(message.id, message.text)
-    else if (message.type === 'changed') changes.settle(message.id, true)
-    else send({ type: 'answer', id: message.id, answer: await answerTo(message.question) })
+  process.on('message', async (message: ToWorker) => {
+    if (message.type === 'response') return client.handleResponse(message)
+    const { id, request } = message
+    send({ type: 'response', id, response: await handleRequest(request, options) })
+    if (request.kind === 'apply-settings') settingsApplied.resolve()
   })
-  process.on('disconnect', stop)
-  const timer = setInterval(() => void sendSnapshot(), snapshotEveryMs)
-  timer.unref()
-  lifecycle.onClose('metrics', sendSnapshot)
+  process.on('disconnect', onDisconnect)
+  setInterval(() => void sendMetrics(), metricsIntervalMs).unref()
+  lifecycle.onClose('metrics', sendMetrics)
   send({ type: 'listening', port })
 
   return {
-    settled: settled.promise,
+    settingsApplied: settingsApplied.promise,
     async change(change, by) {
-      const changed = await changes.ask(
-        (id) => send({ type: 'change-wanted', id, change, by }),
-        changeTimeoutMs,
-      )
-      if (changed === undefined) throw new Error('the supervisor did not answer: the settings may differ')
+      const changed = await client.request({ kind: 'change-settings', change, by }, changeTimeoutMs)
+      if (changed === undefined)
+        throw new Error('the supervisor did not respond: the settings of the processes may differ')
     },
     async scrape() {
-      const own = await snapshot()
-      const sum = await sums.ask((id) => send({ type: 'sum-wanted', id, snapshot: own }), sumTimeoutMs)
-      return sum ?? registry.metrics()
+      const snapshot = await snapshotMetrics(registry)
+      return (await client.request({ kind: 'scrape', snapshot }, scrapeTimeoutMs)) ?? registry.metrics()
     },
+  }
+}
+
+function send(message: FromWorker): void {
+  if (process.connected) process.send?.(message)
+}
+
+async function handleRequest(
+  request: WorkerRequest,
+  { registry, checks, settings, writeHeapSnapshot, port }: WorkerProcessOptions,
+): Promise<WorkerResponses[WorkerRequest['kind']]> {
+  switch (request.kind) {
+    case 'metrics':
+      return await snapshotMetrics(registry)
+    case 'checks':
+      return await checks.results()
+    case 'apply-settings':
+      await settings.apply(request.settings)
+      return null
+    case 'heap-snapshot':
+      return await writeHeapSnapshot(request.path).then(() => null, String)
+    case 'exclude-listener':
+    case 'reset-steering':
+      return steer(port, request)
+  }
+}
+
+/** @returns what failed, or null */
+function steer(port: number, request: SteerRequest): string | null {
+  try {
+    const steering = openSteering(port)
+    if (request.kind === 'exclude-listener') steering.exclude(request.index, request.size)
+    else steering.reset()
+    return null
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
   }
 }

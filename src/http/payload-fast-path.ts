@@ -106,6 +106,7 @@ function createUrlMatcher(paths: readonly string[]): (url: string) => boolean {
   let lastMatch = ''
   return (url) => {
     if (url === lastMatch) return true
+    if (!url.endsWith('/payload')) return false
     const path = url.slice(url.indexOf('/', url.indexOf('://') + 3))
     if (!paths.includes(path)) return false
     lastMatch = url

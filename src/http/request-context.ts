@@ -57,8 +57,7 @@ export class RequestContext {
   /** Adds the common headers, and those left by checks, to a response that was built without them. */
   completeHeaders({ headers }: Response): void {
     if (this.hasCommonHeaders) return
-    for (const [name, value] of Object.entries(this.commonHeaders.identity(this.requestId)))
-      headers.set(name, value)
+    this.commonHeaders.apply(this.requestId, headers)
     for (const [name, value] of Object.entries(this.headers ?? {}))
       if (!headers.has(name)) headers.set(name, value)
   }

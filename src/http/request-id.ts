@@ -9,6 +9,6 @@ export function createRequestIds(): (incoming: string | null) => string {
   let count = 0
   return (incoming) => {
     if (incoming !== null && validId.test(incoming)) return incoming
-    return prefix + (count++).toString(36).padStart(2, '0')
+    return prefix + (count++).toString(36)
   }
 }

@@ -13,10 +13,7 @@ export function respondJson<const Body extends object>(
   context: RequestContext,
   body: Body,
 ): JsonResponse<Body> {
-  if (context.headers !== undefined)
-    return respondText(context, JSON.stringify(body), 'application/json') as JsonResponse<Body>
-  context.hasCommonHeaders = true
-  return Response.json(body, context.commonHeaders.forJson(context.requestId)) as JsonResponse<Body>
+  return Response.json(body, settings(context, 200, 'application/json')) as JsonResponse<Body>
 }
 
 /** Above this many characters a response is streamed: a large one would be copied whole for every slow reader. */
@@ -35,25 +32,24 @@ export function respondJsonText<Body, Status extends ContentfulStatusCode = 200>
 ): JsonResponse<Body, Status> {
   const context = c.get('request')
   const length = parts.reduce((total, part) => total + part.length, 0)
-  if (length <= streamThreshold)
-    return respondText(context, parts.join(''), 'application/json', status, headers) as JsonResponse<
-      Body,
-      Status
-    >
+  const body = length <= streamThreshold ? parts.join('') : streamParts(parts)
   context.responseSize = length
+  return new Response(body, settings(context, status ?? 200, 'application/json', headers)) as JsonResponse<
+    Body,
+    Status
+  >
+}
+
+function streamParts(parts: readonly string[]): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const rest = parts.values()
-  const body = new ReadableStream<Uint8Array>({
+  return new ReadableStream({
     pull(controller) {
       const { value, done } = rest.next()
       if (done) controller.close()
       else controller.enqueue(encoder.encode(value))
     },
   })
-  return new Response(body, {
-    status: status ?? 200,
-    headers: mergeHeaders(context, 'application/json', headers),
-  }) as JsonResponse<Body, Status>
 }
 
 /** Answers text of any media type. */
@@ -65,14 +61,17 @@ export function respondText(
   headers?: HeaderRecord,
 ): Response {
   context.responseSize = body.length
-  return new Response(body, { status, headers: mergeHeaders(context, contentType, headers) })
+  return new Response(body, settings(context, status, contentType, headers))
 }
 
-function mergeHeaders(context: RequestContext, contentType: string, headers?: HeaderRecord): HeaderRecord {
+/** The settings of a response: the common headers, those left by checks, and its own. */
+function settings(
+  context: RequestContext,
+  status: number,
+  contentType: string,
+  headers?: HeaderRecord,
+): Response {
   context.hasCommonHeaders = true
-  return {
-    ...context.commonHeaders.forText(contentType, context.requestId),
-    ...context.headers,
-    ...headers,
-  }
+  const own = context.headers === undefined ? headers : { ...context.headers, ...headers }
+  return context.commonHeaders.settings(context.requestId, status, contentType, own)
 }

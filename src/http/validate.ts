@@ -16,6 +16,17 @@ const problemHook =
     throw new ProblemError({ code, detail: summarizeIssues(errors), errors })
   }
 
+/**
+ * Options for `zValidator`: a check answers for valid input, and the schema says what is wrong with all other. Schemas here
+ * are synchronous, and awaiting one costs more than running it.
+ *
+ * @param isValid accepts exactly what the schema accepts
+ */
+export const acceptIf = <Value>(isValid: (value: unknown) => value is Value) => ({
+  validationFunction: <Schema extends z.ZodType<Value>>(schema: Schema, value: unknown) =>
+    isValid(value) ? { success: true as const, data: value } : schema.safeParse(value),
+})
+
 export const invalidBody = problemHook('invalid-input')
 export const invalidQuery = problemHook('invalid-query')
 

@@ -1,6 +1,6 @@
-/** The times between a platform's decision to stop an instance and the instance's exit, in ms. */
+/** The waits between a platform's decision to stop an instance and the exit of the process, in ms. */
 export interface ShutdownBudget {
-  /** What the platform waits before it sends SIGTERM (Kubernetes' preStop). */
+  /** Wait of the platform before SIGTERM (the `preStop` hook of Kubernetes). */
   readonly preStopMs: number
   readonly drainMaxMs: number
   readonly shutdownTimeoutMs: number
@@ -8,9 +8,9 @@ export interface ShutdownBudget {
 }
 
 /**
- * What a shutdown takes at the most, in ms. It must fit the platform's grace period
- * (`terminationGracePeriodSeconds`, `TimeoutStopSec`, `stop_grace_period`): past that comes SIGKILL, and
- * whatever was in flight is lost.
+ * The longest possible shutdown, in ms. It must fit the grace period of the platform
+ * (`terminationGracePeriodSeconds`, `TimeoutStopSec`, `stop_grace_period`). After the grace period the platform sends
+ * SIGKILL, and every request in flight is lost.
  *
  * @example shutdownBudgetMs({ preStopMs: 5_000, drainMaxMs: 20_000, shutdownTimeoutMs: 30_000, closeTimeoutMs: 5_000 }) // 60,000
  */

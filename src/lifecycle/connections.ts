@@ -1,13 +1,13 @@
-import { socketsOn } from './sockets.ts'
+import { listTcpSockets } from './sockets.ts'
 
 /**
- * Counts this process's open connections on a local TCP port: those it has accepted and those that wait
- * in its accept queue, for somebody will want an answer on them too. Bun tells no count; the kernel does.
+ * Counts the open connections of this process on a local TCP port, because Bun has no such count. Connections in the
+ * accept queue count too: their clients expect a response.
  *
- * @returns the count, or undefined where the platform does not tell.
+ * @returns undefined where the platform cannot count them
  */
-export function openConnections(port: number): number | undefined {
-  return socketsOn(port)?.reduce(
+export function countOpenConnections(port: number): number | undefined {
+  return listTcpSockets(port)?.reduce(
     (sum, { state, queued }) => sum + (state === 'established' || state === 'close-wait' ? 1 : queued),
     0,
   )

@@ -1,45 +1,68 @@
-import type { Context, Handler } from 'hono'
-import type { Checks } from './checks.ts'
+import type { Context } from 'hono'
+import type { CheckStatus, Checks } from './checks.ts'
 import type { Lifecycle } from './lifecycle.ts'
 
-/** How soon a client may ask again an instance that is not ready, in seconds. */
-export const retryAfterSeconds = 1
-
-/**
- * A liveness handler: 200 as long as the process can answer, also while draining, for a platform kills
- * what fails it. It touches nothing but `describe`, which adds fields of the service's own.
- */
-export function liveness(describe: () => Record<string, unknown> = () => ({})): Handler {
-  return (c) => c.json({ status: 'ok', ...describe() })
-}
-
-/** Whether an instance wants traffic, and what its checks say. */
-export interface Readiness {
-  /** Why it does not: `starting`, `draining`, `disabled`, or `<check> unavailable`. Undefined: it does. */
-  readonly reason: string | undefined
-  readonly checks: Readonly<Record<string, 'ok' | 'failing'>>
+export interface LivenessOptions<Body extends Record<string, unknown>> {
+  /** Members of the body in addition to `status`. Must not block or fail. */
+  readonly body?: () => Body
 }
 
 /**
- * Asks whether an instance wants traffic, for whoever answers without Hono.
+ * A liveness handler for Hono: 200 and `{"status":"ok"}` while the process responds, also while draining, because a
+ * platform kills what fails this probe. It touches no dependency.
  *
- * A draining instance asks nothing, for the answer is known and what it would ask may be closing.
+ * @example app.get('/health', liveness({ body: () => ({ service: 'example', version: '1.2.0' }) }))
  */
-export async function readinessOf(lifecycle: Lifecycle, checks?: Checks): Promise<Readiness> {
-  const results = lifecycle.draining ? {} : ((await checks?.results()) ?? {})
-  const failing = Object.entries(results).find(([, { status, required }]) => required && status === 'failing')
-  return {
-    reason: lifecycle.notReadyReason ?? (failing && `${failing[0]} unavailable`),
-    checks: Object.fromEntries(Object.entries(results).map(([name, { status }]) => [name, status])),
+export function liveness<Body extends Record<string, unknown> = Record<never, never>>({
+  body = () => ({}) as Body,
+}: LivenessOptions<Body> = {}) {
+  return (c: Context) => c.json({ status: 'ok', ...body() })
+}
+
+export interface ReadinessOptions {
+  /** `Retry-After` of a 503, in seconds. Default 1. */
+  readonly retryAfterSeconds?: number
+}
+
+/**
+ * A readiness handler for Hono: 200 when the instance wants traffic, otherwise 503 with the reason and `Retry-After`.
+ *
+ * @example
+ * app.get('/ready', readiness(lifecycle, checks))
+ * // 200 {"status":"ready","checks":{"store":"ok"}}
+ * // 503 {"status":"not ready","reason":"draining","checks":{}}
+ */
+export function readiness(
+  lifecycle: Lifecycle,
+  checks?: Checks,
+  { retryAfterSeconds = 1 }: ReadinessOptions = {},
+) {
+  return async (c: Context) => {
+    const { reason, checks: statuses } = await checkReadiness(lifecycle, checks)
+    if (reason === undefined) return c.json({ status: 'ready', checks: statuses })
+    c.header('Retry-After', String(retryAfterSeconds))
+    return c.json({ status: 'not ready', reason, checks: statuses }, 503)
   }
 }
 
-/** A readiness handler: 200 when the instance wants traffic, else 503 with the reason; see `Readiness`. */
-export function readiness(lifecycle: Lifecycle, checks?: Checks): Handler {
-  return async (c: Context) => {
-    const { reason, checks: shown } = await readinessOf(lifecycle, checks)
-    if (reason === undefined) return c.json({ status: 'ready', checks: shown })
-    c.header('Retry-After', String(retryAfterSeconds))
-    return c.json({ status: 'not ready', reason, checks: shown }, 503)
+/** Whether an instance wants traffic. */
+export interface Readiness {
+  /** `starting`, `draining`, `disabled`, or `<check> unavailable`. Undefined: the instance wants traffic. */
+  readonly reason: string | undefined
+  readonly checks: Readonly<Record<string, CheckStatus>>
+}
+
+/**
+ * What `readiness` responds with, for servers without Hono. A draining instance probes nothing: the answer is known,
+ * and its dependencies may be closing.
+ *
+ * @example const { reason } = await checkReadiness(lifecycle, checks) // undefined when ready
+ */
+export async function checkReadiness(lifecycle: Lifecycle, checks?: Checks): Promise<Readiness> {
+  const results = lifecycle.draining ? {} : ((await checks?.results()) ?? {})
+  const failed = Object.entries(results).find(([, { status, required }]) => required && status === 'failing')
+  return {
+    reason: lifecycle.notReadyReason ?? (failed && `${failed[0]} unavailable`),
+    checks: Object.fromEntries(Object.entries(results).map(([name, { status }]) => [name, status])),
   }
 }

@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts'
 import { limitReceiveBuffer } from './listener.ts'
 import { openSteering } from './reuseport.ts'
 
+/** A request handler, as `Bun.serve` calls it. */
 export type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
 
 /** A certificate with its chain, and its key, as PEM. */
@@ -14,140 +15,164 @@ export interface PortSettings {
   readonly port: number
   readonly hostname: string
   readonly reusePort: boolean
-  /** Seconds a connection may be silent. */
+  /** Seconds that a connection may be silent. */
   readonly idleTimeout: number
   readonly maxRequestBodySize: number
-  /** What the kernel may receive ahead for one connection; undefined: what it likes. */
+  /** What the kernel receives ahead for one connection. Undefined: the kernel's own limit. */
   readonly receiveBufferBytes: number | undefined
-  /** Speaks TLS with it; undefined: plain HTTP. */
+  /** Undefined: plain HTTP. */
   readonly certificate: Certificate | undefined
 }
 
-/** What listens on one port: one server, and after a renewal of its certificate for a while the one before it. */
-export interface PortServers {
-  readonly port: number
-  readonly url: URL
-  /** Requests accepted and not yet answered completely. */
-  readonly inFlight: number
-  /** Answers by another handler from now on, also on the connections there are. */
-  answerWith(fetch: FetchHandler): void
-  /**
-   * Speaks TLS with another certificate on every connection made from now on. Those there are go on with the one they
-   * have, and are asked to end with their next answer.
-   *
-   * @returns resolves when the last of them is gone
-   * @throws when the certificate is none, or does not fit its key: then nothing has changed
-   */
-  renew(certificate: Certificate): Promise<void>
-  /** The address that a request came from. */
-  peerOf(request: Request): string | undefined
-  /** Refuses new connections, closes idle ones, waits for the rest. */
-  stop(): Promise<void>
-  /** Closes everything. */
-  cut(): void
-}
+/** Delay before the receive buffer is limited, in ms: loading the C library must not delay the first responses. */
+const limitDelayMs = 100
 
-/** Not at once, in ms: the C library's calls took 9 ms to load, for which the first answers would wait. */
-const limitAfterMs = 100
-
-/** Bun looks every 4 s whether a connection was silent for too long. */
-const idleTickMs = 4_000
+/** Bun checks every 4 s for connections that were silent for too long. */
+const idleCheckIntervalMs = 4_000
 
 /**
- * Listens with Bun.
+ * The servers that listen on one port: one, and for a while after a reload of the certificate also the previous one.
  *
- * `server.reload` takes no certificate (Bun 1.4.5 ignores it without a word), so a new one takes a second listener on
- * the port. The kernel is told to send new connections to it; the old one keeps its own until they have ended by
- * themselves, which silent ones do after the idle timeout. Where the kernel cannot be told (not on Linux), the old
- * listener is closed at once, and with it the connections that are idle.
- *
- * @throws when the port cannot be had, or the certificate is none
+ * `server.reload` ignores certificates (Bun 1.4.5), so a new certificate needs a second listener on the port. The
+ * kernel is told to send new connections to it. The old listener keeps its connections until they end: silent ones
+ * after the idle timeout. Where the kernel cannot be told (not on Linux), the old listener is closed at once, and with
+ * it the connections that are idle.
  */
-export function openPort(settings: PortSettings, fetch: FetchHandler, clock: Clock): PortServers {
-  const { certificate, receiveBufferBytes, ...options } = settings
-  // A port that is shared with oneself is shared with anybody of the same user: it must be free before that.
-  if (certificate !== undefined && !settings.reusePort && settings.port !== 0)
-    void Bun.serve({ ...options, development: false, fetch }).stop(true)
+export class PortServers {
+  readonly port: number
+  readonly url: URL
+  readonly #settings: PortSettings
+  readonly #clock: Clock
+  #handler: FetchHandler
+  #current: Bun.Server<undefined>
+  #retiring: Bun.Server<undefined> | undefined
+  /** Resolves when the previous listener is closed. */
+  #retired: Promise<void> = Promise.resolve()
 
-  const common = {
-    ...options,
-    development: false,
-    reusePort: settings.reusePort || certificate !== undefined,
+  /** @throws when the port is not available, or the certificate is invalid */
+  constructor(settings: PortSettings, handler: FetchHandler, clock: Clock) {
+    this.#settings = settings
+    this.#clock = clock
+    this.#handler = handler
+    if (settings.certificate !== undefined && !settings.reusePort) assertPortIsFree(settings, handler)
+    this.#current = this.#listen(settings.port, settings.certificate)
+    this.port = this.#current.port ?? settings.port
+    this.url = this.#current.url
   }
-  const listen = (port: number, tls: Certificate | undefined, handler: FetchHandler) => {
-    const server = Bun.serve({ ...common, port, fetch: handler, ...(tls !== undefined && { tls }) })
+
+  /** Requests that are accepted and not completely answered. */
+  get inFlight(): number {
+    return this.#servers().reduce((sum, { pendingRequests }) => sum + pendingRequests, 0)
+  }
+
+  /** Replaces the handler for all further requests, also on open connections. */
+  setHandler(handler: FetchHandler): void {
+    this.#handler = handler
+    for (const server of this.#servers()) this.#reload(server, handler)
+  }
+
+  /**
+   * Uses another certificate for every new connection. Open connections keep theirs and are closed with their next
+   * response.
+   *
+   * @returns resolves when the last connection with the previous certificate is closed
+   * @throws when the certificate is invalid or does not match its key; then nothing has changed
+   */
+  async reloadCertificate(certificate: Certificate): Promise<void> {
+    // Steering knows two listeners, so a reload waits for the end of the previous one.
+    await this.#retired
+    const previous = this.#current
+    this.#current = this.#listen(this.port, certificate)
+    this.#retiring = previous
+    this.#reload(previous, withConnectionClose(this.#handler))
+    this.#retired = this.#retire(previous)
+    return this.#retired
+  }
+
+  /** The address of the client; undefined when its connection is closed. */
+  remoteAddress(request: Request): string | undefined {
+    for (const server of this.#servers()) {
+      const address = server.requestIP(request)
+      if (address !== null) return address.address
+    }
+    return undefined
+  }
+
+  /** Refuses new connections, closes idle ones, waits for the rest. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#servers().map((server) => server.stop()))
+  }
+
+  /** Closes all connections. */
+  abort(): void {
+    for (const server of this.#servers()) void server.stop(true)
+  }
+
+  #servers(): Bun.Server<undefined>[] {
+    return this.#retiring === undefined ? [this.#current] : [this.#current, this.#retiring]
+  }
+
+  #serveOptions() {
+    const { certificate, receiveBufferBytes, ...options } = this.#settings
+    return {
+      ...options,
+      development: false,
+      // The next certificate needs a second listener on the port.
+      reusePort: options.reusePort || certificate !== undefined,
+    }
+  }
+
+  #listen(port: number, tls: Certificate | undefined): Bun.Server<undefined> {
+    const server = Bun.serve({
+      ...this.#serveOptions(),
+      port,
+      fetch: this.#handler,
+      ...(tls !== undefined && { tls }),
+    })
+    const { receiveBufferBytes } = this.#settings
     if (receiveBufferBytes !== undefined)
-      setTimeout(() => limitReceiveBuffer(server.port ?? port, receiveBufferBytes), limitAfterMs).unref()
+      setTimeout(() => limitReceiveBuffer(server.port ?? port, receiveBufferBytes), limitDelayMs).unref()
     return server
   }
 
-  let current = listen(settings.port, certificate, fetch)
-  let leaving: Bun.Server<undefined> | undefined
-  let left: Promise<void> = Promise.resolve()
-  let handler = fetch
-  const port = current.port ?? settings.port
-  const all = () => (leaving === undefined ? [current] : [current, leaving])
-
-  const leave = async (old: Bun.Server<undefined>): Promise<void> => {
-    const steered = sendToNewest(port)
-    if (steered) await clock.sleep(settings.idleTimeout * 1_000 + idleTickMs)
-    await old.stop()
-    if (leaving === old) leaving = undefined
+  #reload(server: Bun.Server<undefined>, fetch: FetchHandler): void {
+    server.reload({ ...this.#serveOptions(), fetch })
   }
 
-  return {
-    port,
-    url: current.url,
-    get inFlight() {
-      return all().reduce((sum, { pendingRequests }) => sum + pendingRequests, 0)
-    },
-    answerWith(next) {
-      handler = next
-      for (const server of all()) server.reload({ ...common, fetch: next })
-    },
-    async renew(next) {
-      // The steering knows two listeners: another renewal waits until the one before is over.
-      await left
-      const old = current
-      current = listen(port, next, handler)
-      leaving = old
-      old.reload({ ...common, fetch: lastAnswer(handler) })
-      left = leave(old)
-      return left
-    },
-    peerOf(request) {
-      for (const server of all()) {
-        const peer = server.requestIP(request)
-        if (peer !== null) return peer.address
-      }
-      return undefined
-    },
-    async stop() {
-      await Promise.all(all().map((server) => server.stop()))
-    },
-    cut() {
-      for (const server of all()) void server.stop(true)
-    },
+  async #retire(server: Bun.Server<undefined>): Promise<void> {
+    if (steerToSecond(this.port))
+      await this.#clock.sleep(this.#settings.idleTimeout * 1_000 + idleCheckIntervalMs)
+    await server.stop()
+    if (this.#retiring === server) this.#retiring = undefined
   }
 }
 
-/** The same handler, each of whose answers ends its connection. */
-export function lastAnswer(fetch: FetchHandler): FetchHandler {
+/** Wraps a handler: every response closes its connection. */
+export function withConnectionClose(fetch: FetchHandler): FetchHandler {
   return (request, server) => {
-    const answer = fetch(request, server)
-    return answer instanceof Response ? closing(answer) : answer.then(closing)
+    const response = fetch(request, server)
+    return response instanceof Response ? setConnectionClose(response) : response.then(setConnectionClose)
   }
 }
 
-function closing(response: Response): Response {
+function setConnectionClose(response: Response): Response {
   response.headers.set('connection', 'close')
   return response
 }
 
-/** Sends new connections to the second of two listeners. @returns whether the kernel does. */
-function sendToNewest(port: number): boolean {
+/**
+ * Listens on the port alone for a moment. A listener with SO_REUSEPORT would share the port with any other process of
+ * the same user instead of failing.
+ */
+function assertPortIsFree({ port, hostname }: PortSettings, fetch: FetchHandler): void {
+  if (port === 0) return
+  void Bun.serve({ port, hostname, reusePort: false, development: false, fetch }).stop(true)
+}
+
+/** Sends new connections to the second of two listeners. @returns whether the kernel does */
+function steerToSecond(port: number): boolean {
   try {
-    openSteering(port).away(0, 2)
+    openSteering(port).exclude(0, 2)
     return true
   } catch {
     return false

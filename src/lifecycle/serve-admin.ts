@@ -1,47 +1,50 @@
-import { type Clock, systemClock, withDeadline } from './clock.ts'
+import { type Clock, systemClock } from './clock.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { withTimeout } from './timeout.ts'
 
-/** What answers in hand may take when everything else is closed, in ms. */
-const lastAnswersMs = 500
+/** How long requests in flight may take after everything else is closed, in ms. */
+const finishTimeoutMs = 500
 
-export interface ServeLastOptions {
+export interface ServeAdminOptions {
   readonly fetch: (request: Request) => Response | Promise<Response>
   /** Port to listen on; 0 takes a free one. */
   readonly port: number
+  /** Address to listen on. Default 0.0.0.0. */
   readonly hostname?: string
-  /** Seconds a connection may be silent, 0 to 255. Default 120. */
+  /** Seconds that a connection may be silent, 0 to 255. Default 120. */
   readonly idleTimeoutSeconds?: number
   readonly clock?: Clock
 }
 
-export interface LastServer {
+export interface AdminServer {
   readonly port: number
   readonly url: URL
 }
 
 /**
- * Listens with Bun beside the service, for those who watch it: probes, scrapes, operators. Such a listener has
- * no part in the drain. Nobody's connection to it holds the window open, it answers until everything else is
- * closed, so that the last counts can be read, and it is closed last.
+ * Listens with Bun on a second port, for probes, scrapes and operators. The admin server has no part in the drain:
+ * its connections do not keep the window open. It responds until everything else is closed, so that the final counts
+ * can be scraped, and is closed last.
  *
- * @throws when the port cannot be had.
+ * @throws when the port is not available
+ * @example serveAdmin(lifecycle, { port: 9090, fetch: (request) => adminApp.fetch(request) })
  */
-export function serveLast(lifecycle: Lifecycle, options: ServeLastOptions): LastServer {
+export function serveAdmin(lifecycle: Lifecycle, options: ServeAdminOptions): AdminServer {
   const { fetch, port, hostname = '0.0.0.0', idleTimeoutSeconds = 120, clock = systemClock } = options
   const server = Bun.serve({
     port,
     hostname,
-    // Said, for without `development` Bun lets a second process listen on the port, and each gets some of the scrapes.
+    // Explicit, because with `development: false` Bun shares the port with other processes, which would split scrapes.
     reusePort: false,
     idleTimeout: idleTimeoutSeconds,
     development: false,
     fetch,
   })
   lifecycle.onClose(
-    'operations port',
+    'admin server',
     async () => {
-      // Half a request head would hold stop() for seconds, and nobody is lost here who cannot ask again.
-      await withDeadline(server.stop(), lastAnswersMs, clock)
+      // An incomplete request head would hold stop() for seconds. Clients of this port can ask again.
+      await withTimeout(server.stop(), finishTimeoutMs, () => {}, clock)
       void server.stop(true)
     },
     { last: true },

@@ -1,140 +1,137 @@
 import { type Clock, systemClock } from './clock.ts'
-import { openConnections } from './connections.ts'
-import type { DrainTarget, Lifecycle } from './lifecycle.ts'
-import { acceptSilentConnections, emptyAcceptQueue } from './listener.ts'
-import { type Certificate, type FetchHandler, lastAnswer, openPort } from './port-servers.ts'
+import { countOpenConnections } from './connections.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import { disableDeferAccept, drainAcceptQueue } from './listener.ts'
+import { type Certificate, type FetchHandler, PortServers, withConnectionClose } from './port-servers.ts'
 
 export interface ServeOptions {
   readonly fetch: FetchHandler
   /** Port to listen on; 0 takes a free one. */
   readonly port: number
+  /** Address to listen on. Default 0.0.0.0. */
   readonly hostname?: string
   /** Lets several processes listen on one port (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
   /**
-   * Seconds a connection may be silent, 0 to 255. Keep it above the balancer's, so that the balancer is
-   * the one to close, and above any handler's deadline: Bun cuts a handler that is silent for longer.
-   * Default 120.
+   * Seconds that a connection may be silent, 0 to 255. Keep it above the idle timeout of the balancer, so that the
+   * balancer closes first, and above the deadline of any handler: Bun closes a connection whose handler is silent for
+   * longer. Default 120.
    */
   readonly idleTimeoutSeconds?: number
-  /** Speaks TLS with it. Default: plain HTTP. */
+  /** Default: plain HTTP. */
   readonly certificate?: Certificate | undefined
-  /** Bytes of a body above which Bun itself answers a bare 413. Default: no limit here. */
-  readonly bodyBytesMax?: number
+  /** Size of a body above which Bun itself responds with a bare 413, in bytes. Default: no limit. */
+  readonly maxBodyBytes?: number
   /**
-   * Bytes that the kernel may receive ahead for one connection. Below 256 KiB a large body that comes fast does not
-   * hold up other connections; a connection then carries at most so much a round trip. Default: the kernel's own.
+   * What the kernel may receive ahead for one connection, in bytes. With half of Bun's own read buffer or less, a large
+   * body from a fast client does not delay other connections. A connection then carries at most this much per round trip. Default: the
+   * kernel's own limit.
    */
   readonly receiveBufferBytes?: number
-  /** True for a request that must not keep the drain window open: a probe, a scrape. Default: none is. */
-  readonly isBackground?: (request: Request) => boolean
-  /** Names the requests in flight, for the log line about what had to be cut. */
+  /** True for a request that does not keep the drain window open: a probe, a scrape. Default: no request. */
+  readonly isProbe?: (request: Request) => boolean
+  /** Names the requests in flight, for the log line about aborted requests. */
   readonly describeInFlight?: () => readonly string[]
   readonly clock?: Clock
 }
 
+/** A server whose shutdown is part of a lifecycle. */
 export interface BoundServer {
   readonly port: number
   readonly url: URL
-  /** Requests accepted and not yet answered completely. */
+  /** Requests that are accepted and not completely answered. */
   readonly inFlight: number
-  /** Application requests accepted since draining began. */
+  /** Application requests that were accepted while draining. */
   readonly servedWhileDraining: number
-  /** The address that a request came from; undefined when its connection is gone. */
-  peerOf(request: Request): string | undefined
+  /** The address of the client; undefined when its connection is closed. */
+  remoteAddress(request: Request): string | undefined
   /**
-   * Speaks TLS with another certificate on new connections; nothing of what is open is lost.
+   * Uses another certificate for new connections. Nothing on open connections is lost.
    *
-   * @returns resolves when the last connection with the certificate before it is gone
-   * @throws when the certificate is none, or does not fit its key: then nothing has changed
+   * @returns resolves when the last connection with the previous certificate is closed
+   * @throws when the certificate is invalid or does not match its key; then nothing has changed
    */
-  renew(certificate: Certificate): Promise<void>
+  reloadCertificate(certificate: Certificate): Promise<void>
 }
 
-/** What a connection may take from being accepted to the first byte of its request when it speaks TLS, in ms. */
+/** How long a client may take from the accepted connection to the first byte of its request with TLS, in ms. */
 const handshakeMs = 250
 
 /**
- * Listens with Bun and binds the server to a lifecycle.
+ * Listens with Bun and adds the server to a lifecycle.
  *
- * Until the shutdown this adds nothing to a request: the handler given is the handler that Bun calls.
- * When draining begins, `server.reload` swaps a handler in that answers the same and adds
- * `Connection: close`; it also holds for connections that are open already, whose next request it serves.
- * Only when the drain window is over does the server refuse: the accept queue is emptied, then
- * `server.stop()` closes what is idle and waits for the rest.
+ * Until the shutdown, Bun calls `fetch` itself, without a wrapper. When draining begins, `server.reload` installs a
+ * handler that responds the same and adds `Connection: close`, also on connections that are open already. Only after
+ * the drain window does the server refuse: the accept queue is drained, then `server.stop()` closes idle connections
+ * and waits for the rest.
  *
- * @throws when the port cannot be had.
+ * @throws when the port is not available, or the certificate is invalid
+ * @example const server = serve(lifecycle, { port: 8000, fetch: (request) => app.fetch(request) })
  */
 export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer {
-  const { fetch, clock = systemClock, isBackground = () => false, describeInFlight } = options
-  let lastRequestAt = Number.NEGATIVE_INFINITY
-  let servedWhileDraining = 0
-
+  const { fetch, certificate, clock = systemClock, isProbe = () => false, describeInFlight } = options
   const settings = {
     port: options.port,
     hostname: options.hostname ?? '0.0.0.0',
     reusePort: options.reusePort ?? false,
     idleTimeout: options.idleTimeoutSeconds ?? 120,
-    maxRequestBodySize: options.bodyBytesMax ?? Number.MAX_SAFE_INTEGER,
-    certificate: options.certificate,
+    maxRequestBodySize: options.maxBodyBytes ?? Number.MAX_SAFE_INTEGER,
+    certificate,
     receiveBufferBytes: options.receiveBufferBytes,
   }
-  const servers = openPort(settings, fetch, clock)
-  const { port } = servers
+  const servers = new PortServers(settings, fetch, clock)
+  const { port, url } = servers
+  const served = { lastRequestAt: Number.NEGATIVE_INFINITY, whileDraining: 0 }
 
-  const lastFetch = lastAnswer(fetch)
+  const closingFetch = withConnectionClose(fetch)
   const drainingFetch: FetchHandler = (request, server) => {
-    if (!isBackground(request)) {
-      lastRequestAt = clock.now()
-      servedWhileDraining++
+    if (!isProbe(request)) {
+      served.lastRequestAt = clock.now()
+      served.whileDraining++
     }
-    return lastFetch(request, server)
+    return closingFetch(request, server)
   }
 
-  const target: DrainTarget = {
+  lifecycle.addTarget({
     name: 'server',
     beginDrain() {
-      servers.answerWith(drainingFetch)
-      acceptSilentConnections(port)
+      servers.setHandler(drainingFetch)
+      disableDeferAccept(port)
     },
     traffic: () => ({
       inFlight: servers.inFlight,
-      openConnections: openConnections(port),
-      lastRequestAt,
+      openConnections: countOpenConnections(port),
+      lastRequestAt: served.lastRequestAt,
     }),
     async finish() {
-      await emptyAcceptQueue(port, clock)
-      if (options.certificate !== undefined) await clock.sleep(handshakeMs)
+      await drainAcceptQueue(port, clock)
+      if (certificate !== undefined) await clock.sleep(handshakeMs)
       await servers.stop()
     },
-    cut() {
-      // A client that never finished its request head holds stop() too; nothing of it was accepted.
+    abort() {
+      // An incomplete request head holds stop() too. It is not a request, so nothing is lost.
       const { inFlight } = servers
-      const work = inFlight === 0 ? [] : named(inFlight, describeInFlight?.() ?? [])
-      servers.cut()
-      return work
+      const names = inFlight === 0 ? [] : nameRequests(inFlight, describeInFlight?.() ?? [])
+      servers.abort()
+      return names
     },
-  }
-  lifecycle.addTarget(target)
+  })
 
   return {
     port,
-    url: servers.url,
+    url,
     get inFlight() {
       return servers.inFlight
     },
     get servedWhileDraining() {
-      return servedWhileDraining
+      return served.whileDraining
     },
-    peerOf: servers.peerOf,
-    renew: servers.renew,
+    remoteAddress: (request) => servers.remoteAddress(request),
+    reloadCertificate: (next) => servers.reloadCertificate(next),
   }
 }
 
-/** As many names as there are requests, whether or not each could be named. */
-function named(count: number, names: readonly string[]): string[] {
-  return Array.from(
-    { length: Math.max(count, names.length) },
-    (_, i) => names[i] ?? 'a request without a name',
-  )
+/** One name for each request, also for those that have none. */
+function nameRequests(count: number, names: readonly string[]): string[] {
+  return Array.from({ length: Math.max(count, names.length) }, (_, i) => names[i] ?? 'unnamed request')
 }

@@ -1,39 +1,44 @@
-import { type Clock, systemClock, withDeadline } from './clock.ts'
-import type { Lifecycle, Outcome } from './lifecycle.ts'
+import { type Clock, systemClock } from './clock.ts'
+import type { Lifecycle } from './lifecycle.ts'
+import type { ShutdownResult } from './states.ts'
+import { withTimeout } from './timeout.ts'
 
-/** The part of `process` that signal handling needs, so that a test can stand in for it. */
+/** The part of `process` that signal handling needs, so that a test can replace it. */
 export interface SignalSource {
   on(event: string, listener: (error: unknown) => void): unknown
   exit(code: number): unknown
 }
 
 export interface SignalOptions {
+  /** Default: the process. */
   readonly process?: SignalSource
-  /** Called with the outcome before the process exits: the place to flush logs. */
-  readonly beforeExit?: (outcome: Outcome) => void | Promise<void>
-  /** How long `beforeExit` may take, in ms. Default 2,000. */
+  /** Called before the process exits: the place to flush logs. */
+  readonly beforeExit?: (result: ShutdownResult) => void | Promise<void>
+  /** Timeout of `beforeExit`, in ms. Default 2,000. */
   readonly flushTimeoutMs?: number
   readonly clock?: Clock
 }
 
-/** 128 + 2, the shell's convention for a process ended by SIGINT. */
-const exitedBySigint = 130
+/** 128 + 2, the shell's convention for a process that SIGINT ended. */
+const sigintExitCode = 130
 
 /**
- * One Ctrl-C in a terminal can arrive as two SIGINTs: the terminal signals every process in the
- * foreground, and `bun run` passes its own on to the child. Nobody presses twice within so few ms.
+ * One Ctrl-C can arrive as two SIGINTs: the terminal signals every process in the foreground, and `bun run` forwards
+ * its own to the child. No user presses a key twice within this time, in ms.
  */
-const oneKeystrokeMs = 100
+const keystrokeMs = 100
 
 /**
- * Binds the process's signals and faults to a lifecycle. Install it before anything slow: a process
- * that is PID 1 ignores signals without a handler, any other dies of them.
+ * Connects the signals and uncaught errors of the process to a lifecycle. Call it before anything slow: a process that
+ * is PID 1 ignores signals without a handler, any other process dies of them.
  *
- * SIGTERM and the first SIGINT drain and exit with the outcome's code. A second SIGINT exits at once
- * with 130, for somebody at a terminal insists; any other signal is reported and changes nothing, for
- * platforms repeat themselves.
- * An uncaught exception or an unhandled rejection drains too and exits 1: requests in flight on other
- * connections have nothing to do with it and get their answers.
+ * - SIGTERM and the first SIGINT drain, then exit with the code of the result.
+ * - A second SIGINT exits at once with 130, because a user at a terminal insists. Any other repeated signal is reported
+ *   and changes nothing, because platforms repeat signals.
+ * - An uncaught exception or an unhandled rejection drains too and exits with 1. Requests in flight on other
+ *   connections have nothing to do with it and are answered.
+ *
+ * @example handleSignals(lifecycle, { beforeExit: () => log.flush() })
  */
 export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {}): void {
   const source: SignalSource =
@@ -43,40 +48,36 @@ export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {})
   let exiting = false
   let firstSigintAt: number | undefined
 
-  const exitAfter = async (shutdown: Promise<Outcome>): Promise<void> => {
-    const outcome = await shutdown
-    // A flush that fails has no log left to say so.
-    await withDeadline(
-      Promise.try(() => beforeExit?.(outcome)),
-      flushTimeoutMs,
-      clock,
-    ).catch(() => {})
-    source.exit(Math.max(exitCode, outcome.exitCode))
+  const exitAfter = async (shutdown: Promise<ShutdownResult>): Promise<void> => {
+    const result = await shutdown
+    const flush = Promise.try(() => beforeExit?.(result))
+    // If the flush fails, there is no log left to report it.
+    await withTimeout(flush, flushTimeoutMs, () => {}, clock).catch(() => {})
+    source.exit(Math.max(exitCode, result.exitCode))
   }
-  const stop = (reason: string, code: number): void => {
+  const shutDown = (reason: string, code: number): void => {
     exitCode = Math.max(exitCode, code)
     const shutdown = lifecycle.shutdown(reason, { exitCode })
     if (exiting) return
     exiting = true
     void exitAfter(shutdown)
   }
-  const hear = (signal: string): void => {
+  const onSignal = (signal: string): void => {
     if (lifecycle.draining) lifecycle.report({ type: 'signal-repeated', signal })
-    stop(signal, 0)
+    shutDown(signal, 0)
   }
 
-  source.on('SIGTERM', () => hear('SIGTERM'))
+  source.on('SIGTERM', () => onSignal('SIGTERM'))
   source.on('SIGINT', () => {
     const now = clock.now()
     firstSigintAt ??= now
-    const insists = now - firstSigintAt > oneKeystrokeMs
-    if (insists) source.exit(exitedBySigint)
-    else hear('SIGINT')
+    if (now - firstSigintAt > keystrokeMs) source.exit(sigintExitCode)
+    else onSignal('SIGINT')
   })
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
     source.on(kind, (error: unknown) => {
-      lifecycle.report({ type: 'fault', kind, error })
-      stop(kind, 1)
+      lifecycle.report({ type: 'uncaught-error', kind, error })
+      shutDown(kind, 1)
     })
   }
 }

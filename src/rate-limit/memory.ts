@@ -1,27 +1,27 @@
 import { gcra, type Rate, type RateLimiter } from './rate.ts'
 
-/** Clients that are remembered, about 100 bytes each. */
-const clientsDefault = 100_000
+/** The most clients whose rate is stored, about a hundred bytes each. */
+const defaultMaxClients = 100_000
 
 /**
- * Rates in the memory of this process. Of more clients than there is room for, those are forgotten that have not asked
- * for the longest time: they begin anew.
+ * Creates a rate limiter in the memory of this process. Above `maxClients` it drops the client that has sent no request
+ * for the longest time; that client starts again with its whole quota.
  *
- * @param now milliseconds that never go back
+ * @param now milliseconds of a monotonic clock
  */
 export function createMemoryRateLimiter(
   rate: Rate,
-  clientsMax = clientsDefault,
+  maxClients = defaultMaxClients,
   now: () => number = () => performance.now(),
 ): RateLimiter {
-  // In the order of their last request, for a Map keeps the order of insertion.
+  // In the order of the last request, because a Map keeps the order of insertion.
   const arrivals = new Map<string, number>()
   return {
     take(client) {
       const verdict = gcra(rate, arrivals.get(client) ?? 0, now())
       arrivals.delete(client)
       arrivals.set(client, verdict.arrival)
-      if (arrivals.size > clientsMax) {
+      if (arrivals.size > maxClients) {
         const [oldest] = arrivals.keys()
         if (oldest !== undefined) arrivals.delete(oldest)
       }

@@ -1,36 +1,36 @@
-/** So many requests in so much time. */
+/** A number of requests in a time window. */
 export interface Rate {
   readonly quota: number
   readonly windowMs: number
 }
 
-/** What was said to one request of a client. */
+/** The decision about one request of a client. */
 export interface Verdict {
   readonly allowed: boolean
   /**
-   * How far the client is ahead of the even pace, in ms, this request included when it was allowed: 0 for one who
-   * has not asked for a while, up to the window.
+   * How far the client is ahead of the even pace, in ms, including this request when it was allowed: from 0 for a
+   * client without recent requests up to the window.
    */
   readonly aheadMs: number
 }
 
 export interface RateLimiter {
   /**
-   * Takes one request of a client's quota, or refuses it, which costs nothing.
+   * Takes one request from a client's quota, or refuses it. A refused request costs no quota.
    *
-   * @returns undefined when it cannot be known: the request must be let pass.
+   * @returns undefined when the limiter is unreachable: fail open, the request must pass
    */
   take(client: string): Verdict | Promise<Verdict | undefined>
   close(): void
 }
 
 /**
- * The generic cell rate algorithm (ITU-T I.371 annex A, as virtual scheduling): every request moves the client's
- * theoretical arrival time on by window / quota; whoever is more than a window ahead is refused. So a whole quota may
- * come at once, then as much as the pace gives back; and all there is to remember is one time a client.
+ * The generic cell rate algorithm (ITU-T I.371 annex A, as virtual scheduling). Every request advances the client's
+ * theoretical arrival time by window / quota, and a client that is more than a window ahead is refused. So a client may
+ * send its whole quota at once, and then as much as the pace gives back. The state is one time per client.
  *
- * @param arrival the client's theoretical arrival time, in ms; of an unknown client anything up to `now`
- * @returns the verdict, and the time to remember when it was allowed
+ * @param arrival the client's theoretical arrival time, in ms; for an unknown client any time up to `now`
+ * @returns the verdict, and the client's new arrival time
  * @example gcra({ quota: 2, windowMs: 1_000 }, 0, 10_000) // allowed, 500 ms ahead, arrival 10_500
  */
 export function gcra(
@@ -41,18 +41,18 @@ export function gcra(
   const interval = windowMs / quota
   const from = Math.max(arrival, now)
   const next = from + interval
-  // Half an interval of grace: times are floating point, and a whole quota at once must not fail by roundings.
+  // Half an interval of tolerance: times are floating point, and rounding must not refuse a part of the quota.
   return next - now <= windowMs + interval / 2
     ? { allowed: true, aheadMs: next - now, arrival: next }
     : { allowed: false, aheadMs: from - now, arrival: from }
 }
 
-/** Requests that a client may still send now. */
+/** The number of requests that a client may still send now. */
 export function remainingRequests({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
   return Math.max(0, Math.floor(((windowMs - aheadMs) * quota) / windowMs + 0.5))
 }
 
-/** How long a client that was refused must wait until one request is allowed again, in ms. */
+/** How long a refused client must wait until one request is allowed again, in ms. */
 export function retryAfterMs({ quota, windowMs }: Rate, { aheadMs }: Verdict): number {
   return Math.max(0, aheadMs + windowMs / quota - windowMs)
 }

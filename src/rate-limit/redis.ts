@@ -1,13 +1,14 @@
+import { withTimeout } from '../lifecycle/timeout.ts'
 import type { Rate, RateLimiter, Verdict } from './rate.ts'
 
-/** How long an answer may take, in ms: a request waits for it. */
-const answerMsMax = 100
-/** How long it is not asked again after it failed, in ms: or every request would wait in vain. */
+/** How long Redis may take to answer, in ms, because a request waits for it. */
+const answerTimeoutMs = 100
+/** How long Redis is not asked after a failure, in ms. Otherwise every request would wait in vain. */
 const pauseMs = 1_000
 
 /**
- * `gcra` of rate.ts, in one step on the server and by its clock, in microseconds: instances share the quota, and their
- * clocks do not matter. A client that is not ahead needs no key: it expires.
+ * `gcra` of rate.ts, in one step on the server and by its clock, in microseconds. So instances share the quota, and their
+ * clocks do not matter. A client that is not ahead needs no key, so its key expires.
  */
 const script = `
 local time = redis.call('TIME')
@@ -24,25 +25,25 @@ return { 1, math.floor(next - now) }
 export interface RedisRateLimiterOptions {
   readonly url: string
   readonly rate: Rate
-  /** Told for every request that was not checked, because the server is away or too slow. */
+  /** Called for every request that was not checked, because Redis is unreachable or too slow. */
   readonly onFailOpen: () => void
 }
 
-/** Rates in Redis: one quota for all instances. While it is away everybody passes. */
+/** Creates a rate limiter in Redis: one quota for all instances. It fails open while Redis is unreachable. */
 export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimiterOptions): RateLimiter {
   const client = new Bun.RedisClient(url, {
     enableOfflineQueue: false,
-    // By default it gives up after a while, for good.
+    // By default the client gives up for good after a while.
     maxRetries: 1_000_000,
     connectionTimeout: 1_000,
   })
-  // Told by every request that it was not checked.
+  // Every request reports the failure through onFailOpen.
   client.connect().catch(() => {})
   const args = [String(rate.windowMs * 1_000), String(rate.quota)]
   const hash = new Bun.CryptoHasher('sha1').update(script).digest('hex')
-  let askAgainAt = 0
+  let pausedUntil = 0
 
-  const ask = async (key: string): Promise<unknown> => {
+  const evaluate = async (key: string): Promise<unknown> => {
     try {
       return await client.send('EVALSHA', [hash, '1', key, ...args])
     } catch (error) {
@@ -53,15 +54,11 @@ export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimit
 
   return {
     async take(name) {
-      if (performance.now() >= askAgainAt) {
-        const { promise: late, reject } = Promise.withResolvers<never>()
-        const timer = setTimeout(() => reject(new Error('too late')), answerMsMax)
+      if (performance.now() >= pausedUntil) {
         try {
-          return verdictOf(await Promise.race([ask(`tally:rate:${name}`), late]))
+          return parseVerdict(await withTimeout(evaluate(`tally:rate:${name}`), answerTimeoutMs))
         } catch {
-          askAgainAt = performance.now() + pauseMs
-        } finally {
-          clearTimeout(timer)
+          pausedUntil = performance.now() + pauseMs
         }
       }
       onFailOpen()
@@ -71,8 +68,8 @@ export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimit
   }
 }
 
-/** @throws when it is not what the script gives. */
-function verdictOf(answer: unknown): Verdict {
-  if (!Array.isArray(answer) || answer.length !== 2) throw new Error('not an answer of the script')
+/** @throws Error when the answer is not one of the script */
+function parseVerdict(answer: unknown): Verdict {
+  if (!Array.isArray(answer) || answer.length !== 2) throw new Error('unexpected answer of the script')
   return { allowed: answer[0] === 1, aheadMs: Number(answer[1]) / 1_000 }
 }

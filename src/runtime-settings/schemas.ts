@@ -9,23 +9,23 @@ const delayMs = z
 
 export const logLevelSchema = z.enum(['debug', 'info', 'warn', 'error'])
 
-/** What goes wrong on purpose with the requests of the application. What is left out does nothing. */
+/** Fault injection, as a request or a file sets it. An omitted member has the default of `noFaults`. */
 export const faultsSchema = z
   .strictObject({
     error_rate: share
       .default(noFaults.error_rate)
-      .describe('Share of the requests that are answered with an error, 0 to 1'),
+      .describe('Share of the requests that get an error, 0 to 1'),
     error_status: z
       .int('must be a whole number')
       .min(400, 'must be at least 400')
       .max(599, 'must be at most 599')
       .default(noFaults.error_status)
-      .describe('What they are answered with'),
+      .describe('Status of those errors'),
     delay_rate: share.default(noFaults.delay_rate).describe('Share of the requests that are delayed, 0 to 1'),
-    delay_ms: delayMs.default(noFaults.delay_ms).describe('By how much, in ms'),
+    delay_ms: delayMs.default(noFaults.delay_ms).describe('Delay, in ms'),
     delay_jitter_ms: delayMs
       .default(noFaults.delay_jitter_ms)
-      .describe('By how much more at the most, evenly spread, in ms'),
+      .describe('Maximum of a random addition to the delay, in ms'),
   })
   .meta({ id: 'Faults' }) satisfies z.ZodType<FaultSettings>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import type { Change } from './runtime-settings.ts'
+import type { SettingsChange } from './runtime-settings.ts'
 import { faultsSchema, logLevelSchema } from './schemas.ts'
-import { type LiveSettings, noFaults } from './settings.ts'
+import { noFaults, type Settings } from './settings.ts'
 
 const fileSchema = z.strictObject({
   log_level: logLevelSchema.optional(),
@@ -9,15 +9,15 @@ const fileSchema = z.strictObject({
 })
 
 /**
- * What a file of settings says: a JSON object with `log_level` and `faults`, each of which may be left out.
+ * Parses a settings file: a JSON object with `log_level` and `faults`, both optional.
  *
- * @param usual the log level where the file names none
- * @throws Error saying what is wrong, all of it
+ * @param defaultLogLevel the log level of a file without `log_level`
+ * @throws an error that names everything that is invalid
  * @example parseSettingsFile('{"log_level": "debug"}', 'info') // { logLevel: 'debug', faults: noFaults }
  */
-export function parseSettingsFile(text: string, usual: LiveSettings['logLevel']): Change {
+export function parseSettingsFile(text: string, defaultLogLevel: Settings['logLevel']): SettingsChange {
   const parsed = fileSchema.safeParse(JSON.parse(text))
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
-  const { log_level = usual, faults = noFaults } = parsed.data
+  const { log_level = defaultLogLevel, faults = noFaults } = parsed.data
   return { logLevel: log_level, faults }
 }

@@ -9,7 +9,7 @@ import type { Security } from '../http/openapi/document.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
@@ -18,7 +18,7 @@ import { readTexts, watchFiles } from './watch-files.ts'
 export interface ChecksOptions {
   readonly log: Log
   readonly metrics: Pick<Metrics, 'registry' | 'countRateLimitFailOpen'>
-  readonly runtimeSettings: Live
+  readonly runtimeSettings: RuntimeSettings
   /** The address of the connection that a request arrived on. */
   readonly remoteAddress: (request: Request) => string | undefined
   /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
@@ -133,7 +133,7 @@ function openFaultInjection(config: Config, { metrics, runtimeSettings }: Checks
   const { METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE, METRICS_PREFIX } = config
   if ([METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE].every((setting) => setting === undefined)) return []
   const countFault = createFaultInjectionMetrics(metrics.registry, METRICS_PREFIX, () => {
-    const { error_rate, delay_rate, delay_ms, delay_jitter_ms } = runtimeSettings.settings.faults
+    const { error_rate, delay_rate, delay_ms, delay_jitter_ms } = runtimeSettings.current.faults
     return {
       errorRate: error_rate,
       delayRate: delay_rate,

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { createManagementApp, type ManagementDeps } from '../http/app.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
-import { type Lifecycle, serveLast } from '../lifecycle/index.ts'
+import { type Lifecycle, serveAdmin } from '../lifecycle/index.ts'
 import { getBuild } from './metrics.ts'
 
 type ConfiguredDeps = Pick<
@@ -44,7 +44,7 @@ export function adminWithToken(config: Config, admin: AdminDeps): AdminDeps | un
 export function openAdminServer(lifecycle: Lifecycle, config: Config, deps: ManagementDeps): void {
   if (config.METRICS_PORT === undefined) return
   const app = createManagementApp({ ...deps, hasMetrics: true })
-  const server = serveLast(lifecycle, {
+  const server = serveAdmin(lifecycle, {
     port: config.METRICS_PORT,
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),

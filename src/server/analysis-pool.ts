@@ -4,15 +4,15 @@ import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 
-/** The threads that analyse what is large, with the limits of the environment; the lifecycle ends them. */
+/** Opens the pool that analyzes large inputs, with the configured limits; the lifecycle closes it. */
 export function openAnalysisPool(lifecycle: Lifecycle, config: Config): AnalysisPool {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const threads = createAnalysisPool(limits, config.ANALYSIS_THREADS ?? threadsByCores(config))
-  lifecycle.onClose('threads', () => threads.close())
-  return threads
+  const pool = createAnalysisPool(limits, config.ANALYSIS_THREADS ?? defaultThreads(config))
+  lifecycle.onClose('threads', () => pool.close())
+  return pool
 }
 
-/** As many as this process has cores for, but one, which is for the event loop. */
-function threadsByCores({ WEB_CONCURRENCY }: Config): number {
+/** This process's share of the cores, minus one for the event loop. */
+function defaultThreads({ WEB_CONCURRENCY }: Config): number {
   return Math.max(1, Math.floor(availableParallelism() / WEB_CONCURRENCY) - 1)
 }

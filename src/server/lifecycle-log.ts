@@ -10,7 +10,7 @@ export function logLifecycle(
 ): void {
   lifecycle.subscribe((event) => {
     logEvent(event, log)
-    if (event.type === 'fault') metrics?.countUncaughtError()
+    if (event.type === 'uncaught-error') metrics?.countUncaughtError()
   })
 }
 
@@ -25,7 +25,7 @@ function logEvent(event: LifecycleEvent, log: Log): void {
     case 'state':
       logState(event.state, log)
       return
-    case 'cut':
+    case 'aborted':
       log.error('requests aborted at shutdown deadline', {
         target: event.target,
         count: event.work.length,
@@ -38,7 +38,7 @@ function logEvent(event: LifecycleEvent, log: Log): void {
     case 'signal-repeated':
       log.info('shutdown already in progress', { signal: event.signal })
       return
-    case 'fault':
+    case 'uncaught-error':
       log.error('uncaught exception, shutting down', { kind: event.kind, error: event.error })
       return
   }
@@ -48,15 +48,15 @@ function logState(state: Extract<LifecycleEvent, { type: 'state' }>['state'], lo
   if (state.name === 'draining' && state.phase === 'window') {
     log.info('draining: still serving, answers say Connection: close', { reason: state.reason })
   } else if (state.name === 'stopped') {
-    const { outcome } = state
+    const { result } = state
     log.info('stopped', {
-      reason: outcome.reason,
-      exit_code: outcome.exitCode,
-      cut: outcome.cut.length,
-      window_end: outcome.windowEnd,
-      window_ms: Math.round(outcome.durationsMs.window),
-      finishing_ms: Math.round(outcome.durationsMs.finishing),
-      closing_ms: Math.round(outcome.durationsMs.closing),
+      reason: result.reason,
+      exit_code: result.exitCode,
+      cut: result.aborted.length,
+      window_end: result.windowEnd,
+      window_ms: Math.round(result.durationsMs.window),
+      finishing_ms: Math.round(result.durationsMs.finishing),
+      closing_ms: Math.round(result.durationsMs.closing),
     })
   }
 }

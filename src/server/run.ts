@@ -1,13 +1,13 @@
 import type { Config } from '../config.ts'
 import { createLifecycle, handleSignals, type Lifecycle } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { ProcessLog } from './logging.ts'
 
 /** A service that has started. */
 export interface RunningService {
   /** The port that it listens on. */
   readonly port: number
-  readonly runtimeSettings: Live
+  readonly runtimeSettings: RuntimeSettings
 }
 
 /**

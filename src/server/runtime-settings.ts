@@ -1,7 +1,11 @@
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { createLive, type Decide, type Live } from '../runtime-settings/runtime-settings.ts'
-import { type LiveSettings, noFaults } from '../runtime-settings/settings.ts'
+import {
+  type ChangeSettings,
+  createRuntimeSettings,
+  type RuntimeSettings,
+} from '../runtime-settings/runtime-settings.ts'
+import { noFaults, type Settings } from '../runtime-settings/settings.ts'
 import type { Log, LogFields } from '../telemetry/log/log.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
@@ -10,7 +14,7 @@ export interface RuntimeSettingsOptions {
    * Sends a change to the process that decides about changes. That process then also follows `CONFIG_FILE`.
    * Default: this process applies and logs changes.
    */
-  readonly decide?: Decide | undefined
+  readonly decide?: ChangeSettings | undefined
   /** How often `CONFIG_FILE` is checked for changes. Default: that of {@link watchFiles}. */
   readonly pollIntervalMs?: number | undefined
 }
@@ -24,17 +28,17 @@ export async function openRuntimeSettings(
   config: Config,
   log: Log,
   { decide, pollIntervalMs }: RuntimeSettingsOptions = {},
-): Promise<Live> {
-  const applyAndLog: Decide = async (change, by) => {
-    const before = runtimeSettings.settings
+): Promise<RuntimeSettings> {
+  const applyAndLog: ChangeSettings = async (change, by) => {
+    const before = runtimeSettings.current
     const after = { ...before, ...change }
     const logChange = (): void => log.warn('settings changed', { by, ...differences(before, after) })
     // A change to the level `error` would hide its own line.
     if (after.logLevel === 'error') logChange()
-    await runtimeSettings.adopt(after)
+    await runtimeSettings.apply(after)
     if (after.logLevel !== 'error') logChange()
   }
-  const runtimeSettings = createLive(
+  const runtimeSettings = createRuntimeSettings(
     { enabled: true, logLevel: config.LOG_LEVEL, faults: noFaults },
     decide ?? applyAndLog,
   )
@@ -64,7 +68,7 @@ async function followConfigFile(
   path: string,
   config: Config,
   log: Log,
-  runtimeSettings: Live,
+  runtimeSettings: RuntimeSettings,
   pollIntervalMs: number | undefined,
 ): Promise<() => void> {
   const { parseSettingsFile } = await import('../runtime-settings/settings-file.ts')
@@ -83,17 +87,21 @@ async function followConfigFile(
 }
 
 /** Switches the log level to debug, and back to the configured level: the action of SIGUSR2. */
-export async function toggleDebug({ settings, change }: Live, config: Config, log: Log): Promise<void> {
+export async function toggleDebug(
+  { current, change }: RuntimeSettings,
+  config: Config,
+  log: Log,
+): Promise<void> {
   const configured = config.LOG_LEVEL === 'debug' ? 'info' : config.LOG_LEVEL
   try {
-    await change({ logLevel: settings.logLevel === 'debug' ? configured : 'debug' }, 'SIGUSR2')
+    await change({ logLevel: current.logLevel === 'debug' ? configured : 'debug' }, 'SIGUSR2')
   } catch (error) {
     log.error('log level change failed', { error })
   }
 }
 
 /** The changed settings, under their names in the log. */
-function differences(before: LiveSettings, after: LiveSettings): LogFields {
+function differences(before: Settings, after: Settings): LogFields {
   return {
     ...(before.enabled !== after.enabled && { enabled: after.enabled }),
     ...(before.logLevel !== after.logLevel && { log_level: after.logLevel }),

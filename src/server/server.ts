@@ -1,5 +1,5 @@
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
-import { joinSupervisor, type Member } from '../cluster/worker-process.ts'
+import { connectToPrimary, type PrimaryConnection } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
 import { compileDocumentSchema } from '../documents/json-schema.ts'
@@ -14,7 +14,7 @@ import {
   serve,
   shutdownBudgetMs,
 } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
@@ -28,7 +28,13 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
+import {
+  openDatabaseFromConfig,
+  openQueueFromConfig,
+  openStoreFromConfig,
+  queueChecks,
+  readQueueLength,
+} from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
 import { openTracing } from './tracing.ts'
@@ -59,7 +65,7 @@ export async function startServer(
   const metrics = openMetrics(lifecycle, config, writer, () => late.server)
   logLifecycle(lifecycle, log, metrics)
 
-  const supervisor = Promise.withResolvers<Member>()
+  const supervisor = Promise.withResolvers<PrimaryConnection>()
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, {
     decide: supervised ? async (change, by) => (await supervisor.promise).change(change, by) : undefined,
     pollIntervalMs,
@@ -67,7 +73,7 @@ export async function startServer(
 
   const storage = await openStorage(lifecycle, config, log)
   const { queue } = storage
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
   const checks = createServerChecks(config, storage, log)
   const pool = openAnalysisPool(lifecycle, config)
 
@@ -80,22 +86,22 @@ export async function startServer(
   late.server = server
 
   if (supervised) {
-    late.supervisor = joinSupervisor(
+    late.supervisor = connectToPrimary(
       {
         lifecycle,
         registry: metrics.registry,
         checks,
-        live: runtimeSettings,
+        settings: runtimeSettings,
         writeHeapSnapshot,
         port: server.port,
       },
       () => process.kill(process.pid, 'SIGTERM'),
     )
     supervisor.resolve(late.supervisor)
-    await late.supervisor.settled
+    await late.supervisor.settingsApplied
   } else {
     // Under a supervisor, a changed certificate starts a rolling restart instead.
-    tls?.onChange(server.renew)
+    tls?.onChange(server.reloadCertificate)
   }
   if (config.WORKER === 'embedded')
     startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
@@ -112,7 +118,7 @@ export async function startServer(
 /** Parts that start after the metrics and the app, which ask for them later. */
 interface LateParts {
   server?: BoundServer
-  supervisor?: Member
+  supervisor?: PrimaryConnection
 }
 
 function configureShutdown(lifecycle: Lifecycle, config: Config): void {
@@ -175,7 +181,7 @@ interface AppParts {
   readonly config: Config
   readonly log: Log
   readonly metrics: Metrics
-  readonly runtimeSettings: Live
+  readonly runtimeSettings: RuntimeSettings
   readonly storage: Storage
   readonly checks: Checks
   readonly pool: AnalysisPool
@@ -204,7 +210,7 @@ async function openApp(
       log,
       metrics,
       runtimeSettings,
-      remoteAddress: (request) => late.server?.peerOf(request),
+      remoteAddress: (request) => late.server?.remoteAddress(request),
       pollIntervalMs,
     })),
     pool,
@@ -231,7 +237,7 @@ async function openApp(
     name: 'event streams',
     beginDrain: app.endStreams,
     finish: async () => {},
-    cut: () => [],
+    abort: () => [],
   })
   return app
 }
@@ -257,7 +263,7 @@ function listen(
     receiveBufferBytes,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isProbe,
+    isProbe: app.isProbe,
     describeInFlight: () => app.requests.describe(),
   })
 }

@@ -3,17 +3,17 @@ import { type OpenDatabase, openDatabase } from '../database/open.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
 import { createDocumentStore } from '../documents/open.ts'
 import { traceDocumentStore } from '../documents/traced-store.ts'
-import type { Check, Lifecycle } from '../lifecycle/index.ts'
+import { type Check, type Lifecycle, withTimeout } from '../lifecycle/index.ts'
 import { openTaskQueue } from '../tasks/open.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 
-/** How long a start waits to hear whether the queue keeps what it accepts, in ms. */
-const durabilityMsMax = 2_000
+/** How long a start waits for the queue to report whether it is durable, in ms. */
+const durabilityTimeoutMs = 2_000
 
-/** Opens the database as the configuration has it; it is closed with the process. */
+/** Opens the configured database. The shutdown closes it. */
 export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
   const database = await openDatabase({ url: config.DATABASE_URL, dataDir: config.DATA_DIR })
   lifecycle.onClose('database', () => database.close())
@@ -21,10 +21,9 @@ export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Confi
 }
 
 /**
- * Opens the queue as the configuration has it: on Redis where there is one, else in the database. It is closed with
- * the process.
+ * Opens the configured task queue: on Redis if there is a REDIS_URL, else in the database. The shutdown closes it.
  *
- * @throws Error when the queue would lose tasks and the configuration does not accept that
+ * @throws Error when the queue could lose tasks and the configuration does not accept that
  */
 export async function openQueueFromConfig(
   lifecycle: Lifecycle,
@@ -33,30 +32,27 @@ export async function openQueueFromConfig(
   log: Log,
   tracing: Tracing | undefined,
 ): Promise<TaskQueue> {
-  const place =
+  const backend =
     config.REDIS_URL === undefined ? await database() : { engine: 'redis' as const, url: config.REDIS_URL }
-  const queue = await openTaskQueue(place, {
+  const queue = await openTaskQueue(backend, {
     capacity: config.QUEUE_MAX,
     maxAttempts: config.TASK_ATTEMPTS,
     retentionMs: config.TASK_TTL,
     leaseMs: config.TASK_LEASE,
   })
   lifecycle.onClose('queue', () => queue.close())
-  const durability = await Promise.race([
-    queue.durability().catch(() => undefined),
-    Bun.sleep(durabilityMsMax),
-  ])
+  const durability = await withTimeout(queue.durability(), durabilityTimeoutMs).catch(() => undefined)
   if (durability?.durable === false) {
     if (config.ENVIRONMENT === 'production' && config.REDIS_DURABLE)
       throw new Error(
-        `${durability.reason}: accepted tasks would be lost. REDIS_DURABLE=false says that this is accepted`,
+        `${durability.reason}: accepted tasks may be lost. Set REDIS_DURABLE=false to accept that`,
       )
     log.warn('accepted tasks may be lost', { reason: durability.reason })
   }
-  return tracing === undefined ? queue : traceTaskQueue(queue, systemOf(place.engine), tracing)
+  return tracing === undefined ? queue : traceTaskQueue(queue, toOtelSystem(backend.engine), tracing)
 }
 
-/** Opens the documents of an open database; they are closed with the process. */
+/** Opens the document store of an open database. The shutdown closes it. */
 export function openStoreFromConfig(
   lifecycle: Lifecycle,
   database: OpenDatabase,
@@ -64,15 +60,15 @@ export function openStoreFromConfig(
 ): DocumentStore {
   const store = createDocumentStore(database)
   lifecycle.onClose('store', () => store.close())
-  return tracing === undefined ? store : traceDocumentStore(store, systemOf(database.engine), tracing)
+  return tracing === undefined ? store : traceDocumentStore(store, toOtelSystem(database.engine), tracing)
 }
 
-/** An engine's name in OpenTelemetry's semantic conventions. */
-function systemOf<E extends 'sqlite' | 'postgres' | 'redis'>(engine: E) {
+/** The name of an engine in OpenTelemetry's semantic conventions. */
+function toOtelSystem<E extends 'sqlite' | 'postgres' | 'redis'>(engine: E) {
   return engine === 'postgres' ? 'postgresql' : (engine as Exclude<E, 'postgres'>)
 }
 
-/** What `/ready` shows of the queue. */
+/** The dependency checks of the queue that `/ready` reports. */
 export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
   return [
     { name: 'queue', probe: () => queue.ping(), required },
@@ -84,4 +80,12 @@ export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
       },
     },
   ]
+}
+
+/** How long a scrape waits for the queue, in ms. */
+const queueLengthTimeoutMs = 1_000
+
+/** The number of waiting tasks, for metrics; undefined while the queue is unreachable or slow. */
+export function readQueueLength(queue: TaskQueue): Promise<number | undefined> {
+  return withTimeout(queue.depth(), queueLengthTimeoutMs, () => undefined).catch(() => undefined)
 }

@@ -1,9 +1,9 @@
 import { Registry } from 'prom-client'
-import { snapshotOf } from '../cluster/messages.ts'
-import { type Supervisor, startSupervisor } from '../cluster/supervisor.ts'
+import { snapshotMetrics } from '../cluster/messages.ts'
+import { Supervisor } from '../cluster/supervisor.ts'
 import type { Config } from '../config.ts'
 import { closeTimeoutMs, type Lifecycle, shutdownBudgetMs } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createRequestMetrics } from '../telemetry/metrics/request-metrics.ts'
 import { logLifecycle } from './lifecycle-log.ts'
@@ -11,77 +11,76 @@ import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openCertificate } from './tls.ts'
 
-/** What the processes may take beyond their own budget before they are killed, in ms. */
+/** How long the worker processes may take beyond their own budget before they are killed, in ms. */
 const marginMs = 1_000
 
 /**
- * The supervising process: `WEB_CONCURRENCY` servers on one port, each with a drain of its own; SIGHUP
- * rolls them one by one.
+ * Starts the primary process: a supervisor of `WEB_CONCURRENCY` servers on one port, each with a drain of its own.
+ * SIGHUP and a changed certificate begin a rolling restart.
  *
- * @throws when the first processes cannot start.
+ * @throws when the first worker processes cannot start
  */
-export async function startProcesses(
+export async function startSupervisor(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
 ): Promise<RunningService> {
   logLifecycle(lifecycle, log)
-  // Before anything is started, for the signal's own action would end this process. What comes early is done late.
-  let rollWanted = false
-  let roll = (): void => {
-    rollWanted = true
-  }
-  process.on('SIGHUP', () => roll())
-  const live = await openRuntimeSettings(lifecycle, config, log)
+  let supervisor: Supervisor | undefined
+  let restartRequested = false
+  // Registered before anything starts: the default action of SIGHUP would end this process. An early signal waits.
+  process.on('SIGHUP', () => {
+    restartRequested = true
+    void supervisor?.rollingRestart()
+  })
+  const settings = await openRuntimeSettings(lifecycle, config, log)
   const tls = await openCertificate(lifecycle, config, log)
-  let running: Supervisor | undefined
-  if (config.METRICS_PORT !== undefined) await openOperations(lifecycle, config, log, live, () => running)
-  const supervisor = await startSupervisor({
+  if (config.METRICS_PORT !== undefined)
+    await openSharedAdminServer(lifecycle, config, log, settings, () => supervisor)
+  const started = await Supervisor.start({
     count: config.WEB_CONCURRENCY,
     command: ownCommand(),
     env: process.env,
     log,
-    live,
+    settings,
   })
-  running = supervisor
-  lifecycle.configure({
-    // The window is the servers' own; here is only the wait for them.
-    drainMinMs: 0,
-    drainMaxMs: 0,
-    shutdownTimeoutMs:
-      marginMs +
-      shutdownBudgetMs({
-        preStopMs: 0,
-        drainMaxMs: config.DRAIN_MAX,
-        shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
-        closeTimeoutMs,
-      }),
-  })
-  lifecycle.addTarget({
-    name: 'processes',
-    beginDrain: supervisor.drain,
-    finish: supervisor.gone,
-    cut: supervisor.kill,
-  })
-  // Somebody at a terminal insists (a second SIGINT): nothing may outlive this process.
-  process.on('exit', () => void supervisor.kill())
+  supervisor = started
+  addToLifecycle(lifecycle, config, started)
   lifecycle.markReady()
-  roll = () => void supervisor.roll()
-  if (rollWanted) roll()
-  tls?.onChange(() => supervisor.roll())
-  return { port: supervisor.port, runtimeSettings: live }
+  if (restartRequested) void started.rollingRestart()
+  tls?.onChange(() => started.rollingRestart())
+  return { port: started.port, runtimeSettings: settings }
 }
 
-/** The supervisor answers for all of its processes, and adds what it has counted itself: these requests. */
-async function openOperations(
+/** Lets the shutdown wait for the worker processes, whose own drain windows it does not repeat. */
+function addToLifecycle(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): void {
+  const workerBudgetMs = shutdownBudgetMs({
+    preStopMs: 0,
+    drainMaxMs: config.DRAIN_MAX,
+    shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
+    closeTimeoutMs,
+  })
+  lifecycle.configure({ drainMinMs: 0, drainMaxMs: 0, shutdownTimeoutMs: workerBudgetMs + marginMs })
+  lifecycle.addTarget({
+    name: 'processes',
+    beginDrain: () => supervisor.drain(),
+    finish: () => supervisor.exited(),
+    abort: () => supervisor.kill(),
+  })
+  // A second SIGINT exits at once. No worker process may outlive this one.
+  process.on('exit', () => void supervisor.kill())
+}
+
+/** Opens `METRICS_PORT` for all worker processes. The metrics include the requests to this port itself. */
+async function openSharedAdminServer(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  live: Live,
+  settings: RuntimeSettings,
   supervisor: () => Supervisor | undefined,
 ): Promise<void> {
-  // Loaded only here: a supervisor without a port need not hold everything that speaks HTTP.
-  const { openAdminServer, managementDeps } = await import('./admin-server.ts')
+  // Loaded only here: a supervisor without this port does not need the HTTP code in its memory.
+  const { managementDeps, openAdminServer } = await import('./admin-server.ts')
   const { remoteHeapSnapshot } = await import('./heap-snapshot.ts')
   const registry = new Registry()
   openAdminServer(lifecycle, config, {
@@ -89,10 +88,10 @@ async function openOperations(
     lifecycle,
     checks: { results: async () => (await supervisor()?.checks()) ?? {} },
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
-    scrape: async () => supervisor()?.scrape(await snapshotOf(registry)) ?? registry.metrics(),
+    scrape: async () => supervisor()?.scrape(await snapshotMetrics(registry)) ?? registry.metrics(),
     log,
     admin: {
-      settings: live,
+      settings,
       canInjectFaults: true,
       token: config.ADMIN_TOKEN,
       takeHeapSnapshot: (pid) =>

@@ -2,7 +2,7 @@ import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createAnalysisHandler } from '../tasks/handlers.ts'
-import type { Consumer, TaskQueue } from '../tasks/task-queue.ts'
+import type { Consumer, RunReport, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 
@@ -11,13 +11,22 @@ export interface TaskWorkerOptions {
   readonly threads: Pick<AnalysisPool, 'runTask'>
   readonly metrics: WorkerMetrics
   readonly log: Log
-  /** Whether the drain window lasts until the tasks in hand are done. Default false: they finish after it. */
+  /** Whether the drain window lasts until the running tasks have ended. Default false: they finish after it. */
   readonly holdsDrainWindow?: boolean
 }
 
+/** The log message for each outcome of a run. */
+const runMessages = {
+  completed: 'task completed',
+  failed: 'task failed',
+  retried: 'task attempt failed, will retry',
+  released: 'task released',
+  lost: 'task lease lost',
+} as const satisfies Record<RunReport['outcome'], string>
+
 /**
- * Runs the tasks of a queue in this process until it stops: from the first moment of the shutdown on nothing more is
- * claimed, what is in hand is finished, and what is not finished in time goes back to the queue.
+ * Runs the tasks of a queue in this process. From the start of a shutdown it claims no more tasks and finishes the
+ * running ones. Tasks that are unfinished at the deadline are released to the queue.
  */
 export function startTaskWorker(
   lifecycle: Lifecycle,
@@ -36,14 +45,14 @@ export function startTaskWorker(
         attempt: task.attempts,
         duration_ms: Math.round(durationMs * 100) / 100,
       }
-      if (outcome === 'completed') log.debug('task run', fields)
-      else log.warn('task run', { ...fields, error })
+      if (outcome === 'completed') log.debug(runMessages[outcome], fields)
+      else log.warn(runMessages[outcome], { ...fields, error })
     },
   })
   lifecycle.addTarget({
     name: 'tasks',
     beginDrain: () => consumer.pause(),
-    // A task in hand counts as traffic where the drain window is there for tasks; see worker-process.ts.
+    // A running task counts as traffic where the drain window exists for tasks; see worker.ts.
     ...(holdsDrainWindow && {
       traffic: () => ({
         inFlight: consumer.activeCount,
@@ -52,14 +61,14 @@ export function startTaskWorker(
       }),
     }),
     finish: () => consumer.finish(),
-    async cut() {
+    async abort() {
       const ids = await consumer.release()
       if (ids.length > 0)
-        log.warn('tasks handed back: another worker runs them', {
+        log.warn('released unfinished tasks', {
           count: ids.length,
           tasks: ids.slice(0, 100),
         })
-      // Nothing is lost: they are pending again, or will be when their lease is over.
+      // No task is lost: each is pending again, now or when its lease expires.
       return []
     },
   })

@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import { createManagementApp } from '../http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecycle/index.ts'
-import type { Live } from '../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
@@ -14,7 +14,7 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, queueChecks, readQueueLength } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
@@ -43,7 +43,7 @@ export async function startWorker(
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, { pollIntervalMs })
 
   const queue = await openQueue(lifecycle, config, log)
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => queue.depth())
+  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
 
   server = listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
   const threads = openAnalysisPool(lifecycle, config)
@@ -80,7 +80,7 @@ async function openQueue(lifecycle: Lifecycle, config: Config, log: Log): Promis
 interface WorkerParts {
   readonly log: Log
   readonly metrics: Metrics
-  readonly runtimeSettings: Live
+  readonly runtimeSettings: RuntimeSettings
   readonly queue: TaskQueue
 }
 
@@ -106,7 +106,7 @@ function listen(
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
-    isBackground: app.isProbe,
+    isProbe: app.isProbe,
     describeInFlight: () => app.requests.describe(),
   })
 }

@@ -1,3 +1,4 @@
+import { withTimeout } from '../lifecycle/timeout.ts'
 import type { Task } from './task.ts'
 import {
   type ConsumeOptions,
@@ -11,19 +12,23 @@ import {
 
 /** A queue whose tasks are claimed with a lease. One lease is one run of one task. */
 export interface Leases {
-  /** Claims the task that is due for longest; undefined when none is. */
+  /** Claims the task that has been due for longest; undefined when no task is due. */
   claim(lease: string): Promise<Task | undefined>
   /** @returns false when the lease is lost */
   renew(lease: string): Promise<boolean>
   /** @returns false when the lease is lost, and nothing was written */
   complete(lease: string, result: string): Promise<boolean>
-  /** @param isFinal that no further run would help */
-  fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'>
-  /** @returns false when the lease is lost */
+  /** @param retryable false when another attempt would fail the same way */
+  fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'>
+  /**
+   * Makes the task pending again and refunds the attempt.
+   *
+   * @returns false when the lease is lost
+   */
   release(lease: string): Promise<boolean>
-  /** How often tasks were heard to come. */
-  arrivals(): number
-  /** Resolves when there may be a task to claim that was not there at `since` arrivals, or the signal aborts. */
+  /** Grows with each notification of new tasks. */
+  version(): number
+  /** Resolves when there may be a task that was not there at version `since`, or when the signal aborts. */
   waitForTasks(signal: AbortSignal, since: number): Promise<void>
 }
 
@@ -32,12 +37,12 @@ export interface LeaseConsumerOptions extends ConsumeOptions {
   readonly leaseMs: number
 }
 
-/** How long to wait before the next try when the queue is away, in ms. */
-const awayMs = 300
-/** How long handing back may take, in ms: the process is about to end, and the lease does it too. */
-const handBackMsMax = 2_000
-/** Characters of an error that are kept with its task. */
-const errorLengthMax = 2_000
+/** The wait before the next try when the queue is unavailable, in ms. */
+const unavailableRetryMs = 300
+/** How long releasing may take, in ms. The process is about to exit, and expired leases have the same effect. */
+const releaseTimeoutMs = 2_000
+/** The most characters of an error that are stored with its task. */
+const maxErrorLength = 2_000
 
 interface Run {
   readonly lease: string
@@ -45,9 +50,9 @@ interface Run {
   readonly controller: AbortController
 }
 
-/** The run was ended for the queue's sake: whatever the handler still says does not count. */
-class Abandoned extends Error {
-  override readonly name = 'Abandoned'
+/** The run ended before its handler did. Whatever the handler returns later does not count. */
+class RunAborted extends Error {
+  override readonly name = 'RunAborted'
   constructor(
     readonly outcome: 'released' | 'lost',
     message: string,
@@ -56,7 +61,7 @@ class Abandoned extends Error {
   }
 }
 
-/** Claims tasks as they come, as many at a time as it may, renews their leases, and records how each run ended. */
+/** Claims tasks up to its concurrency, renews their leases, and records how each run ended. */
 export class LeaseConsumer implements Consumer {
   readonly #leases: Leases
   readonly #handler: TaskHandler
@@ -87,36 +92,38 @@ export class LeaseConsumer implements Consumer {
 
   async release(): Promise<readonly string[]> {
     this.pause()
+    const deadline = performance.now() + releaseTimeoutMs
+    const untilDeadline = (work: Promise<unknown>) =>
+      withTimeout(work, Math.max(0, deadline - performance.now()), () => undefined)
     const runs = [...this.#runs]
-    // First the queue, then the handler: whatever the handler still says comes under a lease that is gone.
     const unfinished = new Set(runs)
-    const attempts = runs.map(async (run) => {
-      // Without its lease a task has ended meanwhile, or is somebody else's.
+    // First the queue, then the handler: what the handler returns then belongs to a lease that no longer exists.
+    const releases = runs.map(async (run) => {
+      // Without its lease, a task has ended meanwhile or belongs to another worker.
       if (!(await this.#leases.release(run.lease))) unfinished.delete(run)
     })
-    const late = Bun.sleep(handBackMsMax)
-    await Promise.race([Promise.allSettled(attempts), late])
-    for (const { controller } of runs) controller.abort(new Abandoned('released', 'the worker stops'))
-    // A claim that was under way may bring one more task, which its loop hands back.
-    await Promise.race([this.#loops, late])
+    await untilDeadline(Promise.allSettled(releases))
+    for (const { controller } of runs) controller.abort(new RunAborted('released', 'the worker stops'))
+    // A claim in flight may still return a task, which its loop releases.
+    await untilDeadline(this.#loops)
     return [...unfinished].map(({ task }) => task.id)
   }
 
-  /** One of as many loops as tasks may run at a time. */
+  /** There are as many loops as tasks may run at a time. */
   async #loop(): Promise<void> {
     const { signal } = this.#paused
     while (!signal.aborted) {
       const lease = crypto.randomUUID()
       try {
-        const since = this.#leases.arrivals()
+        const since = this.#leases.version()
         const task = await this.#leases.claim(lease)
         if (task === undefined) await this.#leases.waitForTasks(signal, since)
-        // A claim can come back after the pause, and even after release has looked at what there is.
+        // A claim can return after the pause, and even after `release` has listed the runs.
         else if (signal.aborted) await this.#leases.release(lease)
         else await this.#run(lease, task)
       } catch {
-        // The queue is away. What it has is not lost: the lease runs out, and the task is claimed again.
-        if (!signal.aborted) await Bun.sleep(awayMs)
+        // The queue is unavailable. Its tasks are not lost: the leases expire, and the tasks are claimed again.
+        if (!signal.aborted) await Bun.sleep(unavailableRetryMs)
       }
     }
   }
@@ -127,20 +134,20 @@ export class LeaseConsumer implements Consumer {
     const run: Run = { lease, task, controller }
     this.#runs.add(run)
     const heartbeat = setInterval(() => void this.#renew(run), leaseMs / 3)
-    const limit = setTimeout(() => controller.abort(new RunTimeout(timeoutMs)), timeoutMs)
+    const timeout = setTimeout(() => controller.abort(new RunTimeout(timeoutMs)), timeoutMs)
     const startedAt = performance.now()
     try {
-      const report = await this.#handle(run, () => clearTimeout(limit))
+      const report = await this.#handle(run, () => clearTimeout(timeout))
       onRunEnd?.({ ...report, durationMs: performance.now() - startedAt })
     } finally {
       clearInterval(heartbeat)
-      clearTimeout(limit)
+      clearTimeout(timeout)
       this.#runs.delete(run)
     }
   }
 
-  /** @param handled called when the handler has ended and only the recording is left */
-  async #handle(run: Run, handled: () => void): Promise<Omit<RunReport, 'durationMs'>> {
+  /** @param onHandled called when the handler has ended and only the outcome is left to record */
+  async #handle(run: Run, onHandled: () => void): Promise<Omit<RunReport, 'durationMs'>> {
     const { lease, task, controller } = run
     const { signal } = controller
     try {
@@ -148,45 +155,42 @@ export class LeaseConsumer implements Consumer {
         Promise.try(() => this.#handler(task, { signal })),
         signal,
       )
-      handled()
+      onHandled()
       const recorded = await this.#record(run, () => this.#leases.complete(lease, result))
       return { task, outcome: recorded ? 'completed' : 'lost' }
     } catch (error) {
-      handled()
+      onHandled()
       if (error instanceof QueueUnavailable) throw error
-      if (error instanceof Abandoned) return { task, outcome: error.outcome, error }
-      const message = (error instanceof Error ? error.message : String(error)).slice(0, errorLengthMax)
-      const isFinal = error instanceof UnrecoverableTask
-      return {
-        task,
-        outcome: await this.#record(run, () => this.#leases.fail(lease, message, isFinal)),
-        error,
-      }
+      if (error instanceof RunAborted) return { task, outcome: error.outcome, error }
+      const message = (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength)
+      const retryable = !(error instanceof UnrecoverableTask)
+      const outcome = await this.#record(run, () => this.#leases.fail(lease, message, retryable))
+      return { task, outcome, error }
     }
   }
 
-  /** Writes how a run ended. While the queue is away it is tried again, until the lease must have run out. */
+  /** Writes how a run ended. While the queue is unavailable it tries again, until the lease must have expired. */
   async #record<T>({ controller }: Run, write: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#options.leaseMs
     for (;;) {
       try {
         return await write()
       } catch (error) {
-        const mayHold = !controller.signal.aborted && performance.now() < deadline
-        if (!(error instanceof QueueUnavailable) || !mayHold) throw error
+        const mayHoldLease = !controller.signal.aborted && performance.now() < deadline
+        if (!(error instanceof QueueUnavailable) || !mayHoldLease) throw error
       }
-      await Bun.sleep(awayMs)
+      await Bun.sleep(unavailableRetryMs)
     }
   }
 
   async #renew({ lease, controller }: Run): Promise<void> {
-    // While the queue is away nothing is known; the lease may still hold.
+    // While the queue is unavailable, the lease may still hold.
     const held = await this.#leases.renew(lease).catch(() => true)
-    if (!held) controller.abort(new Abandoned('lost', 'another worker has the task now'))
+    if (!held) controller.abort(new RunAborted('lost', 'another worker has claimed the task'))
   }
 }
 
-/** The work's outcome, or a rejection with the signal's reason as soon as it aborts: a handler need not listen. */
+/** The outcome of the work, or a rejection as soon as the signal aborts: a handler need not listen to it. */
 function orAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason))

@@ -1,41 +1,38 @@
-/**
- * Wakes who waits for something to happen, once each: the consumers of a queue when a task comes, the
- * watchers of a task when it changes.
- */
+/** Wakes everyone who waits for an event, once each: consumers when a task is added, watchers when one is updated. */
 export class Notifier {
   readonly #waiting = new Set<() => void>()
-  #count = 0
+  #version = 0
 
-  /** How often it was woken so far: what `wait` takes, so that nothing is missed between a look and the wait. */
-  get count(): number {
-    return this.#count
+  /** Grows with each notification. Read it before looking for work and pass it to `wait`: then no event is missed. */
+  get version(): number {
+    return this.#version
   }
 
-  /** Wakes everybody who waits now. */
-  wake(): void {
-    this.#count++
+  /** Wakes everyone who is waiting now. */
+  notify(): void {
+    this.#version++
     const waiting = [...this.#waiting]
     this.#waiting.clear()
-    for (const resolve of waiting) resolve()
+    for (const wake of waiting) wake()
   }
 
   /**
-   * Resolves when woken, after `ms` milliseconds, or when the signal aborts, whichever comes first.
+   * Resolves at the next notification, after `timeoutMs`, or when the signal aborts, whichever comes first.
    *
-   * @param since the `count` when the caller last looked; resolves at once when it was woken after that
+   * @param since the `version` that the caller has seen; resolves at once when there is a newer one
    */
-  wait(ms: number, signal: AbortSignal, since: number): Promise<void> {
-    if (signal.aborted || since !== this.#count) return Promise.resolve()
+  wait(timeoutMs: number, signal: AbortSignal, since: number): Promise<void> {
+    if (signal.aborted || since !== this.#version) return Promise.resolve()
     return new Promise((resolve) => {
-      const done = (): void => {
+      const wake = (): void => {
         clearTimeout(timer)
-        signal.removeEventListener('abort', done)
-        this.#waiting.delete(done)
+        signal.removeEventListener('abort', wake)
+        this.#waiting.delete(wake)
         resolve()
       }
-      const timer = setTimeout(done, ms)
-      signal.addEventListener('abort', done)
-      this.#waiting.add(done)
+      const timer = setTimeout(wake, timeoutMs)
+      signal.addEventListener('abort', wake)
+      this.#waiting.add(wake)
     })
   }
 }

@@ -1,14 +1,14 @@
-/** What every adapter needs to know; the defaults are open.ts's. */
+/** What every adapter needs to know. The defaults are in open.ts. */
 export interface QueueOptions {
-  /** Tasks that may wait; one more is refused. */
+  /** The most pending tasks. One more is refused. */
   readonly capacity: number
-  /** Runs of a task before it is given up. */
+  /** Attempts of a task before it fails permanently. */
   readonly maxAttempts: number
   /** How long an ended task is kept, in ms. */
   readonly retentionMs: number
-  /** How long a worker may be silent before its task is given to another, in ms. */
+  /** How long a worker may be silent before another worker claims its task, in ms. */
   readonly leaseMs: number
-  /** The longest wait between the first and the second run of a task that failed, in ms; see backoffMs. */
+  /** The longest wait between the first and the second attempt of a failed task, in ms; see computeBackoffMs. */
   readonly initialBackoffMs: number
   /** Milliseconds since the epoch, the same for all processes. */
   readonly now: () => number
@@ -16,10 +16,10 @@ export interface QueueOptions {
   readonly random: () => number
 }
 
-/** Ended tasks that are deleted at a time: the rest waits for the next look. */
+/** The most ended tasks that one cleanup deletes. The next cleanup deletes the rest. */
 export const cleanupBatchSize = 1_000
 
-/** How often ended tasks whose time is over are looked for, in ms. */
+/** The time between two cleanups of ended tasks, in ms. */
 export function cleanupIntervalMs({ retentionMs }: Pick<QueueOptions, 'retentionMs'>): number {
   return Math.min(10_000, retentionMs)
 }

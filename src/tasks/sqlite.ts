@@ -6,7 +6,8 @@ import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
 import { LeaseConsumer, type Leases } from './lease-consumer.ts'
 import { Notifier } from './notifier.ts'
 import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from './queue-options.ts'
-import { backoffMs, newTask, type Task, type TaskStatus } from './task.ts'
+import { fromRow, prepareTaskStatements } from './sqlite-statements.ts'
+import { computeBackoffMs, createTask, type Task } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -23,49 +24,36 @@ import {
 import { watchTask } from './watch-task.ts'
 
 /**
- * How often other processes' tasks, and for a watcher other processes' changes, are looked for, in ms; those of this
- * process are seen at once. A look takes some 10 µs, and there may be many watchers.
+ * How often consumers poll for tasks of other processes, and watchers for updates by other processes, in ms. Those of
+ * this process notify at once. A poll is cheap, but there may be many watchers.
  */
-const pollMs = 25
-const watchMs = 100
-
-interface Row {
-  seq: number
-  id: string
-  payload: string
-  traceparent: string | null
-  status: TaskStatus
-  attempts: number
-  result: string | null
-  error: string | null
-  created_at: number
-  updated_at: number
-}
+const consumerPollIntervalMs = 25
+const watcherPollIntervalMs = 100
 
 /**
- * The embedded queue: tasks in the SQLite file that the documents are in. Several processes may share it.
+ * The embedded queue: tasks in the SQLite file of the documents. Several processes may share the file.
  *
- * A claim is a lease: `due_at` of a task in processing is when it runs out, and `lease` is who has it. Every
- * write about a run names its lease, so a worker that lost it changes nothing.
+ * A claim is a lease: `due_at` of a processing task is when the lease expires, and `lease` is who holds it. Every write
+ * of a run names its lease, so a worker that has lost it changes nothing.
  */
 export class SqliteTaskQueue implements TaskQueue, Leases {
   readonly #file: SqliteFile
   readonly #options: QueueOptions
   readonly #statements
   readonly #idempotencyKeys: SqliteIdempotencyKeys
-  readonly #tasksCame = new Notifier()
-  readonly #tasksChanged = new Notifier()
+  readonly #added = new Notifier()
+  readonly #updated = new Notifier()
   readonly #consumers = new Set<LeaseConsumer>()
-  readonly #cleaner: ReturnType<typeof setInterval>
+  readonly #cleanup: ReturnType<typeof setInterval>
   #closed: Promise<void> | undefined
 
   constructor(file: SqliteFile, options: QueueOptions) {
     this.#file = file
     this.#options = options
-    this.#statements = prepare(file)
+    this.#statements = prepareTaskStatements(file.db)
     this.#idempotencyKeys = new SqliteIdempotencyKeys(file.db)
-    this.#cleaner = setInterval(() => void this.#cleanUp().catch(() => {}), cleanupIntervalMs(options))
-    this.#cleaner.unref()
+    this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
+    this.#cleanup.unref()
   }
 
   async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
@@ -73,17 +61,16 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
       this.#file.write(() => {
         const now = this.#options.now()
         const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
-        if (first !== undefined) return { task: firstAnswer(first, payload), replayed: true }
-        if (this.#waiting() >= this.#options.capacity) throw new QueueFull(this.#options.capacity)
+        if (first !== undefined) return { task: parseFirstAnswer(first, payload), replayed: true }
+        if (this.#countPending() >= this.#options.capacity) throw new QueueFull(this.#options.capacity)
         const id = Bun.randomUUIDv7()
         const { lastInsertRowid } = this.#statements.insert.run(id, now)
         this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent ?? null)
-        const task = newTask(id, payload, now)
         if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify({ id, now }), now)
-        return { task, replayed: false }
+        return { task: createTask(id, payload, now), replayed: false }
       }),
     )
-    this.#tasksCame.wake()
+    this.#added.notify()
     return enqueued
   }
 
@@ -97,7 +84,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   list(request: TaskPageRequest): Promise<TaskPage> {
     return this.#call(async () => {
       if (request.after !== undefined && !/^[1-9][0-9]{0,15}$/.test(request.after)) throw new InvalidCursor()
-      return await this.#file.read(() => this.#page(request))
+      return await this.#file.read(() => this.#readPage(request))
     })
   }
 
@@ -112,25 +99,20 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
         return fromRow({ ...row, status: 'pending', attempts: 0, updated_at: now })
       }),
     )
-    this.#tasksCame.wake()
-    this.#tasksChanged.wake()
+    this.#added.notify()
+    this.#updated.notify()
     return task
   }
 
   watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    return watchTask(
-      {
-        state: () => this.#call(() => this.#file.read(() => this.#statements.state.get(id)?.state)),
-        find: () => this.find(id),
-        changed: this.#tasksChanged,
-        lookEveryMs: watchMs,
-      },
-      signal,
-    )
+    const readState = () => this.#call(() => this.#file.read(() => this.#statements.readState.get(id)?.state))
+    const find = () => this.find(id)
+    const source = { readState, find, updated: this.#updated, pollIntervalMs: watcherPollIntervalMs }
+    return watchTask(source, signal)
   }
 
   depth(): Promise<number> {
-    return this.#call(() => this.#file.read(() => this.#waiting()))
+    return this.#call(() => this.#file.read(() => this.#countPending()))
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
@@ -150,31 +132,31 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     return { durable: true }
   }
 
-  /** The file belongs to whoever opened it. */
+  /** Leaves the file open; its owner closes it. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#cleaner)
+    clearInterval(this.#cleanup)
     await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
   }
 
-  // Leases: what a consumer asks for.
+  // Leases: the side of the consumers.
 
   async claim(lease: string): Promise<Task | undefined> {
-    // Most looks find nothing, and a look that only reads takes no lock.
+    // Most polls find nothing, and a poll that only reads takes no lock.
     const due = await mapDatabaseErrors(QueueUnavailable, () =>
-      this.#file.read(() => this.#statements.due.get(this.#options.now())),
+      this.#file.read(() => this.#statements.findDue.get(this.#options.now())),
     )
     if (due === null) return undefined
-    return this.#changing(() => {
+    return this.#update(() => {
       const now = this.#options.now()
-      // A worker died in each of these tasks' runs, the last one included: it is the task that kills.
-      this.#statements.giveUpDead.run(now, this.#options.maxAttempts)
+      // A worker died in every attempt of these tasks, including the last one: the task kills its workers.
+      this.#statements.failExhausted.run(now, this.#options.maxAttempts)
       this.#statements.claim.run(lease, now, now + this.#options.leaseMs)
-      const row = this.#statements.claimed.get(lease)
+      const row = this.#statements.findClaimed.get(lease)
       return row === null ? undefined : fromRow(row)
     })
   }
@@ -188,58 +170,56 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   complete(lease: string, result: string): Promise<boolean> {
-    return this.#changing(() => this.#statements.complete.run(lease, result, this.#options.now()).changes > 0)
+    return this.#update(() => this.#statements.complete.run(lease, result, this.#options.now()).changes > 0)
   }
 
-  fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'> {
-    return this.#changing(() => {
-      const run = this.#statements.run.get(lease)
+  fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'> {
+    return this.#update(() => {
+      const run = this.#statements.findAttempts.get(lease)
       if (run === null) return 'lost'
-      const { maxAttempts, initialBackoffMs, now, random } = this.#options
-      if (isFinal || run.attempts >= maxAttempts) {
-        this.#statements.giveUp.run(lease, error, now())
+      const { maxAttempts, initialBackoffMs, random } = this.#options
+      const now = this.#options.now()
+      if (!retryable || run.attempts >= maxAttempts) {
+        this.#statements.failPermanently.run(lease, error, now)
         return 'failed'
       }
-      this.#statements.tryAgain.run(
-        lease,
-        error,
-        now(),
-        now() + backoffMs(run.attempts, initialBackoffMs, random()),
-      )
+      const dueAt = now + computeBackoffMs(run.attempts, initialBackoffMs, random())
+      this.#statements.retryLater.run(lease, error, now, dueAt)
       return 'retried'
     })
   }
 
   async release(lease: string): Promise<boolean> {
-    const handedBack = await this.#changing(
+    const released = await this.#update(
       () => this.#statements.release.run(lease, this.#options.now()).changes > 0,
     )
-    this.#tasksCame.wake()
-    return handedBack
+    this.#added.notify()
+    return released
   }
 
-  arrivals(): number {
-    return this.#tasksCame.count
+  version(): number {
+    return this.#added.version
   }
 
   waitForTasks(signal: AbortSignal, since: number): Promise<void> {
-    return this.#tasksCame.wait(pollMs, signal, since)
+    return this.#added.wait(consumerPollIntervalMs, signal, since)
   }
 
-  /** A call from outside; a consumer that finishes while the queue closes still comes through. */
+  /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */
   #call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new QueueUnavailable(1, { cause: 'the queue is closed' }))
     return mapDatabaseErrors(QueueUnavailable, work)
   }
 
-  async #changing<T>(work: () => T): Promise<T> {
+  /** Runs a write of a consumer, then notifies the watchers. */
+  async #update<T>(work: () => T): Promise<T> {
     const result = await mapDatabaseErrors(QueueUnavailable, () => this.#file.write(work))
-    this.#tasksChanged.wake()
+    this.#updated.notify()
     return result
   }
 
-  /** Row by row, so that a page of huge payloads stops before it is all in memory. */
-  #page({ limit, status, after }: TaskPageRequest): TaskPage {
+  /** Reads row by row, so that a page of huge payloads ends before all of them are in memory. */
+  #readPage({ limit, status, after }: TaskPageRequest): TaskPage {
     const before = after === undefined ? Number.MAX_SAFE_INTEGER : Number(after)
     const { list, listByStatus } = this.#statements
     const rows = status === undefined ? list.iterate(before) : listByStatus.iterate(before, status)
@@ -257,110 +237,18 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     return { tasks, next: undefined }
   }
 
-  #waiting(): number {
-    return this.#statements.waiting.get()?.n ?? 0
+  #countPending(): number {
+    return this.#statements.countPending.get()?.n ?? 0
   }
 
-  async #cleanUp(): Promise<void> {
+  async #deleteEnded(): Promise<void> {
     const before = this.#options.now() - this.#options.retentionMs
     await this.#file.write(() => this.#statements.deleteEnded.run(before, cleanupBatchSize))
   }
 }
 
-/**
- * Prepared once; the database closes them with itself. The indexes are named where SQLite would take the one on the
- * status, and then sort all that wait: a claim would cost the length of the queue.
- */
-function prepare({ db }: SqliteFile) {
-  return {
-    insert: db.query<never, [string, number]>(
-      `insert into tasks (id, status, attempts, due_at, created_at, updated_at)
-       values (?1, 'pending', 0, ?2, ?2, ?2)`,
-    ),
-    insertPayload: db.query<never, [number | bigint, string, string | null]>(
-      'insert into task_payloads (seq, payload, traceparent) values (?1, ?2, ?3)',
-    ),
-    find: db.query<Row, [string]>(`select ${columns} from ${withPayload} where id = ?1`),
-    state: db.query<{ state: string }, [string]>(
-      `select status || ' ' || attempts || ' ' || updated_at as state from tasks where id = ?1`,
-    ),
-    list: db.query<Row, [number]>(
-      `select ${columns} from ${withPayload} where tasks.seq < ?1 order by tasks.seq desc`,
-    ),
-    listByStatus: db.query<Row, [number, string]>(
-      `select ${columns} from ${withPayload} where status = ?2 and tasks.seq < ?1 order by tasks.seq desc`,
-    ),
-    waiting: db.query<{ n: number }, []>("select n from task_counts where status = 'pending'"),
-    retry: db.query<never, [string, number]>(
-      `update tasks set status = 'pending', attempts = 0, due_at = ?2, updated_at = ?2
-       where id = ?1 and status = 'failed'`,
-    ),
-    due: db.query<unknown, [number]>(
-      `select 1 from tasks indexed by tasks_due
-       where status in ('pending', 'processing') and due_at <= ?1 limit 1`,
-    ),
-    claim: db.query<never, [string, number, number]>(
-      `update tasks set status = 'processing', attempts = attempts + 1, lease = ?1, due_at = ?3, updated_at = ?2
-       where seq = (
-         select seq from tasks indexed by tasks_due where status in ('pending', 'processing') and due_at <= ?2
-         order by due_at, seq limit 1)`,
-    ),
-    claimed: db.query<Row, [string]>(`select ${columns} from ${withPayload} where lease = ?1`),
-    run: db.query<{ attempts: number }, [string]>(
-      "select attempts from tasks where lease = ?1 and status = 'processing'",
-    ),
-    giveUpDead: db.query<never, [number, number]>(
-      `update tasks set status = 'failed', lease = null, updated_at = ?1,
-         error = 'its worker died in every run'
-       where status = 'processing' and due_at <= ?1 and attempts >= ?2`,
-    ),
-    renew: db.query<never, [string, number]>(
-      `update tasks set due_at = ?2 where lease = ?1 and status = 'processing'`,
-    ),
-    complete: db.query<never, [string, string, number]>(
-      `update tasks set status = 'completed', result = ?2, error = null, lease = null, updated_at = ?3
-       where lease = ?1 and status = 'processing'`,
-    ),
-    giveUp: db.query<never, [string, string, number]>(
-      `update tasks set status = 'failed', error = ?2, lease = null, updated_at = ?3
-       where lease = ?1 and status = 'processing'`,
-    ),
-    tryAgain: db.query<never, [string, string, number, number]>(
-      `update tasks set status = 'pending', error = ?2, lease = null, updated_at = ?3, due_at = ?4
-       where lease = ?1 and status = 'processing'`,
-    ),
-    release: db.query<never, [string, number]>(
-      `update tasks set status = 'pending', attempts = attempts - 1, lease = null, updated_at = ?2, due_at = ?2
-       where lease = ?1 and status = 'processing'`,
-    ),
-    deleteEnded: db.query<never, [number, number]>(
-      `delete from tasks where seq in (
-         select seq from tasks indexed by tasks_ended
-         where status in ('completed', 'failed') and updated_at < ?1 limit ?2)`,
-    ),
-    ping: db.query<unknown, []>('select 1 from tasks limit 1'),
-  }
-}
-
-const columns = 'tasks.seq, id, payload, traceparent, status, attempts, result, error, created_at, updated_at'
-const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
-
-/** The task as it was accepted under an idempotency key: the same fingerprint means the same payload. */
-function firstAnswer(remembered: string, payload: string): Task {
-  const { id, now } = JSON.parse(remembered) as { id: string; now: number }
-  return newTask(id, payload, now)
-}
-
-function fromRow(row: Row): Task {
-  return {
-    id: row.id,
-    payload: row.payload,
-    traceparent: row.traceparent ?? undefined,
-    status: row.status,
-    attempts: row.attempts,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    result: row.result ?? undefined,
-    error: row.error ?? undefined,
-  }
+/** The task as it was accepted under an idempotency key. The same fingerprint means the same payload. */
+function parseFirstAnswer(saved: string, payload: string): Task {
+  const { id, now } = JSON.parse(saved) as { id: string; now: number }
+  return createTask(id, payload, now)
 }

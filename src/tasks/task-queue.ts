@@ -2,13 +2,13 @@ import type { Idempotency, IdempotencyMismatch } from '../database/idempotency.t
 import type { InvalidCursor } from '../database/invalid-cursor.ts'
 import type { Task, TaskStatus } from './task.ts'
 
-/** Tasks of one page, and the text after which a page ends early (it always has at least one task). */
+/** The most tasks of a page, and the size at which a page ends early. A page always has at least one task. */
 export const maxPageTasks = 1_000
 export const maxPageCharacters = 16 * 1024 * 1024
 
 export interface Enqueued {
   readonly task: Task
-  /** True when nothing was added: this is the first answer to the same idempotency key. */
+  /** True when nothing was added: this repeats the first answer to the same idempotency key. */
   readonly replayed: boolean
 }
 
@@ -16,57 +16,60 @@ export interface TaskPageRequest {
   /** 1 to maxPageTasks. */
   readonly limit: number
   readonly status?: TaskStatus | undefined
-  /** Continue after this point, one that a page gave as `next`. From the newest when left out. */
+  /** Continue after this cursor: the `next` of an earlier page. Default: from the newest task. */
   readonly after?: string | undefined
 }
 
 export interface TaskPage {
-  /** Newest first. There may be fewer than asked for, and still a next page. */
+  /** Newest first. A page may have fewer tasks than the limit and still have a next page. */
   readonly tasks: readonly Task[]
-  /** Where the next page continues; undefined when there was nothing more. */
+  /** Where the next page continues; undefined on the last page. */
   readonly next: string | undefined
 }
 
-/** What a handler is told beside the task. */
+/** What a handler gets beside the task. */
 export interface RunContext {
-  /** Aborted when the run must end now: the worker stops, the lease is lost, or the task took too long. */
+  /** Aborted when the run must end now: the worker stops, the lease is lost, or the run timed out. */
   readonly signal: AbortSignal
 }
 
 /**
- * Does the work of a task and gives its result as JSON text. Throwing fails the run: it is tried again later
- * until the attempts are spent. An UnrecoverableTask is not tried again.
+ * Does the work of a task and returns its result as JSON text. When it throws, the run has failed, and the task is
+ * tried again later until its attempts are used up. A task that throws UnrecoverableTask is not tried again.
  */
 export type TaskHandler = (task: Task, context: RunContext) => Promise<string>
 
 export interface ConsumeOptions {
-  /** Tasks run at a time. */
+  /** The most tasks that run at a time. */
   readonly concurrency: number
-  /** How long one run may take, in ms; then it is aborted, and that counts as a failure of the task. */
+  /** How long one run may take, in ms. Then it is aborted, which counts as a failed attempt. */
   readonly timeoutMs: number
-  /** Told about every run that ended, for metrics and logs. */
+  /** Called after every run, for metrics and logs. */
   readonly onRunEnd?: (run: RunReport) => void
 }
 
 export interface RunReport {
   readonly task: Task
-  /** `retried`: failed, and it will run again. `lost`: another worker has it now; nothing was written. */
+  /**
+   * `retried`: the attempt failed, and the task will run again. `released`: the worker stops, and the task is pending
+   * again. `lost`: another worker has claimed the task, and nothing was written.
+   */
   readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost'
   readonly durationMs: number
   readonly error?: unknown
 }
 
-/** A consumer at work. */
+/** Runs the tasks of a queue in this process. */
 export interface Consumer {
-  /** How many tasks it is running now. */
+  /** How many tasks are running now. */
   readonly activeCount: number
-  /** Claims nothing more from now on. */
+  /** Stops claiming tasks. */
   pause(): void
-  /** Resolves when the tasks in hand are done. Implies pause. */
+  /** Resolves when the running tasks have ended. Implies pause. */
   finish(): Promise<void>
   /**
-   * Aborts the tasks in hand and hands them back, their attempts not spent. Resolves soon, also when the queue is
-   * away, with the ids of all tasks that did not end: those that could not be handed back run when their lease is over.
+   * Aborts the running tasks and releases them, with their attempts refunded. Resolves soon, even when the queue is
+   * unavailable, with the ids of all unfinished tasks. A task that could not be released runs when its lease expires.
    */
   release(): Promise<readonly string[]>
 }
@@ -75,61 +78,61 @@ export interface Consumer {
  * Tasks that must not be lost.
  *
  * What every adapter promises:
- * - A task that was accepted is there after `kill -9` of every process, and after a restart of the queue's server.
- * - It is run at least once, by one worker at a time: claimed with a lease that is renewed while the handler runs.
- *   When a worker dies, its lease runs out and another takes the task.
- * - It ends with exactly one recorded result: a worker that lost its lease cannot write.
- * - A run that fails is tried again with a growing delay; after the attempts are spent the task is failed and kept,
- *   with its error. A run that dies with its worker spends its attempt, so a task that kills workers ends too.
- * - Ended tasks are kept for the time to live, then deleted. Tasks that have not ended are never deleted.
- * - Any call can fail with QueueUnavailable, promptly, and only that while the server is away; when it is back, calls
- *   and consumers go on without a restart.
+ * - An accepted task survives `kill -9` of every process, and a restart of the queue's server.
+ * - It runs at least once, on one worker at a time. It is claimed with a lease that is renewed while the handler runs.
+ *   When a worker dies, its lease expires and another worker claims the task.
+ * - It ends with exactly one recorded result: a worker that has lost its lease cannot write.
+ * - A failed attempt is repeated with a growing delay. When its attempts are used up the task has failed, and it is kept
+ *   with its error. A run that dies with its worker uses up its attempt, so a task that kills workers ends too.
+ * - Ended tasks are kept for the retention time and then deleted. Tasks that have not ended are never deleted.
+ * - Any call can fail with QueueUnavailable, promptly, and only with that while the server is unavailable. When the
+ *   server is back, calls and consumers continue without a restart.
  */
 export interface TaskQueue {
   /**
-   * Accepts a task. With `idempotency` as DocumentStore.create.
+   * Accepts a task. `idempotency` works as in DocumentStore.create.
    *
-   * @param traceparent where in a trace that happens (W3C); kept with the task, for whoever runs it
-   * @throws QueueFull when as many tasks wait as may
+   * @param traceparent the trace context of the caller (W3C); stored with the task for the worker that runs it
+   * @throws QueueFull when the queue is at capacity
    * @throws IdempotencyMismatch when the key was used with another fingerprint
    */
   enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued>
 
-  /** The task, or undefined when there is none of that id, or no more. */
+  /** The task, or undefined when the id is unknown or the task was deleted. */
   find(id: string): Promise<Task | undefined>
 
-  /** @throws InvalidCursor when `after` is none */
+  /** @throws InvalidCursor when `after` is not a cursor */
   list(request: TaskPageRequest): Promise<TaskPage>
 
   /**
-   * Gives a failed task all its attempts again.
+   * Makes a failed task pending again, with all its attempts.
    *
-   * @returns the task, now pending; undefined when there is none
+   * @returns the task, now pending; undefined when the id is unknown
    * @throws TaskNotFailed when it is in another state
    */
   retry(id: string): Promise<Task | undefined>
 
   /**
-   * The task now and after each change, until it has ended or the signal aborts; nothing when there is none.
-   * Changes that follow each other closely may be seen as one; the end is always seen.
+   * Yields the task now and after each update, until it has ended or the signal aborts; nothing when the id is unknown.
+   * Updates in quick succession may be seen as one. The end is always seen.
    */
   watch(id: string, signal: AbortSignal): AsyncIterable<Task>
 
-  /** Tasks that wait to be run, those that wait for their next try included. */
+  /** The number of pending tasks, including those that wait for their next attempt. */
   depth(): Promise<number>
 
-  /** Runs tasks as they come until the consumer is finished. */
+  /** Runs tasks until the consumer is finished. */
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer
 
-  /** Resolves when a call would find the queue working. */
+  /** Resolves when the queue can serve a call. */
   ping(): Promise<void>
 
-  /** Whether accepted tasks survive a crash of the queue's own server, and what is wrong if not. */
+  /** Whether accepted tasks survive a crash of the queue's own server, and the reason if they do not. */
   durability(): Promise<{ readonly durable: true } | { readonly durable: false; readonly reason: string }>
 
   /**
-   * Hands back what its consumers still have, then closes. Later calls fail with QueueUnavailable. Twice is the same
-   * promise. Never hangs on a server that is away.
+   * Releases the tasks of its consumers, then closes. Later calls fail with QueueUnavailable. A second call returns the
+   * same promise. Never hangs when the server is unavailable.
    */
   close(): Promise<void>
 }
@@ -157,16 +160,16 @@ export class TaskNotFailed extends Error {
   }
 }
 
-/** Thrown by a handler: another run of this task would end the same way. */
+/** Thrown by a handler when another attempt of the task would fail the same way. */
 export class UnrecoverableTask extends Error {
   override readonly name = 'UnrecoverableTask'
 }
 
-/** A handler took longer than it may. */
+/** A handler exceeded its time limit. */
 export class RunTimeout extends Error {
   override readonly name = 'RunTimeout'
   constructor(readonly timeoutMs: number) {
-    super(`the run was not done after ${timeoutMs / 1_000} s`)
+    super(`the task timed out after ${timeoutMs / 1_000} s`)
   }
 }
 

@@ -1,30 +1,30 @@
-/** Where a task stands. Once completed or failed it stays so, unless an operator retries a failed one. */
+/** The status of a task. Completed and failed are final, unless an operator retries a failed task. */
 export type TaskStatus = 'pending' | 'processing' | 'completed' | 'failed'
 
 export const taskStatuses = ['pending', 'processing', 'completed', 'failed'] as const satisfies TaskStatus[]
 
-/** Work that was accepted and is not forgotten. */
+/** Accepted work that must not be lost. */
 export interface Task {
   /** A UUID v7. */
   readonly id: string
-  /** JSON text of what is to be done, as it was accepted. */
+  /** JSON text of the work, as it was accepted. */
   readonly payload: string
   readonly status: TaskStatus
-  /** Runs that were begun and not handed back. */
+  /** Attempts that were started and not released. */
   readonly attempts: number
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   readonly updatedAt: number
-  /** JSON text; exactly one for a completed task, none otherwise. */
+  /** JSON text. A completed task has exactly one result, every other task has none. */
   readonly result: string | undefined
-  /** Why the newest run failed; for a failed task, why it was given up. */
+  /** Why the latest attempt failed; for a failed task, why it failed permanently. */
   readonly error: string | undefined
-  /** Where in a trace it was accepted (W3C `traceparent`); only who runs it is told. */
+  /** The trace context in which the task was accepted (W3C `traceparent`). Only claimed tasks have it. */
   readonly traceparent?: string | undefined
 }
 
-/** A task as it is when it was just accepted. */
-export function newTask(id: string, payload: string, now: number, traceparent?: string): Task {
+/** Creates a task in the state in which it is accepted. */
+export function createTask(id: string, payload: string, now: number, traceparent?: string): Task {
   return {
     id,
     payload,
@@ -38,25 +38,25 @@ export function newTask(id: string, payload: string, now: number, traceparent?: 
   }
 }
 
-/** Whether nothing more happens to a task by itself. */
+/** Whether a task is completed or failed. */
 export function isEnded({ status }: Pick<Task, 'status'>): boolean {
   return status === 'completed' || status === 'failed'
 }
 
-/** The longest wait between two runs of a task, in ms. */
-const backoffMsMax = 60_000
+/** The longest wait between two attempts of a task, in ms. */
+const maxBackoffMs = 60_000
 
 /**
- * How long to wait before the next run of a task that failed: exponential, with jitter, so that tasks
- * that failed together do not come back together (Brooker, Exponential Backoff And Jitter, 2015).
+ * The wait before the next attempt of a failed task. It is exponential with jitter, so that tasks which failed together
+ * do not return together (Brooker, Exponential Backoff And Jitter, 2015).
  *
- * @param attempts runs so far, at least 1
- * @param firstMs the longest wait after the first run; it doubles with each further one, up to a minute
+ * @param attempts attempts so far, at least 1
+ * @param initialMs the longest wait after the first attempt; it doubles with each further one, up to a minute
  * @param random uniform in [0, 1)
  * @returns milliseconds, between half and the whole of the longest wait
- * @example backoffMs(3, 1_000, 0.5) // 3,000: between 2,000 and 4,000
+ * @example computeBackoffMs(3, 1_000, 0.5) // 3,000: between 2,000 and 4,000
  */
-export function backoffMs(attempts: number, firstMs: number, random: number): number {
-  const longest = Math.min(backoffMsMax, firstMs * 2 ** (attempts - 1))
+export function computeBackoffMs(attempts: number, initialMs: number, random: number): number {
+  const longest = Math.min(maxBackoffMs, initialMs * 2 ** (attempts - 1))
   return Math.round((longest / 2) * (1 + random))
 }

@@ -4,8 +4,8 @@ import type { ConsumeOptions, Consumer, RunReport, TaskHandler, TaskQueue } from
 const queueName = 'tasks'
 
 /**
- * The same queue, in traces: a task carries where it was accepted to whoever runs it, in whatever process, so that the
- * run, the analysis in it and the recording of its result stand under the request that asked for it.
+ * Traces every call of a queue. A task carries the trace context in which it was accepted to the process that runs it,
+ * so the run, the analysis in it and the recording of its result belong to the request that created the task.
  *
  * @param system the queue's server, as OpenTelemetry's semantic conventions name it
  */
@@ -34,7 +34,7 @@ export function traceTaskQueue(
     retry: (id) => call('retry', () => queue.retry(id)),
     watch: (id, signal) => queue.watch(id, signal),
     consume: (handler, options) => consumeTraced(queue, handler, options, attributes, tracing),
-    // Probes and scrapes ask these again and again: no trace.
+    // Not traced, because probes and scrapes call them all the time.
     depth: () => queue.depth(),
     ping: () => queue.ping(),
     durability: () => queue.durability(),
@@ -42,8 +42,8 @@ export function traceTaskQueue(
   }
 }
 
-/** A run in progress: the whole, and within it the recording of its outcome once the handler is done. */
-interface Run {
+/** The spans of a run: the whole run, and within it the recording of its outcome after the handler has ended. */
+interface RunSpans {
   readonly whole: Span
   recording: Span | undefined
 }
@@ -55,8 +55,8 @@ function consumeTraced(
   attributes: Readonly<Record<string, string>>,
   tracing: Tracing,
 ): Consumer {
-  // A consumer has a task once at a time.
-  const runs = new Map<string, Run>()
+  // By task id: a consumer runs a task only once at a time.
+  const runs = new Map<string, RunSpans>()
 
   const traced: TaskHandler = async (task, context) => {
     const whole = tracing.startSpan(`process ${queueName}`, {
@@ -69,7 +69,7 @@ function consumeTraced(
         'tally.task.attempt': task.attempts,
       },
     })
-    const run: Run = { whole, recording: undefined }
+    const run: RunSpans = { whole, recording: undefined }
     runs.set(task.id, run)
     return await tracing.withSpan(whole, async () => {
       try {
@@ -90,7 +90,7 @@ function consumeTraced(
     run.recording?.end()
     run.whole.set({ 'tally.task.outcome': report.outcome })
     if (report.error !== undefined) run.whole.fail(report.error)
-    // What is logged about the run belongs to it.
+    // Logs about the run belong to its span.
     tracing.withSpan(run.whole, () => options.onRunEnd?.(report))
     run.whole.end()
   }

@@ -12,7 +12,7 @@ import {
 const limits = { maxNumbers: 5, maxTextLength: 4 }
 const schema = payloadSchema(limits)
 
-/** Values near the edge of what a payload is, as JSON.parse would give them. */
+/** Values that are valid payloads or almost, as JSON.parse would return them. */
 const nearlyPayloads = fc
   .record(
     {
@@ -37,7 +37,7 @@ const nearlyPayloads = fc
   .chain((record) => fc.constantFrom(record, { ...record, extra: undefined }))
   .map((record) => Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)))
 
-test('the quick check says yes to exactly what the schema accepts', () => {
+test('isPayload accepts exactly what the schema accepts', () => {
   let accepted = 0
   fc.assert(
     fc.property(fc.oneof({ weight: 9, arbitrary: nearlyPayloads }, fc.jsonValue()), (value) => {
@@ -47,7 +47,7 @@ test('the quick check says yes to exactly what the schema accepts', () => {
     }),
     { numRuns: 2_000 },
   )
-  // About one in five is; so few as this are not a matter of chance.
+  // About one in five is valid, so this bound cannot fail by chance.
   expect(accepted).toBeGreaterThan(50)
 })
 
@@ -55,12 +55,12 @@ test.each([
   ['a member named __proto__', '{"numbers":[1],"text":"a","__proto__":1}'],
   ['a payload inherited through __proto__', '{"__proto__":{"numbers":[1],"text":"a"}}'],
   ['an array with the members of a payload missing', '[[1],"a"]'],
-])('%s is not accepted', (_, json) => {
+])('rejects %s', (_, json) => {
   expect(isPayload(JSON.parse(json), limits)).toBe(false)
   expect(schema.safeParse(JSON.parse(json)).success).toBe(false)
 })
 
-test('twenty faults of a million are told, and no more are looked for', () => {
+test('the schema stops at twenty issues', () => {
   const numbers = Array.from({ length: 1_000_000 }, () => 'no')
   const { error } = payloadSchema({ maxNumbers: 1_000_000, maxTextLength: 1 }).safeParse({
     numbers,
@@ -69,24 +69,24 @@ test('twenty faults of a million are told, and no more are looked for', () => {
   expect(error?.issues.map(({ path }) => path)).toEqual(Array.from({ length: 20 }, (_, i) => ['numbers', i]))
 })
 
-describe('the work of a task', () => {
-  const work = taskPayloadSchema(limits)
+describe('a task payload', () => {
+  const taskPayload = taskPayloadSchema(limits)
 
-  test('is a text alone or a payload', () => {
-    expect(work.safeParse('abc').success).toBe(true)
-    expect(work.safeParse({ numbers: [1], text: 'abc' }).success).toBe(true)
+  test('is a text alone, or numbers and a text', () => {
+    expect(taskPayload.safeParse('abc').success).toBe(true)
+    expect(taskPayload.safeParse({ numbers: [1], text: 'abc' }).success).toBe(true)
     for (const value of ['', 'abcde', {}, { numbers: [1] }, null, 5, undefined])
-      expect(work.safeParse(value).success).toBe(false)
+      expect(taskPayload.safeParse(value).success).toBe(false)
   })
 
-  test('of a payload is what /payload analyses, of a text its analysis alone', () => {
+  test('is analyzed like a request to /payload; a text alone has a text analysis alone', () => {
     const payload = { numbers: [1, 2, 3], text: 'a b' }
     expect(analyzeTaskPayload(payload)).toEqual(analyze(payload))
     expect(analyzeTaskPayload('a b')).toEqual({ text_analysis: analyze(payload).text_analysis })
   })
 })
 
-test('the compact form has the same numbers under short names', () => {
+test('compact returns the same figures under short names', () => {
   const analysis = analyze({ numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' })
   expect(compact(analysis)).toEqual({
     numeric: { min: 1, max: 5, mean: 3, median: 3, stddev: 1.5811388300841898 },

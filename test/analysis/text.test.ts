@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { analyzeText, countCodePoints } from '../../src/analysis/text.ts'
 import { plainTextAnalysis } from './text-reference.ts'
 
-/** Everything that means something to the analysis, so that random texts are full of it. */
+/** All characters with a meaning for the analysis, so that random texts contain many of them. */
 const pieces = fc.constantFrom(
   ...[
     'a',
@@ -44,8 +44,10 @@ const pieces = fc.constantFrom(
 )
 
 const texts: Record<string, fc.Arbitrary<string>> = {
-  'texts of meaningful pieces': fc.array(pieces, { maxLength: 60, size: 'max' }).map((list) => list.join('')),
-  'any code units, with surrogates that have no partner': fc
+  'random sequences of meaningful pieces': fc
+    .array(pieces, { maxLength: 60, size: 'max' })
+    .map((list) => list.join('')),
+  'any code units, with unpaired surrogates': fc
     .array(fc.oneof(fc.integer({ min: 0, max: 0xffff }), fc.integer({ min: 0xd700, max: 0xe0ff })), {
       size: 'medium',
     })
@@ -54,7 +56,7 @@ const texts: Record<string, fc.Arbitrary<string>> = {
   'ASCII text': fc.string({ unit: 'binary-ascii', size: 'medium' }),
 }
 
-describe('the counts are those of the plain definitions', () => {
+describe('counts as the plain definitions do', () => {
   for (const [kind, arbitrary] of Object.entries(texts)) {
     test(kind, () => {
       fc.assert(
@@ -93,20 +95,20 @@ test('the example of the contract: 4 words, 24 characters, 21 without spaces, 1 
   })
 })
 
-test('an empty or blank text has characters at most', () => {
+test('an empty or blank text has no words, sentences or paragraphs', () => {
   expect(counts('')).toEqual([0, 0, 0, 0, 0])
   expect(counts(' ')).toEqual([0, 1, 0, 0, 0])
   expect(counts(' \t\r\n\u3000')).toEqual([0, 5, 4, 0, 0])
 })
 
 describe('words', () => {
-  test('are separated by any white space, and by nothing else', () => {
+  test('are separated by white space only', () => {
     expect(analyzeText('one\ttwo\u00a0three\u2003four\u3000five\x1fsix').word_count).toBe(6)
     expect(analyzeText('zero\u200bwidth and\ufeffmark').word_count).toBe(2)
     expect(analyzeText('  led and trailed  ').word_count).toBe(3)
   })
 
-  test('may be punctuation alone', () => {
+  test('may consist of punctuation', () => {
     expect(analyzeText('yes - no ...').word_count).toBe(4)
   })
 })
@@ -117,14 +119,14 @@ describe('characters', () => {
     expect(counts('👩‍👩‍👧 e\u0301')).toEqual([2, 8, 7, 1, 1])
   })
 
-  test('a surrogate without its partner counts one', () => {
+  test('include unpaired surrogates', () => {
     expect(analyzeText('\ud83d').character_count).toBe(1)
     expect(analyzeText('\ude00\ud83d').character_count).toBe(2)
     expect(analyzeText('\ud83d\ud83d\ude00\ude00').character_count).toBe(3)
     expect(countCodePoints('\ude00\ud83d\ude00')).toBe(2)
   })
 
-  test('without spaces leaves out U+0020 only', () => {
+  test('without spaces exclude only U+0020', () => {
     expect(analyzeText('a b\tc\u00a0d\n').character_count_no_spaces).toBe(7)
   })
 })

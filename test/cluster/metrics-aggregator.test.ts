@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { Snapshot } from '../../src/cluster/messages.ts'
-import { MetricsSum } from '../../src/cluster/metrics-aggregator.ts'
+import type { MetricsSnapshot } from '../../src/cluster/messages.ts'
+import { MetricsAggregator } from '../../src/cluster/metrics-aggregator.ts'
 import { HistogramSeries, registerHistogram } from '../../src/telemetry/metrics/histogram-series.ts'
 
 /** The snapshot of a process that answered `requests` and has `open` requests in flight. */
-async function snapshot(requests: number, open: number): Promise<Snapshot> {
+async function snapshot(requests: number, open: number): Promise<MetricsSnapshot> {
   const registry = new Registry()
   const registers = [registry]
   const series = new HistogramSeries([0.1, 1])
@@ -25,11 +25,11 @@ async function snapshot(requests: number, open: number): Promise<Snapshot> {
     buckets: [0.1, 1],
     series: () => [[{ route: '/a' }, series]],
   })
-  return (await registry.getMetricsAsJSON()) as unknown as Snapshot
+  return (await registry.getMetricsAsJSON()) as unknown as MetricsSnapshot
 }
 
 test('a scrape is the sum over the processes, buckets included', async () => {
-  const text = await new MetricsSum().text([await snapshot(4, 1), await snapshot(6, 2)])
+  const text = await new MetricsAggregator().render([await snapshot(4, 1), await snapshot(6, 2)])
   expect(text).toContain('requests_total{route="/a"} 10')
   expect(text).toContain('open 3')
   expect(text).toContain('seconds_bucket{route="/a",le="0.1"} 5')
@@ -41,17 +41,17 @@ test('a scrape is the sum over the processes, buckets included', async () => {
 })
 
 test('what a process that is gone has counted stays in the sum, what it measured does not', async () => {
-  const sum = new MetricsSum()
-  await sum.retire(await snapshot(4, 7))
-  await sum.retire(await snapshot(1, 7))
-  const text = await sum.text([await snapshot(10, 2)])
+  const sum = new MetricsAggregator()
+  await sum.addExited(await snapshot(4, 7))
+  await sum.addExited(await snapshot(1, 7))
+  const text = await sum.render([await snapshot(10, 2)])
   expect(text).toContain('requests_total{route="/a"} 15')
   expect(text).toContain('open 2')
   expect(text).toContain('seconds_count{route="/a"} 15')
 })
 
 test('a process that never told anything is nothing in the sum', async () => {
-  const sum = new MetricsSum()
-  await sum.retire([])
-  expect(await sum.text([[], await snapshot(3, 0)])).toContain('requests_total{route="/a"} 3')
+  const sum = new MetricsAggregator()
+  await sum.addExited([])
+  expect(await sum.render([[], await snapshot(3, 0)])).toContain('requests_total{route="/a"} 3')
 })

@@ -2,19 +2,19 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startSupervisor } from '../../src/cluster/supervisor.ts'
+import { Supervisor } from '../../src/cluster/supervisor.ts'
 import { liveSettings } from '../support/live.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { until } from '../support/until.ts'
 
 const command = [process.execPath, 'src/main.ts']
 
-/** A supervisor in this process, and its servers as processes of their own. */
+/** A supervisor in this process, and its servers as worker processes. */
 async function supervise(env: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tally-supervisor-'))
   const memory = memoryLog()
   const live = liveSettings({ logLevel: 'error' })
-  const supervisor = await startSupervisor({
+  const supervisor = await Supervisor.start({
     count: 2,
     command,
     env: {
@@ -28,7 +28,7 @@ async function supervise(env: Record<string, string> = {}) {
       ...env,
     },
     log: memory.log,
-    live,
+    settings: live,
   })
   return {
     ...memory,
@@ -36,57 +36,58 @@ async function supervise(env: Record<string, string> = {}) {
     supervisor,
     ask: (path: string) =>
       fetch(`http://127.0.0.1:${supervisor.port}${path}`, { headers: { connection: 'close' } }),
-    said: async (message: string) => (await memory.messages()).filter(({ msg }) => msg === message).length,
+    countLogged: async (message: string) =>
+      (await memory.messages()).filter(({ msg }) => msg === message).length,
     async [Symbol.asyncDispose]() {
       supervisor.drain()
-      await supervisor.gone().catch(() => {})
+      await supervisor.exited().catch(() => {})
       await rm(directory, { recursive: true })
     },
   }
 }
 
 describe('a supervisor', () => {
-  test('counts for all its processes, also for those that it has replaced', async () => {
+  test('adds up the metrics of all its processes, also of those that it has replaced', async () => {
     await using service = await supervise()
     for (let i = 0; i < 10; i++) expect((await service.ask('/version')).status).toBe(200)
-    await service.supervisor.roll()
-    expect(await service.said('rolled')).toBe(1)
+    await service.supervisor.rollingRestart()
+    expect(await service.countLogged('rolling restart finished')).toBe(1)
     for (let i = 0; i < 10; i++) expect((await service.ask('/version')).status).toBe(200)
     const metrics = await (await service.ask('/metrics')).text()
     expect(metrics).toContain('api_http_requests_total{method="GET",route="/version",status="200"} 20\n')
     expect(metrics).toContain('app_state{state="ready"} 2\n')
   }, 30_000)
 
-  test('replaces a process that dies', async () => {
+  test('restarts a process that exits', async () => {
     await using service = await supervise()
     expect((await service.ask('/debug/crash')).status).toBe(202)
-    await until(async () => (await service.said('process started')) === 1)
-    expect(await service.said('a process died: it is replaced')).toBe(1)
+    await until(async () => (await service.countLogged('worker process started')) === 1)
+    expect(await service.countLogged('worker process exited, restarting')).toBe(1)
     expect((await service.ask('/health')).status).toBe(200)
   }, 30_000)
 
-  test('lets its processes follow the settings, also one that is started later', async () => {
+  test('applies the settings in all processes, also in those that start later', async () => {
     await using service = await supervise()
     await service.live.change({ enabled: false }, 'test')
     for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(503)
-    await service.supervisor.roll()
+    await service.supervisor.rollingRestart()
     for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(503)
     await service.live.change({ enabled: true }, 'test')
     for (let i = 0; i < 10; i++) expect((await service.ask('/ready')).status).toBe(200)
   }, 30_000)
 
-  test('ends when all its processes have ended well, and says so when one has not', async () => {
+  test('resolves when all processes have exited with 0, and rejects when one has not', async () => {
     const service = await supervise()
     service.supervisor.drain()
-    await service.supervisor.gone()
+    await service.supervisor.exited()
 
     await using killed = await supervise()
     expect(killed.supervisor.kill()).toHaveLength(2)
     killed.supervisor.drain()
-    expect(killed.supervisor.gone()).rejects.toThrow('ended with')
+    expect(killed.supervisor.exited()).rejects.toThrow('a worker process exited with')
   }, 30_000)
 
-  test('does not start when its processes cannot', async () => {
-    expect(supervise({ PORT: 'none' })).rejects.toThrow('ended with 78')
+  test('does not start when its processes cannot start', async () => {
+    expect(supervise({ PORT: 'none' })).rejects.toThrow('a worker process exited with 78 before it listened')
   }, 30_000)
 })

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { appOptions } from '../support/app-options.ts'
+import { appDeps } from '../support/app-deps.ts'
 import { hasProgram, root, run } from './tools.ts'
 
 interface Panel {
@@ -63,7 +63,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
 })
 
 test('every metric of the dashboard is one that the service or the balancer has', async () => {
-  const text = await appOptions().metrics.registry.metrics()
+  const text = await appDeps().metrics.registry.metrics()
   const names = new Set(
     [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>
       type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import type { DocumentStore } from '../../src/documents/document-store.ts'
 import { type AppDeps, createApp } from '../../src/http/app.ts'
 import type { TakeHeapSnapshot } from '../../src/http/routes/heap.ts'
-import { newTask } from '../../src/tasks/task.ts'
+import { createTask } from '../../src/tasks/task.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { liveSettings } from '../support/live.ts'
 import { expectProblem } from '../support/problems.ts'
@@ -218,7 +218,7 @@ describe('a handler that exceeds the deadline', () => {
 
   test('ends an event stream that begins too late', async () => {
     const pending = Promise.withResolvers<void>()
-    const task = newTask('1', '"text"', 0)
+    const task = createTask('1', '"text"', 0)
     let watchSignal: AbortSignal | undefined
     const service = createService({
       queue: {

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
 
 /**
- * What the lifecycle leans on in Bun's server. Nothing of ours runs here: when one of these fails, the
- * runtime has changed, and the sequence of the shutdown must be thought through again.
+ * The facts about Bun's server that the lifecycle depends on. No code of ours runs here. When one of these tests fails,
+ * the runtime has changed, and the shutdown sequence must be reviewed.
  */
 
 const opened: { server?: Bun.Server<undefined>; connections: HttpConnection[] } = { connections: [] }
@@ -24,7 +24,7 @@ afterEach(async () => {
   await opened.server?.stop(true)
 })
 
-/** A handler that answers when it is let go, and says when it was called. */
+/** A handler that responds when a test releases it, and reports that it was called. */
 function held(): { handler: () => Promise<Response>; called: Promise<void>; release: () => void } {
   const called = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
@@ -43,7 +43,7 @@ const settledWithin = (promise: Promise<unknown>, ms: number) =>
   Promise.race([promise.then(() => true), Bun.sleep(ms).then(() => false)])
 
 describe('reload', () => {
-  test('the next request on a connection that is open already meets the new handler', async () => {
+  test('the next request on an open connection gets the new handler', async () => {
     const server = listen(() => new Response('old'))
     const connection = await connect(server)
     connection.send(get('/'))
@@ -53,7 +53,7 @@ describe('reload', () => {
     expect((await connection.next())?.body).toBe('new')
   })
 
-  test('the port stays, and a new connection meets the new handler', async () => {
+  test('the port stays the same, and a new connection gets the new handler', async () => {
     const server = listen(() => new Response('old'))
     const { port } = server
     server.reload({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('new') })
@@ -63,7 +63,7 @@ describe('reload', () => {
     expect((await connection.next())?.body).toBe('new')
   })
 
-  test('a request in flight is answered by the handler that took it', async () => {
+  test('a request in flight is answered by the handler that accepted it', async () => {
     const { handler, called, release } = held()
     const server = listen(handler)
     const connection = await connect(server)
@@ -76,7 +76,7 @@ describe('reload', () => {
 })
 
 describe('Connection: close on a response', () => {
-  test('ends the connection properly after a complete answer', async () => {
+  test('ends the connection with FIN after a complete response', async () => {
     const server = listen(() => new Response('x', { headers: { connection: 'close' } }))
     const connection = await connect(server)
     connection.send(get('/'))
@@ -102,7 +102,7 @@ describe('Connection: close on a response', () => {
     expect(await connection.end()).toBe('fin')
   })
 
-  test('may be set on any response, also on one that fetch or redirect made', async () => {
+  test('can be set on any response, also on one that fetch or redirect created', async () => {
     const server = listen(() => new Response('x'))
     const responses = [await fetch(server.url), Response.redirect('http://tally.example/'), Response.json({})]
     for (const response of responses) {
@@ -113,7 +113,7 @@ describe('Connection: close on a response', () => {
 })
 
 describe('stop()', () => {
-  test('closes an idle connection properly and refuses new ones', async () => {
+  test('closes an idle connection with FIN and refuses new ones', async () => {
     const server = listen(() => new Response('x'))
     const connection = await connect(server)
     connection.send(get('/'))
@@ -123,7 +123,7 @@ describe('stop()', () => {
     await expect(connect(server)).rejects.toThrow()
   })
 
-  test('waits for a handler at work, whose answer arrives complete', async () => {
+  test('waits for a running handler, whose response arrives complete', async () => {
     const { handler, called, release } = held()
     const server = listen(handler)
     const connection = await connect(server)
@@ -137,7 +137,7 @@ describe('stop()', () => {
     await stopped
   })
 
-  test('waits for a body that is half sent', async () => {
+  test('waits for an incomplete body', async () => {
     const server = listen(async (request) => new Response(`got ${(await request.text()).length}`))
     const connection = await connect(server)
     const body = 'b'.repeat(1_000)
@@ -150,7 +150,7 @@ describe('stop()', () => {
     await stopped
   })
 
-  test('waits for a large answer that is read slowly', async () => {
+  test('waits for a large response that is read slowly', async () => {
     const size = 16 * 2 ** 20
     const server = listen(() => new Response(new Uint8Array(size)))
     const connection = await HttpConnection.open(server.port!, {
@@ -166,7 +166,7 @@ describe('stop()', () => {
     await stopped
   })
 
-  test('hangs on a request head that is half sent, which counts as no request', async () => {
+  test('hangs on an incomplete request head, which does not count as a request', async () => {
     const server = listen(() => new Response('x'))
     const connection = await connect(server)
     connection.send('GET / HTTP/1.1\r\nHos')
@@ -181,7 +181,7 @@ describe('stop()', () => {
 })
 
 describe('stop(true)', () => {
-  test('ends a connection whose handler is at work, without an answer', async () => {
+  test('ends a connection whose handler is running, without a response', async () => {
     const { handler, called } = held()
     const server = listen(handler)
     const connection = await connect(server)
@@ -192,7 +192,7 @@ describe('stop(true)', () => {
     expect(connection.ended).toBe('fin')
   })
 
-  test('ends what a stop() waits for', async () => {
+  test('ends what stop() waits for', async () => {
     const server = listen(() => new Response('x'))
     const connection = await connect(server)
     connection.send('GET / HTTP/1.1\r\nHos')
@@ -204,7 +204,7 @@ describe('stop(true)', () => {
   })
 })
 
-test('pendingRequests counts from the head of a request to the end of its answer', async () => {
+test('pendingRequests counts from the head of a request to the end of its response', async () => {
   const { handler, called, release } = held()
   const server = listen(handler)
   const connections = [await connect(server), await connect(server)]

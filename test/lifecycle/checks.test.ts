@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { type Check, createChecks } from '../../src/lifecycle/index.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A dependency whose state a test decides, and that counts how often it is asked. */
+/** A dependency whose state a test controls, and that counts its probes. */
 function dependency(name = 'store') {
-  const self = { asked: 0, probing: async (_signal: AbortSignal): Promise<void> => {} }
+  const self = { probes: 0, probing: async (_signal: AbortSignal): Promise<void> => {} }
   const probe = (signal: AbortSignal): Promise<void> => {
-    self.asked++
+    self.probes++
     return self.probing(signal)
   }
   return Object.assign(self, { check: { name, probe } satisfies Check })
@@ -21,23 +21,23 @@ test('without checks there are no results', async () => {
 })
 
 describe('a check', () => {
-  test('is asked at most once in its time, however many ask', async () => {
+  test('is probed at most once per cacheMs, by any number of callers', async () => {
     const clock = createFakeClock()
     const store = dependency()
     const checks = createChecks([store.check], { clock, cacheMs: 1_000 })
     await Promise.all([checks.results(), checks.results(), checks.results()])
     await clock.advance(999)
     await checks.results()
-    expect(store.asked).toBe(1)
+    expect(store.probes).toBe(1)
     await clock.advance(1)
     await checks.results()
-    expect(store.asked).toBe(2)
+    expect(store.probes).toBe(2)
   })
 
-  test('fails only after several failures in a row, and is well again at the first success', async () => {
+  test('fails after several consecutive failures, and recovers at the first success', async () => {
     const clock = createFakeClock()
     const store = dependency()
-    const checks = createChecks([store.check], { clock, cacheMs: 1_000, failures: 3 })
+    const checks = createChecks([store.check], { clock, cacheMs: 1_000, failureThreshold: 3 })
     const next = async () => {
       await clock.advance(1_000)
       return (await checks.results()).store
@@ -71,25 +71,25 @@ describe('a check', () => {
     })
   })
 
-  test('that hangs fails when its time is up, and is told to give up', async () => {
+  test('that hangs fails at its timeout, and its signal is aborted', async () => {
     const clock = createFakeClock()
     const store = dependency()
-    let told = false
+    let aborted = false
     store.probing = (signal) => {
       signal.addEventListener('abort', () => {
-        told = true
+        aborted = true
       })
       return new Promise(() => {})
     }
     const results = createChecks([store.check], { clock, timeoutMs: 500 }).results()
     await clock.advance(499)
-    expect(told).toBe(false)
+    expect(aborted).toBe(false)
     await clock.advance(1)
     expect(await results).toEqual({ store: failing })
-    expect(told).toBe(true)
+    expect(aborted).toBe(true)
   })
 
-  test('that hangs delays the others no longer than its own time', async () => {
+  test('that hangs delays the others no longer than its own timeout', async () => {
     const clock = createFakeClock()
     const queue = dependency('queue')
     const store = dependency('store')
@@ -99,32 +99,32 @@ describe('a check', () => {
     expect(await results).toEqual({ store: failing, queue: ok })
   })
 
-  test('tells once when it begins to fail, with the reason, and once when it is well again', async () => {
+  test('reports once when it starts to fail, with the reason, and once when it recovers', async () => {
     const clock = createFakeClock()
     const store = dependency()
     const changes: unknown[] = []
     const checks = createChecks([store.check], {
       clock,
       cacheMs: 1_000,
-      failures: 2,
+      failureThreshold: 2,
       onChange: ({ check, status, error }) => changes.push([check, status, (error as Error)?.message]),
     })
-    const look = async (): Promise<void> => {
+    const poll = async (): Promise<void> => {
       await checks.results()
       await clock.advance(1_000)
     }
-    await look()
+    await poll()
     store.probing = down
-    for (let i = 0; i < 4; i++) await look()
+    for (let i = 0; i < 4; i++) await poll()
     store.probing = async () => {}
-    for (let i = 0; i < 2; i++) await look()
+    for (let i = 0; i < 2; i++) await poll()
     expect(changes).toEqual([
       ['store', 'failing', 'refused'],
       ['store', 'ok', undefined],
     ])
   })
 
-  test('says whether it is required', async () => {
+  test('shows whether it is required', async () => {
     const required = { ...dependency().check, required: true }
     const checks = createChecks([required], { clock: createFakeClock() })
     expect(await checks.results()).toEqual({ store: { status: 'ok', required: true } })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { systemClock } from '../../src/lifecycle/clock.ts'
-import { openConnections } from '../../src/lifecycle/connections.ts'
-import { acceptSilentConnections, emptyAcceptQueue } from '../../src/lifecycle/listener.ts'
+import { countOpenConnections } from '../../src/lifecycle/connections.ts'
+import { disableDeferAccept, drainAcceptQueue } from '../../src/lifecycle/listener.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 
 function listen(hostname = '127.0.0.1') {
@@ -9,7 +9,7 @@ function listen(hostname = '127.0.0.1') {
   return { server, port: server.port!, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
-/** Blocks the event loop, so that nothing is accepted meanwhile. */
+/** Blocks the event loop, so that no connection is accepted meanwhile. */
 function block(ms: number): void {
   Bun.sleepSync(ms)
 }
@@ -22,17 +22,17 @@ async function answered(port: number, hostname?: string): Promise<HttpConnection
 }
 
 async function countBecomes(port: number, count: number): Promise<void> {
-  for (let i = 0; i < 200 && openConnections(port) !== count; i++) await Bun.sleep(5)
-  expect(openConnections(port)).toBe(count)
+  for (let i = 0; i < 200 && countOpenConnections(port) !== count; i++) await Bun.sleep(5)
+  expect(countOpenConnections(port)).toBe(count)
 }
 
 describe.each(['127.0.0.1', '::1'])('connections on %s are counted:', (hostname) => {
   test('none, several, and none again', async () => {
     await using listening = listen(hostname)
     const { port } = listening
-    expect(openConnections(port)).toBe(0)
+    expect(countOpenConnections(port)).toBe(0)
     const connections = await Promise.all(Array.from({ length: 7 }, () => answered(port, hostname)))
-    expect(openConnections(port)).toBe(7)
+    expect(countOpenConnections(port)).toBe(7)
     for (const connection of connections.splice(0, 3)) connection.close()
     await countBecomes(port, 4)
     for (const connection of connections) connection.close()
@@ -44,7 +44,7 @@ test('an IPv4 client of a server on :: is counted', async () => {
   await using listening = listen('::')
   using connection = await answered(listening.port)
   expect(connection.ended).toBe('no')
-  expect(openConnections(listening.port)).toBe(1)
+  expect(countOpenConnections(listening.port)).toBe(1)
 })
 
 test("another server's connections are not counted", async () => {
@@ -52,11 +52,11 @@ test("another server's connections are not counted", async () => {
   await using other = listen()
   using connection = await answered(other.port)
   expect(connection.ended).toBe('no')
-  expect(openConnections(one.port)).toBe(0)
-  expect(openConnections(other.port)).toBe(1)
+  expect(countOpenConnections(one.port)).toBe(0)
+  expect(countOpenConnections(other.port)).toBe(1)
 })
 
-test('connections in the accept queue are counted, for somebody waits for an answer on them', async () => {
+test('connections in the accept queue are counted, because their clients expect a response', async () => {
   await using listening = listen()
   const client = Bun.spawn(
     [
@@ -72,13 +72,13 @@ test('connections in the accept queue are counted, for somebody waits for an ans
   let seen = 0
   for (let i = 0; i < 1_000 && seen === 0; i++) {
     block(5)
-    seen = openConnections(listening.port) ?? 0
+    seen = countOpenConnections(listening.port) ?? 0
   }
   expect(seen).toBe(1)
   expect(await client.exited).toBe(0)
 })
 
-test("the connections of another process on the same port are not this one's", async () => {
+test('connections of another process on the same port are not counted', async () => {
   const program = `
     Bun.serve({ port: Number(process.argv[1]), hostname: '127.0.0.1', reusePort: true, fetch: () => new Response('other') })
     process.stdout.write('listening')`
@@ -94,7 +94,7 @@ test("the connections of another process on the same port are not this one's", a
 
   const bodies: (string | undefined)[] = []
   const connections: HttpConnection[] = []
-  // The kernel spreads them by a hash: 40 that all go to one side do not happen (2 in 2^40).
+  // The kernel spreads them by a hash: the chance that all 40 go to one side is 2 in 2^40.
   for (let i = 0; i < 40; i++) {
     const connection = await HttpConnection.open(port)
     connections.push(connection)
@@ -102,7 +102,7 @@ test("the connections of another process on the same port are not this one's", a
     bodies.push((await connection.next())?.body)
   }
   const own = bodies.filter((body) => body === 'this').length
-  expect(openConnections(port)).toBe(own)
+  expect(countOpenConnections(port)).toBe(own)
   expect(own).toBeGreaterThan(0)
   expect(own).toBeLessThan(40)
 
@@ -112,21 +112,21 @@ test("the connections of another process on the same port are not this one's", a
   await server.stop(true)
 })
 
-test('a connection that has sent nothing is counted once silent connections are let in', async () => {
+test('a connection that has sent nothing is counted once deferred accept is disabled', async () => {
   await using listening = listen()
-  acceptSilentConnections(listening.port)
+  disableDeferAccept(listening.port)
   using connection = await HttpConnection.open(listening.port)
   expect(connection.ended).toBe('no')
   await countBecomes(listening.port, 1)
 })
 
-test('once the accept queue is emptied, a new connection is not made, and refused when the server stops', async () => {
+test('once the accept queue is drained, a new connection waits, and is refused when the server stops', async () => {
   const { server, port } = listen()
   using existing = await answered(port)
-  const keptOut = await emptyAcceptQueue(port, systemClock)
+  const keptOut = await drainAcceptQueue(port, systemClock)
   if (process.getuid?.() === 0 && process.env.CI !== undefined) expect(keptOut).toBe(true)
   if (!keptOut) {
-    console.log('This kernel lets this process filter nothing: only the connections that exist are tested.')
+    console.log('This kernel refuses the filter to this process: only existing connections are tested.')
     existing.send(get('/'))
     expect((await existing.next())?.body).toBe('x')
     return server.stop()
@@ -138,7 +138,7 @@ test('once the accept queue is emptied, a new connection is not made, and refuse
   )
   existing.send(get('/'))
   expect((await existing.next())?.body).toBe('x')
-  expect(openConnections(port)).toBe(1)
+  expect(countOpenConnections(port)).toBe(1)
   await server.stop()
   expect(await refused).toBe('refused')
 })

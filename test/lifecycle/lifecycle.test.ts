@@ -8,9 +8,9 @@ import {
 } from '../../src/lifecycle/index.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A target without work, but for what a test says. */
+/** A target without work, except for the changes of a test. */
 function target(changes: Partial<DrainTarget> = {}): DrainTarget {
-  return { name: 'target', beginDrain: () => {}, finish: async () => {}, cut: () => [], ...changes }
+  return { name: 'target', beginDrain: () => {}, finish: async () => {}, abort: () => [], ...changes }
 }
 
 function eventsOf(lifecycle: Lifecycle): LifecycleEvent[] {
@@ -22,7 +22,7 @@ function eventsOf(lifecycle: Lifecycle): LifecycleEvent[] {
 const never = () => new Promise<never>(() => {})
 
 describe('states', () => {
-  test('a process goes from starting over ready and the three phases of draining to stopped, once each', async () => {
+  test('a process passes starting, ready, the three phases of draining and stopped, once each', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const events = eventsOf(lifecycle)
     expect(lifecycle.state.name).toBe('starting')
@@ -43,7 +43,7 @@ describe('states', () => {
     expect(lifecycle.state.name).toBe('stopped')
   })
 
-  test('readiness says why not: starting, disabled by hand, draining, and draining for good', async () => {
+  test('the reason for not being ready is starting, disabled or draining, also after the stop', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     expect(lifecycle.notReadyReason).toBe('starting')
@@ -55,7 +55,7 @@ describe('states', () => {
     expect(lifecycle.notReadyReason).toBeUndefined()
 
     const shutdown = lifecycle.shutdown('SIGTERM')
-    // At once, not at the next turn of the event loop.
+    // Synchronously, not at the next turn of the event loop.
     expect(lifecycle.notReadyReason).toBe('draining')
     expect(lifecycle.draining).toBe(true)
     await shutdown
@@ -63,20 +63,20 @@ describe('states', () => {
     expect(lifecycle.draining).toBe(true)
   })
 
-  test('a shutdown during the start skips the window and still closes what was opened', async () => {
+  test('a shutdown during the start skips the window and still runs the hooks', async () => {
     const lifecycle = createLifecycle({ drainMinMs: 5_000 }, createFakeClock())
     const done: string[] = []
     const traffic = () => ({ inFlight: 0, openConnections: 3, lastRequestAt: 0 })
     lifecycle.addTarget(target({ traffic, finish: async () => void done.push('finished') }))
     lifecycle.onClose('store', () => void done.push('closed'))
 
-    const outcome = await lifecycle.shutdown('SIGTERM')
+    const result = await lifecycle.shutdown('SIGTERM')
 
-    expect(outcome).toMatchObject({ exitCode: 0, windowEnd: 'skipped' })
+    expect(result).toMatchObject({ exitCode: 0, windowEnd: 'skipped' })
     expect(done).toEqual(['finished', 'closed'])
   })
 
-  test('a second shutdown is the first one', async () => {
+  test('a second shutdown returns the promise of the first', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const first = lifecycle.shutdown('SIGTERM')
     const second = lifecycle.shutdown('SIGINT')
@@ -85,19 +85,19 @@ describe('states', () => {
     expect(lifecycle.shutdown('SIGTERM')).toBe(first)
   })
 
-  test('a listener may ask for the shutdown that it is being told of', async () => {
+  test('a listener may call shutdown when it receives the event of a shutdown', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const begun: number[] = []
     lifecycle.addTarget(target({ beginDrain: () => void begun.push(1) }))
     lifecycle.subscribe((event) => {
       if (event.type === 'state') void lifecycle.shutdown('again')
     })
-    const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome.reason).toBe('SIGTERM')
+    const result = await lifecycle.shutdown('SIGTERM')
+    expect(result.reason).toBe('SIGTERM')
     expect(begun).toHaveLength(1)
   })
 
-  test('a fault during a shutdown that began well makes its exit code 1', async () => {
+  test('an uncaught error during a shutdown makes its exit code 1', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     lifecycle.onClose('slow', () => clock.sleep(100))
@@ -107,21 +107,21 @@ describe('states', () => {
     expect(await shutdown).toMatchObject({ reason: 'SIGTERM', exitCode: 1 })
   })
 
-  test('a listener that throws stops neither the others nor the shutdown, and does not go unsaid', async () => {
+  test('a listener that throws stops neither the others nor the shutdown, and its error is in the result', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     lifecycle.subscribe(() => {
       throw new Error('cannot log')
     })
     const events = eventsOf(lifecycle)
-    const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome.exitCode).toBe(1)
-    expect(outcome.errors[0]?.message).toBe('cannot log')
+    const result = await lifecycle.shutdown('SIGTERM')
+    expect(result.exitCode).toBe(1)
+    expect(result.errors[0]?.message).toBe('cannot log')
     expect(events.at(-1)).toMatchObject({ type: 'state', state: { name: 'stopped' } })
   })
 })
 
 describe('targets', () => {
-  test('all are told at once and finished side by side', async () => {
+  test('all begin to drain synchronously and finish in parallel', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     const log: string[] = []
@@ -129,7 +129,7 @@ describe('targets', () => {
       lifecycle.addTarget(
         target({
           name,
-          beginDrain: () => void log.push(`${name} told`),
+          beginDrain: () => void log.push(`${name} draining`),
           finish: async () => {
             await clock.sleep(1_000)
             log.push(`${name} finished at ${clock.now()}`)
@@ -139,39 +139,39 @@ describe('targets', () => {
     }
     lifecycle.markReady()
     const shutdown = lifecycle.shutdown('SIGTERM')
-    expect(log).toEqual(['server told', 'worker told'])
+    expect(log).toEqual(['server draining', 'worker draining'])
     await clock.advance(1_000)
-    const outcome = await shutdown
+    const result = await shutdown
     expect(log.slice(2)).toEqual(['server finished at 1000', 'worker finished at 1000'])
-    expect(outcome).toMatchObject({
+    expect(result).toMatchObject({
       exitCode: 0,
       windowEnd: 'skipped',
       durationsMs: { window: 0, finishing: 1_000 },
     })
   })
 
-  test('work that is not done in time is cut, named and counted, and the exit code is 1', async () => {
+  test('work that is late is aborted, named and counted, and the exit code is 1', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 3_000 }, clock)
     const events = eventsOf(lifecycle)
-    lifecycle.addTarget(target({ name: 'server', finish: never, cut: () => ['GET /slow', 'GET /slower'] }))
+    lifecycle.addTarget(target({ name: 'server', finish: never, abort: () => ['GET /slow', 'GET /slower'] }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(2_999)
     expect(lifecycle.state).toMatchObject({ phase: 'finishing' })
     await clock.advance(1)
-    expect(await shutdown).toMatchObject({ exitCode: 1, cut: ['GET /slow', 'GET /slower'] })
-    expect(events).toContainEqual({ type: 'cut', target: 'server', work: ['GET /slow', 'GET /slower'] })
+    expect(await shutdown).toMatchObject({ exitCode: 1, aborted: ['GET /slow', 'GET /slower'] })
+    expect(events).toContainEqual({ type: 'aborted', target: 'server', work: ['GET /slow', 'GET /slower'] })
   })
 
-  test('a finish that hangs with nothing left to cut is no loss: exit code 0', async () => {
+  test('a finish that hangs without any work left is no loss: the exit code is 0', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 3_000 }, clock)
     const events = eventsOf(lifecycle)
     lifecycle.addTarget(target({ finish: never }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(3_000)
-    expect(await shutdown).toMatchObject({ exitCode: 0, cut: [] })
-    expect(events.some(({ type }) => type === 'cut')).toBe(false)
+    expect(await shutdown).toMatchObject({ exitCode: 0, aborted: [] })
+    expect(events.some(({ type }) => type === 'aborted')).toBe(false)
   })
 
   test.each([
@@ -193,16 +193,16 @@ describe('targets', () => {
     ],
     ['finish', { finish: () => Promise.reject(new Error('broken')) }],
     [
-      'cut',
+      'abort',
       {
         finish: () => Promise.reject(new Error('late')),
-        cut: () => {
+        abort: () => {
           throw new Error('broken')
         },
       },
     ],
   ] satisfies [string, Partial<DrainTarget>][])(
-    'a target whose %s fails does not keep the others from finishing',
+    'a target whose %s fails does not stop the others',
     async (_method, broken) => {
       const lifecycle = createLifecycle({}, createFakeClock())
       const done: string[] = []
@@ -210,35 +210,37 @@ describe('targets', () => {
       lifecycle.addTarget(target({ finish: async () => void done.push('finished') }))
       lifecycle.onClose('store', () => void done.push('closed'))
       lifecycle.markReady()
-      const outcome = await lifecycle.shutdown('SIGTERM')
+      const result = await lifecycle.shutdown('SIGTERM')
       expect(done).toEqual(['finished', 'closed'])
-      expect(outcome.exitCode).toBe(1)
-      expect(outcome.errors.map(({ message }) => message)).toContain('broken')
+      expect(result.exitCode).toBe(1)
+      expect(result.errors.map(({ message }) => message)).toContain('broken')
     },
   )
 
-  test('a finish that fails has its remaining work cut and named', async () => {
+  test('after a finish that fails, the remaining work is aborted and named', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
-    lifecycle.addTarget(target({ finish: () => Promise.reject(new Error('broken')), cut: () => ['task 7'] }))
-    expect((await lifecycle.shutdown('SIGTERM')).cut).toEqual(['task 7'])
+    lifecycle.addTarget(
+      target({ finish: () => Promise.reject(new Error('broken')), abort: () => ['task 7'] }),
+    )
+    expect((await lifecycle.shutdown('SIGTERM')).aborted).toEqual(['task 7'])
   })
 
-  test('a cut that hangs does not hang the shutdown, and leaves the hooks their time', async () => {
+  test('an abort that hangs does not hang the shutdown, and the hooks keep their time', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
-    lifecycle.addTarget(target({ name: 'worker', finish: never, cut: never }))
+    lifecycle.addTarget(target({ name: 'worker', finish: never, abort: never }))
     let closed = false
     lifecycle.onClose('store', () => {
       closed = true
     })
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(1_000 + closeTimeoutMs)
-    const outcome = await shutdown
-    expect(outcome.errors.map(({ message }) => message)).toEqual(['worker was not cut within 2000 ms'])
+    const result = await shutdown
+    expect(result.errors.map(({ message }) => message)).toEqual(['worker did not abort within 2000 ms'])
     expect(closed).toBe(true)
   })
 
-  test('one that is added during the window is told and drained with the others', async () => {
+  test('one that is added during the window drains with the others', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ drainMinMs: 1_000 }, clock)
     const log: string[] = []
@@ -247,18 +249,18 @@ describe('targets', () => {
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(500)
     lifecycle.addTarget(
-      target({ beginDrain: () => void log.push('told'), finish: async () => void log.push('finished') }),
+      target({ beginDrain: () => void log.push('draining'), finish: async () => void log.push('finished') }),
     )
-    expect(log).toEqual(['told'])
+    expect(log).toEqual(['draining'])
     await clock.advance(500)
     await shutdown
-    expect(log).toEqual(['told', 'finished'])
+    expect(log).toEqual(['draining', 'finished'])
   })
 
   test.each([
     ['while others finish', 1_500],
     ['after the shutdown', 10_000],
-  ])('one that is added %s is told and finished at once', async (_when, atMs) => {
+  ])('one that is added %s is drained and finished at once', async (_when, atMs) => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     lifecycle.addTarget(target({ finish: () => clock.sleep(3_000) }))
@@ -266,15 +268,15 @@ describe('targets', () => {
     await clock.advance(atMs)
     const log: string[] = []
     lifecycle.addTarget(
-      target({ beginDrain: () => void log.push('told'), finish: async () => void log.push('finished') }),
+      target({ beginDrain: () => void log.push('draining'), finish: async () => void log.push('finished') }),
     )
-    expect(log).toEqual(['told', 'finished'])
+    expect(log).toEqual(['draining', 'finished'])
   })
 
-  test('times that are configured during a shutdown do not change it', async () => {
+  test('configure does not change the times of a shutdown that has begun', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
-    lifecycle.addTarget(target({ finish: never, cut: () => ['work'] }))
+    lifecycle.addTarget(target({ finish: never, abort: () => ['work'] }))
     const shutdown = lifecycle.shutdown('SIGTERM')
     lifecycle.configure({ shutdownTimeoutMs: 60_000 })
     await clock.advance(1_000)
@@ -283,7 +285,7 @@ describe('targets', () => {
 })
 
 describe('hooks', () => {
-  test('run one after the other in reverse order of registration, after the last answer', async () => {
+  test('run one after the other in reverse order of registration, after the last response', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     const log: string[] = []
@@ -301,7 +303,7 @@ describe('hooks', () => {
     expect(log).toEqual(['answered', 'store begins', 'store ends', 'log begins', 'log ends'])
   })
 
-  test('those that are to be last run after all others, whenever they were registered', async () => {
+  test('hooks with `last` run after all others, in the order of registration', async () => {
     const lifecycle = createLifecycle()
     const log: string[] = []
     lifecycle.onClose('log', () => void log.push('log'))
@@ -312,7 +314,7 @@ describe('hooks', () => {
     expect(log).toEqual(['store', 'log', 'scrapes', 'probes'])
   })
 
-  test('one that throws, rejects or is late is told by name, fails the exit code and stops no other', async () => {
+  test('one that throws, rejects or times out is reported by name, makes the exit code 1 and stops no other', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     const events = eventsOf(lifecycle)
@@ -327,10 +329,10 @@ describe('hooks', () => {
     })
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(300)
-    const outcome = await shutdown
+    const result = await shutdown
     expect(closed).toBe(true)
-    expect(outcome.exitCode).toBe(1)
-    expect(outcome.errors.map(({ message }) => message)).toEqual([
+    expect(result.exitCode).toBe(1)
+    expect(result.errors.map(({ message }) => message)).toEqual([
       'thrown',
       'no error object',
       'late did not close within 300 ms',
@@ -339,7 +341,7 @@ describe('hooks', () => {
     expect(failed).toEqual(['throwing', 'rejecting', 'late'])
   })
 
-  test('share one budget: whoever comes when it is spent gets no more waiting, but its turn', async () => {
+  test('share one budget: when it is spent, the rest still run, without a wait', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     let prompt = false
@@ -349,10 +351,10 @@ describe('hooks', () => {
     for (const name of ['one', 'two', 'three', 'four']) lifecycle.onClose(name, never)
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(closeTimeoutMs)
-    const outcome = await shutdown
-    // 2 + 2 + 1 + 0 seconds, and the one that needs no time is run all the same.
-    expect(outcome.durationsMs.closing).toBe(closeTimeoutMs)
-    expect(outcome.errors.map(({ message }) => message)).toEqual([
+    const result = await shutdown
+    // 2 + 2 + 1 + 0 seconds, and the hook that needs no time still runs.
+    expect(result.durationsMs.closing).toBe(closeTimeoutMs)
+    expect(result.errors.map(({ message }) => message)).toEqual([
       'four did not close within 2000 ms',
       'three did not close within 2000 ms',
       'two did not close within 1000 ms',
@@ -361,7 +363,7 @@ describe('hooks', () => {
     expect(prompt).toBe(true)
   })
 
-  test('one that is registered while others run is run too, and one that comes afterwards at once', async () => {
+  test('one that is registered while others run is run too, and one that is registered later runs at once', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const log: string[] = []
     lifecycle.onClose('first', () => {

@@ -8,10 +8,7 @@ const broken = () => Promise.reject(new Error('refused'))
 function service(checks: readonly Check[] = []) {
   const lifecycle = createLifecycle()
   const app = new Hono()
-    .get(
-      '/health',
-      liveness(() => ({ service: 'example' })),
-    )
+    .get('/health', liveness({ body: () => ({ service: 'example' }) }))
     .get('/ready', readiness(lifecycle, createChecks(checks)))
   const ask = async (path: string) => {
     const response = await app.request(path)
@@ -54,7 +51,7 @@ describe('readiness', () => {
     expect(await ask('/ready')).toEqual(notReady('draining'))
   })
 
-  test('shows a failing check and stays 200 when nobody requires it', async () => {
+  test('shows a failing check and stays 200 when the check is not required', async () => {
     const { lifecycle, ask } = service([
       { name: 'store', probe: broken },
       { name: 'queue', probe: working, required: true },
@@ -75,15 +72,15 @@ describe('readiness', () => {
     })
   })
 
-  test('asks nothing while draining: what it would ask may be closing', async () => {
-    let asked = 0
+  test('probes nothing while draining, because the dependencies may be closing', async () => {
+    let probes = 0
     const probe = async () => {
-      asked++
+      probes++
     }
     const { lifecycle, ask } = service([{ name: 'store', probe }])
     lifecycle.markReady()
     void lifecycle.shutdown('SIGTERM')
     expect(await ask('/ready')).toMatchObject({ status: 503, body: { reason: 'draining' } })
-    expect(asked).toBe(0)
+    expect(probes).toBe(0)
   })
 })

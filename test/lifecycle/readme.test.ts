@@ -12,7 +12,7 @@ test('the README has its two examples', () => {
 })
 
 test.each([0, 1])('example %d of the README serves, drains at SIGTERM and exits 0', async (number) => {
-  // As they stand there; only the window is shortened, for nobody here needs five seconds.
+  // Unchanged, except for a shorter window.
   const code = examples[number]?.replace('drainMinMs: 5_000', 'drainMinMs: 100')
   const child = Bun.spawn([process.execPath, 'run', '-'], {
     cwd: source,
@@ -21,8 +21,8 @@ test.each([0, 1])('example %d of the README serves, drains at SIGTERM and exits 
     env: { PATH: process.env.PATH ?? '', PORT: '0' },
   })
   const reader = child.stdout.getReader()
-  const said = new TextDecoder().decode((await reader.read()).value)
-  const port = Number(/listening on http:\/\/.*:(\d+)\//.exec(said)?.[1])
+  const output = new TextDecoder().decode((await reader.read()).value)
+  const port = Number(/listening on http:\/\/.*:(\d+)\//.exec(output)?.[1])
 
   using connection = await HttpConnection.open(port)
   connection.send(get('/'))

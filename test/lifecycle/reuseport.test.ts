@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { openSteering } from '../../src/lifecycle/reuseport.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 
-/** Listeners on one port, in this order, each of which answers its own number. */
+/** Listeners on one port, in this order. Each responds with its own number. */
 function listeners(count: number): { port: number; [Symbol.dispose](): void } {
   const servers: Bun.Server<undefined>[] = []
   for (let i = 0; i < count; i++) {
@@ -19,8 +19,8 @@ function listeners(count: number): { port: number; [Symbol.dispose](): void } {
   }
 }
 
-/** Who answers how many of sixty new connections. The kernel leaves nobody out of so many by chance (3 × 2^-35). */
-async function answers(port: number): Promise<string[]> {
+/** Which listeners answer sixty new connections. The chance that one gets none of them is about 3 × 2^-35. */
+async function respondingListeners(port: number): Promise<string[]> {
   const seen = new Set<string>()
   for (let i = 0; i < 60; i++) {
     using connection = await HttpConnection.open(port)
@@ -31,24 +31,24 @@ async function answers(port: number): Promise<string[]> {
 }
 
 describe.skipIf(process.platform !== 'linux')('steering on Linux', () => {
-  test('sends new connections to every listener but one, whichever it is, and to all again', async () => {
+  test('sends new connections to every listener but one, and to all of them again', async () => {
     using group = listeners(3)
     const steering = openSteering(group.port)
-    expect(await answers(group.port)).toEqual(['0', '1', '2'])
-    steering.away(0, 3)
-    expect(await answers(group.port)).toEqual(['1', '2'])
-    steering.away(1, 3)
-    expect(await answers(group.port)).toEqual(['0', '2'])
-    steering.away(2, 3)
-    expect(await answers(group.port)).toEqual(['0', '1'])
-    steering.even()
-    expect(await answers(group.port)).toEqual(['0', '1', '2'])
+    expect(await respondingListeners(group.port)).toEqual(['0', '1', '2'])
+    steering.exclude(0, 3)
+    expect(await respondingListeners(group.port)).toEqual(['1', '2'])
+    steering.exclude(1, 3)
+    expect(await respondingListeners(group.port)).toEqual(['0', '2'])
+    steering.exclude(2, 3)
+    expect(await respondingListeners(group.port)).toEqual(['0', '1'])
+    steering.reset()
+    expect(await respondingListeners(group.port)).toEqual(['0', '1', '2'])
   })
 
-  test('is not to be had without a listener of this process, or alone', () => {
-    expect(() => openSteering(1)).toThrow('no listener')
+  test('fails without a listener of this process, and on a listener that shares no port', () => {
+    expect(() => openSteering(1)).toThrow('no known listener')
     const alone = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response() })
-    expect(() => openSteering(alone.port ?? 0).even()).toThrow('refused')
+    expect(() => openSteering(alone.port ?? 0).reset()).toThrow('refused')
     void alone.stop(true)
   })
 })

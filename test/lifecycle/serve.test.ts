@@ -7,7 +7,7 @@ import {
 } from '../../src/lifecycle/index.ts'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
 
-/** A server that is ready. What a test leaves half-sent must not hold its end, unless the test says otherwise. */
+/** A server that is ready. By default an incomplete request of a test does not delay the shutdown. */
 function start(
   fetch: ServeOptions['fetch'],
   changes: Partial<ServeOptions> = {},
@@ -25,7 +25,7 @@ async function ask(connection: HttpConnection, path = '/') {
 }
 
 describe('before the shutdown', () => {
-  test('a request is answered as the handler answers, and the connection is kept', async () => {
+  test('a request gets the response of the handler, and the connection stays open', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { drainMinMs: 0, drainMaxMs: 0 })
     using connection = await HttpConnection.open(server.port)
     for (let i = 0; i < 3; i++) {
@@ -38,7 +38,7 @@ describe('before the shutdown', () => {
     await lifecycle.shutdown('test')
   })
 
-  test('a port that is taken is an error at once', async () => {
+  test('a port that is in use is an error at once', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { drainMinMs: 0, drainMaxMs: 0 })
     expect(() => start(() => new Response('y'), { port: server.port })).toThrow('in use')
     await lifecycle.shutdown('test')
@@ -48,7 +48,7 @@ describe('before the shutdown', () => {
 describe('in the drain window', () => {
   const window = { drainMinMs: 0, drainQuietMs: 60_000, drainMaxMs: 60_000 }
 
-  test('new and kept connections are served, told to close, and the window ends when they have gone', async () => {
+  test('new and kept connections are served with Connection: close, and the window ends when they are closed', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, window)
     using kept = await HttpConnection.open(server.port)
     await ask(kept)
@@ -66,7 +66,7 @@ describe('in the drain window', () => {
     await expect(HttpConnection.open(server.port)).rejects.toThrow()
   })
 
-  test('an asynchronous answer and a streamed one are complete and say close', async () => {
+  test('an asynchronous and a streamed response are complete and have Connection: close', async () => {
     async function* chunks() {
       for (let i = 0; i < 3; i++) {
         await Bun.sleep(5)
@@ -110,13 +110,13 @@ describe('in the drain window', () => {
     release.resolve()
     expect((await connection.next())?.body).toBe('in flight')
     connection.close()
-    expect(await shutdown).toMatchObject({ exitCode: 0, cut: [] })
+    expect(await shutdown).toMatchObject({ exitCode: 0, aborted: [] })
   })
 
-  test('probes are served, but do not keep it open, nor are they counted', async () => {
+  test('probes are served, do not keep it open, and are not counted', async () => {
     const { lifecycle, server } = start(
       () => new Response('x'),
-      { isBackground: (request) => request.url.endsWith('/health') },
+      { isProbe: (request) => request.url.endsWith('/health') },
       { drainMinMs: 0, drainQuietMs: 300, drainMaxMs: 60_000 },
     )
     // Stays open, so that only quiet can end the window.
@@ -145,7 +145,7 @@ describe('in the drain window', () => {
 describe('after the window', () => {
   const noWindow = { drainMinMs: 0, drainMaxMs: 0 }
 
-  test('what is in flight is finished', async () => {
+  test('a request in flight is finished', async () => {
     const called = Promise.withResolvers<void>()
     const { lifecycle, server } = start(
       async () => {
@@ -161,10 +161,10 @@ describe('after the window', () => {
     await called.promise
     const shutdown = lifecycle.shutdown('SIGTERM')
     expect((await connection.next())?.body).toBe('finished')
-    expect(await shutdown).toMatchObject({ windowEnd: 'maximum', exitCode: 0, cut: [] })
+    expect(await shutdown).toMatchObject({ windowEnd: 'maximum', exitCode: 0, aborted: [] })
   })
 
-  test('what is not done in time is cut, one name for each request, known or not', async () => {
+  test('requests that are late are aborted, with one name for each of them', async () => {
     const { lifecycle, server } = start(
       () => new Promise<Response>(() => {}),
       { describeInFlight: () => ['GET /slow 17'] },
@@ -175,20 +175,20 @@ describe('after the window', () => {
     first.send(get('/slow'))
     second.send(jsonHead('/slow', 'a body that never comes'))
     while (server.inFlight < 2) await Bun.sleep(5)
-    const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome).toMatchObject({ exitCode: 1, cut: ['GET /slow 17', 'a request without a name'] })
+    const result = await lifecycle.shutdown('SIGTERM')
+    expect(result).toMatchObject({ exitCode: 1, aborted: ['GET /slow 17', 'unnamed request'] })
     expect(await first.next()).toBeUndefined()
     expect(await second.next()).toBeUndefined()
   })
 
-  test('a request head that never ends holds it for its time, and is no loss', async () => {
+  test('an incomplete request head delays it by the timeout, and is no loss', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { ...noWindow, shutdownTimeoutMs: 200 })
     using connection = await HttpConnection.open(server.port)
     connection.send('GET / HTTP/1.1\r\nHos')
     await Bun.sleep(20)
-    const outcome = await lifecycle.shutdown('SIGTERM')
-    expect(outcome).toMatchObject({ exitCode: 0, cut: [] })
-    expect(outcome.durationsMs.finishing).toBeGreaterThan(150)
+    const result = await lifecycle.shutdown('SIGTERM')
+    expect(result).toMatchObject({ exitCode: 0, aborted: [] })
+    expect(result.durationsMs.finishing).toBeGreaterThan(150)
     expect(await connection.next()).toBeUndefined()
   })
 })

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import { createLifecycle, handleSignals, type LifecycleEvent } from '../../src/lifecycle/index.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A process that only remembers how it was told to exit, with a lifecycle that takes 1 s to finish. */
+/** A process that only records its exit code, with a lifecycle that takes 1 s to finish. */
 function fakeProcess(beforeExit?: () => void | Promise<void>) {
   const clock = createFakeClock()
   const lifecycle = createLifecycle({}, clock)
@@ -13,7 +13,7 @@ function fakeProcess(beforeExit?: () => void | Promise<void>) {
     name: 'server',
     beginDrain: () => {},
     finish: () => clock.sleep(1_000),
-    cut: () => [],
+    abort: () => [],
   })
   const exits: number[] = []
   const source = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) })
@@ -84,12 +84,12 @@ describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
     const error = new Error('a bug')
     source.emit(kind, error)
     expect(lifecycle.state).toMatchObject({ name: 'draining', reason: kind })
-    expect(reported()).toEqual([{ type: 'fault', kind, error }])
+    expect(reported()).toEqual([{ type: 'uncaught-error', kind, error }])
     await clock.advance(1_000)
     expect(exits).toEqual([1])
   })
 
-  test('during a shutdown that a signal began is reported and makes it exit 1, once', async () => {
+  test('during a shutdown by a signal is reported and makes it exit 1, once', async () => {
     const { clock, source, exits, reported } = fakeProcess()
     source.emit('SIGTERM')
     await clock.advance(500)
@@ -101,7 +101,7 @@ describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
   })
 })
 
-test('a shutdown that somebody else began is followed by the exit when a signal comes', async () => {
+test('after a shutdown that began without a signal, a signal makes the process exit', async () => {
   const { clock, lifecycle, source, exits } = fakeProcess()
   void lifecycle.shutdown('asked over HTTP')
   source.emit('SIGTERM')
@@ -121,7 +121,7 @@ describe('beforeExit', () => {
     expect(exits).toEqual([0])
   })
 
-  test('that hangs is waited for 2 s and no longer', async () => {
+  test('that hangs delays the exit by 2 s and no longer', async () => {
     const { clock, source, exits } = fakeProcess(() => new Promise(() => {}))
     source.emit('SIGTERM')
     await clock.advance(1_000 + 1_999)
@@ -139,7 +139,7 @@ describe('beforeExit', () => {
     expect(exits).toEqual([0])
   })
 
-  test('in which a fault happens makes the exit code 1', async () => {
+  test('with an uncaught error makes the exit code 1', async () => {
     const { clock, source, exits } = fakeProcess(() => {
       source.emit('uncaughtException', new Error('a bug'))
     })

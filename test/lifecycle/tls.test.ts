@@ -35,7 +35,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     return { server, [Symbol.asyncDispose]: async () => void (await lifecycle.shutdown('test')), lifecycle }
   }
 
-  test('answers over TLS, and nobody who does not', async () => {
+  test('responds over TLS, and refuses plain HTTP', async () => {
     await using running = start()
     const { server } = running
     expect(server.url.protocol).toBe('https:')
@@ -45,13 +45,13 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     await expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow()
   })
 
-  test('shows a new certificate to new connections, while old ones go on and are told to end', async () => {
+  test('uses a new certificate for new connections, while old ones are served with Connection: close', async () => {
     await using running = start()
     const { server } = running
     using old = await connectTls(server.port)
     expect(await old.get('/')).not.toMatch(/connection: close/i)
 
-    void server.renew(second)
+    void server.reloadCertificate(second)
     for (let i = 0; i < 20; i++) {
       using fresh = await connectTls(server.port)
       expect(fresh.name).toBe('second')
@@ -61,37 +61,37 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     await old.ended
   })
 
-  test('is renewed again and again, each time when the one before has left', async () => {
-    // No time for those that are silent: the old listener leaves after one tick of 4 s.
+  test('reloads its certificate repeatedly, each time after the previous listener is closed', async () => {
+    // Without an idle timeout the old listener is closed after one idle check of Bun.
     await using running = start({ idleTimeoutSeconds: 0, clock: quickClock })
     const { server } = running
-    await server.renew(second)
+    await server.reloadCertificate(second)
     using one = await connectTls(server.port)
     expect(one.name).toBe('second')
     await one.get('/')
-    await server.renew(third)
+    await server.reloadCertificate(third)
     for (let i = 0; i < 10; i++) {
       using other = await connectTls(server.port)
       expect(other.name).toBe('third')
     }
   })
 
-  test('refuses a certificate that is none or fits another key, and goes on with the one it has', async () => {
+  test('refuses an invalid certificate and one of another key, and keeps the current one', async () => {
     await using running = start()
     const { server } = running
-    await expect(server.renew({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
-    await expect(server.renew({ cert: 'none', key: 'none' })).rejects.toThrow()
+    await expect(server.reloadCertificate({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
+    await expect(server.reloadCertificate({ cert: 'none', key: 'none' })).rejects.toThrow()
     using connection = await connectTls(server.port)
     expect(connection.name).toBe('first')
     expect(() => start({ certificate: { cert: second.cert, key: first.key } })).toThrow(/MISMATCH/)
   })
 
-  test('has its port for itself, as without TLS', async () => {
+  test('does not share its port, as without TLS', async () => {
     await using running = start()
     expect(() => start({ port: running.server.port })).toThrow('in use')
   })
 
-  test('loses nothing when its certificate is renewed under load', async () => {
+  test('loses no request when its certificate is reloaded under load', async () => {
     await using running = start({
       fetch: async () => {
         await Bun.sleep(Math.random() * 5)
@@ -114,7 +114,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     }
     const clients = Array.from({ length: 20 }, keptAlive)
     await Bun.sleep(200)
-    void server.renew(second)
+    void server.reloadCertificate(second)
     await Bun.sleep(500)
     done = true
     await Promise.all(clients)
@@ -122,12 +122,12 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     expect([...names.keys()].toSorted()).toEqual(['first', 'second'])
   })
 
-  test('drains with a renewal under way: both kinds of connections are served and told to close', async () => {
+  test('drains during a reload: old and new connections are served with Connection: close', async () => {
     await using running = start({}, { drainQuietMs: 60_000, drainMaxMs: 60_000 })
     const { server, lifecycle } = running
     using old = await connectTls(server.port)
     await old.get('/')
-    void server.renew(second)
+    void server.reloadCertificate(second)
     using fresh = await connectTls(server.port)
     await fresh.get('/')
     const shutdown = lifecycle.shutdown('SIGTERM')
@@ -139,7 +139,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
   })
 })
 
-/** A clock on which waiting takes a hundredth of the time. */
+/** A clock whose sleeps take a hundredth of the time. */
 const quickClock = {
   now: () => performance.now(),
   sleep: (ms: number) => Bun.sleep(ms / 100),

@@ -8,7 +8,7 @@ const rates = fc.record({
   windowMs: fc.integer({ min: 1_000, max: 60_000 }),
 })
 
-/** How many of so many requests at once are allowed to a client of this arrival time. */
+/** How many of several simultaneous requests are allowed to a client with this arrival time. */
 function burst(rate: Rate, requests: number, now: number, arrival = 0): { allowed: number; arrival: number } {
   let allowed = 0
   let time = arrival
@@ -20,8 +20,8 @@ function burst(rate: Rate, requests: number, now: number, arrival = 0): { allowe
   return { allowed, arrival: time }
 }
 
-describe('a rate', () => {
-  test('lets a whole quota come at once and not one request more', () => {
+describe('gcra', () => {
+  test('allows a whole quota at once and not one request more', () => {
     fc.assert(
       fc.property(rates, fc.double({ min: 0, max: 1e9, noNaN: true }), (rate, now) => {
         expect(burst(rate, rate.quota + 10, now).allowed).toBe(rate.quota)
@@ -29,7 +29,7 @@ describe('a rate', () => {
     )
   })
 
-  test('gives the whole quota back after a window, and by its pace before that', () => {
+  test('restores the whole quota after a window, and a part of it by the pace before that', () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 1, max: 1_000 }), (rate, earned) => {
         const { arrival } = burst(rate, rate.quota, 0)
@@ -40,7 +40,7 @@ describe('a rate', () => {
     )
   })
 
-  test('never lets more through than the quota and what the pace has given back', () => {
+  test('never allows more than the quota and what the pace has restored', () => {
     fc.assert(
       fc.property(
         rates,
@@ -61,7 +61,7 @@ describe('a rate', () => {
     )
   })
 
-  test('tells what is left, and how long to wait: after that one request is allowed', () => {
+  test('reports the remaining requests and the wait after which one request is allowed', () => {
     fc.assert(
       fc.property(rates, fc.integer({ min: 0, max: 1_100 }), (rate, requests) => {
         const { allowed, arrival } = burst(rate, requests, 0)
@@ -78,11 +78,11 @@ describe('a rate', () => {
   })
 })
 
-describe('rates in memory', () => {
+describe('createMemoryRateLimiter', () => {
   const rate: Rate = { quota: 2, windowMs: 1_000 }
   const allowed = (verdict: Verdict | Promise<Verdict | undefined>) => (verdict as Verdict).allowed
 
-  test('are of each client alone', () => {
+  test('counts each client separately', () => {
     const limiter = createMemoryRateLimiter(rate, 10, () => 0)
     const ask = (client: string) => allowed(limiter.take(client))
     expect([ask('a'), ask('a'), ask('a'), ask('b'), ask('b'), ask('b')]).toEqual([
@@ -95,13 +95,13 @@ describe('rates in memory', () => {
     ])
   })
 
-  test('are of so many clients and no more: who has not asked for the longest time is forgotten', () => {
+  test('drops the client without requests for the longest time when there are too many', () => {
     const limiter = createMemoryRateLimiter(rate, 3, () => 0)
     const exhaust = (client: string) => [1, 2, 3].map(() => allowed(limiter.take(client)))
     for (const client of ['a', 'b', 'c']) exhaust(client)
     expect(allowed(limiter.take('a'))).toBe(false)
     expect(exhaust('d')).toEqual([true, true, false])
-    // b was forgotten, a was not: it asked again.
+    // b was dropped. a was not, because it sent another request.
     expect(allowed(limiter.take('a'))).toBe(false)
     expect(allowed(limiter.take('b'))).toBe(true)
   })

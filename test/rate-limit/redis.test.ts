@@ -6,15 +6,15 @@ import { until } from '../support/until.ts'
 
 setDefaultTimeout(60_000)
 
-describe.skipIf(!haveRedis())('rates in Redis', () => {
+describe.skipIf(!haveRedis())('createRedisRateLimiter', () => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis({ appendonly: false })
   })
   afterAll(() => redis.remove())
 
-  /** A limiter of one instance; how many requests it could not check. */
-  function instance(rate: Rate) {
+  /** The limiter of one instance, with a count of unchecked requests. */
+  function createInstance(rate: Rate) {
     let unchecked = 0
     const limiter = createRedisRateLimiter({ url: redis.url, rate, onFailOpen: () => unchecked++ })
     return {
@@ -24,12 +24,13 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
     }
   }
 
-  const connected = (one: ReturnType<typeof instance>) => until(() => one.take(`probe ${Math.random()}`))
+  const connected = (one: ReturnType<typeof createInstance>) =>
+    until(() => one.take(`probe ${Math.random()}`))
 
-  test('are shared by instances: together they let one quota through', async () => {
+  test('shares one quota between instances', async () => {
     const rate = { quota: 20, windowMs: 60_000 }
-    using one = instance(rate)
-    using two = instance(rate)
+    using one = createInstance(rate)
+    using two = createInstance(rate)
     await Promise.all([connected(one), connected(two)])
     const verdicts = await Promise.all(
       Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? one : two).take('shared')),
@@ -39,9 +40,9 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
     expect((await one.take('another'))?.allowed).toBe(true)
   })
 
-  test('say the same as those in memory: what is left, how long to wait', async () => {
+  test('reports the same remaining requests and wait as the limiter in memory', async () => {
     const rate = { quota: 4, windowMs: 60_000 }
-    using limiter = instance(rate)
+    using limiter = createInstance(rate)
     await connected(limiter)
     const verdicts: Verdict[] = []
     for (let i = 0; i < 5; i++)
@@ -53,9 +54,9 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
     expect(waitMs).toBeLessThanOrEqual(15_000)
   })
 
-  test('keep nobody out while the server is away, which is counted, and hold again when it is back', async () => {
+  test('fails open while the server is down, reports that, and limits again when it is back', async () => {
     const rate = { quota: 1, windowMs: 60_000 }
-    using limiter = instance(rate)
+    using limiter = createInstance(rate)
     await connected(limiter)
     await redis.kill()
     const before = limiter.unchecked()
@@ -65,8 +66,8 @@ describe.skipIf(!haveRedis())('rates in Redis', () => {
     await until(async () => (await limiter.take('patient'))?.allowed === false)
   })
 
-  test('keep nobody waiting for a server that hangs, and only the first at all', async () => {
-    using limiter = instance({ quota: 1, windowMs: 60_000 })
+  test('delays only the first request when the server hangs', async () => {
+    using limiter = createInstance({ quota: 1, windowMs: 60_000 })
     await connected(limiter)
     redis.signal('SIGSTOP')
     try {

@@ -75,7 +75,11 @@ describe('the server', () => {
   test('shuts down with exit code 0 and logs it', async () => {
     await using service = await start(startServer)
     await service.ask('/health')
-    expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0, cut: [], errors: [] })
+    expect(await service.lifecycle.shutdown('SIGTERM')).toMatchObject({
+      exitCode: 0,
+      aborted: [],
+      errors: [],
+    })
     const messages = (await service.messages()).map(({ msg }) => msg)
     expect(messages).toContain('listening')
     expect(messages.at(-1)).toBe('stopped')

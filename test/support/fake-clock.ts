@@ -1,9 +1,11 @@
 import type { Clock } from '../../src/lifecycle/index.ts'
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that stands still until a test advances it. */
 export interface FakeClock extends Clock {
-  /** Lets so many milliseconds pass; whoever wakes meanwhile sees the time at which it wanted to wake. */
+  /** Advances by `ms` milliseconds. Every sleeper wakes at its own time, in order. */
   advance(ms: number): Promise<void>
+  /** Number of sleeps that have not ended. */
+  readonly sleeping: number
 }
 
 interface Sleeper {
@@ -11,15 +13,26 @@ interface Sleeper {
   readonly wake: () => void
 }
 
+/**
+ * Creates a clock that starts at 0.
+ *
+ * @example
+ * const clock = createFakeClock()
+ * const slept = clock.sleep(100)
+ * await clock.advance(100) // resolves `slept`
+ */
 export function createFakeClock(): FakeClock {
   let now = 0
   const sleepers = new Set<Sleeper>()
 
-  const nextUntil = (end: number): Sleeper | undefined =>
+  const nextSleeper = (end: number): Sleeper | undefined =>
     [...sleepers].filter(({ wakeAt }) => wakeAt <= end).sort((a, b) => a.wakeAt - b.wakeAt)[0]
 
   return {
     now: () => now,
+    get sleeping() {
+      return sleepers.size
+    },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         const wake = (): void => {
@@ -32,18 +45,18 @@ export function createFakeClock(): FakeClock {
       }),
     async advance(ms) {
       const end = now + ms
-      await settle()
-      for (let sleeper = nextUntil(end); sleeper !== undefined; sleeper = nextUntil(end)) {
+      await runPending()
+      for (let sleeper = nextSleeper(end); sleeper !== undefined; sleeper = nextSleeper(end)) {
         now = sleeper.wakeAt
         sleeper.wake()
-        await settle()
+        await runPending()
       }
       now = end
     },
   }
 }
 
-/** Lets everything that is ready to go on do so. */
-function settle(): Promise<void> {
+/** Runs everything that is ready to continue. */
+function runPending(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }

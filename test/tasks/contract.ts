@@ -16,27 +16,27 @@ import {
 } from '../../src/tasks/task-queue.ts'
 import { until } from '../support/until.ts'
 
-/** One empty queue of an engine, on which several instances can be opened. */
+/** An empty queue of one engine, on which several instances can be opened. */
 export interface EmptyQueue {
   open(options: Partial<QueueOptions>): Promise<TaskQueue>
   remove(): Promise<void>
 }
 
-/** Short times, so that what takes minutes in production takes milliseconds here. */
+/** Short times, so that minutes of production are milliseconds here. */
 const quick = { leaseMs: 600, initialBackoffMs: 20, maxAttempts: 3 } satisfies Partial<QueueOptions>
 
 /**
- * What `TaskQueue` promises, as tests. Each adapter runs them on its real engine.
+ * The promises of `TaskQueue` as tests. Each adapter runs them on its real engine.
  *
- * @param makeQueue called before each test
+ * @param createQueue called before each test
  */
-export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
-  let place: EmptyQueue
+export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void {
+  let emptyQueue: EmptyQueue
   let queue: TaskQueue
   const opened: TaskQueue[] = []
 
   const open = async (options: Partial<QueueOptions> = {}) => {
-    const another = await place.open({ ...quick, ...options })
+    const another = await emptyQueue.open({ ...quick, ...options })
     opened.push(another)
     return another
   }
@@ -45,7 +45,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     options: Partial<ConsumeOptions> = {},
     on: TaskQueue = queue,
   ): Consumer => on.consume(handler, { concurrency: 2, timeoutMs: 60_000, ...options })
-  const ended = (id: string, on: TaskQueue = queue): Promise<Task> =>
+  const waitForEnd = (id: string, on: TaskQueue = queue): Promise<Task> =>
     until(async () => {
       const task = await on.find(id)
       return task?.status === 'completed' || task?.status === 'failed' ? task : undefined
@@ -53,16 +53,16 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
   const add = async (payload = '"text"'): Promise<string> => (await queue.enqueue(payload)).task.id
 
   beforeEach(async () => {
-    place = await makeQueue()
+    emptyQueue = await createQueue()
     queue = await open()
   })
   afterEach(async () => {
     await Promise.all(opened.splice(0).map((each) => each.close()))
-    await place.remove()
+    await emptyQueue.remove()
   })
 
-  describe('accepting', () => {
-    test('an accepted task is pending and comes back as it was accepted', async () => {
+  describe('enqueue', () => {
+    test('an accepted task is pending and unchanged', async () => {
       const before = Date.now()
       const { task, replayed } = await queue.enqueue('"text"')
       expect(replayed).toBe(false)
@@ -72,7 +72,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await queue.find(task.id)).toEqual(task)
     })
 
-    test('another instance sees it, also after this one has closed', async () => {
+    test('another instance finds an accepted task, even after this one has closed', async () => {
       const { task } = await queue.enqueue('"text"')
       const other = await open()
       expect(await other.find(task.id)).toEqual(task)
@@ -86,14 +86,14 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       ['numbers in unusual spelling', '{"numbers":[1.0,-0,1E400,123456789012345678901],"text":"a"}'],
       ['text beyond the basic plane', '"Grüße 世界 👩‍👩‍👧 \u2028 \ufeff"'],
       ['2 MB', JSON.stringify('é'.repeat(1_000_000))],
-    ])('%s comes back character by character, to readers and to handlers', async (_, payload) => {
+    ])('%s is returned character by character, to readers and to handlers', async (_, payload) => {
       const { task } = await queue.enqueue(payload)
       expect((await queue.find(task.id))?.payload === payload).toBe(true)
       consume(async ({ payload }) => payload)
-      expect((await ended(task.id)).result === payload).toBe(true)
+      expect((await waitForEnd(task.id)).result === payload).toBe(true)
     })
 
-    test('an id that nobody was given is undefined, whatever text it is', async () => {
+    test('find, retry and watch find nothing for any unknown id', async () => {
       await add()
       for (const id of [
         'b',
@@ -112,7 +112,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       }
     })
 
-    test('at as many waiting tasks as may, one more is QueueFull, until one is claimed', async () => {
+    test('enqueue rejects with QueueFull at capacity and accepts again after a claim', async () => {
       const small = await open({ capacity: 3 })
       for (let n = 0; n < 3; n++) await small.enqueue('"text"')
       expect(await small.depth()).toBe(3)
@@ -129,7 +129,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       await consumer.finish()
     })
 
-    test('of many tasks that come at once, on two instances, exactly as many are accepted as may wait', async () => {
+    test('of many concurrent tasks on two instances exactly the capacity is accepted', async () => {
       const instances = [await open({ capacity: 20 }), await open({ capacity: 20 })] as const
       const outcomes = await Promise.allSettled(
         Array.from({ length: 100 }, (_, n) =>
@@ -145,7 +145,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await queue.depth()).toBe(20)
     })
 
-    test('a task that waits for its next run counts as waiting', async () => {
+    test('a task that waits for its next attempt counts as pending', async () => {
       const slow = await open({ initialBackoffMs: 60_000 })
       const { task } = await slow.enqueue('"text"')
       consume(() => Promise.reject(new Error('no')), {}, slow)
@@ -155,19 +155,19 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
   })
 
-  describe('listing', () => {
-    test('an empty queue is one empty page', async () => {
+  describe('list', () => {
+    test('an empty queue has one empty page', async () => {
       expect(await queue.list({ limit: 10 })).toEqual({ tasks: [], next: undefined })
     })
 
-    test('tasks come newest first, page by page, each once', async () => {
+    test('lists tasks newest first, page by page, each once', async () => {
       const ids: string[] = []
       for (let n = 0; n < 50; n++) ids.push(await add(`"${n}"`))
       for (const limit of [7, 50, 100])
-        expect((await everyTask(queue, { limit })).map(({ id }) => id)).toEqual(ids.toReversed())
+        expect((await readTasks(queue, { limit })).map(({ id }) => id)).toEqual(ids.toReversed())
     })
 
-    test('a status picks the tasks that have it', async () => {
+    test('lists only tasks of a status', async () => {
       const ids: string[] = []
       for (let n = 0; n < 6; n++) ids.push(await add(`${n}`))
       const consumer = consume(
@@ -177,21 +177,21 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
         },
         { concurrency: 1 },
       )
-      for (const id of ids) await ended(id)
+      for (const id of ids) await waitForEnd(id)
       await consumer.finish()
       const waiting = await add()
-      const idsOf = async (status: Task['status']) =>
-        (await everyTask(queue, { limit: 2, status })).map(({ id }) => id)
-      expect(await idsOf('completed')).toEqual([ids[4], ids[2], ids[0]] as string[])
-      expect(await idsOf('failed')).toEqual([ids[5], ids[3], ids[1]] as string[])
-      expect(await idsOf('pending')).toEqual([waiting])
-      expect(await idsOf('processing')).toEqual([])
+      const listIds = async (status: Task['status']) =>
+        (await readTasks(queue, { limit: 2, status })).map(({ id }) => id)
+      expect(await listIds('completed')).toEqual([ids[4], ids[2], ids[0]] as string[])
+      expect(await listIds('failed')).toEqual([ids[5], ids[3], ids[1]] as string[])
+      expect(await listIds('pending')).toEqual([waiting])
+      expect(await listIds('processing')).toEqual([])
     })
 
-    test('a status that few of many tasks have is found in the first page', async () => {
+    test('the first page of a rare status has its tasks', async () => {
       const rare = await add('"rare"')
       const consumer = consume(() => Promise.reject(new UnrecoverableTask('no')))
-      await ended(rare)
+      await waitForEnd(rare)
       await consumer.finish()
       for (let n = 0; n < 15; n++) await Promise.all(Array.from({ length: 100 }, () => add()))
       const { tasks, next } = await queue.list({ limit: 1, status: 'failed' })
@@ -208,38 +208,38 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       },
     )
 
-    test('a page of large payloads ends early, and nothing is left out', async () => {
+    test('a page of large payloads ends early, and no task is left out', async () => {
       const large = JSON.stringify('x'.repeat(7 * 1024 * 1024))
       for (let n = 0; n < 4; n++) await queue.enqueue(large)
       expect((await queue.list({ limit: 10 })).tasks).toHaveLength(2)
-      expect(await everyTask(queue, { limit: 10 })).toHaveLength(4)
+      expect(await readTasks(queue, { limit: 10 })).toHaveLength(4)
     })
   })
 
-  describe('running', () => {
-    test('a task is completed with the result of its handler', async () => {
+  describe('running tasks', () => {
+    test('completes a task with the result of its handler', async () => {
       const id = await add('"a"')
       const runs: RunReport[] = []
       consume(async (task) => JSON.stringify([task.payload, task.status, task.attempts]), {
         onRunEnd: (run) => runs.push(run),
       })
-      const task = await ended(id)
+      const task = await waitForEnd(id)
       expect(task).toMatchObject({ status: 'completed', attempts: 1, error: undefined })
       expect(task.result).toBe('["\\"a\\"","processing",1]')
       expect(task.updatedAt).toBeGreaterThanOrEqual(task.createdAt)
       expect(await until(() => runs[0])).toMatchObject({ outcome: 'completed', task: { id } })
     })
 
-    test('a task is completed soon after it came to an idle consumer, of this instance or of another', async () => {
+    test('an idle consumer, of this instance or of another, runs a new task soon', async () => {
       const other = await open()
       consume(async () => '1', {}, other)
-      await ended(await add())
+      await waitForEnd(await add())
       await queue.enqueue('"text"')
       consume(async () => '1')
-      await ended(await add())
+      await waitForEnd(await add())
     })
 
-    test('no more tasks run at a time than may, and as many as may', async () => {
+    test('runs exactly as many tasks at a time as the concurrency', async () => {
       let running = 0
       let most = 0
       const consumer = consume(
@@ -252,12 +252,12 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
         { concurrency: 3 },
       )
       const ids = await Promise.all(Array.from({ length: 20 }, () => add()))
-      for (const id of ids) await ended(id)
+      for (const id of ids) await waitForEnd(id)
       await consumer.finish()
       expect(most).toBe(3)
     })
 
-    test('two instances with consumers run each of 200 tasks once', async () => {
+    test('two instances run each of 200 tasks once', async () => {
       const other = await open()
       const runs = new Map<string, number>()
       const handler: TaskHandler = async ({ id }) => {
@@ -266,14 +266,14 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       }
       const consumers = [consume(handler, { concurrency: 4 }), consume(handler, { concurrency: 4 }, other)]
       const ids = await Promise.all(Array.from({ length: 200 }, () => add()))
-      // Not until none waits: a claim that is under way when its consumer finishes is handed back.
-      for (const id of ids) await ended(id)
+      // Waits for every task, because a claim in flight is released when its consumer finishes.
+      for (const id of ids) await waitForEnd(id)
       await Promise.all(consumers.map((consumer) => consumer.finish()))
       expect([...runs.values()].every((n) => n === 1)).toBe(true)
       expect([...runs.keys()].sort()).toEqual(ids.sort())
     })
 
-    test('a task that takes longer than a lease keeps it: nobody else runs it', async () => {
+    test('a task that takes longer than its lease is not claimed by another worker', async () => {
       const other = await open()
       let runs = 0
       const handler: TaskHandler = async () => {
@@ -283,13 +283,13 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       }
       consume(handler)
       consume(handler, {}, other)
-      expect(await ended(await add())).toMatchObject({ status: 'completed', attempts: 1 })
+      expect(await waitForEnd(await add())).toMatchObject({ status: 'completed', attempts: 1 })
       expect(runs).toBe(1)
     })
   })
 
-  describe('failing', () => {
-    test('a run that fails is tried again', async () => {
+  describe('failing tasks', () => {
+    test('retries a failed attempt', async () => {
       const id = await add()
       const runs: RunReport['outcome'][] = []
       consume(
@@ -299,7 +299,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
         },
         { onRunEnd: ({ outcome }) => runs.push(outcome) },
       )
-      expect(await ended(id)).toMatchObject({
+      expect(await waitForEnd(id)).toMatchObject({
         status: 'completed',
         attempts: 2,
         result: '1',
@@ -309,14 +309,14 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(runs).toEqual(['retried', 'completed'])
     })
 
-    test('after its attempts a task is failed and kept, with its error', async () => {
+    test('fails a task permanently after its attempts, and keeps it with its error', async () => {
       const id = await add('"poison"')
       let runs = 0
       consume(() => {
         runs++
         throw new Error('never')
       })
-      expect(await ended(id)).toMatchObject({
+      expect(await waitForEnd(id)).toMatchObject({
         status: 'failed',
         attempts: 3,
         error: 'never',
@@ -326,13 +326,13 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(runs).toBe(3)
     })
 
-    test('an UnrecoverableTask is not tried again', async () => {
+    test('does not retry an UnrecoverableTask', async () => {
       const id = await add()
       consume(() => Promise.reject(new UnrecoverableTask('no use')))
-      expect(await ended(id)).toMatchObject({ status: 'failed', attempts: 1, error: 'no use' })
+      expect(await waitForEnd(id)).toMatchObject({ status: 'failed', attempts: 1, error: 'no use' })
     })
 
-    test('a handler that never ends is aborted, and the others go on', async () => {
+    test('aborts a handler that exceeds its time limit, and continues with other tasks', async () => {
       const never = await add('"never"')
       const signals: AbortSignal[] = []
       consume(
@@ -344,37 +344,37 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
         { concurrency: 1, timeoutMs: 50 },
       )
       const other = await add('"other"')
-      expect(await ended(other)).toMatchObject({ status: 'completed' })
-      expect(await ended(never)).toMatchObject({ status: 'failed', attempts: 3 })
-      expect((await queue.find(never))?.error).toContain('not done after 0.05 s')
+      expect(await waitForEnd(other)).toMatchObject({ status: 'completed' })
+      expect(await waitForEnd(never)).toMatchObject({ status: 'failed', attempts: 3 })
+      expect((await queue.find(never))?.error).toContain('timed out after 0.05 s')
       expect(signals.every(({ aborted }) => aborted)).toBe(true)
     })
 
-    test('a failed task that is retried has all its attempts again', async () => {
+    test('retry restores all attempts of a failed task', async () => {
       const id = await add()
       let broken = true
       consume(async ({ attempts }) => {
         if (broken || attempts < 3) throw new Error('broken')
         return '1'
       })
-      await ended(id)
+      await waitForEnd(id)
       broken = false
       expect(await queue.retry(id)).toMatchObject({ id, status: 'pending', attempts: 0 })
-      expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 3 })
+      expect(await waitForEnd(id)).toMatchObject({ status: 'completed', attempts: 3 })
     })
 
-    test('only a failed task can be retried', async () => {
+    test('retry rejects a task that has not failed with TaskNotFailed', async () => {
       const id = await add()
       await expect(queue.retry(id)).rejects.toBeInstanceOf(TaskNotFailed)
       consume(async () => '1')
-      await ended(id)
+      await waitForEnd(id)
       await expect(queue.retry(id)).rejects.toMatchObject({ status: 'completed' })
     })
 
-    test('of 20 retries at once one counts', async () => {
+    test('one of 20 concurrent retries succeeds', async () => {
       const id = await add()
       const consumer = consume(() => Promise.reject(new UnrecoverableTask('no')))
-      await ended(id)
+      await waitForEnd(id)
       await consumer.finish()
       const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => queue.retry(id)))
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
@@ -383,11 +383,11 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
   })
 
   describe('stopping', () => {
-    test('a paused consumer claims nothing more and finishes what it has', async () => {
+    test('a paused consumer claims no more tasks and finishes the running ones', async () => {
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
       const consumer = consume(() => hold, { concurrency: 1 })
       const [first, second] = [await add(), await add()]
-      // Not when the queue says `processing`: a claim that comes back after the pause is handed back.
+      // Does not wait for `processing`, because a claim that returns after the pause is released.
       await until(() => consumer.activeCount === 1)
       consumer.pause()
       const finished = consumer.finish()
@@ -397,7 +397,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await queue.find(second)).toMatchObject({ status: 'pending', attempts: 0 })
     })
 
-    test('handed back, a task is pending at once, with its attempt not spent, and runs elsewhere', async () => {
+    test('a released task is pending at once, with its attempt refunded, and runs elsewhere', async () => {
       const ids = [await add(), await add()]
       const signals: AbortSignal[] = []
       const outcomes: RunReport['outcome'][] = []
@@ -415,10 +415,10 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(signals.every(({ aborted }) => aborted)).toBe(true)
       for (const id of ids) expect(await queue.find(id)).toMatchObject({ status: 'pending', attempts: 0 })
       consume(async () => '1', {}, await open({ maxAttempts: 1 }))
-      for (const id of ids) expect(await ended(id)).toMatchObject({ status: 'completed', attempts: 1 })
+      for (const id of ids) expect(await waitForEnd(id)).toMatchObject({ status: 'completed', attempts: 1 })
     })
 
-    test('what a handler says after its task was handed back is not recorded', async () => {
+    test('does not record the result of a handler after its task was released', async () => {
       const id = await add()
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
       const consumer = consume(() => hold)
@@ -429,7 +429,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await queue.find(id)).toMatchObject({ status: 'pending', result: undefined })
     })
 
-    test('closing hands back', async () => {
+    test('close releases running tasks', async () => {
       const id = await add()
       consume(() => new Promise(() => {}))
       await until(async () => (await queue.find(id))?.status === 'processing')
@@ -437,7 +437,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await (await open()).find(id)).toMatchObject({ status: 'pending', attempts: 0 })
     })
 
-    test('after close calls fail with QueueUnavailable; closing twice is the same promise', async () => {
+    test('calls after close fail with QueueUnavailable, and a second close returns the same promise', async () => {
       const closed = queue.close()
       expect(queue.close()).toBe(closed)
       await closed
@@ -453,8 +453,8 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
   })
 
-  describe('watching', () => {
-    test('a watcher sees the task now and its end, from another instance too', async () => {
+  describe('watch', () => {
+    test('a watcher sees the task now and its end, also on another instance', async () => {
       const id = await add()
       const other = await open()
       const seen = Promise.all(
@@ -470,14 +470,14 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       }
     })
 
-    test('the watcher of an ended task sees it once', async () => {
+    test('a watcher of an ended task sees it once', async () => {
       const id = await add()
       consume(async () => '1')
-      await ended(id)
+      await waitForEnd(id)
       expect(await Array.fromAsync(queue.watch(id, AbortSignal.timeout(20_000)))).toHaveLength(1)
     })
 
-    test('a watcher that leaves is let go', async () => {
+    test('a watcher ends when its signal aborts', async () => {
       const id = await add()
       const controller = new AbortController()
       const seen: Task[] = []
@@ -492,16 +492,16 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
   describe('idempotency keys', () => {
     const key: Idempotency = { scope: 'tasks', key: 'k', fingerprint: 'f' }
 
-    test('the same key and fingerprint gives the first answer again, also from another instance and after the end', async () => {
+    test('the same key and fingerprint repeat the first answer, also on another instance and after the task has ended', async () => {
       const first = await queue.enqueue('"a"', key)
       consume(async () => '1')
-      await ended(first.task.id)
+      await waitForEnd(first.task.id)
       const again = await (await open()).enqueue('"a"', key)
       expect(again).toEqual({ task: first.task, replayed: true })
       expect((await queue.list({ limit: 10 })).tasks).toHaveLength(1)
     })
 
-    test('the same key with another fingerprint is IdempotencyMismatch', async () => {
+    test('enqueue rejects a key with another fingerprint with IdempotencyMismatch', async () => {
       await queue.enqueue('"a"', key)
       await expect(queue.enqueue('"b"', { ...key, fingerprint: 'g' })).rejects.toBeInstanceOf(
         IdempotencyMismatch,
@@ -514,7 +514,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect((await queue.enqueue('"b"', { ...key, scope: 'other', fingerprint: 'g' })).replayed).toBe(false)
     })
 
-    test('100 calls with one key at once on two instances make one task and get 100 equal answers', async () => {
+    test('100 concurrent calls with one key on two instances create one task and get equal answers', async () => {
       const other = await open()
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, n) => (n % 2 ? queue : other).enqueue('"a"', key)),
@@ -524,13 +524,13 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
       expect(await queue.depth()).toBe(1)
     })
 
-    test('a refused task does not use up its key', async () => {
+    test('a rejected task does not use up its key', async () => {
       const full = await open({ capacity: 0 })
       await expect(full.enqueue('"a"', key)).rejects.toBeInstanceOf(QueueFull)
       expect((await queue.enqueue('"b"', { ...key, fingerprint: 'g' })).replayed).toBe(false)
     })
 
-    test('the key of a task that is deleted already gives the first answer, and no second task', async () => {
+    test('the key of a deleted task repeats the first answer and creates no second task', async () => {
       const brief = await open({ retentionMs: 50 })
       const { task } = await brief.enqueue('"a"', key)
       consume(async () => '1')
@@ -540,8 +540,8 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
   })
 
-  describe('keeping', () => {
-    test('an ended task is deleted after its time, one that waits is not', async () => {
+  describe('retention', () => {
+    test('deletes an ended task after the retention time, but never a pending one', async () => {
       const brief = await open({ retentionMs: 100 })
       const failing = await add('"fail"')
       const done = await add('"done"')
@@ -557,7 +557,7 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
     })
   })
 
-  test('a working queue answers a ping and is durable', async () => {
+  test('ping resolves and durability reports durable on a working queue', async () => {
     await queue.ping()
     expect(await queue.durability()).toEqual({ durable: true })
   })
@@ -565,8 +565,8 @@ export function taskQueueContract(makeQueue: () => Promise<EmptyQueue>): void {
 
 const order: readonly Task['status'][] = ['pending', 'processing', 'completed', 'failed']
 
-/** Every task of every page. */
-async function everyTask(
+/** All tasks of all pages. */
+async function readTasks(
   queue: TaskQueue,
   request: { limit: number; status?: Task['status'] },
 ): Promise<Task[]> {

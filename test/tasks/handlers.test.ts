@@ -5,14 +5,14 @@ import type { Task } from '../../src/tasks/task.ts'
 import { UnrecoverableTask } from '../../src/tasks/task-queue.ts'
 
 const limits = { maxNumbers: 200_000, maxTextLength: 1_000_000 }
-const threads = createAnalysisPool(limits, 1)
-const handle = createAnalysisHandler(limits, threads)
-afterAll(() => threads.close())
+const pool = createAnalysisPool(limits, 1)
+const handle = createAnalysisHandler(limits, pool)
+afterAll(() => pool.close())
 
-async function resultOf(work: unknown, signal = new AbortController().signal): Promise<unknown> {
+async function handleTask(payload: unknown, signal = new AbortController().signal): Promise<unknown> {
   const task: Task = {
     id: 'a',
-    payload: JSON.stringify(work),
+    payload: JSON.stringify(payload),
     status: 'processing',
     attempts: 1,
     createdAt: 0,
@@ -41,11 +41,11 @@ const summary = (count: number) => ({
   },
   processing_time_ms: expect.any(Number),
 })
-const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
+const countTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
 
-describe('the handler of tasks', () => {
-  test('a text gives its analysis alone', async () => {
-    expect(await resultOf('a b. c')).toEqual({
+describe('the analysis handler', () => {
+  test('a text alone has a text analysis alone', async () => {
+    expect(await handleTask('a b. c')).toEqual({
       text_analysis: {
         word_count: 3,
         character_count: 6,
@@ -56,27 +56,33 @@ describe('the handler of tasks', () => {
     })
   })
 
-  test('a payload gives what /payload answers', async () => {
-    expect(await resultOf({ numbers: upTo(5), text: 'a' })).toEqual(summary(5))
+  test('numbers and a text have the result of /payload', async () => {
+    expect(await handleTask({ numbers: countTo(5), text: 'a' })).toEqual(summary(5))
   })
 
-  test('a large payload gives the same, from a thread', async () => {
-    expect(await resultOf({ numbers: upTo(100_001), text: 'a' })).toEqual(summary(100_001))
-    expect(await resultOf('a'.repeat(500_000))).toMatchObject({ text_analysis: { character_count: 500_000 } })
+  test('a large payload has the same result, from a thread', async () => {
+    expect(await handleTask({ numbers: countTo(100_001), text: 'a' })).toEqual(summary(100_001))
+    expect(await handleTask('a'.repeat(500_000))).toMatchObject({
+      text_analysis: { character_count: 500_000 },
+    })
   })
 
   test.each([
     ['a small payload', '', /^payload must hold at least one character$/],
-    ['a large payload', { numbers: upTo(200_001), text: 'a' }, /^payload\/numbers must hold at most 200000/],
-    ['another form', { numbers: [1] }, /^payload\/text is required$/],
-  ])('%s beyond the limits is not tried again', async (_, work, message) => {
-    const error = await resultOf(work).catch((error: Error) => error)
+    [
+      'a large payload',
+      { numbers: countTo(200_001), text: 'a' },
+      /^payload\/numbers must hold at most 200000/,
+    ],
+    ['an invalid payload', { numbers: [1] }, /^payload\/text is required$/],
+  ])('%s beyond the limits is unrecoverable', async (_, payload, message) => {
+    const error = await handleTask(payload).catch((error: Error) => error)
     expect(error).toBeInstanceOf(UnrecoverableTask)
     expect((error as Error).message).toMatch(message)
   })
 
-  test('an aborted run of a large payload ends at once', async () => {
+  test('aborting a large payload ends it at once', async () => {
     const signal = AbortSignal.abort(new Error('the worker stops'))
-    await expect(resultOf('a'.repeat(500_000), signal)).rejects.toThrow('the worker stops')
+    await expect(handleTask('a'.repeat(500_000), signal)).rejects.toThrow('the worker stops')
   })
 })

@@ -16,7 +16,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
 
   const open = (): Promise<OpenDatabase> =>
     openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5 } })
-  const empty = async (): Promise<void> =>
+  const truncate = async (): Promise<void> =>
     void (await server.psql('truncate bullmq.job, bullmq.event, bullmq.meta, idempotency_keys cascade'))
 
   describe('the contract', () => {
@@ -30,17 +30,17 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         },
         async remove() {
           await Promise.all(databases.map((database) => database.close()))
-          await empty()
+          await truncate()
         },
       }
     })
   })
 
   describe('several processes', () => {
-    workersContract(async () => ({ url: server.url, dataDir: '.', remove: empty }), { severalHosts: true })
+    workersContract(async () => ({ url: server.url, dataDir: '.', remove: truncate }), { severalHosts: true })
   })
 
-  test('calls fail while the server is away, and tasks are there and run when it is back, without a restart', async () => {
+  test('calls fail while the server is down, and stored tasks run when it is back, without a restart', async () => {
     const database = await open()
     const queue = await openTaskQueue(database, { leaseMs: 1_000 })
     const { task } = await queue.enqueue('"a"')
@@ -52,10 +52,10 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
     await consumer.finish()
     await queue.close()
     await database.close()
-    await empty()
+    await truncate()
   }, 60_000)
 
-  test('a server that confirms what is not on its disk yet is told as not durable', async () => {
+  test('durability reports a server that confirms commits before they are on its disk', async () => {
     await server.psql("alter database tally set synchronous_commit = 'off'")
     const database = await open()
     const queue = await openTaskQueue(database)

@@ -31,7 +31,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     )
   })
 
-  describe('a server that goes away and comes back', () => {
+  describe('a server that stops and starts', () => {
     const calls = (queue: TaskQueue) => [
       () => queue.enqueue('"a"'),
       () => queue.find(Bun.randomUUIDv7()),
@@ -42,7 +42,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     ]
     const quick = { leaseMs: 1_000, initialBackoffMs: 20 }
 
-    test('calls fail at once while it is away, and succeed when it is back, without a restart', async () => {
+    test('calls fail at once while it is down, and succeed when it is back, without a restart', async () => {
       const own = await startRedis()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       await queue.ping()
@@ -70,7 +70,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       await own.remove()
     }, 30_000)
 
-    test('a queue that is opened while the server is away works when it comes', async () => {
+    test('a queue that opens before its server starts works afterwards', async () => {
       const own = await startRedis()
       await own.kill()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
@@ -86,7 +86,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       await own.remove()
     }, 30_000)
 
-    test('a server that hangs is given up after seconds, and the calls after that fail at once', async () => {
+    test('a call to a hanging server fails within seconds, and later calls fail at once', async () => {
       const own = await startRedis()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       await queue.ping()
@@ -108,7 +108,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       await own.remove()
     }, 30_000)
 
-    test('closing does not hang while it is away, with tasks in hand', async () => {
+    test('close does not hang while it is down and tasks are running', async () => {
       const own = await startRedis()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       const { task } = await queue.enqueue('"a"')
@@ -119,7 +119,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       await own.remove()
     }, 30_000)
 
-    test('of what was accepted nothing is lost when it is killed three times, and consumers go on', async () => {
+    test('no accepted task is lost when it is killed three times, and consumers continue', async () => {
       const own = await startRedis()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
       const consumer = queue.consume(async ({ payload }) => payload, { concurrency: 4, timeoutMs: 60_000 })
@@ -155,7 +155,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     }, 60_000)
   })
 
-  test('a server without an append-only file is told as not durable', async () => {
+  test('durability reports a server without an append-only file', async () => {
     const own = await startRedis({ appendonly: false })
     const queue = await openTaskQueue({ engine: 'redis', url: own.url })
     expect(await queue.durability()).toEqual({

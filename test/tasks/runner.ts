@@ -7,24 +7,24 @@ import { openTaskQueue } from '../../src/tasks/open.ts'
 import type { TaskQueue } from '../../src/tasks/task-queue.ts'
 
 /** How a process finds the queue of its test. */
-export interface QueueBackend {
+export interface QueueLocation {
   /** A Redis server; else the database of `url` or `dataDir`. */
   readonly redisUrl?: string
   readonly url?: string
   readonly dataDir: string
 }
 
-export interface RunnerTask extends QueueBackend {
-  /** What its results say. */
+export interface RunnerTask extends QueueLocation {
+  /** The name in its results. */
   readonly name: string
-  /** How long it works on a task, in ms. */
+  /** How long a task takes, in ms. */
   readonly runMs: number
-  /** How wrong its host's clock is, in ms. */
+  /** How far its host's clock is ahead, in ms. */
   readonly clockAheadMs?: number
 }
 
-/** The queue of a place, with times that suit a test. */
-export async function openPlace({ redisUrl, url, dataDir }: QueueBackend): Promise<{
+/** Opens the queue with short times. */
+export async function openTestQueue({ redisUrl, url, dataDir }: QueueLocation): Promise<{
   queue: TaskQueue
   close(): Promise<void>
 }> {
@@ -45,10 +45,10 @@ export async function openPlace({ redisUrl, url, dataDir }: QueueBackend): Promi
 }
 
 if (import.meta.main) {
-  const { name, runMs, clockAheadMs = 0, ...place } = JSON.parse(process.argv[2] as string) as RunnerTask
+  const { name, runMs, clockAheadMs = 0, ...location } = JSON.parse(process.argv[2] as string) as RunnerTask
   const rightNow = Date.now
   Date.now = () => rightNow() + clockAheadMs
-  const { queue } = await openPlace(place)
+  const { queue } = await openTestQueue(location)
   queue.consume(
     async ({ payload }) => {
       if (payload === '"kill"') process.kill(process.pid, 'SIGKILL')

@@ -2,36 +2,42 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { TaskQueue } from '../../src/tasks/task-queue.ts'
 import { until } from '../support/until.ts'
-import { openPlace, type QueueBackend, type RunnerTask } from './runner.ts'
+import { openTestQueue, type QueueLocation, type RunnerTask } from './runner.ts'
 
-/** Long enough for a few starts of a process and a few leases on a busy machine. */
+/** Long enough to start a few processes and to wait for a few leases on a busy machine. */
 const timeoutMs = 60_000
 
-/** Where the processes of one test meet: an empty queue. */
-export interface MeetingPlace extends QueueBackend {
+/** The empty queue that the processes of one test share. */
+export interface SharedQueue extends QueueLocation {
   remove(): Promise<void>
 }
 
 /**
- * What `TaskQueue` promises about workers that die or fall asleep, as tests with real processes.
+ * The promises of `TaskQueue` about workers that die or are suspended, as tests with real processes.
  *
- * @param makePlace called in each test
+ * @param createQueue called in each test
  * @param options whether the processes may be on several hosts, whose clocks differ
  */
-export function workersContract(makePlace: () => Promise<MeetingPlace>, { severalHosts = false } = {}): void {
-  const atPlace = (
+export function workersContract(
+  createQueue: () => Promise<SharedQueue>,
+  { severalHosts = false } = {},
+): void {
+  const testWithQueue = (
     name: string,
-    run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueueBackend>) => Runner) => Promise<void>,
+    run: (
+      queue: TaskQueue,
+      start: (runner: Omit<RunnerTask, keyof QueueLocation>) => Runner,
+    ) => Promise<void>,
   ) =>
     test(
       name,
       async () => {
-        const place = await makePlace()
+        const location = await createQueue()
         const runners: Runner[] = []
-        const { queue, close } = await openPlace(place)
+        const { queue, close } = await openTestQueue(location)
         try {
           await run(queue, (runner) => {
-            const started = startRunner({ ...place, ...runner })
+            const started = startRunner({ ...location, ...runner })
             runners.push(started)
             return started
           })
@@ -39,34 +45,34 @@ export function workersContract(makePlace: () => Promise<MeetingPlace>, { severa
           for (const { child } of runners) child.kill('SIGKILL')
           await Promise.all(runners.map(({ child }) => child.exited))
           await close()
-          await place.remove()
+          await location.remove()
         }
       },
       timeoutMs,
     )
-  const statusOf = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
+  const findStatus = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
 
-  atPlace('a task claimed by a killed worker is run again by another', async (queue, start) => {
+  testWithQueue('another worker runs the task of a killed worker again', async (queue, start) => {
     const { task } = await queue.enqueue('"a"')
     const first = start({ name: 'first', runMs: 60_000 })
-    await until(async () => (await statusOf(queue, task.id)) === 'processing')
+    await until(async () => (await findStatus(queue, task.id)) === 'processing')
     first.child.kill('SIGKILL')
     start({ name: 'second', runMs: 0 })
-    await until(async () => (await statusOf(queue, task.id)) === 'completed')
+    await until(async () => (await findStatus(queue, task.id)) === 'completed')
     expect(await queue.find(task.id)).toMatchObject({ result: '"by second"', attempts: 2 })
   })
 
-  atPlace(
-    'a worker that slept through its lease cannot write: the result stays the other’s',
+  testWithQueue(
+    'a worker that was suspended past its lease cannot write its result',
     async (queue, start) => {
       const { task } = await queue.enqueue('"a"')
       const sleeper = start({ name: 'sleeper', runMs: 300 })
-      await until(async () => (await statusOf(queue, task.id)) === 'processing')
+      await until(async () => (await findStatus(queue, task.id)) === 'processing')
       sleeper.child.kill('SIGSTOP')
       start({ name: 'other', runMs: 0 })
-      await until(async () => (await statusOf(queue, task.id)) === 'completed')
+      await until(async () => (await findStatus(queue, task.id)) === 'completed')
       sleeper.child.kill('SIGCONT')
-      // It wakes in the middle of its run, tries to write, and is refused.
+      // It resumes in the middle of its run, tries to write, and is refused.
       await until(() => sleeper.lines.some((line) => line === `lost ${task.id}`))
       expect(await queue.find(task.id)).toMatchObject({
         status: 'completed',
@@ -77,60 +83,57 @@ export function workersContract(makePlace: () => Promise<MeetingPlace>, { severa
   )
 
   if (severalHosts)
-    atPlace(
-      'a worker whose clock is an hour ahead does not take the task of one that is at work',
+    testWithQueue(
+      'a worker whose clock is an hour ahead does not claim the task of a working one',
       async (queue, start) => {
         const { task } = await queue.enqueue('"a"')
         start({ name: 'right', runMs: 3_000 })
-        await until(async () => (await statusOf(queue, task.id)) === 'processing')
+        await until(async () => (await findStatus(queue, task.id)) === 'processing')
         const ahead = start({ name: 'ahead', runMs: 0, clockAheadMs: 60 * 60 * 1_000 })
-        // It is at work: it has looked at the leases of others several times when the task is done.
+        // The worker with the wrong clock works, so it has checked the leases of others before the task is completed.
         const other = await queue.enqueue('"b"')
-        await until(async () => (await statusOf(queue, other.task.id)) === 'completed')
-        await until(async () => (await statusOf(queue, task.id)) === 'completed')
+        await until(async () => (await findStatus(queue, other.task.id)) === 'completed')
+        await until(async () => (await findStatus(queue, task.id)) === 'completed')
         expect(ahead.child.exitCode).toBeNull()
         expect(await queue.find(task.id)).toMatchObject({ result: '"by right"', attempts: 1 })
       },
     )
 
-  atPlace('a task that kills its workers fails when its attempts are spent', async (queue, start) => {
+  testWithQueue('a task that kills its workers fails after its attempts', async (queue, start) => {
     const { task } = await queue.enqueue('"kill"')
     for (let n = 0; n < 3; n++) {
       const runner = start({ name: `victim ${n}`, runMs: 0 })
       expect(await runner.child.exited).not.toBe(0)
     }
     start({ name: 'survivor', runMs: 0 })
-    await until(async () => (await statusOf(queue, task.id)) === 'failed')
+    await until(async () => (await findStatus(queue, task.id)) === 'failed')
     const failed = await queue.find(task.id)
     expect(failed).toMatchObject({ attempts: 3, result: undefined })
-    expect(failed?.error).toContain('its worker died')
+    expect(failed?.error).toContain('the worker died')
   })
 
-  atPlace(
-    'while three workers are killed and replaced at random, every task ends once',
-    async (queue, start) => {
-      const ids = (await Promise.all(Array.from({ length: 150 }, (_, n) => queue.enqueue(`"${n}"`)))).map(
-        ({ task }) => task.id,
-      )
-      const workers = [0, 1, 2].map((n) => start({ name: `w${n}`, runMs: 10 }))
-      for (let kill = 0; kill < 4; kill++) {
-        const victim = workers[kill % 3] as Runner
-        const before = victim.lines.length
-        await until(() => victim.lines.length > before + 3)
-        victim.child.kill('SIGKILL')
-        workers[kill % 3] = start({ name: `w${kill}b`, runMs: 10 })
-      }
-      await until(async () => (await queue.list({ limit: 1_000, status: 'completed' })).tasks.length === 150)
-      const { tasks } = await queue.list({ limit: 1_000 })
-      expect(tasks.map(({ id }) => id).sort()).toEqual(ids.toSorted())
-      expect(tasks.filter(({ result }) => !/^"by w\d/.test(result ?? ''))).toEqual([])
-    },
-  )
+  testWithQueue('every task ends once while three workers are killed and replaced', async (queue, start) => {
+    const ids = (await Promise.all(Array.from({ length: 150 }, (_, n) => queue.enqueue(`"${n}"`)))).map(
+      ({ task }) => task.id,
+    )
+    const workers = [0, 1, 2].map((n) => start({ name: `w${n}`, runMs: 10 }))
+    for (let kill = 0; kill < 4; kill++) {
+      const victim = workers[kill % 3] as Runner
+      const before = victim.lines.length
+      await until(() => victim.lines.length > before + 3)
+      victim.child.kill('SIGKILL')
+      workers[kill % 3] = start({ name: `w${kill}b`, runMs: 10 })
+    }
+    await until(async () => (await queue.list({ limit: 1_000, status: 'completed' })).tasks.length === 150)
+    const { tasks } = await queue.list({ limit: 1_000 })
+    expect(tasks.map(({ id }) => id).sort()).toEqual(ids.toSorted())
+    expect(tasks.filter(({ result }) => !/^"by w\d/.test(result ?? ''))).toEqual([])
+  })
 }
 
 interface Runner {
   readonly child: Bun.Subprocess
-  /** `<outcome> <task id>` for each run that has ended. */
+  /** `<outcome> <task id>` of each ended run. */
   readonly lines: string[]
 }
 

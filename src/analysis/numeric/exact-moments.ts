@@ -6,47 +6,47 @@ export interface Moments {
   readonly standardDeviation: number
 }
 
-/** Exponent fields a finite double can have: 0 for subnormals, 1 to 2046. */
-const EXPONENTS = 2047
+/** The exponent fields that a finite double can have: 0 for subnormals, 1 to 2046. */
+const exponentCount = 2047
 
-/** Significands are counted in digits of 18 bits, so that 53 bits are three digits. */
-const DIGIT_BITS = 18
-const DIGIT = 2 ** DIGIT_BITS
+/** Significands are split into digits of 18 bits, so that 53 bits are three digits. */
+const digitBits = 18
+const digitBase = 2 ** digitBits
 
-/** Columns of a row: three digits for the sum of the significands, six for the sum of their squares. */
-const WIDTH = 9
-const SQUARES = 3
+/** Columns of a row: three digits for the sum of the significands, then six for the sum of their squares. */
+const rowWidth = 9
+const squaresColumn = 3
 
 /**
- * Numbers added before the columns of squares hand on their carries: a column takes at most 2^37 a number, and
- * a double counts exactly to 2^53. The columns of the sum take 2^18 a number and never need to.
+ * Numbers added between two carries of the columns of squares: a number adds at most 2^37 to a column, and a double
+ * counts exactly up to 2^53. The columns of the sum grow by 2^18 a number and need no carry.
  */
-const CARRY_EVERY = 2 ** 15
+const carryInterval = 2 ** 15
 
 /** The exponent of the last place of the smallest double. */
-const LEAST_EXPONENT = -1074
+const minExponent = -1074
 
-/** One row an exponent. All zeros between calls. */
-const rows = new Float64Array(EXPONENTS * WIDTH)
+/** One row for each exponent. All zeros between calls. */
+const rows = new Float64Array(exponentCount * rowWidth)
 
-/** A double seen as its two words. Every platform that Bun runs on is little-endian: the upper word is second. */
+/** The two words of a double. Every platform that Bun runs on is little-endian: the upper word comes second. */
 const double = new Float64Array(1)
 const words = new Uint32Array(double.buffer)
 
 /**
- * Mean and sample standard deviation of the first `count` values, correctly rounded whatever they are: exact
- * sums S₁ of the numbers and S₂ of their squares as big integers, (n S₂ − S₁²) / (n (n − 1)), rounded once.
+ * Mean and sample standard deviation of the first `count` values, correctly rounded for every input: the sum S₁ of
+ * the numbers and the sum S₂ of their squares are exact big integers, and (n S₂ − S₁²) / (n (n − 1)) is rounded once.
  *
- * The sums are kept by exponent, one row each, significands as digits in base 2^18: a number costs eight
+ * The sums are kept by exponent, one row each, with significands as digits in base 2^18. So a number costs eight
  * additions of doubles, all of them exact (the idea of R. M. Neal, Fast exact summation using small and large
- * superaccumulators, 2015). Big integers appear only at the end, once a row. Cost: O(n) for any mixture of
- * magnitudes, and at most 2047 rows. A standard deviation above the largest double gives Infinity.
+ * superaccumulators, 2015). Big integers appear only at the end, once for each row. Cost: O(n) for any mixture of
+ * magnitudes, and at most 2047 rows. A standard deviation above the largest double becomes Infinity.
  *
  * @param count at least 2, and finite numbers only
  * @example exactMoments(Float64Array.of(1e308, -1e308, 1e-308), 3).mean // 3.333333333333333e-309
  */
 export function exactMoments(values: Float64Array, count: number): Moments {
-  let lowest = EXPONENTS
+  let lowest = exponentCount
   let highest = -1
   for (let i = 0; i < count; i++) {
     const exponent = addNumber(values[i]!)
@@ -54,23 +54,23 @@ export function exactMoments(values: Float64Array, count: number): Moments {
       lowest = Math.min(lowest, exponent)
       highest = Math.max(highest, exponent)
     }
-    if (i % CARRY_EVERY === CARRY_EVERY - 1) carrySquares(lowest, highest)
+    if (i % carryInterval === carryInterval - 1) carrySquares(lowest, highest)
   }
   if (highest === -1) return { mean: 0, standardDeviation: 0 }
 
-  const sum = total(lowest, highest, 0, SQUARES, 1)
-  const squares = total(lowest, highest, SQUARES, WIDTH, 2)
-  rows.fill(0, lowest * WIDTH, (highest + 1) * WIDTH)
+  const sum = sumColumns(lowest, highest, 0, squaresColumn, 1)
+  const squares = sumColumns(lowest, highest, squaresColumn, rowWidth, 2)
+  rows.fill(0, lowest * rowWidth, (highest + 1) * rowWidth)
 
   const n = BigInt(count)
-  const exponent = LEAST_EXPONENT + Math.max(lowest, 1) - 1
+  const exponent = minExponent + Math.max(lowest, 1) - 1
   return {
     mean: roundRatio(sum, n, exponent),
     standardDeviation: roundRootOfRatio(n * squares - sum * sum, n * (n - 1n), exponent),
   }
 }
 
-/** Adds a number to the row of its exponent, and gives the row; -1 for zero, which needs none. */
+/** Adds a number to the row of its exponent, and returns the row; -1 for zero, which needs none. */
 function addNumber(x: number): number {
   if (x === 0) return -1
   double[0] = x
@@ -82,7 +82,7 @@ function addNumber(x: number): number {
   const b = ((leading & 15) << 14) | (lower >>> 18)
   const c = lower & 0x3ffff
   const sign = x < 0 ? -1 : 1
-  const row = exponent * WIDTH
+  const row = exponent * rowWidth
   rows[row]! += sign * c
   rows[row + 1]! += sign * b
   rows[row + 2]! += sign * a
@@ -94,29 +94,29 @@ function addNumber(x: number): number {
   return exponent
 }
 
-/** Hands on what a column holds beyond its digit, so that the next `CARRY_EVERY` numbers find room. */
+/** Carries the excess of each column to the next one, so that the next `carryInterval` numbers fit. */
 function carrySquares(lowest: number, highest: number): void {
   for (let row = lowest; row <= highest; row++) {
-    const end = (row + 1) * WIDTH - 1
-    for (let column = row * WIDTH + SQUARES; column < end; column++) {
-      const carry = Math.floor(rows[column]! / DIGIT)
-      rows[column]! -= carry * DIGIT
+    const end = (row + 1) * rowWidth - 1
+    for (let column = row * rowWidth + squaresColumn; column < end; column++) {
+      const carry = Math.floor(rows[column]! / digitBase)
+      rows[column]! -= carry * digitBase
       rows[column + 1]! += carry
     }
   }
 }
 
 /**
- * Columns `from..to` of the rows as one integer, in units of the lowest row. Each row weighs 2^power times the
- * row below it; only row 1, the smallest normal doubles, weighs the same as row 0, the subnormals.
+ * Sums the columns `from..to` of the rows, in units of the lowest row. Each row weighs 2^power times the row below it;
+ * only row 1, the smallest normal doubles, weighs the same as row 0, the subnormals.
  */
-function total(lowest: number, highest: number, from: number, to: number, power: number): bigint {
+function sumColumns(lowest: number, highest: number, from: number, to: number, power: number): bigint {
   let sum = 0n
   for (let row = highest; row >= lowest; row--) {
     if (row !== 0) sum <<= BigInt(power)
     let digits = 0n
     for (let column = to - 1; column >= from; column--) {
-      digits = (digits << BigInt(DIGIT_BITS)) + BigInt(rows[row * WIDTH + column]!)
+      digits = (digits << BigInt(digitBits)) + BigInt(rows[row * rowWidth + column]!)
     }
     sum += digits
   }

@@ -3,29 +3,29 @@ import { exactMoments, type Moments } from './exact-moments.ts'
 import { type PowerSums, powerSums, shiftedPowerSums } from './power-sums.ts'
 
 /** Between these magnitudes squares and their low parts neither overflow nor lose bits below 2^-1074. */
-const LEAST_MAGNITUDE = 2 ** -400
-const GREATEST_MAGNITUDE = 2 ** 400
+const minMagnitude = 2 ** -400
+const maxMagnitude = 2 ** 400
 
-/** Brings every double outside those magnitudes within them. A power of two: exact both ways. */
-const SCALE_UP = 2 ** 700
-const SCALE_DOWN = 2 ** -700
+/** Brings every double outside those magnitudes between them. Powers of two: scaling is exact both ways. */
+const scaleUp = 2 ** 700
+const scaleDown = 2 ** -700
 
-/** A result scaled up that is below this may be subnormal after scaling back, and would be rounded twice. */
-const LEAST_SCALED_UP = 2 ** -300
+/** A scaled-up result below this may be subnormal after scaling back, and would be rounded twice. */
+const minScaledUp = 2 ** -300
 
 /** Relative error of the few double-double operations between the sums and a result: under ten of 2^-106. */
-const ARITHMETIC_ERROR = 2 ** -100
+const arithmeticError = 2 ** -100
 
 /**
  * Mean and sample standard deviation (n − 1), each the double nearest to the exact value.
  *
  * Sums in double-double with proven error bounds (`PowerSums`), and Ziv's rounding test (Fast evaluation of
  * elementary mathematical functions with correctly rounded last bit, ACM TOMS 17, 1991): a result counts only
- * if everything within its error bound rounds to the same double. When it does not (cancellation, a value
- * nearly half-way between two doubles), the deviations are summed about the mean, and when that is still not
- * certain, everything is computed in exact arithmetic. So the answer never depends on which way it was found.
+ * if everything within its error bound rounds to the same double. If it does not (cancellation, or a value nearly
+ * half-way between two doubles), the deviations from the mean are summed. If that is still not accurate enough,
+ * everything is computed in exact arithmetic. So the result never depends on how it was found.
  *
- * Cost: one pass of about 20 operations a number; a second one when the spread is small beside the mean.
+ * Cost: one pass of about 20 operations a number; a second one if the spread is small compared with the mean.
  *
  * @param count at least 2; the values must not be all equal
  * @param minimum the least of the values
@@ -34,16 +34,16 @@ const ARITHMETIC_ERROR = 2 ** -100
  */
 export function moments(values: Float64Array, count: number, minimum: number, maximum: number): Moments {
   const magnitude = Math.max(-minimum, maximum)
-  const scale = magnitude > GREATEST_MAGNITUDE ? SCALE_DOWN : magnitude < LEAST_MAGNITUDE ? SCALE_UP : 1
+  const scale = magnitude > maxMagnitude ? scaleDown : magnitude < minMagnitude ? scaleUp : 1
   const sums = powerSums(values, count, scale, magnitude * scale)
 
-  const mean = meanOf(sums, count)
+  const mean = roundMean(sums, count)
   if (Number.isNaN(mean)) return exactMoments(values, count)
 
-  let deviation = deviationOf(sums, count)
+  let deviation = roundDeviation(sums, count)
   if (Number.isNaN(deviation)) {
     const reach = Math.max(maximum * scale - mean, mean - minimum * scale)
-    deviation = deviationOf(shiftedPowerSums(values, count, scale, mean, reach), count)
+    deviation = roundDeviation(shiftedPowerSums(values, count, scale, mean, reach), count)
   }
   if (Number.isNaN(deviation) || !canScaleBack(mean, scale) || !canScaleBack(deviation, scale)) {
     return exactMoments(values, count)
@@ -51,18 +51,18 @@ export function moments(values: Float64Array, count: number, minimum: number, ma
   return { mean: mean / scale, standardDeviation: deviation / scale }
 }
 
-/** The rounded mean of what was summed, or NaN when the sums are not accurate enough to tell. */
-function meanOf(sums: PowerSums, count: number): number {
+/** The rounded mean, or NaN if the sums are not accurate enough to decide. */
+function roundMean(sums: PowerSums, count: number): number {
   const high = sums.sumHigh / count
   const low = quotientError(sums.sumHigh, sums.sumLow, count, high)
-  return certain(high, low, sums.sumErrorBound / count + ARITHMETIC_ERROR * Math.abs(high))
+  return roundIfCertain(high, low, sums.sumErrorBound / count + arithmeticError * Math.abs(high))
 }
 
 /**
- * The rounded sample standard deviation, or NaN when the sums are not accurate enough to tell:
+ * The rounded sample standard deviation, or NaN if the sums are not accurate enough to decide:
  * sqrt((Σx² − Σx · Σx / n) / (n − 1)), in double-double.
  */
-function deviationOf(sums: PowerSums, count: number): number {
+function roundDeviation(sums: PowerSums, count: number): number {
   const { sumHigh, sumLow, squaresHigh, squaresLow } = sums
   const meanHigh = sumHigh / count
   const meanLow = quotientError(sumHigh, sumLow, count, meanHigh)
@@ -73,7 +73,7 @@ function deviationOf(sums: PowerSums, count: number): number {
   const high = difference + rest
   const low = sumError(difference, rest, high)
   const error = sums.squaresErrorBound + 4 * Math.abs(meanHigh) * sums.sumErrorBound
-  // With less than 50 good bits nothing can be certain (and a negative difference has no root).
+  // With fewer than 50 good bits nothing can be decided (and a negative difference has no root).
   if (high < error * 2 ** 50) return Number.NaN
 
   const divisor = count - 1
@@ -81,9 +81,9 @@ function deviationOf(sums: PowerSums, count: number): number {
   const varianceLow = quotientError(high, low, divisor, varianceHigh)
   const root = Math.sqrt(varianceHigh)
   const square = root * root
-  // One step of Newton's method: what is left of the variance over twice the root.
+  // One step of Newton's method: the rest of the variance divided by twice the root.
   const rootLow = (varianceHigh - square - productError(root, root, square) + varianceLow) / (2 * root)
-  return certain(root, rootLow, root * (error / high + ARITHMETIC_ERROR))
+  return roundIfCertain(root, rootLow, root * (error / high + arithmeticError))
 }
 
 /** `(high + low) / divisor - quotient`, for a quotient that is `high / divisor` rounded. */
@@ -92,13 +92,13 @@ function quotientError(high: number, low: number, divisor: number, quotient: num
   return (high - product - productError(quotient, divisor, product) + low) / divisor
 }
 
-/** Ziv's test: `high + low` rounded, if nothing within `error` of it rounds otherwise; else NaN. */
-function certain(high: number, low: number, error: number): number {
+/** Ziv's test: `high + low` rounded, if everything within `error` of it rounds to the same double; else NaN. */
+function roundIfCertain(high: number, low: number, error: number): number {
   const rounded = high + (low - error)
   return rounded === high + (low + error) ? rounded : Number.NaN
 }
 
 /** Whether scaling a result back is exact. */
 function canScaleBack(scaled: number, scale: number): boolean {
-  return scale !== SCALE_UP || Math.abs(scaled) >= LEAST_SCALED_UP
+  return scale !== scaleUp || Math.abs(scaled) >= minScaledUp
 }

@@ -1,29 +1,29 @@
-import { SPLITTER, sumError } from './error-free.ts'
+import { splitter, sumError } from './error-free.ts'
 
 /**
- * Numbers taken at a time. The low parts of a block are summed in plain doubles, so their rounding error grows
- * with the block; 1024 keeps it below 2^-67 of the sum, and a block (8 KiB) within the first-level cache.
+ * Numbers summed at a time. The low parts of a block are summed in plain doubles, so their rounding error grows with
+ * the block; 1024 keeps it below 2^-67 of the sum, and a block within the first-level cache.
  */
-const BLOCK = 1024
+const blockLength = 1024
 
-/** A block's deviations from the shift, rounded; what rounding took goes into the low part of the squares. */
-const deviations = new Float64Array(BLOCK)
+/** A block's deviations from the shift, rounded; the rounding errors go into the low part of the squares. */
+const deviations = new Float64Array(blockLength)
 
 /**
  * The sum of numbers and the sum of their squares, as double-doubles, with bounds on their errors.
  *
  * Cascaded summation as Sum2 of Ogita, Rump & Oishi (Accurate sum and dot product, SIAM J. Sci. Comput. 26,
- * 2005), in blocks. Within a block each accumulator starts from an offset so large that it always exceeds what
- * is added, so Dekker's FastTwoSum (three operations) is exact where Knuth's TwoSum needs six; taking the
- * offset away again is exact too. A square is split as x² = a² + (x − a)(x + a), where `a` is the upper half of
- * x, so a² is exact and the rest at most 2^-25 of it.
+ * 2005), in blocks. Within a block each accumulator starts from an offset that always exceeds what is added, so
+ * Dekker's FastTwoSum (three operations) is exact where Knuth's TwoSum needs six; subtracting the offset again is
+ * exact too. A square is split as x² = a² + (x − a)(x + a), where `a` is the upper half of x, so a² is exact and the
+ * rest is at most 2^-25 of it.
  */
 export class PowerSums {
   sumHigh = 0
   sumLow = 0
   squaresHigh = 0
   squaresLow = 0
-  /** What `sumHigh + sumLow` can be away from the exact sum. */
+  /** The largest possible distance of `sumHigh + sumLow` from the exact sum. */
   readonly sumErrorBound: number
 
   /**
@@ -35,19 +35,19 @@ export class PowerSums {
     private readonly count: number,
     private readonly largest: number,
   ) {
-    const longest = Math.min(count, BLOCK)
-    const blocks = Math.ceil(count / BLOCK)
+    const longest = Math.min(count, blockLength)
+    const blocks = Math.ceil(count / blockLength)
     this.sumErrorBound = 2 ** -101 * count * (longest * longest + blocks * blocks) * largest
   }
 
   /**
-   * What `squaresHigh + squaresLow` can be away from the exact sum of squares S. The low parts of a block are
-   * below 2^-25 of its squares, so adding them up errs by less than (m + 4) 2^-78 S; adding up the blocks by
-   * less than 4 B² u² S. The factor of two leaves room for what a shift adds (see `shiftedPowerSums`).
+   * The largest possible distance of `squaresHigh + squaresLow` from the exact sum of squares S. The low parts of a
+   * block are below 2^-25 of its squares, so adding them up errs by less than (m + 4) 2^-78 S; adding up the blocks by
+   * less than 4 B² u² S. The factor of two leaves room for the error of a shift (see `shiftedPowerSums`).
    */
   get squaresErrorBound(): number {
-    const longest = Math.min(this.count, BLOCK)
-    const blocks = Math.ceil(this.count / BLOCK)
+    const longest = Math.min(this.count, blockLength)
+    const blocks = Math.ceil(this.count / blockLength)
     return ((longest + 16) * 2 ** -77 + blocks * blocks * 2 ** -103) * this.squaresHigh
   }
 
@@ -68,7 +68,7 @@ export class PowerSums {
       sumLow += x - (nextSum - sum)
       sum = nextSum
 
-      const scaled = SPLITTER * x
+      const scaled = splitter * x
       const upper = scaled - (scaled - x)
       const square = upper * upper
       const nextSquares = squares + square
@@ -113,22 +113,22 @@ export class PowerSums {
  */
 export function powerSums(values: Float64Array, count: number, scale: number, largest: number): PowerSums {
   const sums = new PowerSums(count, largest)
-  for (let start = 0; start < count; start += BLOCK) {
-    sums.addBlock(values, start, Math.min(count, start + BLOCK), scale, 0)
+  for (let start = 0; start < count; start += blockLength) {
+    sums.addBlock(values, start, Math.min(count, start + blockLength), scale, 0)
   }
   sums.normalize()
   return sums
 }
 
 /**
- * The same sums of `x * scale - shift`. Near the mean as shift, the squares lose nothing to cancellation when
- * the spread is small beside the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance,
+ * The same sums of `x * scale - shift`. With a shift near the mean, the squares lose nothing to cancellation when the
+ * spread is small compared with the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance,
  * The American Statistician 37, 1983).
  *
- * A difference is exact unless x and the shift are a factor of two apart. What rounding takes then, e, adds
- * 2 (x − shift) e to the squares. To the sum it would add e, which is left out: the sum of the deviations counts
- * only times the distance of shift and mean, below u times the mean, so that all e make less than 4 u² S. Hence
- * the shift must be the rounded mean, and the sum is not to be used for anything but the variance.
+ * A difference is exact unless x and the shift are a factor of two apart. Otherwise its rounding error e adds
+ * 2 (x − shift) e to the squares. The e that it would add to the sum is left out: the sum of the deviations counts only
+ * times the distance between shift and mean, below u times the mean, so that all e together make less than 4 u² S.
+ * Hence the shift must be the rounded mean, and the sum may be used only for the variance.
  *
  * @param largest the largest magnitude of a rounded difference `x * scale - shift`
  */
@@ -140,8 +140,8 @@ export function shiftedPowerSums(
   largest: number,
 ): PowerSums {
   const sums = new PowerSums(count, largest)
-  for (let start = 0; start < count; start += BLOCK) {
-    const length = Math.min(BLOCK, count - start)
+  for (let start = 0; start < count; start += blockLength) {
+    const length = Math.min(blockLength, count - start)
     let lowSquares = 0
     for (let i = 0; i < length; i++) {
       const x = values[start + i]! * scale

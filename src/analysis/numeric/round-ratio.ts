@@ -1,8 +1,8 @@
-/** Bits a quotient or root must have, so that the 53 of a double and the one that decides rounding are there. */
-const ENOUGH_BITS = 64
+/** Bits that a quotient or root must have: more than the 53 of a double and the one that decides rounding. */
+const minBits = 64
 
 /** The exponent of the last place of a subnormal double: 2^-1074 is the smallest. */
-const LEAST_EXPONENT = -1074
+const minExponent = -1074
 
 /**
  * The double nearest to `numerator / denominator * 2^exponent`, ties to even, as IEEE 754 rounds: subnormals
@@ -14,7 +14,7 @@ const LEAST_EXPONENT = -1074
 export function roundRatio(numerator: bigint, denominator: bigint, exponent: number): number {
   const magnitude = numerator < 0n ? -numerator : numerator
   if (magnitude === 0n) return 0
-  const shift = ENOUGH_BITS - bitLength(magnitude) + bitLength(denominator)
+  const shift = minBits - bitLength(magnitude) + bitLength(denominator)
   const scaledNumerator = shift > 0 ? magnitude << BigInt(shift) : magnitude
   const scaledDenominator = shift < 0 ? denominator << BigInt(-shift) : denominator
   const quotient = scaledNumerator / scaledDenominator
@@ -32,7 +32,7 @@ export function roundRatio(numerator: bigint, denominator: bigint, exponent: num
  */
 export function roundRootOfRatio(numerator: bigint, denominator: bigint, exponent: number): number {
   if (numerator === 0n) return 0
-  const halfShift = ENOUGH_BITS - ((bitLength(numerator) - bitLength(denominator)) >> 1)
+  const halfShift = minBits - ((bitLength(numerator) - bitLength(denominator)) >> 1)
   const shift = 2 * halfShift
   const scaledNumerator = shift > 0 ? numerator << BigInt(shift) : numerator
   const scaledDenominator = shift < 0 ? denominator << BigInt(-shift) : denominator
@@ -43,11 +43,11 @@ export function roundRootOfRatio(numerator: bigint, denominator: bigint, exponen
 }
 
 /**
- * `bits * 2^exponent` as a double, ties to even; `inexact` says that the true value lies above it by less than
- * one bit. There must be more bits than a double holds.
+ * `bits * 2^exponent` as a double, ties to even. `inexact` means that the true value lies above it by less than one
+ * bit. There must be more bits than a double holds.
  */
 function roundBits(bits: bigint, inexact: boolean, exponent: number): number {
-  const lastPlace = Math.max(exponent + bitLength(bits) - 53, LEAST_EXPONENT)
+  const lastPlace = Math.max(exponent + bitLength(bits) - 53, minExponent)
   const dropped = BigInt(lastPlace - exponent)
   const kept = bits >> dropped
   const rest = bits - (kept << dropped)

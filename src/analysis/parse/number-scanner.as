@@ -1,21 +1,21 @@
-// The inner loop of json-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
-// `bun run scanner` compiles it to number-scanner-wasm.ts. Nothing here allocates; who calls says where things lie.
+// The inner loop of scan-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
+// `bun run scanner` compiles it to number-scanner.wasm. Nothing here allocates; the caller decides where everything lies.
 
-/** Where scanning ended: the first byte that was not taken. */
+/** Where scanning ended: the first byte that was not consumed. */
 export let at: usize = 0
 /** Where the next double would be written. */
 export let written: usize = 0
-/** Of the doubles that were written. */
+/** The minimum and maximum of the doubles that were written. */
 export let minimum: f64 = 0
 export let maximum: f64 = 0
 
-/** What ended it, as json-numbers.ts has it. */
+/** The results of `scan`; scan-numbers.ts has the same. */
 const END_OF_WINDOW = 0
 const END_OF_LIST = 1
 const NOT_PLAIN = 2
 const NOT_JSON = 3
 
-/** The least integer that a double may not hold, and where the quotient of doubles is not trusted any more. */
+/** From here on the digits are split in two doubles before they are divided. */
 const CORRECTED_FROM: u64 = 1 << 49
 
 /** 2^27 + 1: splits 53 bits into 26 and 26 (Dekker 1971, after Veltkamp). */
@@ -24,7 +24,7 @@ const SPLITTER: f64 = 134217729
 /** 10^0 to 10^8. */
 const TENS: usize = memory.data<u64>([1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000])
 
-/** The powers of ten that are doubles, 10^0 to 10^22. */
+/** The powers of ten that doubles represent exactly, 10^0 to 10^22. */
 const POWERS: usize = memory.data<f64>([
   1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
   1e21, 1e22,
@@ -34,7 +34,7 @@ const INVERSES: usize = memory.data<f64>([
   1e-18, 1e-19, 1e-20, 1e-21, 1e-22,
 ])
 
-/** The upper 64 bits of 10^-0 to 10^-22, cut off: 10^-s is between this and one more, times 2^-n. */
+/** The upper 64 bits of 10^-0 to 10^-22, truncated: 10^-s is between this and this plus one, times 2^-n. */
 const RECIPROCALS: usize = memory.data<u64>([
   0x8000000000000000, 0xcccccccccccccccc, 0xa3d70a3d70a3d70a, 0x83126e978d4fdf3b, 0xd1b71758e219652b,
   0xa7c5ac471b478423, 0x8637bd05af6c69b5, 0xd6bf94d5e57a42bc, 0xabcc77118461cefc, 0x89705f4136b4a597,
@@ -42,12 +42,12 @@ const RECIPROCALS: usize = memory.data<u64>([
   0x901d7cf73ab0acd9, 0xe69594bec44de15b, 0xb877aa3236a4b449, 0x9392ee8e921d5d07, 0xec1e4a7db69561a5,
   0xbce5086492111aea, 0x971da05074da7bee, 0xf1c90080baf72cb1,
 ])
-/** The n of each. */
+/** The n of each reciprocal. */
 const SHIFTS: usize = memory.data<u64>([
   63, 67, 70, 73, 77, 80, 83, 87, 90, 93, 97, 100, 103, 107, 110, 113, 117, 120, 123, 127, 130, 133, 137,
 ])
 
-// @ts-ignore: a decorator on a function is AssemblyScript's
+// @ts-ignore: only AssemblyScript has decorators on functions
 @inline
 function power(exponent: usize): f64 {
   return load<f64>(POWERS + (exponent << 3))
@@ -59,7 +59,7 @@ function tens(exponent: usize): u64 {
   return load<u64>(TENS + (exponent << 3))
 }
 
-/** A bit for each of sixteen bytes that is no digit. */
+/** One bit for each of sixteen bytes, set if the byte is not a digit. */
 // @ts-ignore: decorator
 @inline
 function nonDigits(i: usize): u32 {
@@ -67,13 +67,13 @@ function nonDigits(i: usize): u32 {
 }
 
 /**
- * The value of up to eight digits. Moved to the end of a word of eight digits, zeros before them, they are added up to
+ * The value of up to eight digits. They are moved to the end of a word of eight digits, after zeros, and added up in
  * pairs, fours and eight (D. Lemire, Quickly parsing eight digits, 2022).
  */
 // @ts-ignore: decorator
 @inline
 function valueOf(i: usize, count: usize): u64 {
-  // In two steps, for a shift by 64 would be one by 0.
+  // In two steps, because a shift by 64 would be a shift by 0.
   const half = <u64>(32 - (count << 2))
   let v = ((load<u64>(i) ^ 0x3030303030303030) << half) << half
   v = v * 10 + (v >> 8)
@@ -93,16 +93,15 @@ function isDigit(c: u32): bool {
 }
 
 /**
- * `digits / 10^scale` rounded to the nearest double, or NaN when that is not certain: in floating point, with 106 bits,
- * for the numbers that `scaled` does not decide.
+ * `digits / 10^scale` rounded to the nearest double, or NaN if that is not certain. Floating point with 106 bits, for the
+ * numbers that `scaled` does not decide.
  *
- * Below 2^49 the digits are a double as the power is, and a quotient of doubles is rounded correctly by itself
- * (W. Clinger, How to read floating point numbers accurately, 1990). Above, the digits are `high + low` and the
- * quotient x of `high` is corrected by (high − x · power + low) / power. The remainder in it is exact: that of a rounded
- * quotient is a double (T. J. Dekker, A floating-point technique for extending the available precision, 1971, whose
- * product of two parts it is made by). So the correction errs by no more than an addition, a multiplication and the
+ * Below 2^49 the digits are a double, as the power is, and a quotient of doubles is correctly rounded (W. Clinger, How to read floating point numbers accurately, 1990). Above, the digits are `high + low` and the
+ * quotient x of `high` is corrected by (high − x · power + low) / power. The remainder in it is exact: the remainder of
+ * a rounded quotient is a double (T. J. Dekker, A floating-point technique for extending the available precision, 1971,
+ * which also has the product of two parts). So the correction errs by no more than an addition, a multiplication and the
  * rounding of the inverse, three times 2^-53 of itself. If it leads to the same double 2^-50 smaller and larger, every
- * value between does, the exact one too (Ziv's test, ACM TOMS 17, 1991). It says no for ties and next to nothing else.
+ * value between does, including the exact one (Ziv's test, ACM TOMS 17, 1991). Hardly anything but ties fails it.
  *
  * @param digits below 2^63
  * @param scale 1 to 22
@@ -127,13 +126,13 @@ function quotient(digits: u64, scale: usize): f64 {
 }
 
 /**
- * `digits / 10^scale` rounded to the nearest double, or NaN when that is not certain.
+ * `digits / 10^scale` rounded to the nearest double, or NaN if that is not certain.
  *
- * By one product of 64 bits with 64, after D. Lemire (Number parsing at a gigabyte per second, Software: Practice and
- * Experience 51, 2021). The exact quotient lies between that product and the one with the reciprocal's last bit up, which
- * are less than 2^64 apart; with the lowest of the four partial products left out, the upper word is below by less than
- * 3. Of it 53 bits are kept and 10 or 11 rounded away: only when these are one half or up to 3 below can the exact
- * ones lie on the other side, or on neither. That is one number in 400, and `quotient` decides.
+ * One product of 64 bits with 64, after D. Lemire (Number parsing at a gigabyte per second, Software: Practice and
+ * Experience 51, 2021). The exact quotient lies between that product and the one with the reciprocal plus one,
+ * which are less than 2^64 apart. Without the lowest of the four partial products, the upper word is too small by less
+ * than 3. It keeps 53 bits, and 10 or 11 are rounded away: only if these are one half, or up to 3 below, can the exact
+ * value lie on the other side or in the middle. That is one number in 400, and `quotient` decides it.
  *
  * @param digits below 2^63
  * @param scale 1 to 22
@@ -161,15 +160,15 @@ function scaled(digits: u64, scale: usize): f64 {
 }
 
 /**
- * Reads numbers, each with the comma behind it, until one would begin at `end` or later. What is not plain (more than
- * 18 digits, a far exponent, a tie) is left to who calls.
+ * Reads numbers, each with the comma after it, until one would begin at `end` or later. Numbers that are not plain (more
+ * than 18 digits, a far exponent, a tie) are left to the caller.
  *
- * 32 bytes are looked at together: the first that is no digit is the point and the second the comma, so that the next
- * number is found in some 20 cycles, while the digits of this one are still being added up.
+ * 32 bytes are examined together: the first that is not a digit is the point and the second the comma. So the next number
+ * is found early, while the digits of this one are still being added up.
  *
  * @param start where a number begins, or the space before it
- * @param end followed by 128 bytes that may be looked at
- * @param out where the doubles go
+ * @param end followed by 128 bytes that may be read
+ * @param out where to write the doubles
  */
 export function scan(start: usize, end: usize, out: usize): i32 {
   let i = start
@@ -230,7 +229,7 @@ export function scan(start: usize, end: usize, out: usize): i32 {
           digits = (digits * 100000000 + valueOf(i, 8)) * tens(more) + valueOf(i + 8, more)
         }
       } else {
-        // So many only when the first of them are zeros.
+        // So many digits only if the first ones are zeros.
         const more = count - 16
         if (digits != 0 || count > 22) {
           outcome = NOT_PLAIN

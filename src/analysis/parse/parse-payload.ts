@@ -2,9 +2,9 @@ import type { NumbersWithRange } from '../numeric/numeric.ts'
 import { isPayloadText, type PayloadLimits } from '../payload.ts'
 import { scanNumbers, skipSpace } from './scan-numbers.ts'
 
-/** A payload read from its bytes. */
+/** A payload parsed from its bytes. */
 export interface ParsedPayload {
-  /** The reader's to reorder, until it reads the next payload. */
+  /** The caller may reorder them. They are valid until the next payload is parsed. */
   readonly numbers: NumbersWithRange
   readonly text: string
 }
@@ -18,11 +18,11 @@ const [quote, backslash, colon, comma] = Buffer.from('"\\:,') as unknown as [num
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Reads a payload without parsing the JSON as a whole: its two members in any order, the list by a scanner, the text
- * by JSON.parse.
+ * Parses a payload without parsing the JSON as a whole: its two members in any order, the list with the number
+ * scanner, the text with JSON.parse.
  *
- * @returns undefined for whatever is not a plain payload within the limits. Not all of that is wrong (a key may be
- *   written with escapes), and what is wrong the parser and the schema tell.
+ * @returns undefined for everything but a plain payload within the limits. The caller then needs JSON.parse and the
+ *   schema: the input may still be valid (a key may contain escapes), and they report what is wrong.
  */
 export function parsePayload(
   bytes: Uint8Array,
@@ -34,16 +34,16 @@ export function parsePayload(
   if (bytes[at] !== openingBrace) return undefined
   do {
     at = skipSpace(bytes, at + 1)
-    if (numbers === undefined && startsWith(bytes, at, numbersKey)) {
-      at = startOfValue(bytes, at + numbersKey.length)
+    if (numbers === undefined && matchesAt(bytes, at, numbersKey)) {
+      at = findValue(bytes, at + numbersKey.length)
       if (bytes[at] !== openingBracket) return undefined
       const list = scanNumbers(bytes, at + 1, maxNumbers)
       if (list === undefined) return undefined
       numbers = list
       at = list.end
-    } else if (text === undefined && startsWith(bytes, at, textKey)) {
-      at = startOfValue(bytes, at + textKey.length)
-      const end = endOfString(bytes, at)
+    } else if (text === undefined && matchesAt(bytes, at, textKey)) {
+      at = findValue(bytes, at + textKey.length)
+      const end = findStringEnd(bytes, at)
       text = end === -1 ? undefined : parseString(bytes.subarray(at, end))
       if (text === undefined) return undefined
       at = end
@@ -55,19 +55,19 @@ export function parsePayload(
   return { numbers, text }
 }
 
-function startsWith(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
+function matchesAt(bytes: Uint8Array, start: number, expected: Uint8Array): boolean {
   for (let i = 0; i < expected.length; i++) if (bytes[start + i] !== expected[i]) return false
   return true
 }
 
-/** Where the value begins whose key ends at `end`; -1 without a colon. */
-function startOfValue(bytes: Uint8Array, end: number): number {
+/** The index of the value whose key ends at `end`; -1 without a colon. */
+function findValue(bytes: Uint8Array, end: number): number {
   const at = skipSpace(bytes, end)
   return bytes[at] === colon ? skipSpace(bytes, at + 1) : -1
 }
 
-/** The index behind the closing quote of the string that begins at `start`; -1 when there is none. */
-function endOfString(bytes: Uint8Array, start: number): number {
+/** The index after the closing quote of the string that begins at `start`; -1 if there is none. */
+function findStringEnd(bytes: Uint8Array, start: number): number {
   if (bytes[start] !== quote) return -1
   let end = start
   do end = bytes.indexOf(quote, end + 1)
@@ -75,7 +75,7 @@ function endOfString(bytes: Uint8Array, start: number): number {
   return end === -1 ? -1 : end + 1
 }
 
-/** Whether an odd number of backslashes stands before it. */
+/** Whether an odd number of backslashes precedes the byte at `index`. */
 function isEscaped(bytes: Uint8Array, index: number): boolean {
   let first = index
   while (bytes[first - 1] === backslash) first--

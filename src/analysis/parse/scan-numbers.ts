@@ -1,21 +1,21 @@
 import type { NumbersWithRange } from '../numeric/numeric.ts'
-import { wasm } from './number-scanner-wasm.ts'
+import wasmPath from './number-scanner.wasm' with { type: 'file' }
 
-/** Bytes that are looked at from one copy of them: with the doubles they make they fit into a second-level cache. */
+/** Bytes copied for one call of the scanner: with the doubles that they become they fit into a second-level cache. */
 const windowBytes = 64 * 1024
 
-/** A number is begun only when so many bytes follow: with what it may be long and is looked at together. */
+/** Bytes that follow a window, so that the scanner can read a number that begins at its end. */
 const marginBytes = 128
 
-/** Where the module's own tables end. */
+/** The end of the module's own tables. */
 const windowStart = 4096
-/** Behind the last byte of a text follows a margin of zeros. */
+/** The last byte of a text is followed by a margin of zeros. */
 const doublesStart = windowStart + windowBytes + 2 * marginBytes
 
-/** A number takes two bytes at least: a digit and a comma. */
-const doublesMax = (windowBytes + marginBytes) / 2
+/** A number takes at least two bytes: a digit and a comma. */
+const maxDoubles = (windowBytes + marginBytes) / 2
 
-/** How a call of the scanner ended. */
+/** The results of the scanner, as number-scanner.as defines them. */
 const endOfWindow = 0
 const endOfList = 1
 const notPlain = 2
@@ -23,12 +23,12 @@ const notPlain = 2
 const comma = 0x2c
 const closingBracket = 0x5d
 
-/** A number as JSON has it. */
+/** A number in JSON. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-/** Numbers that may be parsed one by one, and as a part of all: it takes some 10 times as long as scanning. */
-const parsedMin = 64
-const parsedPart = 1 / 16
+/** Numbers that may be parsed one by one: this many, plus this share of all. Parsing is far slower than scanning. */
+const maxParsedBase = 64
+const maxParsedShare = 1 / 16
 
 interface Scanner {
   readonly memory: WebAssembly.Memory
@@ -41,16 +41,22 @@ interface Scanner {
 
 interface Loaded {
   readonly scanner: Scanner
-  /** Its memory, seen as bytes and as doubles. */
+  /** Its memory as bytes, and as doubles. */
   readonly bytes: Uint8Array
   readonly doubles: Float64Array
 }
 
-/** Loaded when it is first needed, which takes 1 ms; null where it cannot be. */
+/**
+ * Read at the start, so that a program without the file does not start, and one whose files are replaced keeps
+ * working. Mapped and copied, because loading node:fs would delay every start.
+ */
+const wasm = Bun.mmap(wasmPath).slice()
+
+/** Compiled when it is first needed; null if that is not possible. */
 let loaded: Loaded | null | undefined
 
-/** Where the processor lacks the vectors that it works with, WebAssembly refuses the module. */
-function loadIfPossible(): Loaded | null {
+/** WebAssembly rejects the module on a processor without vector instructions. */
+function tryLoad(): Loaded | null {
   try {
     return load()
   } catch {
@@ -59,37 +65,36 @@ function loadIfPossible(): Loaded | null {
 }
 
 function load(): Loaded {
-  const module = new WebAssembly.Module(Uint8Array.fromBase64(wasm))
+  const module = new WebAssembly.Module(wasm)
   const scanner = new WebAssembly.Instance(module).exports as unknown as Scanner
-  const size = doublesStart + doublesMax * Float64Array.BYTES_PER_ELEMENT
+  const size = doublesStart + maxDoubles * Float64Array.BYTES_PER_ELEMENT
   const pageBytes = 64 * 1024
   scanner.memory.grow(Math.ceil((size - scanner.memory.buffer.byteLength) / pageBytes))
   const { buffer } = scanner.memory
   return { scanner, bytes: new Uint8Array(buffer), doubles: new Float64Array(buffer, doublesStart) }
 }
 
-/** The doubles of the last list: used again, because new memory costs as much as filling it, 2 ms for a million. */
-let kept = new Float64Array(4096)
+/** The numbers of the last list. The memory is reused, because allocating it costs as much as filling it. */
+let values = new Float64Array(4096)
 
-/** The numbers of a list, the caller's until the next one is read, and where it ended. */
+/** The numbers of a list, valid until the next list is scanned, and the end of the list. */
 export interface ScannedNumbers extends NumbersWithRange {
-  /** The index behind the closing bracket. */
+  /** The index after the closing bracket. */
   readonly end: number
 }
 
 /**
- * Reads a list of JSON numbers from the bytes of a text, each as the nearest double: what JSON.parse makes of them, but
- * without a string of the text and without an array. For a million doubles with all their digits, 18 MB: 20 ms where
- * JSON.parse takes 39.
+ * Scans a list of JSON numbers in the bytes of a text. The numbers are the doubles that JSON.parse returns, but neither
+ * a string of the text nor an array is created.
  *
- * @param start behind the opening bracket
- * @param countMax numbers that are taken at the most
- * @returns undefined for anything else than so many finite numbers, at least one: JSON.parse can tell what is wrong.
- *   The same for a list that JSON.parse reads faster, since too many of its numbers have to be parsed one by one, and
- *   on a machine that cannot run the scanner.
+ * @param start the index after the opening bracket
+ * @param maxCount the largest number of numbers
+ * @returns undefined for everything but a list of one to `maxCount` finite numbers: JSON.parse can tell what is wrong.
+ *   Also for a list that JSON.parse parses faster, because too many of its numbers must be parsed one by one, and on a
+ *   machine that cannot run the scanner.
  */
-export function scanNumbers(bytes: Uint8Array, start: number, countMax: number): ScannedNumbers | undefined {
-  if (loaded === undefined) loaded = loadIfPossible()
+export function scanNumbers(bytes: Uint8Array, start: number, maxCount: number): ScannedNumbers | undefined {
+  if (loaded === undefined) loaded = tryLoad()
   if (loaded === null) return undefined
   const { scanner, bytes: memory, doubles } = loaded
   let count = 0
@@ -100,32 +105,32 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
   let base = from
   let end = fillWindow(memory, bytes, base)
   for (;;) {
-    const outcome = scanner.scan(windowStart + from - base, windowStart + end - base, doublesStart)
-    const taken = (scanner.written.value - doublesStart) / Float64Array.BYTES_PER_ELEMENT
+    const status = scanner.scan(windowStart + from - base, windowStart + end - base, doublesStart)
+    const scannedCount = (scanner.written.value - doublesStart) / Float64Array.BYTES_PER_ELEMENT
     from = base + scanner.at.value - windowStart
-    if (count + taken > countMax) return undefined
-    makeRoom(count, taken, (bytes.length - start) / (from - start))
-    kept.set(doubles.subarray(0, taken), count)
-    count += taken
+    if (count + scannedCount > maxCount) return undefined
+    reserve(count, scannedCount, (bytes.length - start) / (from - start))
+    values.set(doubles.subarray(0, scannedCount), count)
+    count += scannedCount
     minimum = Math.min(minimum, scanner.minimum.value)
     maximum = Math.max(maximum, scanner.maximum.value)
-    if (outcome === endOfList) return { values: kept.subarray(0, count), minimum, maximum, end: from }
-    if (outcome === notPlain) {
-      if (count === countMax || ++parsed > parsedMin + count * parsedPart) return undefined
-      const behind = endOfNumber(bytes, from)
-      const value = parseNumber(bytes, from, behind)
+    if (status === endOfList) return { values: values.subarray(0, count), minimum, maximum, end: from }
+    if (status === notPlain) {
+      if (count === maxCount || ++parsed > maxParsedBase + count * maxParsedShare) return undefined
+      const numberEnd = findNumberEnd(bytes, from)
+      const value = parseNumber(bytes, from, numberEnd)
       if (value === undefined) return undefined
-      makeRoom(count, 1, 2)
-      kept[count++] = value
+      reserve(count, 1, 2)
+      values[count++] = value
       minimum = Math.min(minimum, value)
       maximum = Math.max(maximum, value)
-      const delimiter = skipSpace(bytes, behind)
+      const delimiter = skipSpace(bytes, numberEnd)
       from = delimiter + 1
       if (bytes[delimiter] === closingBracket)
-        return { values: kept.subarray(0, count), minimum, maximum, end: from }
+        return { values: values.subarray(0, count), minimum, maximum, end: from }
       if (bytes[delimiter] !== comma) return undefined
       if (from < end) continue
-    } else if (outcome !== endOfWindow) return undefined
+    } else if (status !== endOfWindow) return undefined
     if (end === bytes.length) return undefined
     base = from
     end = fillWindow(memory, bytes, base)
@@ -133,9 +138,9 @@ export function scanNumbers(bytes: Uint8Array, start: number, countMax: number):
 }
 
 /**
- * Copies a part of a text to where the scanner looks for it.
+ * Copies a part of a text to the scanner's memory.
  *
- * @returns the index from which on the next part is needed; at the end of the text there is none
+ * @returns the index at which the next window begins; the length of the text if this window is the last
  */
 function fillWindow(memory: Uint8Array, bytes: Uint8Array, base: number): number {
   const part = bytes.subarray(base, base + windowBytes + marginBytes)
@@ -146,32 +151,32 @@ function fillWindow(memory: Uint8Array, bytes: Uint8Array, base: number): number
 }
 
 /**
- * Makes room for `more` numbers behind the first `count`.
+ * Makes room for `added` numbers after the first `count`.
  *
- * @param timesAll how many times as many there may be at the end: one step is then enough
+ * @param growth an estimate of the final count as a multiple of the present one: one allocation is then enough
  */
-function makeRoom(count: number, more: number, timesAll: number): void {
-  if (count + more <= kept.length) return
-  const larger = new Float64Array(Math.ceil((count + more) * Math.max(timesAll * 1.05, 1.5)))
-  larger.set(kept.subarray(0, count))
-  kept = larger
+function reserve(count: number, added: number, growth: number): void {
+  if (count + added <= values.length) return
+  const larger = new Float64Array(Math.ceil((count + added) * Math.max(growth * 1.05, 1.5)))
+  larger.set(values.subarray(0, count))
+  values = larger
 }
 
-/** The finite number that the bytes are; undefined when they are none. */
+/** The finite number that the bytes represent, if any. */
 function parseNumber(bytes: Uint8Array, start: number, end: number): number | undefined {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
   const value = jsonNumber.test(text) ? Number(text) : Number.NaN
   return Number.isFinite(value) ? value : undefined
 }
 
-function endOfNumber(bytes: Uint8Array, start: number): number {
+function findNumberEnd(bytes: Uint8Array, start: number): number {
   let i = start
-  while (isOfNumber(bytes[i])) i++
+  while (isNumberByte(bytes[i])) i++
   return i
 }
 
 /** Whether a byte can be part of a number: a digit, a sign, a point or the letter of an exponent. */
-function isOfNumber(byte: number | undefined): boolean {
+function isNumberByte(byte: number | undefined): boolean {
   if (byte === undefined) return false
   return (
     (byte >= 0x30 && byte <= 0x39) ||
@@ -182,7 +187,7 @@ function isOfNumber(byte: number | undefined): boolean {
   )
 }
 
-/** The index of the first byte from `start` on that is no white space. */
+/** The index of the first byte from `start` on that is not white space. */
 export function skipSpace(bytes: Uint8Array, start: number): number {
   let i = start
   while (bytes[i] === 0x20 || bytes[i] === 0x0a || bytes[i] === 0x0d || bytes[i] === 0x09) i++

@@ -1,13 +1,13 @@
 /**
- * Queues side by side, one a lane, that are served in turns: whoever has many waiting waits for itself, and one item of
- * another lane waits for one of them at the most.
+ * Several queues, called lanes, that take turns. However many items wait in one lane, the first item of another lane
+ * waits for at most one of them.
  */
 export class FairQueue<Item> {
-  /** Only lanes in which something waits; the one whose turn it is stands first. */
+  /** Only lanes with waiting items; the lane whose turn it is comes first. */
   readonly #lanes = new Map<string, Item[]>()
   #size = 0
 
-  /** Items waiting in all lanes. */
+  /** Waiting items in all lanes. */
   get size(): number {
     return this.#size
   }
@@ -19,7 +19,7 @@ export class FairQueue<Item> {
     this.#size++
   }
 
-  /** The oldest item of the lane whose turn it is. */
+  /** Removes and returns the oldest item of the lane whose turn it is. */
   shift(): Item | undefined {
     for (const [lane, waiting] of this.#lanes) {
       const item = waiting.shift()
@@ -42,7 +42,7 @@ export class FairQueue<Item> {
     return true
   }
 
-  /** Takes everything. */
+  /** Removes and returns all items. */
   drain(): Item[] {
     const all = [...this.#lanes.values()].flat()
     this.#lanes.clear()

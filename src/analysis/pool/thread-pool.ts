@@ -1,6 +1,6 @@
 import { FairQueue } from './fair-queue.ts'
 
-/** What the pool needs of a thread; Bun's Worker has it. */
+/** The part of Bun's Worker that the pool uses. */
 export interface Thread {
   postMessage(message: unknown, transfer: ArrayBuffer[]): void
   terminate(): void
@@ -10,31 +10,28 @@ export interface Thread {
   ): void
 }
 
-/** What a thread answers to a job. */
+/** A thread's reply to a job. */
 export type Answer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string }
 
 export interface ThreadPoolOptions {
-  /** Starts one more thread, which answers each message, a job, with an Answer. */
+  /** Starts one more thread. It replies to each message (a job) with an Answer. */
   readonly start: () => Thread
-  /** Threads at the most. They are started when needed. */
+  /** The largest number of threads. They are started when needed. */
   readonly maxThreads: number
-  /** Jobs that may wait for a thread; one more is refused. */
+  /** Jobs that may wait for a thread; one more is rejected. */
   readonly maxWaiting: number
-  /**
-   * How long a thread without a job is kept, in ms. A heap never gets much smaller than it once was: only the end of
-   * its thread gives the memory back.
-   */
+  /** How long an idle thread is kept, in ms. A heap hardly shrinks: only the end of its thread frees the memory. */
   readonly idleMs: number
 }
 
 export interface RunOptions {
-  /** Buffers of the job that move to the thread and are empty here from then on. Default: none. */
+  /** Buffers of the job that move to the thread; they are empty here afterwards. Default: none. */
   readonly transfer?: ArrayBuffer[]
-  /** Ends the job, also one that runs: its thread goes with it. */
+  /** Aborts the job. If it is already running, its thread is terminated. */
   readonly signal?: AbortSignal | undefined
-  /** What kind of job this is. FairQueue in which jobs wait are served in turns, so that none holds up another for long. */
+  /** The kind of job. Lanes with waiting jobs take turns, so that none delays another for long. Default: one lane. */
   readonly lane?: string
 }
 
@@ -46,22 +43,22 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-/** A thread ended in the middle of a job. */
+/** A thread exited before it finished its job. */
 export class WorkerExited extends Error {
   override readonly name = 'WorkerExited'
 }
 
-/** As many jobs wait as may, or the pool is closed. */
+/** The maximum of jobs is waiting, or the pool is closed. */
 export class PoolFull extends Error {
   override readonly name = 'PoolFull'
   readonly code = 'pool-full'
 }
 
-/** A job's own error, as its thread told it. */
+/** A job threw an error, which its thread reported. */
 export class JobFailed extends Error {
   override readonly name = 'JobFailed'
   constructor(
-    /** The name of the error that the thread met. */
+    /** The name of the error that the job threw. */
     readonly errorName: string,
     message: string,
   ) {
@@ -70,20 +67,20 @@ export class JobFailed extends Error {
 }
 
 /**
- * Runs jobs on threads of their own, so that this thread can answer others meanwhile. A thread has one job at a time.
- * One that dies takes its job with it and nothing else, and one whose job is aborted is ended, for nothing else stops
- * a loop; the next job gets a new thread in its place.
+ * Runs jobs on worker threads, so that the event loop stays free. A thread has one job at a time. A thread that exits
+ * fails only its own job. A thread whose job is aborted is terminated, because nothing else stops a loop. The next job
+ * gets a new thread.
  *
- * Jobs and results should be text, transferred buffers, or small: structured clone of a large object would cost this
- * thread more than the job saves it.
+ * Jobs and results should be text, transferred buffers, or small: the structured clone of a large object would cost the
+ * event loop more than the job saves.
  */
 export class ThreadPool<Job> {
   readonly #options: ThreadPoolOptions
-  /** Threads without a job, and the timer that ends each. */
+  /** Idle threads, each with the timer that terminates it. */
   readonly #idle = new Map<Thread, ReturnType<typeof setTimeout>>()
-  /** How to end the job of a thread. */
+  /** Busy threads, each with the function that fails its job. */
   readonly #busy = new Map<Thread, (error: unknown) => void>()
-  /** Who hears what a thread answers. */
+  /** The receiver of each thread's reply. */
   readonly #answers = new Map<Thread, (answer: Answer) => void>()
   readonly #waiting = new FairQueue<Waiting>()
   #closed = false
@@ -93,12 +90,13 @@ export class ThreadPool<Job> {
   }
 
   /**
-   * @returns what the thread answers to such a job; of which type that is, the caller knows
-   * @throws JobFailed when the job itself failed; WorkerExited; PoolFull; the signal's reason when it aborts
+   * @returns the thread's result, whose type the caller knows
+   * @throws JobFailed if the job itself failed; WorkerExited; PoolFull; the signal's reason when it aborts
    */
   run<Result>(job: Job, { transfer = [], signal, lane = '' }: RunOptions = {}): Promise<Result> {
-    if (this.#closed || this.#waiting.size >= this.#options.maxWaiting)
-      return Promise.reject(new PoolFull(`${this.#waiting.size} jobs are waiting already`))
+    if (this.#closed) return Promise.reject(new PoolFull('the pool is closed'))
+    if (this.#waiting.size >= this.#options.maxWaiting)
+      return Promise.reject(new PoolFull(`${this.#waiting.size} jobs are already waiting`))
     if (signal?.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const waiting: Waiting = { job, transfer, signal, resolve, reject }
@@ -106,39 +104,39 @@ export class ThreadPool<Job> {
     signal?.addEventListener('abort', () => this.#waiting.remove(lane, waiting) && reject(signal.reason), {
       once: true,
     })
-    this.#next()
+    this.#assignNext()
     return promise as Promise<Result>
   }
 
-  /** Starts a thread if none is there: for a job that is about to come, so that it need not wait for the start. */
+  /** Starts a thread if there is none: a job that will come in a moment then need not wait for the start. */
   warmUp(): void {
-    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#release(this.#start())
+    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#release(this.#startThread())
   }
 
-  /** Ends all threads; what they were doing rejects. */
+  /** Terminates all threads; unfinished jobs are rejected. */
   close(): void {
     this.#closed = true
     for (const { reject } of this.#waiting.drain()) reject(new WorkerExited('the pool is closed'))
-    for (const end of [...this.#busy.values()]) end(new WorkerExited('the pool is closed'))
+    for (const fail of [...this.#busy.values()]) fail(new WorkerExited('the pool is closed'))
     for (const thread of [...this.#idle.keys()]) this.#terminate(thread)
   }
 
-  /** Gives the jobs that are next to threads, as long as there are any to be had. */
-  #next(): void {
+  /** Assigns waiting jobs to threads, as long as a thread is free. */
+  #assignNext(): void {
     while (this.#waiting.size > 0) {
-      const thread = this.#free()
+      const thread = this.#acquire()
       if (thread === undefined) return
       this.#assign(thread, this.#waiting.shift() as Waiting)
     }
   }
 
-  #free(): Thread | undefined {
+  #acquire(): Thread | undefined {
     for (const [thread, timer] of this.#idle) {
       clearTimeout(timer)
       this.#idle.delete(thread)
       return thread
     }
-    return this.#busy.size < this.#options.maxThreads ? this.#start() : undefined
+    return this.#busy.size < this.#options.maxThreads ? this.#startThread() : undefined
   }
 
   #assign(thread: Thread, { job, transfer, signal, resolve, reject }: Waiting): void {
@@ -146,21 +144,21 @@ export class ThreadPool<Job> {
       signal?.removeEventListener('abort', onAbort)
       return this.#busy.delete(thread)
     }
-    const end = (error: unknown): void => {
+    const fail = (error: unknown): void => {
       if (!settle()) return
       this.#answers.delete(thread)
       thread.terminate()
       reject(error)
-      this.#next()
+      this.#assignNext()
     }
-    const onAbort = (): void => end(signal?.reason)
-    this.#busy.set(thread, end)
+    const onAbort = (): void => fail(signal?.reason)
+    this.#busy.set(thread, fail)
     this.#answers.set(thread, (answer) => {
       if (!settle()) return
       this.#release(thread)
       if (answer.ok) resolve(answer.result)
       else reject(new JobFailed(answer.name, answer.message))
-      this.#next()
+      this.#assignNext()
     })
     signal?.addEventListener('abort', onAbort)
     thread.postMessage(job, transfer)
@@ -179,18 +177,19 @@ export class ThreadPool<Job> {
     thread.terminate()
   }
 
-  #start(): Thread {
+  #startThread(): Thread {
     const thread = this.#options.start()
-    const died = (event: Event): void => {
+    const onExit = (event: Event): void => {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''
       clearTimeout(this.#idle.get(thread))
       this.#idle.delete(thread)
+      this.#answers.delete(thread)
       this.#busy.get(thread)?.(new WorkerExited(`the thread of the job ended${reason}`))
     }
     thread.addEventListener('message', (event) => {
       this.#answers.get(thread)?.((event as MessageEvent<Answer>).data)
     })
-    for (const type of ['error', 'messageerror', 'close'] as const) thread.addEventListener(type, died)
+    for (const type of ['error', 'messageerror', 'close'] as const) thread.addEventListener(type, onExit)
     return thread
   }
 }

@@ -1,7 +1,7 @@
 import type { SQL } from 'bun'
+import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
 import { ConnectionLost, DatabaseIncompatible, DatabaseUnavailable } from '../errors.ts'
 import { migratePostgres, migrationTimeoutMs, postgresIsUpToDate, postgresMigrations } from '../migrations.ts'
-import { TimeoutError, withTimeout } from '../with-timeout.ts'
 import {
   errorCode,
   postgresUnavailable,

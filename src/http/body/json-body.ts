@@ -17,12 +17,22 @@ const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-
  */
 export const jsonBody = ({ maxBytes }: { readonly maxBytes: number }) =>
   createMiddleware<Env>(async function jsonBody(c, next) {
-    const bytes = await readBody(c.req.raw, maxBytes)
+    const request = c.req.raw
+    const length = contentLength(request)
+    const problem = checkBodyHeaders(request, length, maxBytes)
+    if (problem !== undefined) throw new ProblemError(problem)
+    let bytes: Uint8Array | undefined
+    try {
+      bytes = length <= maxBytes ? await request.bytes() : await readChunks(request, maxBytes)
+    } catch {
+      throw new ProblemError(incompleteBody)
+    }
+    if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
     const parsed = parseJson(bytes)
     if (!parsed.ok) throw new ProblemError(inputProblem(parsed.error))
     const { value, text } = parsed
-    c.req.json = async <T>() => value as T
-    c.req.text = async () => text
+    c.req.json = <T>() => Promise.resolve(value as T)
+    c.req.text = () => Promise.resolve(text)
     await next()
   })
 
@@ -57,26 +67,12 @@ export const incompleteBody: Problem = {
 }
 
 /**
- * Reads a body whole. One that turns out too large is not kept, but read to its end: a client that is still sending would
- * see a broken connection instead of the 413.
+ * Reads a body without a length and counts it while it arrives. A body that turns out too large is read to its end, but not
+ * kept: a client that is still sending would see a broken connection instead of the 413.
+ *
+ * @returns undefined when the body is too large
  */
-async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const length = contentLength(request)
-  const problem = checkBodyHeaders(request, length, maxBytes)
-  if (problem !== undefined) throw new ProblemError(problem)
-  const bytes = await readBytes(request, length <= maxBytes, maxBytes).catch(() => undefined)
-  if (bytes === undefined) throw new ProblemError(incompleteBody)
-  if (bytes === 'too large') throw new ProblemError(bodyTooLarge(maxBytes))
-  return bytes
-}
-
-/** Reads at once what is known to fit, and counts everything else while it arrives. */
-async function readBytes(
-  request: Request,
-  fits: boolean,
-  maxBytes: number,
-): Promise<Uint8Array | 'too large'> {
-  if (fits) return request.bytes()
+async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
@@ -84,5 +80,5 @@ async function readBytes(
     if (size <= maxBytes) chunks.push(chunk)
     else chunks.length = 0
   }
-  return size > maxBytes ? 'too large' : Buffer.concat(chunks)
+  return size > maxBytes ? undefined : Buffer.concat(chunks)
 }

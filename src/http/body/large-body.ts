@@ -1,4 +1,4 @@
-import type { Context } from 'hono'
+import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { concatBlocks } from '../../analysis/pool/concat-blocks.ts'
 import type { AnalysisPool, BodyJobKind, BodyJobs } from '../../analysis/pool/jobs.ts'
@@ -91,11 +91,10 @@ export const largeBody = <K extends BodyJobKind>({
   runHere,
   respond,
 }: LargeBodyHandler<K>) =>
-  createMiddleware<Env>(async function largeBody(c, next) {
+  createMiddleware<Env>(function largeBody(c, next): ReturnType<MiddlewareHandler> {
     const request = c.req.raw
     if (contentLength(request) <= bodies.threshold) return next()
     const { signal } = c.get('request')
     const run = () => bodies.run<K>(job(c), request, signal, (bytes) => runHere(bytes, c))
-    const result = await (tracing === undefined ? run() : tracing.trace(span, {}, run))
-    return respond(c, result)
+    return (tracing === undefined ? run() : tracing.trace(span, {}, run)).then((result) => respond(c, result))
   })

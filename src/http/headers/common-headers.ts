@@ -1,34 +1,54 @@
 /**
  * The headers that every response of this instance carries. A response built with them at once is cheaper than one that
- * gets them afterwards, so the hot handlers use the functions below and the others plain `c.json`.
+ * gets them afterwards, so the hot handlers use the functions of `respond.ts` and the others plain `c.json`.
  */
 export class CommonHeaders {
   readonly #instance: string
-  readonly #json: Response
-  readonly #jsonHeaders: Headers
+  /** A prepared response and its Headers object for each status and set of header names. */
+  readonly #prepared = new Map<string, { readonly response: Response; readonly headers: Headers }>()
 
   /** @param instance the value of `X-Served-By` */
   constructor(instance: string) {
     this.#instance = instance
-    this.#json = new Response(null, { headers: this.forText('application/json', '') })
-    // Kept: a response creates its Headers object on first access.
-    this.#jsonHeaders = this.#json.headers
   }
 
   /**
-   * The settings of a 200 JSON response, to be passed to `Response.json` at once: the next call changes them. The runtime
-   * copies a prepared response's headers without validating names and values again.
+   * The settings for a new response, to be passed to `new Response` or `Response.json` at once: the next call changes them.
+   * The runtime copies a prepared response's headers without validating names and values again.
+   *
+   * @param headers beyond the common ones; they may replace the content type
    */
-  forJson(requestId: string): Response {
-    this.#jsonHeaders.set('x-request-id', requestId)
-    return this.#json
+  settings(
+    requestId: string,
+    status: number,
+    contentType: string,
+    headers: Readonly<Record<string, string>> | undefined,
+  ): Response {
+    const names = headers === undefined ? '' : Object.keys(headers).join()
+    const key = `${status} ${contentType} ${names}`
+    const prepared = this.#prepared.get(key) ?? this.#prepare(key, status, contentType)
+    prepared.headers.set('x-request-id', requestId)
+    for (const name in headers) prepared.headers.set(name, headers[name] as string)
+    return prepared.response
   }
 
-  forText(contentType: string, requestId: string): Record<string, string> {
-    return { 'content-type': contentType, ...this.identity(requestId) }
+  /** Sets the headers on a response that was built without them. */
+  apply(requestId: string, headers: Headers): void {
+    for (const [name, value] of Object.entries(this.#identity(requestId))) headers.set(name, value)
   }
 
-  identity(requestId: string): Record<string, string> {
+  #prepare(key: string, status: number, contentType: string) {
+    const response = new Response(null, {
+      status,
+      headers: { 'content-type': contentType, ...this.#identity('') },
+    })
+    // Kept: a response creates its Headers object on first access.
+    const prepared = { response, headers: response.headers }
+    this.#prepared.set(key, prepared)
+    return prepared
+  }
+
+  #identity(requestId: string): Record<string, string> {
     return {
       'x-request-id': requestId,
       'x-served-by': this.#instance,

@@ -30,9 +30,14 @@ export function allChecks(checks: readonly Check[]): Check {
 /** The checks as one middleware: each further one would cost a request more than most checks do. */
 export function asMiddleware(...checks: readonly Check[]) {
   const check = allChecks(checks)
-  return createMiddleware<Env>(async function runChecks(c, next) {
-    const problem = await check(c.env?.headRequest ?? c.req.raw, c.get('request'))
-    if (problem !== undefined) throw new ProblemError(problem)
-    await next()
+  // Not an async function: checks seldom wait, and then `next()` is the only promise.
+  return createMiddleware<Env>(function runChecks(c, next) {
+    const problem = check(c.env?.headRequest ?? c.req.raw, c.get('request'))
+    if (problem === undefined) return next()
+    if (!(problem instanceof Promise)) throw new ProblemError(problem)
+    return problem.then((first) => {
+      if (first !== undefined) throw new ProblemError(first)
+      return next()
+    })
   })
 }

@@ -1,4 +1,4 @@
-import type { Live } from '../../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings } from '../../runtime-settings/runtime-settings.ts'
 import { type FaultSettings, injectsFaults } from '../../runtime-settings/settings.ts'
 import type { FaultKind } from '../../telemetry/metrics/fault-injection-metrics.ts'
 import type { Problem } from '../problem.ts'
@@ -13,7 +13,7 @@ import type { Check } from './check.ts'
  * @param random 0 to 1, as `Math.random`
  */
 export function faultInjection(
-  settings: Live,
+  settings: RuntimeSettings,
   onInject: (kind: FaultKind) => void,
   random = Math.random,
 ): Check {
@@ -21,7 +21,7 @@ export function faultInjection(
   const follow = (current: FaultSettings): void => {
     faults = injectsFaults(current) ? current : undefined
   }
-  follow(settings.settings.faults)
+  follow(settings.current.faults)
   settings.subscribe((current) => follow(current.faults))
 
   const record = (context: RequestContext, kind: FaultKind): void => {

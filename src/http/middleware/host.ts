@@ -1,7 +1,8 @@
 import type { Problem } from '../problem.ts'
 
 /** A host name or address with an optional port. */
-const hostPattern = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::(\d{1,5}))?$/
+const hostPattern = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/
+const longPortPattern = /:(\d{5})$/
 
 /**
  * Refuses requests that no route may see: CONNECT and TRACE, which Bun hands to the handler like any method, and those
@@ -25,6 +26,5 @@ export function checkHost({ method, url, headers }: Request): Problem | undefine
 }
 
 function isHost(host: string): boolean {
-  const match = hostPattern.exec(host)
-  return match !== null && Number(match[1] ?? 0) <= 65_535
+  return hostPattern.test(host) && Number(longPortPattern.exec(host)?.[1] ?? 0) <= 65_535
 }

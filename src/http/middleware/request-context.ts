@@ -34,7 +34,7 @@ export const requestContext = ({
   quietPaths,
   onError,
 }: RequestContextOptions) =>
-  createMiddleware<Env>(async function requestContext(c, next) {
+  createMiddleware<Env>(function requestContext(c, next) {
     const request = c.env?.headRequest ?? c.req.raw
     const context = tracker.begin(request)
     c.set('request', context)
@@ -44,23 +44,21 @@ export const requestContext = ({
       return response
     }
     const invalid = checkHost(request)
-    if (invalid !== undefined) return refuse(invalid)
+    if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
-    // The last route that matches is the handler; middleware paths have no label.
-    context.route = labels.get(routePath(c, -1)) ?? context.route
+    // Most paths are their own template. Of the routes that match, the last one is the handler.
+    context.route = labels.get(c.req.path) ?? labels.get(routePath(c, -1)) ?? context.route
     context.isQuiet = quietPaths.has(c.req.path)
-    const isInTime = await new Promise<boolean>((resolve) => {
-      context.onTimeout = () => resolve(false)
-      next().then(
-        () => resolve(true),
-        // Hono renders errors. What is no Error comes through to here.
-        (thrown: unknown) => {
-          c.res = onError(thrown, context)
-          resolve(true)
-        },
-      )
+    return new Promise((resolve) => {
+      context.onTimeout = () => resolve(refuse(requestTimeout))
+      const finish = (): void => {
+        tracker.finish(context, c.res)
+        resolve()
+      }
+      // Hono renders errors. What is no Error comes through to here.
+      next().then(finish, (thrown: unknown) => {
+        c.res = onError(thrown, context)
+        finish()
+      })
     })
-    if (!isInTime) return refuse(requestTimeout)
-    tracker.finish(context, c.res)
-    return undefined
   })

@@ -1,6 +1,6 @@
 import { zValidator } from '@hono/zod-validator'
 import { type Context, Hono } from 'hono'
-import type { Change, Live } from '../../runtime-settings/runtime-settings.ts'
+import type { RuntimeSettings, SettingsChange } from '../../runtime-settings/runtime-settings.ts'
 import { faultsSchema, logLevelBody } from '../../runtime-settings/schemas.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
 import { jsonBody } from '../body/json-body.ts'
@@ -12,7 +12,7 @@ import { invalidBody } from '../validate.ts'
 import { heapRoutes, type TakeHeapSnapshot } from './heap.ts'
 
 export interface AdminDeps {
-  readonly settings: Live
+  readonly settings: RuntimeSettings
   /** Whether there are application routes into which faults can be injected. */
   readonly canInjectFaults: boolean
   readonly takeHeapSnapshot: TakeHeapSnapshot
@@ -25,7 +25,7 @@ const maxBodyBytes = 16 * 1024
 
 /** Changes a running instance: its readiness, its log level, injected faults. And a look at its memory. */
 export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token }: AdminDeps) {
-  const change = (c: Context<Env>, wanted: Change): Promise<void> =>
+  const change = (c: Context<Env>, wanted: SettingsChange): Promise<void> =>
     settings.change(wanted, `request ${c.get('request').requestId}`)
   const body = jsonBody({ maxBytes: maxBodyBytes })
 
@@ -38,9 +38,9 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
 
   const setEnabled = (enabled: boolean) => async (c: Context<Env>) => {
     await change(c, { enabled })
-    return c.json({ enabled: settings.settings.enabled })
+    return c.json({ enabled: settings.current.enabled })
   }
-  const showLogLevel = (c: Context<Env>) => c.json({ level: settings.settings.logLevel })
+  const showLogLevel = (c: Context<Env>) => c.json({ level: settings.current.logLevel })
   routes
     .post('/ready/enable', setEnabled(true))
     .post('/ready/disable', setEnabled(false))
@@ -52,7 +52,7 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
     .route('/', heapRoutes(takeHeapSnapshot))
   if (!canInjectFaults) return routes
 
-  const showFaults = (c: Context<Env>) => c.json(settings.settings.faults)
+  const showFaults = (c: Context<Env>) => c.json(settings.current.faults)
   return routes
     .get('/admin/faults', showFaults)
     .put('/admin/faults', body, zValidator('json', faultsSchema, invalidBody), async (c) => {

@@ -19,7 +19,7 @@ import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
-import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 
 export interface DataDeps {
   readonly store: DocumentStore
@@ -36,7 +36,9 @@ export type JsonDocument = { id?: string | number; [member: string]: any }
 /** Nesting levels of a document. */
 const maxDepth = 100
 
-const listQuery = z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: pageCursor(100) })
+const listQuery = z.lazy(() =>
+  z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: pageCursor(100) }),
+)
 
 /**
  * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
@@ -44,7 +46,12 @@ const listQuery = z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: p
  */
 export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps) {
   const body = jsonBody({ maxBytes: limits.maxDocumentBytes })
-  const document = zValidator('json', bodySchema(documentSchema), invalidBody)
+  const document = zValidator(
+    'json',
+    bodySchema(documentSchema),
+    invalidBody,
+    acceptIf((value): value is JsonDocument => documentIssues(value, documentSchema).length === 0),
+  )
 
   return new Hono<Env>()
     .get('/data', zValidator('query', listQuery, invalidQuery), async (c) => {
@@ -119,16 +126,22 @@ const idMismatch = () =>
   })
 
 /** Under an id that no document can have there is nothing to write. */
-const documentId = zValidator('param', z.object({ id: z.string().refine(isDocumentId) }), ({ success }) => {
-  if (!success) throw new ProblemError({ code: 'not-found', detail: `A document id has ${idRule}.` })
-})
+const documentId = zValidator(
+  'param',
+  z.lazy(() => z.object({ id: z.string().refine(isDocumentId) })),
+  ({ success }) => {
+    if (!success) throw new ProblemError({ code: 'not-found', detail: `A document id has ${idRule}.` })
+  },
+)
 
 /** The schema of a document; `documentSchema` reports its own issues as JSON pointers. */
 function bodySchema(documentSchema: DocumentSchema | undefined) {
-  return z.custom<JsonDocument>().superRefine((value, context) => {
-    for (const { pointer, detail, code } of documentIssues(value, documentSchema))
-      context.addIssue({ code: 'custom', message: detail, params: { code }, path: parsePointer(pointer) })
-  })
+  return z.lazy(() =>
+    z.custom<JsonDocument>().superRefine((value, context) => {
+      for (const { pointer, detail, code } of documentIssues(value, documentSchema))
+        context.addIssue({ code: 'custom', message: detail, params: { code }, path: parsePointer(pointer) })
+    }),
+  )
 }
 
 function documentIssues(

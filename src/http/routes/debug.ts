@@ -70,7 +70,7 @@ export function debugRoutes() {
     })
 }
 
-/** A line every 100 ms. */
+/** Ten lines a second. */
 function ticks(seconds: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let tick = 0

@@ -28,7 +28,9 @@ export const probeAliases: Readonly<Record<string, string>> = {
 /** What a platform asks: is the process alive, does it want traffic, which build is it. */
 export function healthRoutes({ lifecycle, checks, build }: HealthDeps) {
   const { service, version } = build
-  const alive = liveness(() => ({ service, version, timestamp: new Date().toISOString() }))
+  const alive = liveness({
+    body: () => ({ service, version, timestamp: new Date().toISOString() }),
+  })
   const ready = readiness(lifecycle, checks)
   return new Hono<Env>()
     .get('/health', alive)

@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { fingerprint } from '../../analysis/parse/fingerprint.ts'
 import { createNewTaskParser, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
-import type { PayloadLimits } from '../../analysis/payload.ts'
+import { isPayload, isPayloadText, type PayloadLimits } from '../../analysis/payload.ts'
 import { type Task, taskStatuses } from '../../tasks/task.ts'
 import { maxPageTasks, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
@@ -14,7 +14,7 @@ import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
-import { invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 import { type EventStreams, streamTask } from './task-events.ts'
 import { serializeTask, type TaskJson } from './task-json.ts'
 
@@ -26,15 +26,18 @@ export interface TaskDeps {
   readonly eventStreams: EventStreams
 }
 
-const listQuery = z.strictObject({
-  status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
-  limit: pageLimit(maxPageTasks),
-  cursor: pageCursor(200),
-})
+const listQuery = z.lazy(() =>
+  z.strictObject({
+    status: z.enum(taskStatuses, `must be one of ${taskStatuses.join(', ')}`).optional(),
+    limit: pageLimit(maxPageTasks),
+    cursor: pageCursor(200),
+  }),
+)
 
 /** /tasks: the work of /payload, done later by a worker and never lost. */
 export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }: TaskDeps) {
   const parseNewTask = createNewTaskParser(limits)
+  const isNewTask = (value: unknown): value is NewTask => isValidTask(value, limits)
   const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
 
   const enqueue = async (c: Context<Env>, payload: string, bodyFingerprint: () => string) => {
@@ -80,7 +83,12 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
         },
       }),
       jsonBody({ maxBytes: limits.maxBodyBytes }),
-      zValidator('json', newTaskSchema(limits), invalidBody),
+      zValidator(
+        'json',
+        z.lazy(() => newTaskSchema(limits)),
+        invalidBody,
+        acceptIf(isNewTask),
+      ),
       async (c) => {
         const text = await c.req.text()
         return enqueue(c, JSON.stringify(c.req.valid('json').payload), () => fingerprint(text))
@@ -93,6 +101,17 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
     .post('/tasks/:id/retry', async (c) =>
       respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),
     )
+}
+
+type NewTask = z.output<ReturnType<typeof newTaskSchema>>
+
+/** Whether `newTaskSchema` accepts a value. */
+function isValidTask(value: unknown, limits: PayloadLimits): value is NewTask {
+  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
+  const { payload } = value as Partial<NewTask>
+  return typeof payload === 'string'
+    ? isPayloadText(payload, limits.maxTextLength)
+    : isPayload(payload, limits)
 }
 
 function notFound(): never {

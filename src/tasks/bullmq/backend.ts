@@ -7,77 +7,81 @@ import type { Enqueued, TaskPage, TaskPageRequest, TaskQueue } from '../task-que
 /** The queue's name on the server. */
 export const queueName = 'tally'
 
-/** How often a task may be given back because its worker died: BullMQ's own count, and ours, the attempts, ends it first. */
+/** BullMQ's own limit for dead workers. It never applies, because our count of the attempts ends a task first. */
 export const maxStalledCount = 2 ** 31 - 1
 
-/** How often a process looks for tasks whose lease has run out, in ms. */
+/** How often a process looks for tasks whose lease has expired, in ms. */
 export function stalledIntervalMs(leaseMs: number): number {
   return Math.max(100, Math.round(leaseMs / 3))
 }
 
-/** What a job holds of its task; BullMQ keeps the rest itself. */
+/** What the data of a job holds of its task. BullMQ stores the rest. */
 export interface JobData {
   readonly payload: string
   readonly traceparent?: string
 }
 
-/** The data of the job of a task. */
-export function jobData({ payload, traceparent }: Task): JobData {
+/** Creates the data of a task's job. */
+export function createJobData({ payload, traceparent }: Task): JobData {
   return traceparent === undefined ? { payload } : { payload, traceparent }
 }
 
-/** BullMQ's objects on one server, of whatever kind it is. */
-export interface Bull {
+/** BullMQ's objects on one server. */
+export interface BullmqClient {
   readonly queue: Pick<Queue, 'getJob' | 'clean'>
-  /** Never runs a job by itself: jobs are claimed by hand, one by one. */
+  /** Never runs a job by itself: jobs are claimed one by one. */
   readonly worker: Pick<Worker, 'getNextJob'>
 }
 
-/** Woken by what is heard from the server. */
+/** Notified of the events that the server publishes. */
 export interface TaskNotifiers {
-  readonly tasksCame: Notifier
-  readonly tasksChanged: Notifier
+  /** A task can be claimed. */
+  readonly added: Notifier
+  /** A task has changed. */
+  readonly updated: Notifier
 }
 
+export type TaskEvent = keyof TaskNotifiers
+
 /**
- * What BullMQ leaves to us: what it does not do at all or not in one step, and what depends on the kind of server. All
- * calls fail with QueueUnavailable while the server is away.
+ * What BullMQ does not do at all, not in one step, or differently on each server. All calls fail with QueueUnavailable
+ * while the server is unavailable.
  */
 export interface BullmqBackend extends Pick<TaskQueue, 'depth' | 'ping' | 'durability' | 'close'> {
-  /** Runs work with BullMQ's own objects; they are new after a connection was lost. */
-  use<T>(work: (bull: Bull) => Promise<T>): Promise<T>
+  /** Runs work with BullMQ's own objects. After a lost connection they are new. */
+  use<T>(work: (client: BullmqClient) => Promise<T>): Promise<T>
 
   /**
-   * Adds the task, unless as many wait as may or its key was used before.
+   * Adds the task, unless the queue is at capacity or the key was used before.
    *
    * @throws QueueFull, IdempotencyMismatch
    */
-  enqueue(wanted: Task, idempotency: Idempotency | undefined): Promise<Enqueued>
+  enqueue(task: Task, idempotency: Idempotency | undefined): Promise<Enqueued>
 
   /** @param id a UUID of version 7 */
   find(id: string, withoutPayload: boolean): Promise<Task | undefined>
 
-  /** @param request with a cursor that is a task's id */
+  /** @param request its cursor is the id of a task */
   list(request: TaskPageRequest): Promise<TaskPage>
 
-  /** Renews a claim; false when it is lost. */
+  /** Renews a claim; false when the lease is lost. */
   renew(id: string, lease: string): Promise<boolean>
 
-  /** Takes back the attempt of a run, while its lease holds; false when it is lost. */
+  /** Refunds the attempt of a run while its lease holds; false when the lease is lost. */
   refundAttempt(id: string, lease: string): Promise<boolean>
 
-  /** Makes a claimed task pending again, its attempt not spent, while its lease holds; false when it is lost. */
+  /** Makes a claimed task pending again and refunds its attempt while its lease holds; false when the lease is lost. */
   release(job: Job, lease: string): Promise<boolean>
 
-  /** Gives tasks whose lease has run out to be claimed again, and says how many. One process at a time looks. */
-  reclaim(): Promise<number>
+  /** Makes tasks with an expired lease pending again, in one process at a time, and returns their number. */
+  requeueExpired(): Promise<number>
 
-  /** Notes when a task changed. */
-  touch(id: string, now: number): Promise<void>
+  /** Records when a task was updated. */
+  setUpdatedAt(id: string, now: number): Promise<void>
 
-  /** Says to all processes that a task can be claimed, and that one has changed, where BullMQ does not by itself. */
-  tell(what: 'came' | 'changed'): Promise<void>
+  /** Publishes an event to all processes, where BullMQ does not. */
+  publish(event: TaskEvent): Promise<void>
 
-  /** Told which tasks have been deleted. */
-  forget(ids: readonly string[]): Promise<void>
+  /** Removes deleted tasks from the index. */
+  removeFromIndex(ids: readonly string[]): Promise<void>
 }

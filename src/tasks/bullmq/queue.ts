@@ -4,7 +4,7 @@ import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { LeaseConsumer, type Leases } from '../lease-consumer.ts'
 import { Notifier } from '../notifier.ts'
 import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from '../queue-options.ts'
-import { backoffMs, newTask, type Task } from '../task.ts'
+import { computeBackoffMs, createTask, type Task } from '../task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -18,51 +18,48 @@ import {
 } from '../task-queue.ts'
 import { watchTask } from '../watch-task.ts'
 import {
-  type Bull,
   type BullmqBackend,
+  type BullmqClient,
   type JobData,
   stalledIntervalMs,
+  type TaskEvent,
   type TaskNotifiers,
 } from './backend.ts'
 
-/** A look at the server at the latest after so long, in ms, whether or not something was heard. */
-const pollMs = 500
-/** BullMQ's codes for a lock that is missing, of somebody else, and for a job that is gone. */
-const lostCodes: readonly unknown[] = [-1, -2, -3, -6]
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+/** The longest time between two polls, in ms, with or without notifications. */
+const pollIntervalMs = 500
+/** BullMQ's codes for a missing lock, a lock of another worker, and a missing job. */
+const lostLeaseCodes: readonly unknown[] = [-1, -2, -3, -6]
+const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /**
- * Tasks as BullMQ keeps them, on Redis or in PostgreSQL: a claim is BullMQ's lock, and nothing is written for whoever
- * has lost it. Claims are made by hand (BullMQ's "manually processing jobs"), so that leases, time limits and handing
- * back are the same as on the embedded queue.
+ * Tasks in BullMQ, on Redis or in PostgreSQL. A lease is BullMQ's lock, and a worker that has lost it writes nothing.
+ * Jobs are claimed one by one (BullMQ's "manually processing jobs"), so that leases, time limits and releases are the
+ * same as on the embedded queue.
  */
 export class BullmqTaskQueue implements TaskQueue, Leases {
-  readonly #server: BullmqBackend
+  readonly #backend: BullmqBackend
   readonly #options: QueueOptions
-  readonly #heard: TaskNotifiers = { tasksCame: new Notifier(), tasksChanged: new Notifier() }
+  readonly #notifiers: TaskNotifiers = { added: new Notifier(), updated: new Notifier() }
   readonly #consumers = new Set<LeaseConsumer>()
-  readonly #claimed = new Map<string, { job: Job; bull: Bull }>()
-  readonly #cleaner: ReturnType<typeof setInterval>
-  readonly #stalledChecker: ReturnType<typeof setInterval>
+  readonly #claims = new Map<string, { job: Job; client: BullmqClient }>()
+  readonly #timers: ReturnType<typeof setInterval>[]
   #closed: Promise<void> | undefined
 
-  constructor(connect: (heard: TaskNotifiers) => BullmqBackend, options: QueueOptions) {
+  constructor(connect: (notifiers: TaskNotifiers) => BullmqBackend, options: QueueOptions) {
     this.#options = options
-    this.#server = connect(this.#heard)
-    const every = (ms: number, work: () => Promise<unknown>) => {
-      const timer = setInterval(() => void work().catch(() => {}), ms)
-      timer.unref()
-      return timer
-    }
-    this.#cleaner = every(cleanupIntervalMs(options), () => this.#cleanUp())
-    this.#stalledChecker = every(stalledIntervalMs(options.leaseMs), () => this.#reclaim())
+    this.#backend = connect(this.#notifiers)
+    this.#timers = [
+      repeat(cleanupIntervalMs(options), () => this.#deleteEnded()),
+      repeat(stalledIntervalMs(options.leaseMs), () => this.#requeueExpired()),
+    ]
   }
 
   async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
     this.#assertOpen()
-    const wanted = newTask(Bun.randomUUIDv7(), payload, this.#options.now(), traceparent)
-    const enqueued = await this.#server.enqueue(wanted, idempotency)
-    if (!enqueued.replayed) this.#tell('came')
+    const task = createTask(Bun.randomUUIDv7(), payload, this.#options.now(), traceparent)
+    const enqueued = await this.#backend.enqueue(task, idempotency)
+    if (!enqueued.replayed) this.#publish('added')
     return enqueued
   }
 
@@ -72,8 +69,8 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
 
   async list(request: TaskPageRequest): Promise<TaskPage> {
     this.#assertOpen()
-    if (request.after !== undefined && !uuid.test(request.after)) throw new InvalidCursor()
-    return await this.#server.list(request)
+    if (request.after !== undefined && !uuidV7.test(request.after)) throw new InvalidCursor()
+    return await this.#backend.list(request)
   }
 
   async retry(id: string): Promise<Task | undefined> {
@@ -81,31 +78,31 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     if (task === undefined) return undefined
     if (task.status !== 'failed') throw new TaskNotFailed(task.status)
     const now = this.#options.now()
-    const retried = await this.#server.use(async ({ queue }) => {
+    const retried = await this.#backend.use(async ({ queue }) => {
       const job = await queue.getJob(id)
       if (job === undefined) return false
-      return await unlessLost(() =>
+      return await holdsLease(() =>
         job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true }),
       )
     })
     if (!retried) throw new TaskNotFailed('pending')
-    await this.#server.touch(id, now)
-    this.#tell('came', 'changed')
+    await this.#backend.setUpdatedAt(id, now)
+    this.#publish('added', 'updated')
     return { ...task, status: 'pending', attempts: 0, updatedAt: now, error: undefined }
   }
 
   watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    const state = async (): Promise<string | undefined> => {
+    const readState = async (): Promise<string | undefined> => {
       const task = await this.#find(id, true)
       return task && `${task.status} ${task.attempts} ${task.updatedAt}`
     }
     const find = () => this.find(id)
-    return watchTask({ state, find, changed: this.#heard.tasksChanged, lookEveryMs: pollMs }, signal)
+    return watchTask({ readState, find, updated: this.#notifiers.updated, pollIntervalMs }, signal)
   }
 
   async depth(): Promise<number> {
     this.#assertOpen()
-    return await this.#server.depth()
+    return await this.#backend.depth()
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
@@ -116,12 +113,12 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
 
   async ping(): Promise<void> {
     this.#assertOpen()
-    await this.#server.ping()
+    await this.#backend.ping()
   }
 
   async durability() {
     this.#assertOpen()
-    return await this.#server.durability()
+    return await this.#backend.durability()
   }
 
   close(): Promise<void> {
@@ -130,147 +127,156 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#cleaner)
-    clearInterval(this.#stalledChecker)
+    for (const timer of this.#timers) clearInterval(timer)
     await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
-    await this.#server.close()
+    await this.#backend.close()
   }
 
-  // Leases: what a consumer asks for.
+  // Leases: the side of the consumers.
 
   async claim(lease: string): Promise<Task | undefined> {
     for (;;) {
-      const claimed = await this.#server.use(async (bull) => {
-        const job = (await bull.worker.getNextJob(lease, { block: false })) as Job | undefined
-        return job && { job, bull }
+      const claim = await this.#backend.use(async (client) => {
+        const job = (await client.worker.getNextJob(lease, { block: false })) as Job | undefined
+        return job && { job, client }
       })
-      if (claimed === undefined) return undefined
-      const { job } = claimed
-      this.#claimed.set(lease, claimed)
+      if (claim === undefined) return undefined
+      const { job } = claim
+      this.#claims.set(lease, claim)
       if (job.attemptsStarted <= this.#options.maxAttempts) {
-        this.#tell('changed')
-        return claimedTask(job)
+        this.#publish('updated')
+        return fromClaimedJob(job)
       }
-      // A worker died in each of this task's runs, the last one included: it is the task that kills.
-      await this.#server.refundAttempt(job.id as string, lease)
-      await this.#write(lease, () =>
-        job.moveToFailed(new UnrecoverableError('its worker died in every run'), lease, false),
+      // A worker died in every attempt of this task, including the last one: the task kills its workers.
+      await this.#backend.refundAttempt(job.id as string, lease)
+      await this.#endRun(lease, () =>
+        job.moveToFailed(new UnrecoverableError('the worker died in every attempt'), lease, false),
       )
     }
   }
 
   async renew(lease: string): Promise<boolean> {
-    const claimed = this.#claimed.get(lease)
-    return claimed !== undefined && (await this.#server.renew(claimed.job.id as string, lease))
+    const claim = this.#claims.get(lease)
+    return claim !== undefined && (await this.#backend.renew(claim.job.id as string, lease))
   }
 
   async complete(lease: string, result: string): Promise<boolean> {
-    return await this.#write(lease, (job) => job.moveToCompleted(result, lease, false))
+    return await this.#endRun(lease, (job) => job.moveToCompleted(result, lease, false))
   }
 
-  async fail(lease: string, error: string, isFinal: boolean): Promise<'failed' | 'retried' | 'lost'> {
-    const claimed = this.#claimed.get(lease)
-    if (claimed === undefined) return 'lost'
-    const { attemptsStarted } = claimed.job
-    const givenUp = isFinal || attemptsStarted >= this.#options.maxAttempts
-    const failure = givenUp ? new UnrecoverableError(storable(error)) : new Error(storable(error))
-    const delay = backoffMs(attemptsStarted, this.#options.initialBackoffMs, this.#options.random())
-    const written = await this.#write(lease, (job) => {
-      // BullMQ decides by these: the last attempt is ours to know, for it counts only runs that failed.
+  async fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'> {
+    const claim = this.#claims.get(lease)
+    if (claim === undefined) return 'lost'
+    const { attemptsStarted } = claim.job
+    const isPermanent = !retryable || attemptsStarted >= this.#options.maxAttempts
+    const message = replaceUnstorable(error)
+    const failure = isPermanent ? new UnrecoverableError(message) : new Error(message)
+    const delay = computeBackoffMs(attemptsStarted, this.#options.initialBackoffMs, this.#options.random())
+    const written = await this.#endRun(lease, (job) => {
+      // BullMQ decides by these options. Which attempt is the last is our decision: BullMQ counts only failed runs.
       job.opts = { ...job.opts, attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'fixed', delay } }
       return job.moveToFailed(failure, lease, false)
     })
     if (!written) return 'lost'
-    if (givenUp) return 'failed'
-    // Nobody says when a delay is over; other processes find out by looking.
-    setTimeout(() => this.#heard.tasksCame.wake(), delay).unref()
+    if (isPermanent) return 'failed'
+    // No event is published at the end of a delay. Other processes find the task by polling.
+    setTimeout(() => this.#notifiers.added.notify(), delay).unref()
     return 'retried'
   }
 
   async release(lease: string): Promise<boolean> {
-    const handedBack = await this.#write(lease, async (job) => {
-      if (!(await this.#server.release(job, lease))) throw new LockLost()
+    const released = await this.#endRun(lease, async (job) => {
+      if (!(await this.#backend.release(job, lease))) throw new LeaseLost()
     })
-    this.#tell('came')
-    return handedBack
+    this.#publish('added')
+    return released
   }
 
-  arrivals(): number {
-    return this.#heard.tasksCame.count
+  version(): number {
+    return this.#notifiers.added.version
   }
 
   waitForTasks(signal: AbortSignal, since: number): Promise<void> {
-    return this.#heard.tasksCame.wait(pollMs, signal, since)
+    return this.#notifiers.added.wait(pollIntervalMs, signal, since)
   }
 
-  /** Ends a run; false when the lease is lost. */
-  async #write(lease: string, write: (job: Job) => Promise<unknown>): Promise<boolean> {
-    const claimed = this.#claimed.get(lease)
-    if (claimed === undefined) return false
-    const written = await this.#server.use(async (bull) => {
-      // The job of the claim may hang on a connection that is gone.
+  /** Writes the end of a run; false when the lease is lost. */
+  async #endRun(lease: string, write: (job: Job) => Promise<unknown>): Promise<boolean> {
+    const claim = this.#claims.get(lease)
+    if (claim === undefined) return false
+    const written = await this.#backend.use(async (client) => {
+      // The job of the claim may belong to a connection that has ended.
       const job =
-        bull === claimed.bull
-          ? claimed.job
-          : ((await bull.queue.getJob(claimed.job.id as string)) as Job | undefined)
-      return job !== undefined && (await unlessLost(() => write(job)))
+        client === claim.client
+          ? claim.job
+          : ((await client.queue.getJob(claim.job.id as string)) as Job | undefined)
+      return job !== undefined && (await holdsLease(() => write(job)))
     })
-    this.#claimed.delete(lease)
-    this.#tell('changed')
+    this.#claims.delete(lease)
+    this.#publish('updated')
     return written
   }
 
   async #find(id: string, withoutPayload: boolean): Promise<Task | undefined> {
     this.#assertOpen()
-    if (uuid.test(id)) return await this.#server.find(id, withoutPayload)
-    await this.#server.ping()
+    if (uuidV7.test(id)) return await this.#backend.find(id, withoutPayload)
+    await this.#backend.ping()
     return undefined
   }
 
-  /** A call from outside; a consumer that finishes while the queue closes still comes through. */
+  /** Checked by calls of the port only, so that a consumer can still finish while the queue closes. */
   #assertOpen(): void {
     if (this.#closed) throw new QueueUnavailable(1, { cause: 'the queue is closed' })
   }
 
-  /** Says something to all processes. Whoever does not hear it looks again soon anyway. */
-  #tell(...what: ('came' | 'changed')[]): void {
-    for (const each of what) void this.#server.tell(each).catch(() => {})
+  /** Publishes events to all processes. A process that misses one polls soon. */
+  #publish(...events: TaskEvent[]): void {
+    for (const event of events) void this.#backend.publish(event).catch(() => {})
   }
 
-  async #reclaim(): Promise<void> {
+  async #requeueExpired(): Promise<void> {
     if (this.#consumers.size === 0) return
-    if ((await this.#server.reclaim()) > 0) this.#heard.tasksCame.wake()
+    if ((await this.#backend.requeueExpired()) > 0) this.#notifiers.added.notify()
   }
 
-  async #cleanUp(): Promise<void> {
+  async #deleteEnded(): Promise<void> {
     const { retentionMs } = this.#options
-    for (const type of ['completed', 'failed'] as const)
-      await this.#server.forget(
-        await this.#server.use(({ queue }) => queue.clean(retentionMs, cleanupBatchSize, type)),
-      )
+    for (const status of ['completed', 'failed'] as const) {
+      const ids = await this.#backend.use(({ queue }) => queue.clean(retentionMs, cleanupBatchSize, status))
+      await this.#backend.removeFromIndex(ids)
+    }
   }
 }
 
-/** The lease is not ours any more. */
-class LockLost extends Error {}
+/** Runs work at an interval. A failure is ignored, because the next run repeats the work. */
+function repeat(intervalMs: number, work: () => Promise<unknown>): ReturnType<typeof setInterval> {
+  const timer = setInterval(() => void work().catch(() => {}), intervalMs)
+  timer.unref()
+  return timer
+}
 
-/** Whether a write of BullMQ's was carried out: it refuses whoever has lost the lock. */
-async function unlessLost(write: () => Promise<unknown>): Promise<boolean> {
+class LeaseLost extends Error {
+  override readonly name = 'LeaseLost'
+}
+
+/** Runs a write; false when BullMQ refuses it because the lease is lost. */
+async function holdsLease(write: () => Promise<unknown>): Promise<boolean> {
   try {
     await write()
     return true
   } catch (error) {
-    if (error instanceof LockLost || lostCodes.includes((error as { code?: unknown }).code)) return false
+    if (error instanceof LeaseLost || lostLeaseCodes.includes((error as { code?: unknown }).code))
+      return false
     throw error
   }
 }
 
-/** An error can hold any text; PostgreSQL's has no NUL and no lone surrogates. */
-function storable(error: string): string {
+/** Replaces what PostgreSQL's text cannot store: NUL and lone surrogates. An error message may contain both. */
+function replaceUnstorable(error: string): string {
   return error.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
-function claimedTask(job: Job): Task {
+function fromClaimedJob(job: Job): Task {
   const { payload, traceparent } = job.data as JobData
   return {
     id: job.id as string,

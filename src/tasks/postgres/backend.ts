@@ -5,16 +5,17 @@ import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
 import { PostgresIdempotencyKeys } from '../../database/postgres/idempotency-keys.ts'
 import type { PostgresPool } from '../../database/postgres/pool.ts'
 import {
-  type Bull,
   type BullmqBackend,
-  jobData,
+  type BullmqClient,
+  createJobData,
   maxStalledCount,
   queueName,
   stalledIntervalMs,
+  type TaskEvent,
   type TaskNotifiers,
 } from '../bullmq/backend.ts'
 import type { QueueOptions } from '../queue-options.ts'
-import { newTask, type Task, type TaskStatus } from '../task.ts'
+import { createTask, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
   maxPageCharacters,
@@ -25,13 +26,13 @@ import {
 } from '../task-queue.ts'
 import { PostgresConnection } from './connection.ts'
 
-/** How long a count of the waiting tasks is good for, in ms: counting a long queue takes milliseconds. */
-const countedMsMax = 500
-/** With so much room left a task is added without a look: that many are not accepted while a count is good. */
-const roomyMin = 20_000
-/** One number each in PostgreSQL's space of advisory locks: for the last places in the queue, and for looking at leases. */
-const roomLock = 0x74_61_6c_6c_79_01
-const reclaimLock = 0x74_61_6c_6c_79_02
+/** How long a count of the pending tasks is reused, in ms, because counting a long queue is slow. */
+const maxCountAgeMs = 500
+/** With this many free places a task is added without counting: that many cannot be added while a count is reused. */
+const ampleFreePlaces = 20_000
+/** PostgreSQL's advisory locks for the last places in the queue, and for requeueing expired tasks. */
+const capacityLock = 0x74_61_6c_6c_79_01
+const requeueLock = 0x74_61_6c_6c_79_02
 
 /** 64-bit integers arrive as text. */
 interface Row {
@@ -45,7 +46,7 @@ interface Row {
   error: string | null
 }
 
-const statesOf = {
+const jobStates = {
   pending: ['waiting', 'delayed'],
   processing: ['active'],
   completed: ['completed'],
@@ -53,57 +54,65 @@ const statesOf = {
 } as const satisfies Record<TaskStatus, Row['state'][]>
 
 /**
- * BullMQ in PostgreSQL, in its own schema beside the documents. BullMQ's JavaScript claims and records; what it does not
- * do, or not in one transaction, are statements on its tables, and calls of its functions, through the pool of the
- * documents: they have that pool's limits, and can be in one transaction with an idempotency key.
+ * BullMQ in PostgreSQL, in its own schema beside the documents. BullMQ's JavaScript claims and records. What it does not
+ * do, or not in one transaction, are statements on its tables and calls of its functions, through the pool of the
+ * documents: they have that pool's limits, and can share a transaction with an idempotency key.
  *
- * BullMQ takes the time for its locks from the process. Here leases are renewed and looked at by the server's clock,
- * so that a host whose clock is wrong does not take other workers' tasks. `progress`, which BullMQ leaves to its users,
- * is when a task changed otherwise than by being run.
+ * BullMQ takes the time for its locks from the process. Here leases follow the server's clock, so that a host whose
+ * clock is wrong does not claim the tasks of other workers. `progress`, which BullMQ leaves to its users, is when a task
+ * was updated other than by a run.
  */
 export class PostgresBackend implements BullmqBackend {
   readonly #pool: PostgresPool
   readonly #options: QueueOptions
-  readonly #heard: TaskNotifiers
-  readonly #session: PostgresConnection
+  readonly #notifiers: TaskNotifiers
+  readonly #connection: PostgresConnection
   readonly #idempotencyKeys = new PostgresIdempotencyKeys()
-  #counted = { waiting: 0, at: Number.NEGATIVE_INFINITY }
+  #counted = { pending: 0, at: Number.NEGATIVE_INFINITY }
   #counting: Promise<number> | undefined
 
-  constructor(url: string, pool: PostgresPool, options: QueueOptions, heard: TaskNotifiers) {
+  constructor(url: string, pool: PostgresPool, options: QueueOptions, notifiers: TaskNotifiers) {
     this.#pool = pool
     this.#options = options
-    this.#heard = heard
-    this.#session = new PostgresConnection({
+    this.#notifiers = notifiers
+    this.#connection = new PostgresConnection({
       url,
       leaseMs: options.leaseMs,
-      hear: { bullmq_jobs: () => heard.tasksCame.wake(), bullmq_events: () => heard.tasksChanged.wake() },
+      subscriptions: {
+        bullmq_jobs: () => notifiers.added.notify(),
+        bullmq_events: () => notifiers.updated.notify(),
+      },
       onListening: () => {
-        heard.tasksCame.wake()
-        heard.tasksChanged.wake()
+        notifiers.added.notify()
+        notifiers.updated.notify()
       },
     })
   }
 
-  use<T>(work: (bull: Bull) => Promise<T>): Promise<T> {
-    return this.#session.use(work)
+  use<T>(work: (client: BullmqClient) => Promise<T>): Promise<T> {
+    return this.#connection.use(work)
   }
 
-  async enqueue(wanted: Task, idempotency: Idempotency | undefined): Promise<Enqueued> {
-    const roomy = (await this.#room()) >= roomyMin
-    // Both recognize their own first attempt, whose confirmation was lost: by the id of the task.
+  async enqueue(task: Task, idempotency: Idempotency | undefined): Promise<Enqueued> {
+    const isAmple = (await this.#countFreePlaces()) >= ampleFreePlaces
+    // Both ways recognize their own first attempt by the id of the task, when its confirmation was lost.
     const enqueued = await this.#run(async (sql) => {
-      if (idempotency === undefined && roomy) return await this.#add(sql, wanted)
+      if (idempotency === undefined && isAmple) return await this.#add(sql, task)
       return await sql.begin(async (transaction) => {
         const first =
           idempotency &&
-          (await this.#idempotencyKeys.claim(transaction, idempotency, remembered(wanted), wanted.createdAt))
-        if (first !== undefined) return answerOf(first, wanted)
-        if (!roomy) await this.#takePlace(transaction)
-        return await this.#add(transaction, wanted)
+          (await this.#idempotencyKeys.claim(
+            transaction,
+            idempotency,
+            serializeFirstAnswer(task),
+            task.createdAt,
+          ))
+        if (first !== undefined) return parseFirstAnswer(first, task)
+        if (!isAmple) await this.#assertCapacity(transaction)
+        return await this.#add(transaction, task)
       })
     }, true)
-    this.#counted.waiting += enqueued.replayed ? 0 : 1
+    this.#counted.pending += enqueued.replayed ? 0 : 1
     return enqueued
   }
 
@@ -117,7 +126,7 @@ export class PostgresBackend implements BullmqBackend {
   }
 
   async list({ limit, status, after }: TaskPageRequest): Promise<TaskPage> {
-    // One row more than the page tells whether there is a next one.
+    // One row more than the page shows whether there is a next page.
     const rows = await this.#run(
       async (sql) =>
         await sql<(Row & { found: number })[]>`
@@ -126,7 +135,7 @@ export class PostgresBackend implements BullmqBackend {
             sum(octet_length(payload)) over downwards as bytes
           from (select ${columns(sql)} from bullmq.job
             where queue = ${queueName} ${after === undefined ? sql`` : sql`and id < ${after}`}
-              ${status === undefined ? sql`` : sql`and state::text = any(${sql.array([...statesOf[status]], 'TEXT')})`}
+              ${status === undefined ? sql`` : sql`and state::text = any(${sql.array([...jobStates[status]], 'TEXT')})`}
             order by id desc limit ${limit + 1}) as ahead
           window downwards as (order by id desc rows unbounded preceding)
         ) as measured
@@ -138,14 +147,14 @@ export class PostgresBackend implements BullmqBackend {
   }
 
   depth(): Promise<number> {
-    return this.#run(waiting, true)
+    return this.#run(countPending, true)
   }
 
   async ping(): Promise<void> {
     await this.#run((sql) => sql`select 1`, true)
   }
 
-  /** A server can be told to confirm what is not on its disk yet. */
+  /** A server can be configured to confirm commits that are not on its disk. */
   durability() {
     return this.#run(async (sql) => {
       const [set] = await sql<{ fsync: string; commit: string }[]>`
@@ -168,53 +177,53 @@ export class PostgresBackend implements BullmqBackend {
   }
 
   async refundAttempt(id: string, lease: string): Promise<boolean> {
-    const unspent = await this.#run(
+    const refunded = await this.#run(
       (sql) => sql`
         update bullmq.job set attempts_started = attempts_started - 1
         where queue = ${queueName} and id = ${id} and state = 'active' and lock_token = ${lease}`,
       false,
     )
-    return unspent.count > 0
+    return refunded.count > 0
   }
 
-  /** BullMQ's own `moveToWait` does not say whether the lock held. */
+  /** BullMQ's own `moveToWait` does not tell whether the lock held. */
   async release(job: Job, lease: string): Promise<boolean> {
-    const handedBack = await this.#run(
+    const released = await this.#run(
       async (sql) =>
         await sql<unknown[]>`
-        with handed_back as (
+        with released as (
           update bullmq.job set state = 'waiting', attempts_started = attempts_started - 1,
             lock_token = null, locked_until_ms = null, progress = to_jsonb(${this.#options.now()}::bigint)
           where queue = ${queueName} and id = ${job.id as string} and state = 'active' and lock_token = ${lease}
           returning id)
-        select pg_notify('bullmq_jobs', ${queueName}), pg_notify('bullmq_events', ${queueName}) from handed_back`,
+        select pg_notify('bullmq_jobs', ${queueName}), pg_notify('bullmq_events', ${queueName}) from released`,
       false,
     )
-    return handedBack.length > 0
+    return released.length > 0
   }
 
-  /** A lease that is seen for the first time holds from now on: its end may be by another host's clock. */
-  async reclaim(): Promise<number> {
+  /** A lease that is seen for the first time holds from now on, because another host's clock may have set its end. */
+  async requeueExpired(): Promise<number> {
     const { leaseMs } = this.#options
     return await this.#run(
       (sql) =>
         sql.begin(async (transaction) => {
-          const [mine] = await transaction<{ locked: boolean }[]>`
-            select pg_try_advisory_xact_lock(${reclaimLock}) as locked`
-          if (!mine?.locked) return 0
+          const [lock] = await transaction<{ locked: boolean }[]>`
+            select pg_try_advisory_xact_lock(${requeueLock}) as locked`
+          if (!lock?.locked) return 0
           await transaction`
             update bullmq.job set locked_until_ms = ${clock(transaction)} + ${leaseMs}
             where queue = ${queueName} and state = 'active' and not stalled_marked`
-          const reclaimed = await transaction<unknown[]>`
+          const requeued = await transaction<unknown[]>`
             select bullmq.move_stalled_jobs_to_wait(
               ${queueName}, ${maxStalledCount}, ${clock(transaction)}, ${stalledIntervalMs(leaseMs)})`
-          return reclaimed.length
+          return requeued.length
         }),
       false,
     )
   }
 
-  async touch(id: string, now: number): Promise<void> {
+  async setUpdatedAt(id: string, now: number): Promise<void> {
     await this.#run(
       (sql) => sql`
         update bullmq.job set progress = to_jsonb(${now}::bigint) where queue = ${queueName} and id = ${id}`,
@@ -222,53 +231,51 @@ export class PostgresBackend implements BullmqBackend {
     )
   }
 
-  /** BullMQ's functions notify all processes by themselves; this one need not wait for that. */
-  async tell(what: 'came' | 'changed'): Promise<void> {
-    const { tasksCame, tasksChanged } = this.#heard
-    if (what === 'came') tasksCame.wake()
-    else tasksChanged.wake()
+  /** BullMQ's functions notify all processes; this only spares this process the wait. */
+  async publish(event: TaskEvent): Promise<void> {
+    this.#notifiers[event].notify()
   }
 
   /** There is no index beside the tasks. */
-  async forget(): Promise<void> {}
+  async removeFromIndex(): Promise<void> {}
 
-  /** The pool of the documents belongs to whoever opened it. */
+  /** Leaves the pool of the documents open; its owner closes it. */
   close(): Promise<void> {
-    return this.#session.close()
+    return this.#connection.close()
   }
 
   /** @param repeatable as PostgresPool.run */
   async #run<T>(work: (sql: SQL) => Promise<T>, repeatable: boolean): Promise<T> {
-    await this.#session.ready()
+    await this.#connection.ready()
     return await mapDatabaseErrors(QueueUnavailable, () => this.#pool.run(work, repeatable))
   }
 
-  /** An id that is there already is left as it is. */
+  /** Leaves a task with the same id unchanged. */
   async #add(sql: SQL | TransactionSQL, task: Task): Promise<Enqueued> {
     await sql`
       select bullmq.add_job(${queueName}, ${task.id}, 'task',
-        ${JSON.stringify(jobData(task))}::text::jsonb, '{}'::jsonb, 0, 0, ${task.createdAt}, 1,
+        ${JSON.stringify(createJobData(task))}::text::jsonb, '{}'::jsonb, 0, 0, ${task.createdAt}, 1,
         null, null, null, null, null, false)`
     return { task, replayed: false }
   }
 
-  /** How many more tasks may wait, by a count that is not old. Those that come at the same moment share it. */
-  async #room(): Promise<number> {
-    if (performance.now() - this.#counted.at >= countedMsMax) {
+  /** The number of free places, by a recent count. Concurrent calls share one count. */
+  async #countFreePlaces(): Promise<number> {
+    if (performance.now() - this.#counted.at >= maxCountAgeMs) {
       this.#counting ??= this.depth().finally(() => {
         this.#counting = undefined
       })
-      this.#counted = { waiting: await this.#counting, at: performance.now() }
+      this.#counted = { pending: await this.#counting, at: performance.now() }
     }
-    return this.#options.capacity - this.#counted.waiting
+    return this.#options.capacity - this.#counted.pending
   }
 
-  /** One transaction after the other counts, so that all together do not take more places than there are. */
-  async #takePlace(transaction: TransactionSQL): Promise<void> {
+  /** The transactions count one after the other, so that all of them together do not exceed the capacity. */
+  async #assertCapacity(transaction: TransactionSQL): Promise<void> {
     const { capacity } = this.#options
-    await transaction`select pg_advisory_xact_lock(${roomLock})`
-    this.#counted = { waiting: await waiting(transaction), at: performance.now() }
-    if (this.#counted.waiting >= capacity) throw new QueueFull(capacity)
+    await transaction`select pg_advisory_xact_lock(${capacityLock})`
+    this.#counted = { pending: await countPending(transaction), at: performance.now() }
+    if (this.#counted.pending >= capacity) throw new QueueFull(capacity)
   }
 }
 
@@ -277,7 +284,7 @@ function clock(sql: SQL | TransactionSQL) {
   return sql`(extract(epoch from clock_timestamp()) * 1000)::bigint`
 }
 
-async function waiting(sql: SQL | TransactionSQL): Promise<number> {
+async function countPending(sql: SQL | TransactionSQL): Promise<number> {
   const [row] = await sql<{ n: string }[]>`
     select (select count(*) from bullmq.job where queue = ${queueName} and state = 'waiting')
       + (select count(*) from bullmq.job where queue = ${queueName} and state = 'delayed') as n`
@@ -293,7 +300,7 @@ function columns(sql: SQL | TransactionSQL) {
 
 function fromRow({ id, state, payload, attempts, added, changed, result, error }: Row): Task {
   const status = (['processing', 'completed', 'failed'] as const).find((each) =>
-    (statesOf[each] as readonly string[]).includes(state),
+    (jobStates[each] as readonly string[]).includes(state),
   )
   return {
     id,
@@ -307,12 +314,12 @@ function fromRow({ id, state, payload, attempts, added, changed, result, error }
   }
 }
 
-/** What is kept under a task's idempotency key, and the answer that is made of it. */
-function remembered({ id, createdAt }: Task): string {
+/** The first answer under an idempotency key, as it is stored. */
+function serializeFirstAnswer({ id, createdAt }: Task): string {
   return JSON.stringify({ id, now: createdAt })
 }
 
-function answerOf(first: string, wanted: Task): Enqueued {
+function parseFirstAnswer(first: string, task: Task): Enqueued {
   const { id, now } = JSON.parse(first) as { id: string; now: number }
-  return { task: newTask(id, wanted.payload, now), replayed: id !== wanted.id }
+  return { task: createTask(id, task.payload, now), replayed: id !== task.id }
 }

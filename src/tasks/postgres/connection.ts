@@ -1,5 +1,6 @@
 import { createPostgresBackend, type PgPool, Queue, runMigrations, Worker } from 'bullmq'
 import { Pool, type PoolClient } from 'pg'
+import { withTimeout } from '../../lifecycle/timeout.ts'
 import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 
@@ -9,36 +10,36 @@ const maxConnections = 6
 const connectTimeoutMs = 1_500
 const statementTimeoutMs = 3_000
 const callTimeoutMs = 4_000
-/** How long to wait before the next try to listen, in ms. */
+/** The wait before the next try to listen, in ms. */
 const listenRetryMs = 250
-/** How long closing waits for calls under way, in ms. */
-const closeMsMax = 2_000
-/** What a client is told to wait, in seconds. */
+/** How long closing waits for calls in flight, in ms. */
+const closeTimeoutMs = 2_000
+/** How soon a client may try again. */
 const retryAfterSeconds = 1
 
 /** BullMQ's queue and worker in PostgreSQL. */
-export interface PostgresBull {
-  readonly queue: ReturnType<typeof openTaskQueue>
-  readonly worker: ReturnType<typeof openWorker>
+export interface PostgresClient {
+  readonly queue: ReturnType<typeof createQueue>
+  readonly worker: ReturnType<typeof createWorker>
 }
 
 export interface PostgresConnectionOptions {
   readonly url: string
   readonly leaseMs: number
-  /** Channels to listen to, and who hears a message. */
-  readonly hear: Readonly<Record<string, () => void>>
-  /** Told when it begins to listen: what was said meanwhile has not been heard. */
+  /** The listener of each channel. */
+  readonly subscriptions: Readonly<Record<string, () => void>>
+  /** Called when it begins to listen: messages before that were missed. */
   readonly onListening: () => void
 }
 
 /**
- * BullMQ on a pool of connections of its driver, `pg`, with BullMQ's tables in the schema `bullmq`. The server may be
- * away at the start and at any time: calls then fail soon, and when it is back they succeed.
+ * BullMQ on a pool of its driver, `pg`, with BullMQ's tables in the schema `bullmq`. The server may be unreachable at the
+ * start and at any time: calls then fail soon, and when it is back they succeed.
  */
 export class PostgresConnection {
   readonly #options: PostgresConnectionOptions
   readonly #pool: Pool
-  #bull: Promise<PostgresBull> | undefined
+  #client: Promise<PostgresClient> | undefined
   #closed = false
   #stopListening = (): void => {}
   readonly #listening: Promise<void>
@@ -46,7 +47,7 @@ export class PostgresConnection {
   constructor(options: PostgresConnectionOptions) {
     this.#options = options
     this.#pool = new Pool({
-      connectionString: asLibpq(options.url),
+      connectionString: withLibpqSslMode(options.url),
       max: maxConnections,
       application_name: queueName,
       options: '-c search_path=bullmq',
@@ -55,27 +56,27 @@ export class PostgresConnection {
       query_timeout: callTimeoutMs,
       keepAlive: true,
     })
-    // An idle connection that breaks is taken out by the pool; there is nobody to tell.
+    // The pool removes an idle connection that breaks. No call is affected.
     this.#pool.on('error', () => {})
     this.#listening = this.#listen()
   }
 
-  /** Resolves when BullMQ's tables are up to date, which the first call sees to. @throws QueueUnavailable */
+  /**
+   * Resolves when BullMQ's tables are up to date. The first call migrates them.
+   *
+   * @throws QueueUnavailable
+   */
   async ready(): Promise<void> {
     await this.use(async () => {})
   }
 
   /** @throws QueueUnavailable when the server cannot be reached, refuses or stays silent */
-  async use<T>(work: (bull: PostgresBull) => Promise<T>): Promise<T> {
+  async use<T>(work: (client: PostgresClient) => Promise<T>): Promise<T> {
     if (this.#closed) throw new QueueUnavailable(retryAfterSeconds, { cause: 'the queue is closed' })
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => reject(new Error(`no answer in ${callTimeoutMs} ms`)), callTimeoutMs)
     try {
-      return await Promise.race([this.#open().then(work), late])
+      return await withTimeout(this.#open().then(work), callTimeoutMs)
     } catch (cause) {
       throw new QueueUnavailable(retryAfterSeconds, { cause })
-    } finally {
-      clearTimeout(timer)
     }
   }
 
@@ -84,41 +85,41 @@ export class PostgresConnection {
     this.#stopListening()
     const end = async (): Promise<void> => {
       await this.#listening
-      const bull = await this.#bull?.catch(() => undefined)
-      await Promise.all([bull?.worker.close(true), bull?.queue.close()])
+      const client = await this.#client?.catch(() => undefined)
+      await Promise.all([client?.worker.close(true), client?.queue.close()])
       await this.#pool.end()
     }
-    await Promise.race([end().catch(() => {}), Bun.sleep(closeMsMax)])
+    await withTimeout(end(), closeTimeoutMs).catch(() => {})
   }
 
-  /** One opening for all calls; one that failed is begun again by the next call. */
-  #open(): Promise<PostgresBull> {
-    this.#bull ??= this.#make().catch((error) => {
-      this.#bull = undefined
+  /** All calls share one opening. When it fails, the next call begins a new one. */
+  #open(): Promise<PostgresClient> {
+    this.#client ??= this.#createClient().catch((error) => {
+      this.#client = undefined
       throw error
     })
-    return this.#bull
+    return this.#client
   }
 
-  async #make(): Promise<PostgresBull> {
-    // The driver's own types write the listeners of events in another way than BullMQ's, which mean the same pool.
+  async #createClient(): Promise<PostgresClient> {
+    // BullMQ's type of the same pool declares the event listeners differently.
     const pool = this.#pool as unknown as PgPool
-    const client = await pool.connect()
+    const connection = await pool.connect()
     try {
-      await runMigrations(client)
+      await runMigrations(connection)
     } finally {
-      client.release()
+      connection.release()
     }
-    const queue = openTaskQueue(pool)
-    const worker = openWorker(pool, this.#options.leaseMs)
-    // Every call rejects with its own error as well.
+    const queue = createQueue(pool)
+    const worker = createWorker(pool, this.#options.leaseMs)
+    // Every call also rejects with its own error.
     queue.on('error', () => {})
     worker.on('error', () => {})
     await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()])
     return { queue, worker }
   }
 
-  /** Listens, and when the connection ends listens anew, until it is closed. */
+  /** Listens, and listens again when the connection ends, until it is closed. */
   async #listen(): Promise<void> {
     while (!this.#closed) {
       await this.#listenOnce().catch(() => {})
@@ -138,9 +139,9 @@ export class PostgresConnection {
         client.on('error', () => resolve())
         client.on('end', resolve)
       })
-      const { hear, onListening } = this.#options
-      client.on('notification', ({ channel }) => hear[channel]?.())
-      for (const channel of Object.keys(hear)) await client.query(`listen ${channel}`)
+      const { subscriptions, onListening } = this.#options
+      client.on('notification', ({ channel }) => subscriptions[channel]?.())
+      for (const channel of Object.keys(subscriptions)) await client.query(`listen ${channel}`)
       onListening()
       if (!this.#closed) await ended
     } finally {
@@ -149,14 +150,14 @@ export class PostgresConnection {
   }
 }
 
-/** The workers' own listening for jobs is left out: jobs are claimed by hand. */
-const backend: typeof createPostgresBackend = (name, options) => createPostgresBackend(name, options)
+/** Without the workers' own listening for jobs, because jobs are claimed one by one. */
+const createBackend: typeof createPostgresBackend = (name, options) => createPostgresBackend(name, options)
 
-function openTaskQueue(connection: PgPool) {
-  return new Queue(queueName, { connection, skipMetasUpdate: true }, backend)
+function createQueue(connection: PgPool) {
+  return new Queue(queueName, { connection, skipMetasUpdate: true }, createBackend)
 }
 
-function openWorker(connection: PgPool, leaseMs: number) {
+function createWorker(connection: PgPool, leaseMs: number) {
   return new Worker(
     queueName,
     null,
@@ -167,12 +168,12 @@ function openWorker(connection: PgPool, leaseMs: number) {
       stalledInterval: stalledIntervalMs(leaseMs),
       maxStalledCount: maxStalledCount,
     },
-    backend,
+    createBackend,
   )
 }
 
-/** `sslmode` as libpq, and the pool of the documents, understand it; this driver alone would take `require` for more. */
-function asLibpq(url: string): string {
+/** Makes `sslmode` mean what it means to libpq and to the pool of the documents: this driver checks more for `require`. */
+function withLibpqSslMode(url: string): string {
   const parsed = new URL(url)
   if (parsed.searchParams.has('sslmode')) parsed.searchParams.set('uselibpqcompat', 'true')
   return parsed.href

@@ -1,15 +1,16 @@
 import type { Job } from 'bullmq'
 import { type Idempotency, IdempotencyMismatch, idempotencyRetentionMs } from '../../database/idempotency.ts'
 import {
-  type Bull,
   type BullmqBackend,
+  type BullmqClient,
+  createJobData,
   type JobData,
-  jobData,
   queueName,
+  type TaskEvent,
   type TaskNotifiers,
 } from '../bullmq/backend.ts'
 import type { QueueOptions } from '../queue-options.ts'
-import { newTask, type Task, type TaskStatus } from '../task.ts'
+import { createTask, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
   maxPageCharacters,
@@ -27,24 +28,24 @@ import {
   setUpdatedAtScript,
 } from './scripts.ts'
 
-/** BullMQ puts `bull:` before the queue's name. */
+/** The prefix of BullMQ's keys. */
 const prefix = `bull:${queueName}:`
-/** Our own keys and channels, beside BullMQ's. */
+/** Our own keys and channels. Their names on the server must not change: processes of two versions share them. */
 const indexKey = 'tally:tasks'
-const admittedKey = 'tally:tasks:admitted'
+const reservedKey = 'tally:tasks:admitted'
 const idempotencyPrefix = 'tally:idempotency:'
-const channels = { came: 'tally:tasks:came', changed: 'tally:tasks:changed' } as const
+const channels = { added: 'tally:tasks:came', updated: 'tally:tasks:changed' } as const
 
-/** Ids of the index that one call looks at, for the server answers nobody else meanwhile, and calls for one page. */
-const looksMax = 1_000
-const callsMax = 20
-/** How long a place among those that wait is kept for a task that is being added, in seconds: longer than a call may take. */
-const admittedSeconds = 10
+/** The most ids that one call scans, because the server serves nobody else meanwhile, and the most calls for one page. */
+const maxScannedIds = 1_000
+const maxCallsPerPage = 20
+/** How long a place is reserved for a task that is being added, in seconds. Longer than a call may take. */
+const reservationSeconds = 10
 /** How long the first call waits for the first connection, in ms. */
-const firstConnectionMsMax = 1_000
+const firstConnectionTimeoutMs = 1_000
 
-/** What a key was used for. It is kept before the task is, and marked when the task is accepted. */
-interface Remembered {
+/** The use of an idempotency key. It is saved before the task, and marked when the task is accepted. */
+interface IdempotencyRecord {
   readonly fingerprint: string
   readonly id: string
   readonly now: number
@@ -64,59 +65,59 @@ type Fields = readonly [
   changedOn: string | null,
 ]
 
-/** BullMQ on Redis: its own scripts, and beside them those of redis-scripts.ts. Leases go by the server's clock. */
+/** BullMQ on Redis, by its own scripts and those of scripts.ts. Leases follow the server's clock. */
 export class RedisBackend implements BullmqBackend {
-  readonly #sessions: RedisConnection
+  readonly #connection: RedisConnection
   readonly #options: QueueOptions
   readonly #firstConnection: Promise<void>
 
-  constructor(url: string, options: QueueOptions, { tasksCame, tasksChanged }: TaskNotifiers) {
+  constructor(url: string, options: QueueOptions, { added, updated }: TaskNotifiers) {
     this.#options = options
-    this.#sessions = new RedisConnection({
+    this.#connection = new RedisConnection({
       url,
       leaseMs: options.leaseMs,
-      hear: { [channels.came]: () => tasksCame.wake(), [channels.changed]: () => tasksChanged.wake() },
+      subscriptions: { [channels.added]: () => added.notify(), [channels.updated]: () => updated.notify() },
       onConnected: () => {
-        tasksCame.wake()
-        tasksChanged.wake()
+        added.notify()
+        updated.notify()
       },
     })
-    this.#firstConnection = this.#sessions.connected(firstConnectionMsMax)
+    this.#firstConnection = this.#connection.connected(firstConnectionTimeoutMs)
   }
 
-  use<T>(work: (bull: Bull) => Promise<T>): Promise<T> {
+  use<T>(work: (client: BullmqClient) => Promise<T>): Promise<T> {
     return this.#use(work)
   }
 
   /**
-   * The key is remembered first, with the id that the task is going to have, and the task is added under that id,
-   * which has an effect once. So whoever comes second, or after a crash in between, adds the same task or nothing.
+   * Saves the key first, with the id of the task, and then adds the task under that id, which has an effect only once.
+   * So a second request, or a repetition after a crash in between, adds the same task or nothing.
    */
-  async enqueue(wanted: Task, idempotency: Idempotency | undefined): Promise<Enqueued> {
+  async enqueue(task: Task, idempotency: Idempotency | undefined): Promise<Enqueued> {
     if (idempotency === undefined) {
-      await this.#add(wanted)
-      return { task: wanted, replayed: false }
+      await this.#add(task)
+      return { task, replayed: false }
     }
     const { scope, key, fingerprint } = idempotency
     const recordKey = `${idempotencyPrefix}${scope}:${key}`
-    const mine: Remembered = { fingerprint, id: wanted.id, now: wanted.createdAt, accepted: false }
-    const written = JSON.stringify(mine)
-    const kept = ['NX', 'GET', 'PX', `${idempotencyRetentionMs}`]
-    const found = (await this.#send('SET', [recordKey, written, ...kept])) as string | null
-    const first = found === null ? mine : (JSON.parse(found) as Remembered)
+    const own: IdempotencyRecord = { fingerprint, id: task.id, now: task.createdAt, accepted: false }
+    const saved = JSON.stringify(own)
+    const unlessExists = ['NX', 'GET', 'PX', `${idempotencyRetentionMs}`]
+    const found = (await this.#send('SET', [recordKey, saved, ...unlessExists])) as string | null
+    const first = found === null ? own : (JSON.parse(found) as IdempotencyRecord)
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
-    const task = newTask(first.id, wanted.payload, first.now, wanted.traceparent)
+    const firstTask = createTask(first.id, task.payload, first.now, task.traceparent)
     const replayed = found !== null
-    if (first.accepted) return { task, replayed }
+    if (first.accepted) return { task: firstTask, replayed }
     try {
-      await this.#add(task)
+      await this.#add(firstTask)
     } catch (error) {
       if (error instanceof QueueFull && !replayed)
-        await this.#send('EVAL', [deleteIfEqualScript, '1', recordKey, written])
+        await this.#send('EVAL', [deleteIfEqualScript, '1', recordKey, saved])
       throw error
     }
     await this.#send('SET', [recordKey, JSON.stringify({ ...first, accepted: true }), 'XX', 'KEEPTTL'])
-    return { task, replayed }
+    return { task: firstTask, replayed }
   }
 
   async find(id: string, withoutPayload: boolean): Promise<Task | undefined> {
@@ -124,15 +125,15 @@ export class RedisBackend implements BullmqBackend {
     return found ? fromFields(found as Fields) : undefined
   }
 
-  /** A page can be shorter than asked for, also empty, when few of many tasks have the status. */
+  /** A page can be shorter than the limit, even empty, when few of many tasks have the status. */
   async list({ limit, status, after = '' }: TaskPageRequest): Promise<TaskPage> {
     const tasks: Task[] = []
     let characters = 0
     let next = after
-    for (let call = 0; call < callsMax && tasks.length < limit; call++) {
+    for (let call = 0; call < maxCallsPerPage && tasks.length < limit; call++) {
       const charactersLeft = maxPageCharacters - characters
       if (tasks.length > 0 && charactersLeft <= 0) break
-      const [last, rows, gone] = (await this.#send('EVAL', [
+      const [last, rows, missing] = (await this.#send('EVAL', [
         listScript,
         '2',
         prefix,
@@ -141,11 +142,11 @@ export class RedisBackend implements BullmqBackend {
         `${limit - tasks.length}`,
         status ?? '',
         `${charactersLeft}`,
-        `${looksMax}`,
+        `${maxScannedIds}`,
       ])) as [string, Fields[], string[]]
-      void this.forget(gone)
+      void this.removeFromIndex(missing)
       const found = rows.map(fromFields)
-      // The script gives at least one task, however large; this page has had its own.
+      // The script returns at least one task, however large. This page may already have tasks.
       characters += found.reduce((sum, { payload }) => sum + payload.length, 0)
       if (tasks.length > 0 && characters > maxPageCharacters) break
       tasks.push(...found)
@@ -167,17 +168,17 @@ export class RedisBackend implements BullmqBackend {
     await this.#send('PING', [])
   }
 
-  /** A Redis without AOF forgets up to everything since its last snapshot; one that evicts forgets at any time. */
+  /** Redis without AOF loses everything since its last snapshot, and Redis with eviction loses tasks at any time. */
   async durability() {
     const info = String(await this.#send('INFO', []))
     const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
     if (value('aof_enabled') !== '1')
-      return { durable: false, reason: 'Redis does not persist what it accepts (appendonly is off)' } as const
+      return { durable: false, reason: 'Redis does not persist accepted tasks (appendonly is off)' } as const
     const policy = value('maxmemory_policy')
     if (value('maxmemory') !== '0' && policy !== 'noeviction')
       return {
         durable: false,
-        reason: `Redis evicts when it is full (maxmemory-policy is ${policy})`,
+        reason: `Redis evicts tasks when it is full (maxmemory-policy is ${policy})`,
       } as const
     return { durable: true } as const
   }
@@ -201,43 +202,42 @@ export class RedisBackend implements BullmqBackend {
     return true
   }
 
-  reclaim(): Promise<number> {
+  requeueExpired(): Promise<number> {
     return this.#use(async ({ worker }) => (await worker.getBackend().moveStalledJobsToWait()).length)
   }
 
-  async touch(id: string, now: number): Promise<void> {
+  async setUpdatedAt(id: string, now: number): Promise<void> {
     await this.#send('EVAL', [setUpdatedAtScript, '1', prefix + id, `${now}`])
   }
 
-  async tell(what: keyof typeof channels): Promise<void> {
-    await this.#send('PUBLISH', [channels[what], ''])
+  async publish(event: TaskEvent): Promise<void> {
+    await this.#send('PUBLISH', [channels[event], ''])
   }
 
-  /** Takes ids out of the index. */
-  async forget(ids: readonly string[]): Promise<void> {
+  async removeFromIndex(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#send('ZREM', [indexKey, ...ids]).catch(() => {})
   }
 
   close(): Promise<void> {
-    return this.#sessions.close()
+    return this.#connection.close()
   }
 
   /** @throws QueueFull */
   async #add(task: Task): Promise<void> {
     const { capacity } = this.#options
-    const admitted = await this.#send('EVAL', [
+    const reserved = await this.#send('EVAL', [
       reserveScript,
       '3',
       prefix,
       indexKey,
-      admittedKey,
+      reservedKey,
       task.id,
       `${capacity}`,
-      `${admittedSeconds}`,
+      `${reservationSeconds}`,
     ])
-    if (admitted !== 1) throw new QueueFull(capacity)
+    if (reserved !== 1) throw new QueueFull(capacity)
     await this.#use(({ queue }) =>
-      queue.add('task', jobData(task), { jobId: task.id, timestamp: task.createdAt }),
+      queue.add('task', createJobData(task), { jobId: task.id, timestamp: task.createdAt }),
     )
   }
 
@@ -247,7 +247,7 @@ export class RedisBackend implements BullmqBackend {
 
   async #use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     await this.#firstConnection
-    return await this.#sessions.use(work)
+    return await this.#connection.use(work)
   }
 }
 

@@ -1,114 +1,109 @@
 import { createBunRedisClient, Queue, Worker } from 'bullmq'
 import { RedisClient } from 'bun'
+import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
 import { maxStalledCount, queueName, stalledIntervalMs } from '../bullmq/backend.ts'
 import { QueueUnavailable } from '../task-queue.ts'
 
-/** How long a connection may take, in ms. */
+/** How long opening a connection may take, in ms. */
 const connectTimeoutMs = 1_000
-/** How long a call may take before the server counts as hung, in ms. */
+/** How long a call may take before the server counts as unreachable, in ms. */
 const callTimeoutMs = 2_000
-/** How long to wait before the next try to connect, in ms. */
-const retryMs = 250
-/** What a client is told to wait, in seconds. */
+/** The wait before the next try to connect, in ms. */
+const reconnectMs = 250
+/** How soon a client may try again. */
 const retryAfterSeconds = 1
 
-/** Everything that hangs on one connection to the server. It is thrown away as a whole when the connection ends. */
+/** Everything that belongs to one connection to the server. All of it is discarded when the connection ends. */
 export interface Session {
   readonly client: RedisClient
   readonly queue: Queue
-  /** Never runs a job by itself: jobs are claimed by hand, one by one. */
+  /** Never runs a job by itself: jobs are claimed one by one. */
   readonly worker: Worker
 }
 
 export interface RedisConnectionOptions {
   readonly url: string
   readonly leaseMs: number
-  /** Channels to listen to, and who hears a message. */
-  readonly hear: Readonly<Record<string, (message: string) => void>>
-  /** Told when a session begins: what was said meanwhile has not been heard. */
+  /** The listener of each channel. */
+  readonly subscriptions: Readonly<Record<string, (message: string) => void>>
+  /** Called when a session begins: messages before that were missed. */
   readonly onConnected: () => void
 }
 
 /**
- * A connection to Redis that is always there, also when the server is not: calls then fail at once, and when it is back
- * they succeed, without a restart.
+ * A connection to Redis that exists whether or not the server does. While the server is unreachable, calls fail at once;
+ * when it is back, they succeed without a restart.
  *
- * The clients' own reconnecting is not used. Bun's client gives up for good after a while or queues calls without an
- * answer, and BullMQ's wrapper waits up to 20 s between two tries. Here a connection that ends takes everything with it
- * that hangs on it, and all of that is made anew.
+ * The reconnection of the clients is not used: Bun's client gives up for good after a while or queues calls without an
+ * answer, and BullMQ's wrapper waits long between two tries. Here everything that belongs to a connection is discarded
+ * when the connection ends, and created again.
  */
 export class RedisConnection {
   readonly #options: RedisConnectionOptions
   #session: Session | undefined
-  #end: (() => void) | undefined
+  #endSession: (() => void) | undefined
   #closed = false
-  readonly #kept: Promise<void>
-  #wake = (): void => {}
+  readonly #reconnecting: Promise<void>
+  #stopWaiting = (): void => {}
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options
-    this.#kept = this.#keep()
+    this.#reconnecting = this.#reconnect()
   }
 
   /**
-   * Runs `work` on the connection there is.
+   * Runs `work` on the current connection.
    *
-   * @throws QueueUnavailable when there is none, when it breaks, when the server refuses or stays silent
+   * @throws QueueUnavailable when there is none, when it breaks, or when the server refuses or stays silent
    */
   async use<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const session = this.#session
     if (session === undefined || this.#closed)
       throw new QueueUnavailable(retryAfterSeconds, { cause: 'no connection to Redis' })
-    const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      reject(new Error(`no answer in ${callTimeoutMs} ms`))
-      if (this.#session === session) this.#end?.()
-    }, callTimeoutMs)
     try {
-      const result = await Promise.race([work(session), late])
-      // BullMQ's client answers what was in flight when its connection closed with null, as if it had been carried out.
+      const result = await withTimeout(work(session), callTimeoutMs)
+      // BullMQ's client answers calls in flight with null when its connection closes, as if they had succeeded.
       if (this.#session !== session) throw new Error('the connection ended before the answer')
       return result
     } catch (cause) {
+      if (cause instanceof TimeoutError && this.#session === session) this.#endSession?.()
       throw new QueueUnavailable(retryAfterSeconds, { cause })
-    } finally {
-      clearTimeout(timer)
     }
   }
 
-  /** Resolves when there is a connection, or after `ms`. */
-  async connected(ms: number): Promise<void> {
-    const deadline = performance.now() + ms
+  /** Resolves when there is a connection, or after `timeoutMs`. */
+  async connected(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs
     while (this.#session === undefined && performance.now() < deadline) await Bun.sleep(5)
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    this.#end?.()
-    this.#wake()
-    await this.#kept
+    this.#endSession?.()
+    this.#stopWaiting()
+    await this.#reconnecting
   }
 
-  /** Connects, and when the connection ends connects again, until it is closed. */
-  async #keep(): Promise<void> {
+  /** Connects, and connects again when the connection ends, until it is closed. */
+  async #reconnect(): Promise<void> {
     while (!this.#closed) {
-      await this.#live().catch(() => {})
+      await this.#runSession().catch(() => {})
       if (this.#closed) return
       await new Promise<void>((resolve) => {
-        this.#wake = resolve
-        setTimeout(resolve, retryMs)
+        this.#stopWaiting = resolve
+        setTimeout(resolve, reconnectMs)
       })
     }
   }
 
-  /** One session, from its connections to the end of the first of them. */
-  async #live(): Promise<void> {
+  /** Runs one session: from opening its connections until the first of them ends. */
+  async #runSession(): Promise<void> {
     const ended = Promise.withResolvers<void>()
     const end = (): void => {
       this.#session = undefined
       ended.resolve()
     }
-    this.#end = end
+    this.#endSession = end
     const opened: { close(): void }[] = []
     const open = async (): Promise<RedisClient> => {
       const client = new RedisClient(this.#options.url, {
@@ -118,24 +113,24 @@ export class RedisConnection {
       })
       opened.push(client)
       client.onclose = end
-      await within(connectTimeoutMs, client.connect())
-      // A server that still loads its files accepts connections already.
-      await within(connectTimeoutMs, client.send('PING', []))
+      await withTimeout(client.connect(), connectTimeoutMs)
+      // A server accepts connections while it still loads its files.
+      await withTimeout(client.send('PING', []), connectTimeoutMs)
       return client
     }
     try {
       const client = await open()
       const subscriber = await open()
-      for (const [channel, hear] of Object.entries(this.#options.hear))
-        await within(connectTimeoutMs, subscriber.subscribe(channel, hear))
-      const { session, close } = this.#build(client, end)
+      for (const [channel, listener] of Object.entries(this.#options.subscriptions))
+        await withTimeout(subscriber.subscribe(channel, listener), connectTimeoutMs)
+      const { session, close } = this.#createBullmq(client, end)
       opened.push({ close })
       this.#session = session
       this.#options.onConnected()
       await ended.promise
     } finally {
       this.#session = undefined
-      this.#end = undefined
+      this.#endSession = undefined
       for (const each of opened.reverse()) {
         if (each instanceof RedisClient) each.onclose = null
         each.close()
@@ -143,8 +138,8 @@ export class RedisConnection {
     }
   }
 
-  /** @param ended called when a connection of BullMQ's ends; it takes the client's own `onclose` for itself */
-  #build(client: RedisClient, ended: () => void): { session: Session; close: () => void } {
+  /** @param onEnd called when a connection of BullMQ ends; BullMQ replaces the client's own `onclose` */
+  #createBullmq(client: RedisClient, onEnd: () => void): { session: Session; close: () => void } {
     const { leaseMs } = this.#options
     const connection = createBunRedisClient(client)
     const connections = [connection]
@@ -152,11 +147,11 @@ export class RedisConnection {
     connection.duplicate = (...options) => {
       const another = duplicate(...options)
       connections.push(another)
-      another.on('error', ended)
+      another.on('error', onEnd)
       return another
     }
-    connection.on('close', ended)
-    connection.on('error', ended)
+    connection.on('close', onEnd)
+    connection.on('error', onEnd)
     const queue = new Queue(queueName, { connection, skipMetasUpdate: true })
     const worker = new Worker(queueName, null, {
       connection,
@@ -165,24 +160,14 @@ export class RedisConnection {
       stalledInterval: stalledIntervalMs(leaseMs),
       maxStalledCount: maxStalledCount,
     })
-    queue.on('error', ended)
-    worker.on('error', ended)
+    queue.on('error', onEnd)
+    worker.on('error', onEnd)
     const close = (): void => {
-      // None of them may hold up what comes next: on a dead connection their ends do not come.
+      // Not awaited: on a dead connection these promises never settle.
       void worker.close(true).catch(() => {})
       void queue.close().catch(() => {})
       for (const each of connections) each.disconnect()
     }
     return { session: { client, queue, worker }, close }
-  }
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms)
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -1,4 +1,21 @@
-import type { AccessRecord, LogLevel } from './log.ts'
+import type { LogLevel } from './log-level.ts'
+
+/** The values of a request in the access log. */
+export interface AccessRecord {
+  /** `performance.now()` when the request arrived. */
+  readonly startedAt: number
+  /** Only `[A-Za-z0-9._-]`: checked before. */
+  readonly requestId: string
+  readonly method: string
+  /** The route template, never the raw path. */
+  readonly route: string
+  /** The authenticated client; any text. */
+  readonly client?: string | undefined
+  /** The injected faults: letters and commas. */
+  readonly fault?: string | undefined
+  /** The trace and the span of the request, in hexadecimal. */
+  readonly trace?: { readonly ids: { readonly trace_id: string; readonly span_id: string } } | undefined
+}
 
 /**
  * Creates the function that formats the access log line of one answered request as JSON.

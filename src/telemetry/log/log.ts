@@ -1,28 +1,12 @@
-import { createAccessLine, formatMs } from './access-line.ts'
+import { type AccessRecord, createAccessLine, formatMs } from './access-line.ts'
 import type { BufferedWriter } from './buffered-writer.ts'
+import type { LogLevel } from './log-level.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+export type { LogLevel } from './log-level.ts'
 export type LogFormat = 'json' | 'pretty'
 export type LogFields = Readonly<Record<string, unknown>>
 
 const severity: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
-
-/** The values of a request in the access log. */
-export interface AccessRecord {
-  /** `performance.now()` when the request arrived. */
-  readonly startedAt: number
-  /** Only `[A-Za-z0-9._-]`: checked before. */
-  readonly requestId: string
-  readonly method: string
-  /** The route template, never the raw path. */
-  readonly route: string
-  /** The authenticated client; any text. */
-  readonly client?: string | undefined
-  /** The injected faults: letters and commas. */
-  readonly fault?: string | undefined
-  /** The trace and the span of the request, in hexadecimal. */
-  readonly trace?: { readonly ids: { readonly trace_id: string; readonly span_id: string } } | undefined
-}
 
 export interface Log {
   level: LogLevel

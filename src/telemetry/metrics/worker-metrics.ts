@@ -4,9 +4,6 @@ import { Counter, Gauge, Histogram } from './prom-client.ts'
 /** In seconds. A small task takes a millisecond, the longest may take minutes. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 300]
 
-/** How long a scrape waits for the queue, in ms. After that the queue length is left out. */
-const queueLengthTimeoutMs = 1_000
-
 export interface WorkerMetrics {
   /**
    * Counts one run of a task that ended in this process.
@@ -19,11 +16,12 @@ export interface WorkerMetrics {
 /**
  * The metrics of running tasks, with the same names in a worker and in a server that runs tasks itself.
  *
- * @param getQueueLength returns the number of waiting tasks; called at each scrape
+ * @param getQueueLength returns the number of waiting tasks, or undefined while the queue is unreachable; called at each
+ *   scrape, which waits for it
  */
 export function createWorkerMetrics(
   registry: Registry,
-  getQueueLength: () => Promise<number>,
+  getQueueLength: () => Promise<number | undefined>,
 ): WorkerMetrics {
   const registers = [registry]
   const counters = new Map([
@@ -65,8 +63,7 @@ export function createWorkerMetrics(
     aggregator: 'max',
     registers,
     async collect() {
-      const timeout = Bun.sleep(queueLengthTimeoutMs)
-      const length = await Promise.race([getQueueLength(), timeout]).catch(() => undefined)
+      const length = await getQueueLength()
       if (length === undefined) this.remove()
       else this.set(length)
     },

@@ -13,6 +13,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import { withTimeout } from '../../lifecycle/timeout.ts'
 import { createSampler, type SamplerName } from './sampler.ts'
 import type { Attributes, RemoteParent, Span, SpanKind, SpanOptions, TraceIds, Tracing } from './tracing.ts'
 
@@ -91,7 +92,7 @@ export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Traci
       return carrier.get('traceparent')
     },
     async close() {
-      await Promise.race([provider.shutdown().catch(() => {}), Bun.sleep(options.closeTimeoutMs)])
+      await withTimeout(provider.shutdown(), options.closeTimeoutMs).catch(() => {})
     },
   }
 }

@@ -4,7 +4,7 @@ import { exactMoments } from '../../../src/analysis/numeric/exact-moments.ts'
 import { ExactMoments } from './exact-reference.ts'
 import { numberLists } from './number-lists.ts'
 
-/** analyzeNumbers seldom needs exact arithmetic, so it is put to the same tests on its own. */
+/** analyzeNumbers rarely needs exact arithmetic, so this runs the same tests on it directly. */
 describe('exact arithmetic rounds once', () => {
   for (const [kind, lists] of Object.entries(numberLists)) {
     test(kind, () => {
@@ -21,7 +21,7 @@ describe('exact arithmetic rounds once', () => {
     })
   }
 
-  test('more numbers with one exponent than a column holds without carrying', () => {
+  test('more numbers of one exponent than a column holds without a carry', () => {
     const values = Float64Array.from({ length: 300_000 }, (_, i) => 2 - (1 + (i % 1000)) * 2 ** -52)
     const exact = new ExactMoments(values)
     const { mean, standardDeviation } = exactMoments(values, values.length)
@@ -29,12 +29,12 @@ describe('exact arithmetic rounds once', () => {
     expect(exact.isStandardDeviation(standardDeviation)).toBe(true)
   })
 
-  test('nothing but zeros', () => {
+  test('zeros only', () => {
     expect(exactMoments(Float64Array.of(0, -0, 0), 3)).toEqual({ mean: 0, standardDeviation: 0 })
   })
 
   test('a deviation half-way between two subnormals is the even one', () => {
-    // Of 0, 0, 0, x it is exactly x / 2.
+    // The deviation of 0, 0, 0, x is exactly x / 2.
     const smallest = 2 ** -1074
     expect(exactMoments(Float64Array.of(0, 0, 0, smallest), 4).standardDeviation).toBe(0)
     expect(exactMoments(Float64Array.of(0, 0, 0, 3 * smallest), 4).standardDeviation).toBe(2 * smallest)

@@ -1,23 +1,23 @@
 /**
- * Mean and sample standard deviation in exact rational arithmetic, to judge results by. It shares no idea with
- * the code under test: it never rounds, it only asks on which side of a boundary the exact value lies.
+ * Mean and sample standard deviation in exact rational arithmetic, as a reference. It shares no method with the code
+ * under test: it never rounds, it only decides on which side of a boundary the exact value lies.
  */
 
 const view = new DataView(new ArrayBuffer(8))
 
-function bitsOf(x: number): bigint {
+function toBits(x: number): bigint {
   view.setFloat64(0, x)
   return view.getBigUint64(0)
 }
 
-function ofBits(bits: bigint): number {
+function fromBits(bits: bigint): number {
   view.setBigUint64(0, bits)
   return view.getFloat64(0)
 }
 
 /** A finite double as a whole number of 2^-1074, the smallest double. */
-function unitsOf(x: number): bigint {
-  const bits = bitsOf(x)
+function toUnits(x: number): bigint {
+  const bits = toBits(x)
   const exponent = (bits >> 52n) & 0x7ffn
   const fraction = bits & 0xfffffffffffffn
   const magnitude = exponent === 0n ? fraction : (fraction | 0x10000000000000n) << (exponent - 1n)
@@ -27,8 +27,8 @@ function unitsOf(x: number): bigint {
 /** The next double above, in units; above the largest one, what would follow if exponents went on. */
 function unitsAbove(x: number): bigint {
   if (x < 0) return -unitsBelowPositive(-x)
-  if (x === Number.MAX_VALUE) return 2n * unitsOf(x) - unitsBelowPositive(x)
-  return unitsOf(ofBits(bitsOf(Math.abs(x)) + 1n))
+  if (x === Number.MAX_VALUE) return 2n * toUnits(x) - unitsBelowPositive(x)
+  return toUnits(fromBits(toBits(Math.abs(x)) + 1n))
 }
 
 function unitsBelow(x: number): bigint {
@@ -36,17 +36,17 @@ function unitsBelow(x: number): bigint {
 }
 
 function unitsBelowPositive(x: number): bigint {
-  return unitsOf(ofBits(bitsOf(x) - 1n))
+  return toUnits(fromBits(toBits(x) - 1n))
 }
 
 /**
  * Whether a double is the nearest one to an exact value, ties to even.
  *
- * @param compare the sign of the exact value minus half of what it is given, in units
+ * @param compare the sign of the exact value minus half of its argument, in units
  */
 function isNearest(x: number, compare: (twice: bigint) => number): boolean {
-  const units = unitsOf(x)
-  const isEven = (bitsOf(x) & 1n) === 0n
+  const units = toUnits(x)
+  const isEven = (toBits(x) & 1n) === 0n
   const aboveLower = compare(units + unitsBelow(x))
   const belowUpper = -compare(units + unitsAbove(x))
   return (aboveLower > 0 || (aboveLower === 0 && isEven)) && (belowUpper > 0 || (belowUpper === 0 && isEven))
@@ -68,7 +68,7 @@ export class ExactMoments {
     let sum = 0n
     let squares = 0n
     for (const x of numbers) {
-      const units = unitsOf(x)
+      const units = toUnits(x)
       count++
       sum += units
       squares += units * units
@@ -86,7 +86,7 @@ export class ExactMoments {
     if (this.count === 1n) return Object.is(x, 0)
     const divisor = this.count * (this.count - 1n)
     if (x === Number.POSITIVE_INFINITY) {
-      const limit = unitsOf(Number.MAX_VALUE) + unitsAbove(Number.MAX_VALUE)
+      const limit = toUnits(Number.MAX_VALUE) + unitsAbove(Number.MAX_VALUE)
       return 4n * this.spread >= limit * limit * divisor
     }
     return isNearest(x, (twice) => (twice < 0n ? 1 : sign(4n * this.spread - twice * twice * divisor)))

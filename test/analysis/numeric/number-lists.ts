@@ -2,7 +2,7 @@ import fc from 'fast-check'
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true })
 
-/** A double with any magnitude, all exponents alike. */
+/** A double of any magnitude, with all exponents equally likely. */
 const anyMagnitude = fc
   .record({
     significand: fc.double({ min: 1, max: 2, noNaN: true }),
@@ -16,7 +16,7 @@ function listsOf<T>(items: fc.Arbitrary<T>, maxLength = 200): fc.Arbitrary<T[]> 
   return fc.array(items, { minLength: 1, maxLength, size: 'max' })
 }
 
-/** Lists whose sums, differences or squares go wrong in one way or another when computed plainly. */
+/** Lists whose sums, differences or squares are inaccurate when computed naively. */
 export const numberLists: Record<string, fc.Arbitrary<number[]>> = {
   'small integers': listsOf(fc.integer({ min: -9, max: 9 })),
   'whole numbers up to 2^53': listsOf(fc.maxSafeInteger()),

@@ -4,7 +4,7 @@ import { analyzeNumbers } from '../../../src/analysis/numeric/numeric.ts'
 import { ExactMoments } from './exact-reference.ts'
 import { numberLists } from './number-lists.ts'
 
-/** A fixed sequence of doubles in [0, 1), the same in every run (D. H. Lehmer's generator, 48271). */
+/** The same sequence of doubles in [0, 1) in every run (D. H. Lehmer's generator, 48271). */
 function uniform(count: number): Float64Array {
   let state = 1
   return Float64Array.from({ length: count }, () => {
@@ -127,7 +127,7 @@ describe('known results', () => {
     expect(analyzeNumbers([1e308, 1.5e308])).toMatchObject({ mean: 1.25e308, median: 1.25e308 })
   })
 
-  test('what cancels leaves the rest', () => {
+  test('cancellation leaves the exact rest', () => {
     expect(analyzeNumbers([1, 1e100, 1, -1e100]).mean).toBe(0.5)
     expect(analyzeNumbers([1e308, -1e308, 1e-308]).mean).toBe(1e-308 / 3)
     expect(analyzeNumbers([-1, 0, 1])).toMatchObject({ mean: 0, median: 0, standard_deviation: 1 })
@@ -139,7 +139,7 @@ describe('known results', () => {
   })
 
   test('a deviation half-way between two doubles is the even one', () => {
-    // Of a, a, a, b it is exactly (b - a) / 2.
+    // The deviation of a, a, a, b is exactly (b - a) / 2.
     expect(analyzeNumbers([-1, -1, -1, 2 ** 53]).standard_deviation).toBe(2 ** 52)
     expect(analyzeNumbers([-1, -1, -1, 2 ** 53 + 2]).standard_deviation).toBe(2 ** 52 + 2)
   })
@@ -161,8 +161,8 @@ describe('known results', () => {
 })
 
 /**
- * NIST's Statistical Reference Datasets, univariate summary statistics: the four made to break summation. The
- * certified values are those of the decimal data; doubles hold .1, .2 and .3 only nearly, hence the tolerances.
+ * NIST's Statistical Reference Datasets, univariate summary statistics: the four that test summation. The certified
+ * values are those of the decimal data. Doubles hold .1, .2 and .3 only approximately, hence the tolerances.
  */
 describe('NIST StRD', () => {
   const alternating = (offset: number) => {
@@ -191,8 +191,8 @@ describe('NIST StRD', () => {
   }
 })
 
-describe('the list given', () => {
-  test('is left as it was', () => {
+describe('the list', () => {
+  test('is not changed', () => {
     for (const count of [5, 100, 1000, 5000]) {
       const doubles = uniform(count)
       const array = Array.from(doubles)
@@ -203,13 +203,13 @@ describe('the list given', () => {
     }
   })
 
-  test('may be an array or doubles side by side', () => {
+  test('may be an array or a typed array', () => {
     for (const count of [1, 2, 63, 64, 65, 1000, 3000]) {
       expect(analyzeNumbers(Array.from(uniform(count)))).toEqual(analyzeNumbers(uniform(count)))
     }
   })
 
-  test('leaves nothing behind for the next call', () => {
+  test('does not affect the next call', () => {
     analyzeNumbers([1e308, -1e308, 1e-308, 5, 6, 7, 8])
     expect(analyzeNumbers([3, 1]).median).toBe(2)
     expect(analyzeNumbers([1e308, -1e308, 1e-308]).mean).toBe(1e-308 / 3)

@@ -31,7 +31,7 @@ const orders: Record<string, (count: number) => number[]> = {
   valley: (count) => Array.from({ length: count }, (_, i) => Math.max(i, count - i)),
   sawtooth: (count) => Array.from({ length: count }, (_, i) => i % 17),
   'long sawtooth': (count) => Array.from({ length: count }, (_, i) => (i * 389) % 1009),
-  // Nearly all in the least of many equal intervals, all but two in the last, and half of them far from the others.
+  // Three distributions that defeat counting by interval.
   'powers of two': (count) => Array.from({ length: count }, (_, i) => 2 ** ((i * 7) % 1000)),
   'crowded at the end': (count) => Array.from({ length: count }, (_, i) => (i < 2 ? -1e9 * i : i % 991)),
   'two far groups': (count) => Array.from({ length: count }, (_, i) => ((i * 389) % 1009) + (i % 2) * 1e12),
@@ -39,14 +39,14 @@ const orders: Record<string, (count: number) => number[]> = {
   subnormal: (count) => Array.from({ length: count }, (_, i) => ((i * 389) % 1009) * 2 ** -1074),
   'a narrow range far from zero': (count) => Array.from({ length: count }, (_, i) => 1 + (i % 97) * 2 ** -52),
   'median-of-three killer': medianOfThreeKiller,
-  // The value at the middle is always the greatest left: every partition takes one value off.
+  // The middle value is always the greatest of the rest: every partition removes one value.
   'up, then down from above': (count) =>
     Array.from({ length: count }, (_, i) => (i < count >> 1 ? i : 2 * count - i)),
   'down to below, then up': (count) =>
     Array.from({ length: count }, (_, i) => (i < count >> 1 ? i - count : -count - i)),
 }
 
-describe('the median is that of the sorted values', () => {
+describe('the median is the middle of the sorted values', () => {
   for (const [name, order] of Object.entries(orders)) {
     test(name, () => {
       for (const count of [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 599, 600, 601, 602, 1000, 5001, 20_000]) {
@@ -72,18 +72,18 @@ describe('the median is that of the sorted values', () => {
   })
 })
 
-test('only the first values count', () => {
+test('considers only the first `count` values', () => {
   expect(medianInPlace(Float64Array.of(3, 1, 2, 100, 100, 100), 3, 1, 3)).toBe(2)
 })
 
-test('the values are reordered, none is lost', () => {
+test('reorders the values without losing any', () => {
   const values = Float64Array.from(orders['long sawtooth']!(5000))
   const sorted = values.slice().sort()
   medianInPlace(values, values.length, 0, 1008)
   expect(values.sort()).toEqual(sorted)
 })
 
-test('the mean of the two in the middle neither overflows nor is rounded twice', () => {
+test('the mean of the two middle values neither overflows nor is rounded twice', () => {
   expect(medianOf(Float64Array.of(1.7e308, 1.5e308))).toBe(1.6e308)
   expect(medianOf(Float64Array.of(-1.7e308, 1.7e308))).toBe(0)
   expect(medianOf(Float64Array.of(2 ** -1074, 2 ** -1073))).toBe(2 ** -1073)

@@ -2,13 +2,13 @@ import { expect, test } from 'bun:test'
 import fc from 'fast-check'
 import { exceedsDepth } from '../../../src/analysis/parse/json-depth.ts'
 
-/** How deep a parsed value is nested: 0 for what is no array and no object. */
-function depthOf(value: unknown): number {
+/** The nesting depth of a parsed value: 0 for anything but an array or an object. */
+function measureDepth(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
-  return 1 + Math.max(0, ...Object.values(value).map(depthOf))
+  return 1 + Math.max(0, ...Object.values(value).map(measureDepth))
 }
 
-test('of every JSON text it says what its parsed value says', () => {
+test('agrees with the depth of the parsed value for every JSON text', () => {
   const brackets = fc.string({ unit: fc.constantFrom('[', ']', '{', '}', '"', '\\', 'a', ',') })
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof(
@@ -19,23 +19,23 @@ test('of every JSON text it says what its parsed value says', () => {
     ),
   }))
   fc.assert(
-    fc.property(value, fc.integer({ min: 0, max: 6 }), (nested, levels) => {
-      expect(exceedsDepth(JSON.stringify(nested), levels)).toBe(depthOf(nested) > levels)
+    fc.property(value, fc.integer({ min: 0, max: 6 }), (nested, maxDepth) => {
+      expect(exceedsDepth(JSON.stringify(nested), maxDepth)).toBe(measureDepth(nested) > maxDepth)
     }),
     { numRuns: 2_000 },
   )
 })
 
-test('the bound itself is not deeper, one more level is', () => {
-  const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels)
+test('accepts the maximum depth and rejects one level more', () => {
+  const nested = (maxDepth: number) => '['.repeat(maxDepth) + ']'.repeat(maxDepth)
   expect(exceedsDepth(nested(1_000), 1_000)).toBe(false)
   expect(exceedsDepth(nested(1_001), 1_000)).toBe(true)
 })
 
-test('many openings side by side are not deep', () => {
+test('brackets next to each other are not nested', () => {
   expect(exceedsDepth(`[${'[{}],'.repeat(10_000)}1]`, 3)).toBe(false)
 })
 
-test('a text that never ends its string is looked at to its end and no further', () => {
+test('a string without an end does not read past the text', () => {
   expect(exceedsDepth(`"${'['.repeat(100)}\\`, 2)).toBe(false)
 })

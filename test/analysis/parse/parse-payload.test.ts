@@ -4,9 +4,9 @@ import { parsePayload } from '../../../src/analysis/parse/parse-payload.ts'
 import { isPayload } from '../../../src/analysis/payload.ts'
 
 const limits = { maxNumbers: 5, maxTextLength: 10 }
-const read = (json: string | Uint8Array) => parsePayload(Buffer.from(json as string), limits)
+const parse = (json: string | Uint8Array) => parsePayload(Buffer.from(json as string), limits)
 
-test('a payload is read as JSON.parse reads it', () => {
+test('parses a payload as JSON.parse does', () => {
   const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer())
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 10 })
   fc.assert(
@@ -21,7 +21,7 @@ test('a payload is read as JSON.parse reads it', () => {
         ]) {
           const json = JSON.stringify(payload, undefined, indent)
           const parsed = JSON.parse(json) as typeof payload
-          const found = read(json)
+          const found = parse(json)
           expect(Array.from(found?.numbers.values ?? [])).toEqual(parsed.numbers)
           expect(found?.text).toBe(parsed.text)
         }
@@ -30,7 +30,7 @@ test('a payload is read as JSON.parse reads it', () => {
   )
 })
 
-describe('what is read is a payload by the parser and the schema too', () => {
+describe('everything that it parses is valid for JSON.parse and the schema', () => {
   const pieces = fc.constantFrom(
     ...['{', '}', '[', ']', ',', ':', ' ', '\n', '"numbers"', '"text"', '"numbers":[1,2]', '"text":"a"'],
     ...[
@@ -49,11 +49,11 @@ describe('what is read is a payload by the parser and the schema too', () => {
     ],
     ...['"te\\u0078t":"b"', '"__proto__":1', '\u0000', '\ufeff', 'é', '"text":"\t"', '"text":"\\ud800"'],
   )
-  test('whatever the pieces', () => {
+  test('for random sequences of tokens', () => {
     fc.assert(
       fc.property(fc.array(pieces, { maxLength: 8 }), fc.boolean(), (list, isWrapped) => {
         const json = isWrapped ? `{${list.join('')}}` : list.join('')
-        const found = read(json)
+        const found = parse(json)
         if (found === undefined) return
         const value: unknown = JSON.parse(json)
         expect(isPayload(value, limits)).toBe(true)
@@ -64,31 +64,31 @@ describe('what is read is a payload by the parser and the schema too', () => {
   })
 })
 
-describe('left to the parser and the schema', () => {
+describe('leaves to JSON.parse and the schema', () => {
   const others: Record<string, string | Uint8Array> = {
-    'no member': '{}',
+    'an object without members': '{}',
     'one member': '{"numbers":[1]}',
-    'a third member': '{"numbers":[1],"text":"a","more":1}',
-    'a key twice': '{"numbers":[1],"text":"a","numbers":[2]}',
+    'an unknown member': '{"numbers":[1],"text":"a","more":1}',
+    'a duplicate key': '{"numbers":[1],"text":"a","numbers":[2]}',
     'a key with escapes': '{"numb\\u0065rs":[1],"text":"a"}',
-    'no numbers': '{"numbers":[],"text":"a"}',
+    'an empty list': '{"numbers":[],"text":"a"}',
     'too many numbers': '{"numbers":[1,2,3,4,5,6],"text":"a"}',
-    'no text': '{"numbers":[1],"text":""}',
-    'too long a text': `{"numbers":[1],"text":"${'a'.repeat(11)}"}`,
+    'an empty text': '{"numbers":[1],"text":""}',
+    'a text that is too long': `{"numbers":[1],"text":"${'a'.repeat(11)}"}`,
     'a control character': '{"numbers":[1],"text":"\n"}',
-    'a wrong escape': '{"numbers":[1],"text":"\\x"}',
+    'an invalid escape': '{"numbers":[1],"text":"\\x"}',
     'a text without an end': '{"numbers":[1],"text":"a\\"}',
     'a byte order mark': '\ufeff{"numbers":[1],"text":"a"}',
-    'something behind': '{"numbers":[1],"text":"a"}1',
-    'a comma too many': '{"numbers":[1],"text":"a",}',
-    'a comma too few': '{"numbers":[1]"text":"a"}',
+    'trailing characters': '{"numbers":[1],"text":"a"}1',
+    'a trailing comma': '{"numbers":[1],"text":"a",}',
+    'a missing comma': '{"numbers":[1]"text":"a"}',
     'bytes that are not UTF-8': Buffer.from('{"numbers":[1],"text":"\xff"}', 'latin1'),
-    nothing: '',
+    'an empty body': '',
   }
-  for (const [name, json] of Object.entries(others)) test(name, () => expect(read(json)).toBeUndefined())
+  for (const [name, json] of Object.entries(others)) test(name, () => expect(parse(json)).toBeUndefined())
 })
 
-test('a surrogate pair is one character of the limit', () => {
-  expect(read(`{"numbers":[1],"text":"${'😀'.repeat(10)}"}`)?.text).toHaveLength(20)
-  expect(read(`{"numbers":[1],"text":"${'😀'.repeat(11)}"}`)).toBeUndefined()
+test('counts a surrogate pair as one character', () => {
+  expect(parse(`{"numbers":[1],"text":"${'😀'.repeat(10)}"}`)?.text).toHaveLength(20)
+  expect(parse(`{"numbers":[1],"text":"${'😀'.repeat(11)}"}`)).toBeUndefined()
 })

@@ -1,11 +1,10 @@
 import { describe, expect, test } from 'bun:test'
 import fc from 'fast-check'
-import { sourceDigest } from '../../../src/analysis/parse/number-scanner-wasm.ts'
 import { scanNumbers } from '../../../src/analysis/parse/scan-numbers.ts'
 
-const scan = (list: string, countMax = 1e7) => scanNumbers(Buffer.from(list), 1, countMax)
+const scan = (list: string, maxCount = 1e7) => scanNumbers(Buffer.from(list), 1, maxCount)
 
-/** Whether the scanner reads the list as JSON.parse does, to the last bit and the sign of zero. */
+/** Expects the numbers of JSON.parse, to the last bit and the sign of zero. */
 function expectSame(list: string): void {
   const scanned = scan(list)
   expect(scanned?.end).toBe(list.length)
@@ -13,7 +12,7 @@ function expectSame(list: string): void {
   const index = expected.findIndex((number, i) => !Object.is(number, scanned?.values[i]))
   expect({ index, token: list.slice(1, -1).split(',')[index] }).toEqual({ index: -1, token: undefined })
   expect(scanned?.values.length).toBe(expected.length)
-  // Either zero may be the least or the greatest.
+  // Either zero may be the minimum or the maximum.
   expect((scanned?.minimum ?? Number.NaN) + 0).toBe(expected.reduce((least, x) => Math.min(least, x)) + 0)
   expect((scanned?.maximum ?? Number.NaN) + 0).toBe(expected.reduce((most, x) => Math.max(most, x)) + 0)
 }
@@ -23,7 +22,7 @@ const digits = (minLength: number, maxLength: number) =>
 const integer = digits(1, 20).map((text) => String(BigInt(text)))
 const sign = fc.constantFrom('', '-')
 
-/** Odd multiples of half a unit in the last place: as near to two doubles as can be, and a little beside. */
+/** Odd multiples of half a unit in the last place, half-way between two doubles, and their neighbors. */
 const nearTie = fc
   .tuple(
     fc.bigInt(2n ** 52n, 2n ** 53n - 1n),
@@ -39,7 +38,7 @@ const tieOfFraction = fc
   })
 
 const numbers: Record<string, fc.Arbitrary<string>> = {
-  'doubles as JavaScript writes them': fc
+  'doubles as JavaScript formats them': fc
     .double({ noNaN: true, noDefaultInfinity: true })
     .map((x) => JSON.stringify(x)),
   'doubles of everyday size': fc
@@ -65,7 +64,7 @@ const numbers: Record<string, fc.Arbitrary<string>> = {
   'ties of fractions': tieOfFraction,
 }
 
-describe('a list of numbers is read as JSON.parse reads it', () => {
+describe('scans a list of numbers as JSON.parse does', () => {
   for (const [name, number] of Object.entries(numbers)) {
     test(name, () => {
       fc.assert(
@@ -92,18 +91,18 @@ describe('a list of numbers is read as JSON.parse reads it', () => {
       expectSame(`[1${' '.repeat(spaces)},${' '.repeat(spaces)}-2.5${'\n'.repeat(spaces)}]`)
   })
 
-  test('across the windows of the scanner, wherever they end', () => {
+  test('across window boundaries at every offset', () => {
     const list = Array.from({ length: 20_000 }, (_, i) => JSON.stringify(((i * 7919) % 10_007) / 7))
     for (let shift = 0; shift < 40; shift++) expectSame(`[${' '.repeat(shift)}${list.join(',')}]`)
   })
 
-  test('with numbers among them that are parsed one by one', () => {
+  test('with some numbers that must be parsed one by one', () => {
     const long = `0.${'1234567890'.repeat(30_000)}`
     expectSame(`[1,${long},2,1e300,9007199254740993,${'3,'.repeat(100_000)}5e-324]`)
   })
 })
 
-describe('what is no list of finite numbers is left to JSON.parse', () => {
+describe('leaves everything but a list of finite numbers to JSON.parse', () => {
   const wrong = [
     '',
     '01',
@@ -136,16 +135,9 @@ describe('what is no list of finite numbers is left to JSON.parse', () => {
     expect(scan('[')).toBeUndefined()
   })
 
-  test('more numbers than are wanted', () => {
+  test('more numbers than the limit', () => {
     expect(scan('[1,2,3]', 3)?.values).toEqual(Float64Array.of(1, 2, 3))
     expect(scan('[1,2,3,4]', 3)).toBeUndefined()
     expect(scan('[1,2,3,1e300]', 3)).toBeUndefined()
   })
-})
-
-test('the module is made from the source beside it', async () => {
-  const source = await Bun.file(
-    new URL('../../../src/analysis/parse/number-scanner.as', import.meta.url),
-  ).text()
-  expect(new Bun.CryptoHasher('sha256').update(source).digest('hex')).toBe(sourceDigest)
 })

@@ -1,11 +1,11 @@
 import type { Answer } from '../../../src/analysis/pool/thread-pool.ts'
 
-// A thread that answers a job with its own text, unless the text tells it to do something worse.
+// A thread that replies with the text of the job, unless the text asks for a failure.
 
 declare const self: Worker
 
 self.onmessage = ({ data }: MessageEvent<string>) => {
-  const error = new RangeError('as told')
+  const error = new RangeError('requested')
   if (data === 'crash') throw error
   if (data === 'exit') process.exit(3)
   while (data === 'loop');

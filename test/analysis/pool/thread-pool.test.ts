@@ -31,8 +31,8 @@ afterEach(() => {
   for (const pool of pools.splice(0)) pool.close()
 })
 
-describe('a pool of threads', () => {
-  test('gives each job its own result, on no more threads than it may', async () => {
+describe('ThreadPool', () => {
+  test('returns each job its own result, on at most maxThreads threads', async () => {
     const pool = createPool(2)
     const texts = Array.from({ length: 50 }, (_, n) => `${n}`)
     expect(await Promise.all(texts.map((text) => pool.run<string>(text)))).toEqual(texts)
@@ -47,27 +47,24 @@ describe('a pool of threads', () => {
     expect(started).toBe(1)
   })
 
-  test('tells the error of a job, and the thread goes on', async () => {
+  test('rejects with the error of the job, and keeps the thread', async () => {
     const pool = createPool(1)
     await expect(pool.run('throw')).rejects.toMatchObject({
       errorName: 'RangeError',
-      message: 'as told',
+      message: 'requested',
     } satisfies Partial<JobFailed>)
     expect(await pool.run('a')).toBe('a')
     expect(started).toBe(1)
   })
 
-  test.each(['crash', 'exit'])(
-    'a thread that dies (%s) takes its job with it and nothing else',
-    async (death) => {
-      const pool = createPool(1)
-      const [died, ...others] = await Promise.allSettled([death, 'a', 'b'].map((text) => pool.run(text)))
-      expect(died).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
-      expect(others.map((other) => other.status === 'fulfilled' && other.value)).toEqual(['a', 'b'])
-    },
-  )
+  test.each(['crash', 'exit'])('a thread that exits (%s) fails only its own job', async (exit) => {
+    const pool = createPool(1)
+    const [failed, ...others] = await Promise.allSettled([exit, 'a', 'b'].map((text) => pool.run(text)))
+    expect(failed).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
+    expect(others.map((other) => other.status === 'fulfilled' && other.value)).toEqual(['a', 'b'])
+  })
 
-  test('an aborted job ends, also in an endless loop, and the next one gets a thread', async () => {
+  test('aborting a running job ends even an endless loop, and the next job gets a thread', async () => {
     const pool = createPool(1)
     const controller = new AbortController()
     const looping = pool.run('loop', { signal: controller.signal })
@@ -77,7 +74,7 @@ describe('a pool of threads', () => {
     expect(await next).toBe('a')
   })
 
-  test('a job that is aborted while it waits is never begun', async () => {
+  test('a job with an aborted signal is never started', async () => {
     const pool = createPool(1)
     const first = new AbortController()
     const looping = pool.run('loop', { signal: first.signal }).catch((error) => error)
@@ -88,7 +85,7 @@ describe('a pool of threads', () => {
     expect(await pool.run('a')).toBe('a')
   })
 
-  test('a job that is aborted while it waits fails at once and makes room', async () => {
+  test('a job that is aborted while it waits fails at once and frees its place', async () => {
     const pool = createPool(1, 1)
     const running = new AbortController()
     const looping = pool.run('loop', { signal: running.signal }).catch((error) => error)
@@ -102,7 +99,7 @@ describe('a pool of threads', () => {
     expect(await next).toBe('b')
   })
 
-  test('lanes are served in turns: one job of another lane waits for one of many', async () => {
+  test('lanes take turns: a job waits for at most one job of another lane', async () => {
     const pool = createPool(1)
     const done: string[] = []
     const run = (text: string, lane: string) => pool.run<string>(text, { lane }).then((one) => done.push(one))
@@ -111,11 +108,11 @@ describe('a pool of threads', () => {
       run('r1', 'requests'),
       run('r2', 'requests'),
     ])
-    // t1 was given away at once; from then on it is one of each.
+    // t1 started at once; after that the lanes alternate.
     expect(done).toEqual(['t1', 't2', 'r1', 't3', 'r2', 't4'])
   })
 
-  test('a thread that is prepared serves the next job', async () => {
+  test('warmUp starts one thread, which runs the next job', async () => {
     const pool = createPool(2)
     pool.warmUp()
     pool.warmUp()
@@ -124,7 +121,7 @@ describe('a pool of threads', () => {
     expect(started).toBe(1)
   })
 
-  test('a thread without work is ended, and the next job gets a new one', async () => {
+  test('an idle thread is terminated, and the next job gets a new one', async () => {
     const ended: unknown[] = []
     const pool = createPool(1, 1, 10, (thread) => thread.addEventListener('close', () => ended.push(thread)))
     expect(await pool.run<string>('a')).toBe('a')
@@ -133,14 +130,14 @@ describe('a pool of threads', () => {
     expect(started).toBe(2)
   })
 
-  test('buffers move to the thread', async () => {
+  test('transferred buffers move to the thread', async () => {
     const pool = createPool(1)
     const buffer = new ArrayBuffer(8)
     await pool.run('a', { transfer: [buffer] })
     expect(buffer.byteLength).toBe(0)
   })
 
-  test('one job more than may wait is refused', async () => {
+  test('rejects with PoolFull at capacity', async () => {
     const pool = createPool(1, 1)
     const controller = new AbortController()
     const looping = pool.run('loop', { signal: controller.signal }).catch((error) => error)
@@ -151,17 +148,17 @@ describe('a pool of threads', () => {
     expect(await waiting).toBe('a')
   })
 
-  test('closing ends what runs and what waits', async () => {
+  test('close rejects running, waiting and later jobs', async () => {
     const pool = createPool(1)
-    const outcomes = Promise.allSettled([pool.run('loop'), pool.run('a')])
+    const results = Promise.allSettled([pool.run('loop'), pool.run('a')])
     await until(() => started === 1)
     pool.close()
-    for (const outcome of await outcomes)
-      expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
+    for (const result of await results)
+      expect(result).toMatchObject({ status: 'rejected', reason: expect.any(WorkerExited) })
     await expect(pool.run('b')).rejects.toBeInstanceOf(PoolFull)
   })
 
-  test('this thread stays free while a job loops', async () => {
+  test('the event loop stays free while a job loops', async () => {
     const pool = createPool(1)
     const controller = new AbortController()
     const looping = pool.run('loop', { signal: controller.signal }).catch((error) => error)

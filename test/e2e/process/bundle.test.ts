@@ -53,6 +53,21 @@ test('the thread is the one that is built beside the server, and no source', asy
   }
 })
 
+test('the number scanner is a file of the bundle, and nothing starts without it', async () => {
+  const [scanner = ''] = await Array.fromAsync(new Bun.Glob('number-scanner-*.wasm').scan(folder))
+  await rename(`${folder}/${scanner}`, `${folder}/elsewhere.wasm`)
+  try {
+    for (const program of ['main.js', 'worker.js', 'analysis-worker.js']) {
+      await using spawned = await spawnService({ program: `${folder}/${program}`, env })
+      const { stdout, stderr, exited } = spawned.child
+      expect((await Promise.all([stdout.text(), stderr.text()])).join('')).toContain(scanner)
+      expect(await exited).toBe(1)
+    }
+  } finally {
+    await rename(`${folder}/elsewhere.wasm`, `${folder}/${scanner}`)
+  }
+})
+
 test('the packages that stay apart are found: the schema of documents, PostgreSQL, Redis', async () => {
   const schema = `${folder}/schema.json`
   await Bun.write(schema, '{"type":"object","properties":{"a":{"type":"number"}},"required":["a"]}')

@@ -157,7 +157,7 @@ test('several processes follow one change, also those that are started later', a
   }
   await expectAll(503, 500)
   service.signal('SIGHUP')
-  await service.line('rolled')
+  await service.line('rolling restart finished')
   await expectAll(503, 500)
   await change('POST', '/ready/enable')
   await change('DELETE', '/admin/faults')

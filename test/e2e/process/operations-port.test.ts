@@ -88,7 +88,7 @@ describe('with METRICS_PORT', () => {
     const operationsPort = await operationsPortOf(service)
     for (let i = 0; i < 10; i++) await ask(service.port, '/version')
     service.signal('SIGHUP')
-    await service.line('rolled')
+    await service.line('rolling restart finished')
     for (let i = 0; i < 10; i++) await ask(service.port, '/version')
     const scrapes = await Promise.all(Array.from({ length: 4 }, () => ask(operationsPort, '/metrics')))
     for (const { body } of scrapes) {

@@ -19,7 +19,8 @@ const startProcesses = () =>
     env: { WEB_CONCURRENCY: '2', DRAIN_QUIET: '1s', ACCESS_LOG: 'false', DEBUG_ROUTES: 'true' },
   })
 
-const rolls = ({ lines }: ServiceProcess): number => lines.filter(({ msg }) => msg === 'rolled').length
+const rolls = ({ lines }: ServiceProcess): number =>
+  lines.filter(({ msg }) => msg === 'rolling restart finished').length
 
 async function become(condition: () => boolean): Promise<void> {
   while (!condition()) await Bun.sleep(5)
@@ -99,8 +100,8 @@ describe('several processes on one port', () => {
     using connection = await HttpConnection.open(service.port)
     connection.send(get('/debug/crash'))
     expect((await connection.next())?.status).toBe(202)
-    await become(() => service.lines.some(({ msg }) => msg === 'process started'))
-    expect(service.lines.some(({ msg }) => msg === 'a process died: it is replaced')).toBe(true)
+    await become(() => service.lines.some(({ msg }) => msg === 'worker process started'))
+    expect(service.lines.some(({ msg }) => msg === 'worker process exited, restarting')).toBe(true)
     using another = await HttpConnection.open(service.port)
     another.send(get('/ready'))
     expect((await another.next())?.status).toBe(200)

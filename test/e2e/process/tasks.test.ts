@@ -249,7 +249,7 @@ describe('the worker process', () => {
         const worker = await startService({ ...env, WORKER_CONCURRENCY: '16' }, 'worker.ts')
         await until(async () => (await read(api, ids[0] as string)).status === 'processing')
         expect(await worker.stop()).toBe(0)
-        expect(worker.output()).toContain('tasks handed back')
+        expect(worker.output()).toContain('released unfinished tasks')
         const left = await Promise.all(ids.map((id) => read(api, id)))
         expect(left.filter(({ status }) => status === 'pending').length).toBeGreaterThan(0)
         for (const { status, attempts } of left)
@@ -285,7 +285,7 @@ describe('the worker process', () => {
         posting = false
         await Promise.all(posters)
         expect(replaced).toEqual([0, 0, 0])
-        // With one attempt each, a task that was cut instead of finished or handed back would have failed.
+        // With one attempt each, a task that was aborted instead of finished or released would have failed.
         for (const id of ids) {
           await until(async () => (await read(api, id)).status === 'completed')
           expect((await read(api, id)).attempts).toBe(1)
@@ -325,7 +325,7 @@ describe('a server with its worker inside', () => {
         }
         expect(await failed(endless)).toMatchObject({
           attempts: 2,
-          error: expect.stringContaining('not done'),
+          error: expect.stringContaining('timed out'),
         })
         expect(await failed(throwing)).toMatchObject({ attempts: 2, error: expect.stringContaining('JSON') })
         expect(await failed(beyondLimits)).toMatchObject({

@@ -110,7 +110,7 @@ for (const [system, start] of Object.entries(engines))
     })
 
     test('has its trace in the log line about the run', () => {
-      const line = worker.lines.find(({ msg }) => msg === 'task run')
+      const line = worker.lines.find(({ msg }) => msg === 'task completed')
       expect(line).toMatchObject({ trace_id: traceId, span_id: span('process tasks').spanId })
     })
   })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { hashOf } from '../../../src/http/middleware/api-keys.ts'
+import { hashKey } from '../../../src/http/middleware/api-keys.ts'
 
 /** What an instance that faces the world is started with, and what a client then needs. */
 export interface Guarded {
@@ -30,7 +30,7 @@ export async function guard(directory: string): Promise<Guarded> {
     env: {
       TLS_CERT: cert,
       TLS_KEY: key,
-      API_KEYS: `rollout:${hashOf(apiKey).toHex()}`,
+      API_KEYS: `rollout:${hashKey(apiKey).toHex()}`,
       RATE_LIMIT: rateLimit,
     },
   }

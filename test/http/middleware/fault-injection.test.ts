@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
 import { faultInjection } from '../../../src/http/middleware/fault-injection.ts'
 import { faultsSchema } from '../../../src/runtime-settings/schemas.ts'
-import type { LiveSettings } from '../../../src/runtime-settings/settings.ts'
+import type { Settings } from '../../../src/runtime-settings/settings.ts'
 import { createFaultInjectionMetrics } from '../../../src/telemetry/metrics/fault-injection-metrics.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { examplePayload } from '../../support/example-payload.ts'
@@ -10,7 +10,7 @@ import { liveSettings } from '../../support/live.ts'
 import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem } from '../../support/problems.ts'
 
-const faults = (settings: object): Pick<LiveSettings, 'faults'> => ({ faults: faultsSchema.parse(settings) })
+const faults = (changes: object): Pick<Settings, 'faults'> => ({ faults: faultsSchema.parse(changes) })
 
 const payload: RequestInit = {
   method: 'POST',
@@ -19,18 +19,18 @@ const payload: RequestInit = {
 }
 
 /** A service with injected faults, and everything it logs and counts. */
-function start(settings: object, { random = Math.random, accessLog = true } = {}) {
+function start(changes: object, { random = Math.random, accessLog = true } = {}) {
   const lines: string[] = []
   const deps = appDeps({ accessLog }, lines)
-  const live = liveSettings(faults(settings))
+  const settings = liveSettings(faults(changes))
   const count = createFaultInjectionMetrics(deps.metrics.registry, 'api_', () => ({
-    errorRate: live.settings.faults.error_rate,
-    delayRate: live.settings.faults.delay_rate,
-    delaySeconds: live.settings.faults.delay_ms / 1_000,
+    errorRate: settings.current.faults.error_rate,
+    delayRate: settings.current.faults.delay_rate,
+    delaySeconds: settings.current.faults.delay_ms / 1_000,
   }))
-  const app = createApp({ ...deps, applicationChecks: [faultInjection(live, count, random)] })
+  const app = createApp({ ...deps, applicationChecks: [faultInjection(settings, count, random)] })
   return {
-    live,
+    settings,
     send: async (path = '/payload'): Promise<Response> =>
       await app.request(path, path === '/payload' ? payload : {}),
     scrape: async () => parseMetrics(await deps.metrics.registry.metrics()),
@@ -49,11 +49,11 @@ function start(settings: object, { random = Math.random, accessLog = true } = {}
 
 describe('injected faults', () => {
   test('are off by default, take effect at once, and can be removed', async () => {
-    const { send, live } = start({})
+    const { send, settings } = start({})
     expect((await send()).status).toBe(200)
-    await live.change(faults({ error_rate: 1 }), 'test')
+    await settings.change(faults({ error_rate: 1 }), 'test')
     await expectProblem(await send(), 503, 'injected-fault')
-    await live.change(faults({}), 'test')
+    await settings.change(faults({}), 'test')
     expect((await send()).status).toBe(200)
   })
 
@@ -85,11 +85,11 @@ describe('injected faults', () => {
   })
 
   test('are named in the access line of each affected request, and counted', async () => {
-    const { send, live, scrape, requestLines } = start({ error_rate: 1, delay_ms: 1 })
+    const { send, settings, scrape, requestLines } = start({ error_rate: 1, delay_ms: 1 })
     await send()
-    await live.change(faults({ delay_ms: 2 }), 'test')
+    await settings.change(faults({ delay_ms: 2 }), 'test')
     await send()
-    await live.change(faults({}), 'test')
+    await settings.change(faults({}), 'test')
     await send()
     expect((await requestLines()).map(({ status, fault }) => [status, fault])).toEqual([
       [503, 'delay,error'],
@@ -100,7 +100,7 @@ describe('injected faults', () => {
     expect(metrics.get('api_injected_faults_total{fault="delay"}')).toBe(2)
     expect(metrics.get('api_injected_faults_total{fault="error"}')).toBe(1)
     expect(metrics.get('api_injected_error_rate')).toBe(0)
-    await live.change(faults({ error_rate: 0.5, delay_ms: 250 }), 'test')
+    await settings.change(faults({ error_rate: 0.5, delay_ms: 250 }), 'test')
     expect((await scrape()).get('api_injected_error_rate')).toBe(0.5)
     expect((await scrape()).get('api_injected_delay_seconds')).toBe(0.25)
   })

@@ -16,8 +16,8 @@ function start({ injectsFaults = true } = {}) {
         takeHeapSnapshot: async () => undefined,
         live: {
           ...live,
-          get settings() {
-            return live.settings
+          get current() {
+            return live.current
           },
           async change(change, by) {
             changes.push([change, by])
@@ -60,7 +60,7 @@ describe('admin routes', () => {
     ] as const) {
       const response = await ask('POST', `/ready/${action}`)
       expect([response.status, await response.json()]).toEqual([200, { enabled }])
-      expect(live.settings.enabled).toBe(enabled)
+      expect(live.current.enabled).toBe(enabled)
     }
   })
 
@@ -69,7 +69,7 @@ describe('admin routes', () => {
     expect(await (await ask('GET', '/admin/log-level')).json()).toEqual({ level: 'info' })
     const response = await ask('PUT', '/admin/log-level', { level: 'debug' })
     expect([response.status, await response.json()]).toEqual([200, { level: 'debug' }])
-    expect(live.settings.logLevel).toBe('debug')
+    expect(live.current.logLevel).toBe('debug')
     expect(changes).toEqual([[{ logLevel: 'debug' }, 'request by-hand']])
   })
 
@@ -81,7 +81,7 @@ describe('admin routes', () => {
     expect([response.status, await response.json()]).toEqual([200, all])
     expect(await (await ask('GET', '/admin/faults')).json()).toEqual(all)
     expect(await (await ask('DELETE', '/admin/faults')).json()).toEqual({ ...all, error_status: 503 })
-    expect(live.settings.faults.error_status).toBe(503)
+    expect(live.current.faults.error_status).toBe(503)
   })
 
   test('refuse what is no setting, say where, and change nothing', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createAccessLine, formatMs } from '../../../src/telemetry/log/access-line.ts'
-import type { AccessRecord } from '../../../src/telemetry/log/log.ts'
+import { type AccessRecord, createAccessLine, formatMs } from '../../../src/telemetry/log/access-line.ts'
 
 const record: AccessRecord = {
   startedAt: 0,
@@ -9,8 +8,8 @@ const record: AccessRecord = {
   route: '/health',
 }
 
-describe('the line of a request', () => {
-  test('tells its own time, level, method, route and status, whatever the line before told', () => {
+describe('an access line', () => {
+  test('has its own time, level, method, route and status, whatever the line before had', () => {
     let time = 'T1'
     const line = createAccessLine('"service":"tally"', () => time)
     const written: unknown[] = []
@@ -22,9 +21,9 @@ describe('the line of a request', () => {
         msg: _,
         service: __,
         duration_ms: ___,
-        ...told
+        ...rest
       } = JSON.parse(line(level, { ...record, ...change }, status, 0.1))
-      written.push(Object.values(told))
+      written.push(Object.values(rest))
     }
     write('info', {})
     write('debug', {})
@@ -43,17 +42,17 @@ describe('the line of a request', () => {
     ])
   })
 
-  test('tells client, fault and trace when there are any, the client escaped', () => {
+  test('includes client, injected fault and trace if present, with the client escaped', () => {
     const line = createAccessLine('"service":"tally"', () => 'T')
     const ids = { trace_id: '0af7', span_id: 'b7ad' }
     const all = { ...record, client: 'key:"a"\n', fault: 'delay,error', trace: { ids } }
-    const told = JSON.parse(line('info', all, 200, 0.1))
-    expect(told).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...ids })
+    const fields = JSON.parse(line('info', all, 200, 0.1))
+    expect(fields).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...ids })
   })
 })
 
-test('a duration has three decimals, rounded', () => {
-  for (const [durationMs, told] of [
+test('formatMs rounds to three decimals', () => {
+  for (const [durationMs, text] of [
     [0, '0.000'],
     [0.0004, '0.000'],
     [0.0016, '0.002'],
@@ -62,5 +61,5 @@ test('a duration has three decimals, rounded', () => {
     [12.3456, '12.346'],
     [30_000, '30000.000'],
   ] as const)
-    expect(formatMs(durationMs)).toBe(told)
+    expect(formatMs(durationMs)).toBe(text)
 })

@@ -3,22 +3,22 @@ import { createBufferedWriter, type WriteTarget } from '../../../src/telemetry/l
 
 setDefaultTimeout(30_000)
 
-/** A target that hands nothing on until it is told to, like a pipe whose reader stalls. */
-function stalling(): WriteTarget & { readonly chunks: string[]; goOn(): void } {
+/** A target whose flush does not resolve before `resume`, like a pipe whose reader stalls. */
+function createStalledTarget(): WriteTarget & { readonly chunks: string[]; resume(): void } {
   const chunks: string[] = []
   const gate = Promise.withResolvers<void>()
-  return { chunks, write: (chunk) => chunks.push(chunk), flush: () => gate.promise, goOn: gate.resolve }
+  return { chunks, write: (chunk) => chunks.push(chunk), flush: () => gate.promise, resume: gate.resolve }
 }
 
-/** A target that takes everything at once. */
-function willing(): WriteTarget & { readonly chunks: string[] } {
+/** A target that accepts every write immediately. */
+function createFastTarget(): WriteTarget & { readonly chunks: string[] } {
   const chunks: string[] = []
   return { chunks, write: (chunk) => chunks.push(chunk), flush: () => undefined }
 }
 
 describe('batches', () => {
-  test('lines of one moment are one write, in their order', async () => {
-    const target = willing()
+  test('lines written together are one write, in order', async () => {
+    const target = createFastTarget()
     const writer = createBufferedWriter(target)
     for (let i = 0; i < 100; i++) writer.write(`${i}\n`)
     expect(target.chunks).toEqual([])
@@ -26,8 +26,8 @@ describe('batches', () => {
     expect(target.chunks).toEqual([Array.from({ length: 100 }, (_, i) => `${i}\n`).join('')])
   })
 
-  test('a full batch is handed on at once', () => {
-    const target = willing()
+  test('a full batch is written immediately', () => {
+    const target = createFastTarget()
     const writer = createBufferedWriter(target, { batchChars: 10, batchDelayMs: 60_000 })
     writer.write('1234\n')
     expect(target.chunks).toEqual([])
@@ -35,32 +35,32 @@ describe('batches', () => {
     expect(target.chunks).toEqual(['1234\n5678\n'])
   })
 
-  test('a lonely line does not wait longer than its batch', async () => {
+  test('a single line waits no longer than the batch delay', async () => {
     const written = Promise.withResolvers<string>()
     const writer = createBufferedWriter(
       { write: written.resolve, flush: () => undefined },
       { batchDelayMs: 1 },
     )
-    writer.write('lonely\n')
-    expect(await written.promise).toBe('lonely\n')
+    writer.write('single\n')
+    expect(await written.promise).toBe('single\n')
   })
 
-  test('what comes while a batch is on its way goes in the next one, in order', async () => {
-    const target = stalling()
+  test('lines written during a write go into the next batch, in order', async () => {
+    const target = createStalledTarget()
     const writer = createBufferedWriter(target, { batchChars: 1 })
     writer.write('a\n')
     writer.write('b\n')
     writer.write('c\n')
     expect(target.chunks).toEqual(['a\n'])
-    target.goOn()
+    target.resume()
     await writer.flush()
     expect(target.chunks).toEqual(['a\n', 'b\nc\n'])
   })
 })
 
 describe('flush', () => {
-  test('waits until everything taken so far is handed over', async () => {
-    const target = stalling()
+  test('waits until every line so far is written', async () => {
+    const target = createStalledTarget()
     const writer = createBufferedWriter(target)
     writer.write('a\n')
     let flushed = false
@@ -70,13 +70,13 @@ describe('flush', () => {
     writer.write('b\n')
     await Bun.sleep(0)
     expect(flushed).toBe(false)
-    target.goOn()
+    target.resume()
     await flushing
     expect(target.chunks.join('')).toBe('a\nb\n')
   })
 
-  test('resolves at once when nothing waits, again and again', async () => {
-    const writer = createBufferedWriter(willing())
+  test('resolves immediately when nothing is pending, also repeatedly', async () => {
+    const writer = createBufferedWriter(createFastTarget())
     await writer.flush()
     writer.write('a\n')
     await Promise.all([writer.flush(), writer.flush()])
@@ -85,24 +85,24 @@ describe('flush', () => {
   })
 })
 
-describe('a reader that stalls', () => {
-  test('costs a bounded amount: lines beyond are dropped and counted, those before are kept', async () => {
-    const target = stalling()
+describe('a stalled reader', () => {
+  test('keeps a limited number of characters; later lines are dropped and counted', async () => {
+    const target = createStalledTarget()
     const writer = createBufferedWriter(target, { maxPendingChars: 10, batchChars: 1 })
     writer.write('on it\n')
     for (let i = 0; i < 100; i++) writer.write(`${i % 10}\n`)
     expect(writer.droppedLines).toBe(95)
-    target.goOn()
+    target.resume()
     await writer.flush()
     expect(target.chunks).toEqual(['on it\n', '0\n1\n2\n3\n4\n'])
   })
 
-  test('is given lines again once it reads on', async () => {
-    const target = stalling()
+  test('receives lines again when it continues to read', async () => {
+    const target = createStalledTarget()
     const writer = createBufferedWriter(target, { maxPendingChars: 4, batchChars: 1 })
     for (const line of ['a\n', 'b\n', 'c\n', 'd\n']) writer.write(line)
     expect(writer.droppedLines).toBe(1)
-    target.goOn()
+    target.resume()
     await writer.flush()
     writer.write('e\n')
     await writer.flush()
@@ -110,7 +110,7 @@ describe('a reader that stalls', () => {
   })
 })
 
-describe('a reader that is gone', () => {
+describe('a closed reader', () => {
   const broken = Object.assign(new Error('EPIPE'), { code: 'EPIPE' })
   for (const [name, target] of [
     [
@@ -133,7 +133,7 @@ describe('a reader that is gone', () => {
     ],
     ['a flush that rejects', { write: () => undefined, flush: () => Promise.reject(broken) }],
   ] as const) {
-    test(`${name} harms nobody, and its lines are counted`, async () => {
+    test(`${name} is caught, and its lines are counted as dropped`, async () => {
       const writer = createBufferedWriter(target, { batchChars: 1 })
       writer.write('a\n')
       writer.write('b\n')
@@ -153,7 +153,7 @@ describe('a real process', () => {
     console.error('written')
     ${after}`
 
-  test('that writes 20,000 lines into a pipe nobody reads yet, and exits by way of flush, loses none', async () => {
+  test('loses none of 20,000 lines in a pipe without a reader if it flushes before it exits', async () => {
     const child = Bun.spawn(
       [process.execPath, '-e', writer('await writer.flush(); process.exit(writer.droppedLines)')],
       {
@@ -161,7 +161,7 @@ describe('a real process', () => {
         stderr: 'pipe',
       },
     )
-    // All is written, and a pipe holds 64 KiB of the 2 MB: only now somebody begins to read.
+    // Every line is written, and a pipe holds only a small part of them. The test starts to read now.
     const errors = child.stderr.getReader()
     expect(new TextDecoder().decode((await errors.read()).value)).toContain('written')
     const lines = (await child.stdout.text()).trimEnd().split('\n')
@@ -172,8 +172,8 @@ describe('a real process', () => {
     )
   })
 
-  test('whose reader goes away lives on, and counts what it can no longer write', async () => {
-    // A batch that is on its way when the reader goes may be lost uncounted: the runtime does not always tell.
+  test('continues when its reader closes the pipe, and counts the lines that it drops', async () => {
+    // A batch in flight when the reader closes may be lost uncounted: the runtime does not always report it.
     const after = `
       await writer.flush()
       while (writer.droppedLines === 0) { writer.write('more\\n'); await writer.flush() }

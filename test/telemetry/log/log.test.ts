@@ -4,8 +4,8 @@ import { createLog, type Log, type LogOptions } from '../../../src/telemetry/log
 
 const noon = Date.UTC(2026, 0, 2, 12, 0, 0, 7)
 
-/** A log and what it has written so far. */
-function logTo(changes: Partial<LogOptions> = {}): { log: Log; written: () => Promise<string> } {
+/** A log, and a function that returns its output so far. */
+function createTestLog(changes: Partial<LogOptions> = {}): { log: Log; written: () => Promise<string> } {
   const chunks: string[] = []
   const log = createLog({
     level: 'debug',
@@ -25,8 +25,8 @@ function logTo(changes: Partial<LogOptions> = {}): { log: Log; written: () => Pr
   }
 }
 
-/** The lines of a JSON log, each of which must be an object. */
-async function objects(written: () => Promise<string>): Promise<Record<string, unknown>[]> {
+/** Parses the lines of a JSON log. */
+async function parseLines(written: () => Promise<string>): Promise<Record<string, unknown>[]> {
   const lines = (await written()).split('\n')
   expect(lines.pop()).toBe('')
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
@@ -44,10 +44,10 @@ const hostile = [
 ]
 
 describe('JSON', () => {
-  test('a line says when, how bad, what, who, and its own fields', async () => {
-    const { log, written } = logTo()
+  test('a line has time, level, message, service, instance, and its own fields', async () => {
+    const { log, written } = createTestLog()
     log.warn('something', { count: 3, nested: { a: [1] }, missing: undefined, nothing: null })
-    expect(await objects(written)).toEqual([
+    expect(await parseLines(written)).toEqual([
       {
         time: '2026-01-02T12:00:00.007Z',
         level: 'warn',
@@ -61,10 +61,10 @@ describe('JSON', () => {
     ])
   })
 
-  test('an access line holds the request', async () => {
-    const { log, written } = logTo()
+  test('an access line has the values of the request', async () => {
+    const { log, written } = createTestLog()
     log.access('info', { startedAt: 0, requestId: 'id-1', method: 'POST', route: '/payload' }, 200, 1.23456)
-    expect(await objects(written)).toEqual([
+    expect(await parseLines(written)).toEqual([
       {
         time: '2026-01-02T12:00:00.007Z',
         level: 'info',
@@ -80,21 +80,21 @@ describe('JSON', () => {
     ])
   })
 
-  test('access lines tell the time as of the millisecond in which their request was answered', async () => {
+  test('access lines have the time at which their request was answered, to the millisecond', async () => {
     let time = noon
-    const { log, written } = logTo({ now: () => time })
+    const { log, written } = createTestLog({ now: () => time })
     const answer = (startedAt: number, durationMs: number): void =>
       log.access('info', { startedAt, requestId: 'a', method: 'GET', route: '/' }, 200, durationMs)
     answer(100, 1)
     time += 5
-    // Within the millisecond of the one before: the clock is not read again.
+    // Within one millisecond of the line before: the clock is not read again.
     answer(101, 0.9)
     answer(101, 1)
-    // The other clock began anew: whatever was known is too old.
+    // The monotonic clock restarted: the cached time is too old.
     time += 5
     answer(3, 0.1)
     log.info('something else')
-    expect((await objects(written)).map((line) => line.time)).toEqual([
+    expect((await parseLines(written)).map((line) => line.time)).toEqual([
       '2026-01-02T12:00:00.007Z',
       '2026-01-02T12:00:00.007Z',
       '2026-01-02T12:00:00.012Z',
@@ -103,24 +103,24 @@ describe('JSON', () => {
     ])
   })
 
-  test('no message, field, name of a field or name of the service can write a line of its own', async () => {
+  test('no message, field value, field name or service name can forge a line', async () => {
     for (const text of hostile) {
-      const { log, written } = logTo({ service: text, instance: text })
+      const { log, written } = createTestLog({ service: text, instance: text })
       log.info(text, { value: text, [text]: text, nested: { [text]: [text] }, error: new Error(text) })
-      const [line, ...more] = await objects(written)
+      const [line, ...more] = await parseLines(written)
       expect(more).toEqual([])
       expect(line).toMatchObject({ level: 'info', msg: text, service: text, instance: text, value: text })
       expect(await written()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
     }
   })
 
-  test('an error is told with its name, message, stack and causes', async () => {
-    const { log, written } = logTo()
+  test('an error is written with its name, message, stack and causes', async () => {
+    const { log, written } = createTestLog()
     const error = new RangeError('outer', {
       cause: new TypeError('middle', { cause: 'a text at the bottom' }),
     })
     log.error('failed', { error })
-    expect(await objects(written)).toMatchObject([
+    expect(await parseLines(written)).toMatchObject([
       {
         level: 'error',
         error: {
@@ -133,23 +133,25 @@ describe('JSON', () => {
     ])
   })
 
-  test('an error deep inside a field is told too', async () => {
-    const { log, written } = logTo()
+  test('an error nested in a field is written too', async () => {
+    const { log, written } = createTestLog()
     log.info('joined', { outcome: { errors: [new Error('first'), new Error('second')] } })
-    expect(await objects(written)).toMatchObject([
+    expect(await parseLines(written)).toMatchObject([
       { outcome: { errors: [{ message: 'first' }, { message: 'second' }] } },
     ])
   })
 
-  test('an error that is its own cause is told', async () => {
-    const { log, written } = logTo()
+  test('an error that is its own cause is written', async () => {
+    const { log, written } = createTestLog()
     const one = new Error('one')
     one.cause = new Error('two', { cause: one })
     log.error('failed', { error: one })
-    expect(await objects(written)).toMatchObject([{ error: { message: 'one', cause: { message: 'two' } } }])
+    expect(await parseLines(written)).toMatchObject([
+      { error: { message: 'one', cause: { message: 'two' } } },
+    ])
   })
 
-  test('a field that cannot be written says so, and the others are written', async () => {
+  test('a field that cannot be serialized says so, and the others are written', async () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
     const throwing = {
@@ -157,9 +159,9 @@ describe('JSON', () => {
         throw new Error('will not')
       },
     }
-    const { log, written } = logTo()
+    const { log, written } = createTestLog()
     log.info('odd', { before: 1, cycle, throwing, big: 7n, call: () => 1, after: 2 })
-    expect(await objects(written)).toMatchObject([
+    expect(await parseLines(written)).toMatchObject([
       {
         msg: 'odd',
         before: 1,
@@ -175,39 +177,39 @@ describe('JSON', () => {
 describe('levels', () => {
   const order = ['debug', 'info', 'warn', 'error'] as const
   for (const [index, level] of order.entries()) {
-    test(`at ${level} nothing below is written`, async () => {
-      const { log, written } = logTo({ level })
+    test(`at ${level}, lines of lower levels are not written`, async () => {
+      const { log, written } = createTestLog({ level })
       for (const one of order) {
         log[one](one)
         log.access(one, { startedAt: 0, requestId: 'a', method: 'GET', route: '/' }, 200, 1)
       }
-      const told = (await objects(written)).map((line) => line.level)
-      expect(told).toEqual(order.slice(index).flatMap((one) => [one, one]))
+      const levels = (await parseLines(written)).map((line) => line.level)
+      expect(levels).toEqual(order.slice(index).flatMap((one) => [one, one]))
     })
   }
 
-  test('can be changed while the service runs', async () => {
-    const { log, written } = logTo({ level: 'error' })
+  test('can be changed at run time', async () => {
+    const { log, written } = createTestLog({ level: 'error' })
     log.info('hidden')
     log.level = 'info'
     log.info('shown')
-    expect((await objects(written)).map(({ msg }) => msg)).toEqual(['shown'])
+    expect((await parseLines(written)).map(({ msg }) => msg)).toEqual(['shown'])
   })
 })
 
-test('the time is that of the line, however many lines share a millisecond', async () => {
+test('every line has its own time, also when lines share a millisecond or the clock is set back', async () => {
   let now = noon
-  const { log, written } = logTo({ now: () => now })
+  const { log, written } = createTestLog({ now: () => now })
   for (const step of [0, 0, 1, 0, 999, -500, 86_400_000]) {
     now += step
     log.info(new Date(now).toISOString())
   }
-  for (const { time, msg } of await objects(written)) expect(time).toBe(String(msg))
+  for (const { time, msg } of await parseLines(written)) expect(time).toBe(String(msg))
 })
 
 describe('pretty', () => {
-  test('is one line for a reader', async () => {
-    const { log, written } = logTo({ format: 'pretty' })
+  test('is one readable line', async () => {
+    const { log, written } = createTestLog({ format: 'pretty' })
     log.info('listening', { url: 'http://0.0.0.0:8000/', note: 'two words', count: 3 })
     log.access('info', { startedAt: 0, requestId: 'id-1', method: 'GET', route: '/health' }, 200, 0.1)
     expect(await written()).toBe(
@@ -217,7 +219,7 @@ describe('pretty', () => {
   })
 
   test('shows an error with its stack and causes', async () => {
-    const { log, written } = logTo({ format: 'pretty' })
+    const { log, written } = createTestLog({ format: 'pretty' })
     log.error('failed', { error: new Error('outer', { cause: new Error('inner', { cause: 'bottom' }) }) })
     const text = await written()
     expect(text).toContain('outer')
@@ -226,10 +228,10 @@ describe('pretty', () => {
     expect(text).toContain('caused by: "bottom"')
   })
 
-  test('no value can begin a line of its own or move the cursor', async () => {
+  test('no value can start a line of its own or move the cursor', async () => {
     for (const text of hostile) {
-      const { log, written } = logTo({ format: 'pretty' })
-      log.info('told', { value: text, nested: { [text]: text }, error: new Error(text, { cause: text }) })
+      const { log, written } = createTestLog({ format: 'pretty' })
+      log.info('message', { value: text, nested: { [text]: text }, error: new Error(text, { cause: text }) })
       const [first = '', ...more] = (await written()).trimEnd().split('\n')
       expect(first).toStartWith('12:00:00.007')
       for (const line of more) expect(line).toStartWith('  ')
@@ -237,12 +239,12 @@ describe('pretty', () => {
     }
   })
 
-  test('what cannot be written does not throw', async () => {
+  test('a value that cannot be serialized does not throw', async () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
     const error = new Error('own cause')
     error.cause = error
-    const { log, written } = logTo({ format: 'pretty' })
+    const { log, written } = createTestLog({ format: 'pretty' })
     log.info('odd', { cycle, error, withCycle: new Error('x', { cause: cycle }), after: 1 })
     expect(await written()).toContain('after=1')
   })

@@ -12,7 +12,7 @@ const create = (sources: Partial<MetricSources> = {}, prefix = 'api_'): Metrics 
   createMetrics({ prefix, sources: { ...idle, ...sources }, build: { version: '1.2.3', revision: 'abc' } })
 const scrape = async (metrics: Metrics): Promise<Scrape> => parseMetrics(await metrics.registry.metrics())
 
-describe('a duration', () => {
+describe('a request duration', () => {
   for (const [seconds, edge, below] of [
     [0.0005, '0.0005', undefined],
     [0.00051, '0.001', '0.0005'],
@@ -22,7 +22,7 @@ describe('a duration', () => {
     [10.1, '+Inf', '10'],
     [0, '0.0005', undefined],
   ] as const) {
-    test(`of ${seconds} s counts from the bucket of ${edge} s on`, async () => {
+    test(`of ${seconds} s counts in the bucket of ${edge} s and those above`, async () => {
       const metrics = create()
       metrics.requests.observe('GET', '/x', 200, seconds)
       const series = await scrape(metrics)
@@ -40,7 +40,7 @@ describe('a duration', () => {
   }
 })
 
-test('each series has its own count', async () => {
+test('requests are counted by method, route and status', async () => {
   const metrics = create()
   metrics.requests.observe('GET', '/x', 200, 0.1)
   metrics.requests.observe('GET', '/x', 404, 0.1)
@@ -56,7 +56,7 @@ test('each series has its own count', async () => {
   })
 })
 
-test('app_state is 1 for the state of the moment and 0 for the others', async () => {
+test('app_state is 1 for the current state and 0 for the others', async () => {
   let state: ReturnType<MetricSources['state']> = 'starting'
   const metrics = create({ state: () => state })
   for (const now of ['starting', 'ready', 'draining', 'stopped'] as const) {
@@ -67,25 +67,51 @@ test('app_state is 1 for the state of the moment and 0 for the others', async ()
   }
 })
 
-test('what other parts know is asked for at the scrape', async () => {
-  let n = 0
-  const count = (): number => ++n
-  const metrics = create({ inFlight: count, servedWhileDraining: count, logLinesDropped: count })
+test('values kept elsewhere are read at each scrape', async () => {
+  let value = 0
+  const read = (): number => value
+  const metrics = create({ inFlight: read, servedWhileDraining: read, logLinesDropped: read })
+  for (value of [3, 5, 5, 6]) {
+    const series = await scrape(metrics)
+    for (const name of [
+      'api_http_requests_in_flight',
+      'api_requests_served_while_draining_total',
+      'log_lines_dropped_total',
+    ])
+      expect({ name, value: series.get(name) }).toEqual({ name, value })
+  }
+})
+
+test('each counter counts its own events', async () => {
+  const metrics = create()
   metrics.countUncaughtError()
-  metrics.countDocument()
-  metrics.countDocument()
-  metrics.countTask()
+  for (let i = 0; i < 2; i++) metrics.countDocument()
+  for (let i = 0; i < 3; i++) metrics.countTask()
+  for (let i = 0; i < 4; i++) metrics.countRateLimitFailOpen()
+  for (let i = 0; i < 5; i++) metrics.countShed('event_loop')
   const series = await scrape(metrics)
-  expect(n).toBe(3)
-  const names = [
-    'api_http_requests_in_flight',
-    'api_requests_served_while_draining_total',
-    'log_lines_dropped_total',
-  ]
-  expect(names.map((name) => series.get(name)).toSorted()).toEqual([1, 2, 3])
   expect(series.get('app_uncaught_errors_total')).toBe(1)
   expect(series.get('api_documents_created_total')).toBe(2)
-  expect(series.get('api_tasks_created_total')).toBe(1)
+  expect(series.get('api_tasks_created_total')).toBe(3)
+  expect(series.get('api_rate_limit_fail_open_total')).toBe(4)
+  expect(series.get('api_requests_shed_total{reason="event_loop"}')).toBe(5)
+  expect(series.get('api_requests_shed_total{reason="in_flight"}')).toBe(0)
+})
+
+test('a payload counts in the histograms of its sizes', async () => {
+  const metrics = create()
+  metrics.observePayload(5, 24)
+  metrics.observePayload(100, 0)
+  const series = await scrape(metrics)
+  expect(series.get('api_payload_numbers_bucket{le="10"}')).toBe(1)
+  expect(series.get('api_payload_numbers_bucket{le="100"}')).toBe(2)
+  expect(series.get('api_payload_numbers_sum')).toBe(105)
+  expect(series.get('api_payload_text_characters_bucket{le="1"}')).toBe(1)
+  expect(series.get('api_payload_text_characters_count')).toBe(2)
+})
+
+test('build_info has the build as labels', async () => {
+  const series = await scrape(create())
   expect(series.get(`build_info{version="1.2.3",revision="abc",runtime="bun ${Bun.version}"}`)).toBe(1)
 })
 
@@ -93,7 +119,7 @@ describe('METRICS_PREFIX', () => {
   const own = (families: string[]): string[] =>
     families.filter((name) => !/^(process|nodejs|app|log|build)_/.test(name))
 
-  test('stands before the names of this service, and before no others', async () => {
+  test('is put before the names of application metrics, and no others', async () => {
     const families = familiesOf(await create({}, 'tally_').registry.metrics())
     expect(own(families).length).toBeGreaterThan(5)
     expect(own(families).filter((name) => !name.startsWith('tally_'))).toEqual([])
@@ -110,8 +136,8 @@ describe('METRICS_PREFIX', () => {
   })
 })
 
-describe('process metrics', () => {
-  test('those that dashboards know are there and hold a number', async () => {
+describe('default metrics', () => {
+  test('include those that dashboards use, with finite values', async () => {
     const series = await scrape(create())
     for (const name of [
       'process_cpu_user_seconds_total',
@@ -129,7 +155,7 @@ describe('process metrics', () => {
     expect(Math.abs((series.get('process_start_time_seconds') ?? 0) - Date.now() / 1_000)).toBeLessThan(3_600)
   })
 
-  test('those that are not true on this runtime are absent', async () => {
+  test('exclude those that are wrong on Bun', async () => {
     const text = await create().registry.metrics()
     expect(text).not.toMatch(
       /heap_space|nodejs_gc|nodejs_version_info|heap_size|virtual_memory|active_handles/,
@@ -137,7 +163,7 @@ describe('process metrics', () => {
   })
 })
 
-test('no family is printed twice and every one has its help and type', async () => {
+test('every metric is printed once, with help and type', async () => {
   const text = await create().registry.metrics()
   const families = familiesOf(text)
   expect(families.length).toBe(new Set(families).size)
@@ -146,7 +172,7 @@ test('no family is printed twice and every one has its help and type', async () 
 
 const promtool = Bun.which('promtool')
 test.skipIf(promtool === null)(
-  'promtool finds nothing wrong with a scrape (skipped: no promtool here)',
+  'promtool finds no problem in a scrape (skipped: no promtool here)',
   async () => {
     for (const prefix of ['api_', '']) {
       const metrics = create({}, prefix)
@@ -159,8 +185,8 @@ test.skipIf(promtool === null)(
       })
       check.stdin.write(await metrics.registry.metrics())
       await check.stdin.end()
-      const said = (await check.stdout.text()) + (await check.stderr.text())
-      expect({ said, code: await check.exited }).toEqual({ said: '', code: 0 })
+      const output = (await check.stdout.text()) + (await check.stderr.text())
+      expect({ output, code: await check.exited }).toEqual({ output: '', code: 0 })
     }
   },
 )
