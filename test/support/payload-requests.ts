@@ -141,6 +141,7 @@ export const queries = [
   '?format=',
   '?format',
   '?other=1',
+  '?other=/payload',
   '?form%61t=compact',
   '?format=full&x=%',
   '#format',
