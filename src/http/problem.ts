@@ -159,7 +159,8 @@ export const largeBodiesBusy: Problem = {
  */
 export function toProblem(error: unknown): Problem | undefined {
   if (error instanceof ProblemError) return error.problem
-  const code = (error as { code?: unknown } | null | undefined)?.code
+  if (!(error instanceof Error && 'code' in error)) return undefined
+  const { code } = error
   if (typeof code !== 'string' || !Object.hasOwn(domainProblems, code)) return undefined
   const toDomainProblem = domainProblems[code as DomainError['code']] as (error: unknown) => Problem
   return toDomainProblem(error)

@@ -6,37 +6,50 @@ import { SignJWT } from 'jose'
 import { parseConfig } from '../../src/config.ts'
 import { createApp } from '../../src/http/app.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
-import { openGates } from '../../src/server/access.ts'
-import { appOptions } from '../support/app-options.ts'
+import { noFaults } from '../../src/runtime-settings/settings.ts'
+import { openChecks } from '../../src/server/access.ts'
+import { managementDeps } from '../../src/server/admin-server.ts'
+import { appDeps } from '../support/app-deps.ts'
+import { examplePayload } from '../support/example-payload.ts'
+import { liveSettings } from '../support/live.ts'
 import { memoryLog } from '../support/memory-log.ts'
-import { examplePayload, post, request } from '../support/requests.ts'
 import { until } from '../support/until.ts'
 
-/** The service with the gates that an environment wants. */
-async function serviceOf(env: Record<string, string>) {
+/** The service with the checks of an environment. */
+async function createService(env: Record<string, string>) {
   const parsed = parseConfig(env)
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const lifecycle = createLifecycle()
   const memory = memoryLog()
-  const options = appOptions()
-  const { metrics } = options
-  const gates = await openGates(lifecycle, parsed.config, {
+  const deps = appDeps()
+  const runtimeSettings = liveSettings()
+  const checks = await openChecks(lifecycle, parsed.config, {
     log: memory.log,
-    metrics,
-    peerOf: () => '192.0.2.1',
+    metrics: deps.metrics,
+    runtimeSettings,
+    remoteAddress: () => '192.0.2.1',
+    pollIntervalMs: 50,
   })
-  const app = createApp({ ...options, gates })
+  const app = createApp({ ...deps, ...managementDeps(parsed.config), ...checks })
+  const send = (headers: Record<string, string> = {}, path = '/payload') =>
+    app.request(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(examplePayload),
+    })
   return {
     messages: memory.messages,
-    ask: async (headers: Record<string, string> = {}): Promise<number> =>
-      (await app.fetch(post('/payload', examplePayload, headers))).status,
+    runtimeSettings,
+    send,
+    get: app.request,
+    status: async (headers?: Record<string, string>): Promise<number> => (await send(headers)).status,
     scrape: async (headers: Record<string, string> = {}): Promise<number> =>
-      (await app.fetch(request('/metrics', { headers }))).status,
+      (await app.request('/metrics', { headers })).status,
     [Symbol.asyncDispose]: async () => void (await lifecycle.shutdown('test')),
   }
 }
 
-/** A key, and its entry in a list, from the script that makes both. */
+/** A key and its entry in a list, both from tools/api-key.ts. */
 async function makeKey(name: string): Promise<{ key: string; entry: string }> {
   const script = Bun.spawn([process.execPath, 'tools/api-key.ts', name], {
     cwd: new URL('../..', import.meta.url).pathname,
@@ -46,45 +59,48 @@ async function makeKey(name: string): Promise<{ key: string; entry: string }> {
   return { key, entry }
 }
 
-test('without a word about access everything is open', async () => {
-  await using service = await serviceOf({})
-  expect(await service.ask()).toBe(200)
+test('without access settings everything is open', async () => {
+  await using service = await createService({})
+  expect(await service.status()).toBe(200)
   expect(await service.scrape()).toBe(200)
 })
 
-test('METRICS_TOKEN closes /metrics and nothing else', async () => {
-  await using service = await serviceOf({ METRICS_TOKEN: 'a token for the scraper' })
+test('METRICS_TOKEN protects /metrics and nothing else', async () => {
+  await using service = await createService({ METRICS_TOKEN: 'a token for the scraper' })
   expect(await service.scrape()).toBe(401)
   expect(await service.scrape({ authorization: 'Bearer a token for the scraper' })).toBe(200)
-  expect(await service.ask()).toBe(200)
+  expect(await service.status()).toBe(200)
 })
 
-test('JWT_SECRET opens with tokens of that secret', async () => {
-  await using service = await serviceOf({ JWT_SECRET: 'a secret of thirty-two characters', JWT_ISSUER: 'me' })
+test('JWT_SECRET accepts tokens signed with it', async () => {
+  await using service = await createService({
+    JWT_SECRET: 'a secret of thirty-two characters',
+    JWT_ISSUER: 'me',
+  })
   const signed = (secret: string) =>
     new SignJWT({ sub: 'alice', iss: 'me' })
       .setProtectedHeader({ alg: 'HS256' })
       .setExpirationTime('1m')
       .sign(new TextEncoder().encode(secret))
-  const tell = async (secret: string) => ({ authorization: `Bearer ${await signed(secret)}` })
-  expect(await service.ask(await tell('a secret of thirty-two characters'))).toBe(200)
-  expect(await service.ask(await tell('A secret of thirty-two characters'))).toBe(401)
-  expect(await service.ask()).toBe(401)
+  const headersFor = async (secret: string) => ({ authorization: `Bearer ${await signed(secret)}` })
+  expect(await service.status(await headersFor('a secret of thirty-two characters'))).toBe(200)
+  expect(await service.status(await headersFor('A secret of thirty-two characters'))).toBe(401)
+  expect(await service.status()).toBe(401)
 })
 
 describe('API keys', () => {
-  test('of the script open what API_KEYS closes', async () => {
+  test('of tools/api-key.ts give access when API_KEYS lists them', async () => {
     const [one, two] = await Promise.all([makeKey('one'), makeKey('two')])
-    await using service = await serviceOf({ API_KEYS: `${one.entry},${two.entry}` })
-    expect(await service.ask()).toBe(401)
-    for (const { key } of [one, two]) expect(await service.ask({ 'x-api-key': key })).toBe(200)
-    expect(await service.ask({ 'x-api-key': (await makeKey('one')).key })).toBe(401)
+    await using service = await createService({ API_KEYS: `${one.entry},${two.entry}` })
+    expect(await service.status()).toBe(401)
+    for (const { key } of [one, two]) expect(await service.status({ 'x-api-key': key })).toBe(200)
+    expect(await service.status({ 'x-api-key': (await makeKey('one')).key })).toBe(401)
   })
 
-  test('of a mounted file change with it, as Kubernetes swaps its links, and a broken file changes nothing', async () => {
+  test('of a mounted file follow its changes, as Kubernetes swaps links, and an invalid file changes nothing', async () => {
     const [first, second] = await Promise.all([makeKey('first'), makeKey('second')])
     const directory = await mkdtemp(join(tmpdir(), 'tally-keys-'))
-    /** What a kubelet does: a directory for each version, and a link that is replaced as a whole. */
+    /** As a kubelet does: a directory for each version, and a link that is replaced atomically. */
     const mount = async (version: string, text: string): Promise<void> => {
       await Bun.write(join(directory, version, 'keys'), text)
       await symlink(version, join(directory, 'next'))
@@ -92,8 +108,8 @@ describe('API keys', () => {
     }
     try {
       await mount('v1', `${first.entry}\n`)
-      await using service = await serviceOf({ API_KEYS_FILE: join(directory, 'data', 'keys') })
-      const opens = ({ key }: { key: string }) => service.ask({ 'x-api-key': key })
+      await using service = await createService({ API_KEYS_FILE: join(directory, 'data', 'keys') })
+      const opens = ({ key }: { key: string }) => service.status({ 'x-api-key': key })
       expect([await opens(first), await opens(second)]).toEqual([200, 401])
       await mount('v2', 'no keys at all')
       await until(async () => (await service.messages()).some(({ level }) => level === 'error'))
@@ -107,7 +123,41 @@ describe('API keys', () => {
     }
   }, 20_000)
 
-  test('of a file that is not there stop the start', async () => {
-    expect(serviceOf({ API_KEYS_FILE: '/nowhere/keys' })).rejects.toThrow(/ENOENT/)
+  test('of a missing file prevent the start', async () => {
+    await expect(createService({ API_KEYS_FILE: '/nowhere/keys' })).rejects.toThrow(/ENOENT/)
   })
+})
+
+test('RATE_LIMIT limits clients, by their address without credentials', async () => {
+  await using service = await createService({ RATE_LIMIT: '2/10s' })
+  expect([await service.status(), await service.status(), await service.status()]).toEqual([200, 200, 429])
+})
+
+test('checks run in order: authentication, then the rate limit, then faults', async () => {
+  const { key, entry } = await makeKey('one')
+  await using service = await createService({ API_KEYS: entry, RATE_LIMIT: '1/10s', METRICS_PORT: '9091' })
+  await service.runtimeSettings.change({ faults: { ...noFaults, error_rate: 1 } }, 'test')
+  // Refused requests cost no rate, and faults are injected only into accepted ones.
+  for (let i = 0; i < 3; i++) expect(await service.status()).toBe(401)
+  expect(await service.status({ 'x-api-key': key })).toBe(503)
+  expect(await service.status({ 'x-api-key': key })).toBe(429)
+})
+
+test('fault injection exists only where an operator can set faults', async () => {
+  await using service = await createService({})
+  await service.runtimeSettings.change({ faults: { ...noFaults, error_rate: 1 } }, 'test')
+  expect(await service.status()).toBe(200)
+})
+
+test('HSTS is sent in production with TLS', async () => {
+  const tls = { TLS_CERT: 'cert.pem', TLS_KEY: 'key.pem' }
+  for (const [env, expected] of [
+    [{ ...tls, ENVIRONMENT: 'production' }, 'max-age=31536000'],
+    [{ ...tls, ENVIRONMENT: 'development' }, null],
+    [{ ENVIRONMENT: 'production' }, null],
+  ] as const) {
+    await using service = await createService(env)
+    for (const response of [await service.send(), await service.get('/docs')])
+      expect(response.headers.get('strict-transport-security')).toBe(expected)
+  }
 })

@@ -1,59 +1,66 @@
 import { describe, expect, test } from 'bun:test'
 import { parseConfig } from '../../src/config.ts'
-import { createOperationsApp } from '../../src/http/app.ts'
+import { createManagementApp } from '../../src/http/app.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
-import { adminForToken, operationsOptions } from '../../src/server/admin-server.ts'
+import { adminWithToken, managementDeps } from '../../src/server/admin-server.ts'
 import { openRuntimeSettings } from '../../src/server/runtime-settings.ts'
-import { appOptions } from '../support/app-options.ts'
+import { appDeps } from '../support/app-deps.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { expectProblem } from '../support/problems.ts'
-import { request } from '../support/requests.ts'
 
 const token = 'a token for the operator'
 
-/** What a port for operations answers with a configuration: the application's, or the one of METRICS_PORT. */
-async function portOf(env: Record<string, string>, port: 'application' | 'operations') {
+/** Sends to a port of a configuration: the application's, or METRICS_PORT. */
+async function openPort(env: Record<string, string>, port: 'application' | 'metrics') {
   const parsed = parseConfig(env)
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const { config } = parsed
-  const live = await openRuntimeSettings(createLifecycle(), config, memoryLog().log)
-  const admin = { live, injectsFaults: true, takeHeapSnapshot: async () => undefined }
-  const app = createOperationsApp({
-    ...appOptions(),
-    ...operationsOptions(config),
-    admin: port === 'operations' ? admin : adminForToken(config, admin),
+  const settings = await openRuntimeSettings(createLifecycle(), config, memoryLog().log)
+  const admin = {
+    settings,
+    canInjectFaults: true,
+    takeHeapSnapshot: async () => undefined,
+    token: config.ADMIN_TOKEN,
+  }
+  const app = createManagementApp({
+    ...appDeps(),
+    ...managementDeps(config),
+    admin: port === 'metrics' ? admin : adminWithToken(config, admin),
   })
   return async (headers: Record<string, string> = {}): Promise<Response> =>
-    await app.fetch(request('/ready/disable', { method: 'POST', headers }))
+    await app.request('http://tally.example/ready/disable', {
+      method: 'POST',
+      headers: { host: 'tally.example', ...headers },
+    })
 }
 
 describe('admin routes', () => {
-  test('are not on the application port without ADMIN_TOKEN, or when they have a port of their own', async () => {
+  test('do not exist on the application port without ADMIN_TOKEN, or with METRICS_PORT', async () => {
     for (const env of [{}, { ADMIN_TOKEN: token, METRICS_PORT: '9091' }])
       await expectProblem(
-        await (await portOf(env, 'application'))({ authorization: `Bearer ${token}` }),
+        await (await openPort(env, 'application'))({ authorization: `Bearer ${token}` }),
         404,
         'not-found',
       )
   })
 
-  test('want ADMIN_TOKEN where it is set, on either port', async () => {
-    for (const ask of [
-      await portOf({ ADMIN_TOKEN: token }, 'application'),
-      await portOf({ ADMIN_TOKEN: token, METRICS_PORT: '9091' }, 'operations'),
+  test('require ADMIN_TOKEN where it is set, on either port', async () => {
+    for (const send of [
+      await openPort({ ADMIN_TOKEN: token }, 'application'),
+      await openPort({ ADMIN_TOKEN: token, METRICS_PORT: '9091' }, 'metrics'),
     ]) {
-      await expectProblem(await ask(), 401, 'unauthorized')
-      await expectProblem(await ask({ authorization: 'Bearer another one' }), 401, 'unauthorized')
-      expect((await ask({ authorization: `Bearer ${token}` })).status).toBe(200)
+      await expectProblem(await send(), 401, 'unauthorized')
+      await expectProblem(await send({ authorization: 'Bearer another one' }), 401, 'unauthorized')
+      expect((await send({ authorization: `Bearer ${token}` })).status).toBe(200)
     }
   })
 
-  test('are open on METRICS_PORT without it, but not to pages of other sites', async () => {
-    const ask = await portOf({ METRICS_PORT: '9091' }, 'operations')
-    expect((await ask()).status).toBe(200)
-    expect((await ask({ origin: 'http://tally.example' })).status).toBe(200)
+  test('are open on METRICS_PORT without ADMIN_TOKEN, but not to pages of other sites', async () => {
+    const send = await openPort({ METRICS_PORT: '9091' }, 'metrics')
+    expect((await send()).status).toBe(200)
+    expect((await send({ origin: 'http://tally.example' })).status).toBe(200)
     for (const origin of ['http://evil.example', 'http://tally.example:8000', 'null'])
-      await expectProblem(await ask({ origin }), 403, 'forbidden')
-    await expectProblem(await ask({ 'sec-fetch-site': 'cross-site' }), 403, 'forbidden')
+      await expectProblem(await send({ origin }), 403, 'forbidden')
+    await expectProblem(await send({ 'sec-fetch-site': 'cross-site' }), 403, 'forbidden')
   })
 })

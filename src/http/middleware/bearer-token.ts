@@ -1,21 +1,21 @@
-import { bearerAuth } from 'hono/bearer-auth'
-import { type Problem, ProblemError } from '../problem.ts'
 import { hashKey } from './api-keys.ts'
 import { invalidCredentials, missingCredentials } from './auth.ts'
+import { asMiddleware } from './check.ts'
 
-const refuse = (problem: Problem) => ({
-  message: (): never => {
-    throw new ProblemError(problem)
-  },
-})
-
-/** Requires the one token of a scraper or operator, as a bearer. Hashes of equal length are compared in constant time. */
+/**
+ * Requires the one token of a scraper or operator, as a bearer. Hashes of equal length are compared in constant time.
+ *
+ * Not `hono/bearer-auth`: it refuses every token with a space or another character that RFC 6750 does not allow, and a
+ * configured token may have them.
+ */
 export function bearerToken(token: string) {
   const expected = hashKey(token)
-  return bearerAuth({
-    verifyToken: (received) => crypto.timingSafeEqual(hashKey(received), expected),
-    noAuthenticationHeader: refuse(missingCredentials),
-    invalidAuthenticationHeader: refuse(invalidCredentials('Authorization must be Bearer with a token.')),
-    invalidToken: refuse(invalidCredentials('The token is not valid.')),
+  return asMiddleware(({ headers }) => {
+    const authorization = headers.get('authorization')
+    if (authorization === null) return missingCredentials
+    const received = hashKey(authorization.replace(/^Bearer +/i, ''))
+    return crypto.timingSafeEqual(received, expected)
+      ? undefined
+      : invalidCredentials('The token is not valid.')
   })
 }

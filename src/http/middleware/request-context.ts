@@ -11,7 +11,7 @@ export interface RequestContextOptions {
   readonly table: RouteTable
   readonly problemResponse: ProblemResponse
   /** Renders whatever a handler throws. */
-  readonly onError: (error: Error, context: RequestContext) => Response
+  readonly onError: (error: unknown, context: RequestContext) => Response
 }
 
 export const requestTimeout: Problem = {
@@ -50,7 +50,7 @@ export const requestContext = ({ tracker, table, problemResponse, onError }: Req
       }
       // Hono renders errors. What is no Error comes through to here.
       next().then(finish, (thrown: unknown) => {
-        c.res = onError(new Error('not an Error was thrown', { cause: thrown }), context)
+        c.res = onError(thrown, context)
         finish()
       })
     })

@@ -1,7 +1,7 @@
-// A thread that dies of whatever it is given.
+// A thread that exits on its first message.
 
 declare const self: Worker
 
 self.onmessage = () => {
-  throw new Error('as told')
+  throw new Error('exits on purpose')
 }

@@ -2,28 +2,29 @@ import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import type { AnalysisPool, BodyJob, BodyJobKind, BodyJobs } from '../../../src/analysis/pool/jobs.ts'
 import { type RunOptions, ThreadPool } from '../../../src/analysis/pool/thread-pool.ts'
-import { type AppOptions, createApp } from '../../../src/http/app.ts'
-import { appOptions } from '../../support/app-options.ts'
+import { type AppDeps, createApp } from '../../../src/http/app.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 import { HttpConnection, jsonHead, postJson } from '../../support/http-connection.ts'
 import { listen } from '../../support/listening.ts'
 import { expectProblem } from '../../support/problems.ts'
-import { examplePayload, post } from '../../support/requests.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(30_000)
 
+const json = { 'content-type': 'application/json' }
 const mebibyte = 2 ** 20
-const { limits } = appOptions()
-const withLimits = (changes: Partial<AppOptions['limits']>) => ({ limits: { ...limits, ...changes } })
+const { limits } = appDeps()
+const withLimits = (changes: Partial<AppDeps['limits']>) => ({ limits: { ...limits, ...changes } })
 
-/** A body that is answered 400 after the parser has worked on it for a good part of a second. */
+/** A body that is refused with 400 after long work by the parser. */
 const laborious = unknownKeys(300_000)
 
 function unknownKeys(count: number): string {
   return `{${Array.from({ length: count }, (_, i) => `"unknown key ${i}":${i}`).join(',')}}`
 }
 
-/** A payload of some bytes, beyond what is worked on where it arrives. */
+/** A payload above the threshold. */
 function largePayload(count: number): string {
   return JSON.stringify({
     numbers: Array.from({ length: count }, (_, i) => i + 1),
@@ -32,18 +33,23 @@ function largePayload(count: number): string {
 }
 
 describe('on both sides of the threshold', () => {
-  const here = createApp(appOptions(withLimits({ bytesFrom: Number.POSITIVE_INFINITY })))
-  const there = createApp(appOptions(withLimits({ bytesFrom: 0 })))
+  const here = createApp(appDeps(withLimits({ largeBodyThreshold: Number.POSITIVE_INFINITY })))
+  const there = createApp(appDeps(withLimits({ largeBodyThreshold: 0 })))
 
-  async function bothAnswer(body: string | Uint8Array, path = '/payload'): Promise<[unknown, unknown]> {
-    const headers = { 'content-length': String(Buffer.byteLength(body)) }
-    const answers = [here, there].map(async (app) => {
-      const response = await app.fetch(post(path, body, headers))
-      const told = (await response.json()) as Record<string, unknown>
-      const { request_id: _, processing_time_ms: __, ...answer } = told
-      return { status: response.status, type: response.headers.get('content-type'), answer }
+  async function sendToBoth(
+    body: string | Uint8Array<ArrayBuffer>,
+    path = '/payload',
+  ): Promise<[unknown, unknown]> {
+    const headers = { ...json, 'content-length': String(Buffer.byteLength(body)) }
+    const responses = [here, there].map(async (app) => {
+      const response = await app.request(path, { method: 'POST', headers, body })
+      const { request_id, processing_time_ms, ...comparable } = (await response.json()) as Record<
+        string,
+        unknown
+      >
+      return { status: response.status, type: response.headers.get('content-type'), comparable }
     })
-    return (await Promise.all(answers)) as [unknown, unknown]
+    return (await Promise.all(responses)) as [unknown, unknown]
   }
 
   const wrong = fc.oneof(fc.jsonValue(), fc.string())
@@ -63,19 +69,19 @@ describe('on both sides of the threshold', () => {
     { requiredKeys: [] },
   )
 
-  test('a payload has the same answer, and what is none the same refusal', async () => {
+  test('a payload gets the same summary, and an invalid one the same problem', async () => {
     const property = fc.asyncProperty(
       payloads,
       fc.constantFrom('', '?format=compact'),
       async (value, query) => {
-        const [one, other] = await bothAnswer(JSON.stringify(value), `/payload${query}`)
+        const [one, other] = await sendToBoth(JSON.stringify(value), `/payload${query}`)
         expect(other).toEqual(one)
       },
     )
     await fc.assert(property, { numRuns: 200 })
   })
 
-  test('any bytes have the same answer', async () => {
+  test('any bytes get the same response', async () => {
     const text = JSON.stringify(examplePayload)
     const bodies = fc.oneof(
       fc.uint8Array(),
@@ -86,7 +92,7 @@ describe('on both sides of the threshold', () => {
       fc.nat(5_000).map((depth) => Buffer.from('['.repeat(depth))),
     )
     const property = fc.asyncProperty(bodies, async (bytes) => {
-      const [one, other] = await bothAnswer(bytes)
+      const [one, other] = await sendToBoth(bytes)
       expect(other).toEqual(one)
     })
     await fc.assert(property, { numRuns: 200 })
@@ -94,7 +100,7 @@ describe('on both sides of the threshold', () => {
 })
 
 describe('a large body', () => {
-  test('is answered alike with its length announced and in chunks', async () => {
+  test('gets the same response with a length and in chunks', async () => {
     await using server = listen()
     const body = largePayload(200_000)
     const answer = {
@@ -102,33 +108,32 @@ describe('a large body', () => {
       text_analysis: { word_count: 3_000, sentence_count: 1_000 },
     }
     for (const sent of [body, new Response(body).body]) {
-      const headers = { 'content-type': 'application/json' }
-      const response = await fetch(`${server.url}/payload`, { method: 'POST', headers, body: sent })
+      const response = await fetch(`${server.url}/payload`, { method: 'POST', headers: json, body: sent })
       expect(response.status).toBe(200)
       expect(await response.json()).toMatchObject(answer)
     }
   })
 
-  test('of the wrong media type is refused', async () => {
+  test('with the wrong media type is refused', async () => {
     await using server = listen()
     const body = largePayload(100_000)
     const response = await fetch(`${server.url}/payload`, { method: 'POST', body })
-    await expectProblem(response, 415, 'not-json')
+    await expectProblem(response, 415, 'unsupported-media-type')
   })
 
-  test('does not keep others from their answers', async () => {
+  test('does not block other requests', async () => {
     await using server = listen()
     using large = await HttpConnection.open(server.port)
     using small = await HttpConnection.open(server.port)
-    let answered = false
+    let isAnswered = false
     large.send(postJson('/payload', laborious))
     const answer = large.next().then((response) => {
-      answered = true
+      isAnswered = true
       return response
     })
-    await until(() => server.app.inFlight.describe().length === 1)
+    await until(() => server.app.requests.size === 1)
     let others = 0
-    while (!answered) {
+    while (!isAnswered) {
       small.send(postJson('/payload', JSON.stringify(examplePayload)))
       expect((await small.next())?.status).toBe(200)
       others++
@@ -137,7 +142,7 @@ describe('a large body', () => {
     expect(others).toBeGreaterThan(20)
   })
 
-  test('that takes longer than REQUEST_TIMEOUT is answered 503, and the next one is worked on', async () => {
+  test('that exceeds REQUEST_TIMEOUT gets 503, and the next one is processed', async () => {
     // Far less than a million keys take, and more than the start of a thread with a body of 60,000 numbers: 60 to 90 ms.
     await using server = listen({ requestTimeoutMs: 200 })
     using connection = await HttpConnection.open(server.port)
@@ -151,27 +156,30 @@ describe('a large body', () => {
     })
   })
 
-  test('whose client leaves in the middle of it leaves its place', async () => {
-    await using server = listen(withLimits({ bodyBytesMax: mebibyte, heldBytesMax: mebibyte }))
+  test('whose client disconnects in the middle of it releases its bytes', async () => {
+    await using server = listen(withLimits({ maxBodyBytes: mebibyte, maxBufferedBytes: mebibyte }))
     const body = largePayload(60_000)
     const leaving = await HttpConnection.open(server.port)
     leaving.send(jsonHead('/payload', body) + body.slice(0, 300_000))
-    await until(() => server.app.inFlight.describe().length === 1)
+    await until(() => server.app.requests.size === 1)
     leaving.close()
-    await until(() => server.app.inFlight.describe().length === 0)
-    for (let i = 0; i < 3; i++) expect((await server.app.fetch(post('/payload', body))).status).toBe(200)
+    await until(() => server.app.requests.size === 0)
+    for (let i = 0; i < 3; i++) {
+      const response = await server.app.request('/payload', { method: 'POST', headers: json, body })
+      expect(response.status).toBe(200)
+    }
   })
 })
 
-describe('when as many bytes are held as may be', () => {
-  const small = withLimits({ bodyBytesMax: mebibyte, heldBytesMax: mebibyte })
+describe('when the byte budget is used up', () => {
+  const small = withLimits({ maxBodyBytes: mebibyte, maxBufferedBytes: mebibyte })
   const body = largePayload(100_000)
 
-  test('one more large body is answered 503 with Retry-After before it is sent, a small one as ever', async () => {
+  test('another large body is refused with 503 and Retry-After before it is sent, and a small one is accepted', async () => {
     await using server = listen(small)
     using slow = await HttpConnection.open(server.port)
     slow.send(jsonHead('/payload', body) + body.slice(0, 1_000))
-    await until(() => server.app.inFlight.describe().length === 1)
+    await until(() => server.app.requests.size === 1)
 
     using other = await HttpConnection.open(server.port)
     other.send(jsonHead('/payload', body))
@@ -179,7 +187,7 @@ describe('when as many bytes are held as may be', () => {
     expect(refused?.status).toBe(503)
     expect(refused?.headers.get('retry-after')).toBe('1')
     expect(JSON.parse(refused?.body ?? '')).toMatchObject({ code: 'overloaded' })
-    // The connection is good for more: what is still sent of the body is dropped.
+    // The connection stays usable: the rest of the body is dropped.
     other.send(body)
     other.send(postJson('/payload', JSON.stringify(examplePayload)))
     expect((await other.next())?.status).toBe(200)
@@ -190,12 +198,12 @@ describe('when as many bytes are held as may be', () => {
     expect((await other.next())?.status).toBe(200)
   })
 
-  test('a body of no announced length is answered 503 when it has grown too large', async () => {
+  test('a body without a length is refused with 503 once it is too large', async () => {
     await using server = listen(small)
     using slow = await HttpConnection.open(server.port)
     slow.send(jsonHead('/payload', body) + body.slice(0, 1_000))
-    await until(() => server.app.inFlight.describe().length === 1)
-    const chunked = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    await until(() => server.app.requests.size === 1)
+    const chunked = { method: 'POST', headers: json }
     const large = await fetch(`${server.url}/payload`, { ...chunked, body: new Response(body).body })
     await expectProblem(large, 503, 'overloaded')
     const little = await fetch(`${server.url}/payload`, {
@@ -206,7 +214,7 @@ describe('when as many bytes are held as may be', () => {
   })
 })
 
-describe('a thread that dies', () => {
+describe('a thread that exits', () => {
   const programs = ['./dying-thread.ts', '../../../src/analysis/pool/analysis-worker.ts'].values()
   const pool = new ThreadPool<BodyJob>({
     start: () => {
@@ -219,14 +227,14 @@ describe('a thread that dies', () => {
   })
   const threads: Pick<AnalysisPool, 'run' | 'warmUp'> = {
     warmUp: () => pool.warmUp(),
-    run: <K extends BodyJobKind>(given: BodyJob<K>, options: RunOptions) =>
-      pool.run<BodyJobs[K]['result']>(given, options),
+    run: <K extends BodyJobKind>(job: BodyJob<K>, options: RunOptions) =>
+      pool.run<BodyJobs[K]['result']>(job, options),
   }
   afterAll(() => pool.close())
 
-  test('answers its request 500, tells the log why, and the next request has another', async () => {
+  test('causes a logged 500 for its request, and the next request gets a new thread', async () => {
     const lines: string[] = []
-    await using server = listen({ threads }, lines)
+    await using server = listen({ pool: threads }, lines)
     using connection = await HttpConnection.open(server.port)
     connection.send(postJson('/payload', largePayload(60_000)))
     const answer = await connection.next()

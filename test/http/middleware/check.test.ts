@@ -1,89 +1,102 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
-import { addHeaders, type Gate } from '../../../src/http/middleware/check.ts'
-import type { Refusal } from '../../../src/http/problem.ts'
-import { appOptions } from '../../support/app-options.ts'
+import type { Check } from '../../../src/http/middleware/check.ts'
+import type { Problem } from '../../../src/http/problem.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 import { expectProblem } from '../../support/problems.ts'
-import { examplePayload, post, request } from '../../support/requests.ts'
 
-const refusal: Refusal = { code: 'not-found', detail: 'Refused by a gate.', headers: { 'x-refused': 'yes' } }
+const refusal: Problem = { code: 'not-found', detail: 'Refused by a check.', headers: { 'x-refused': 'yes' } }
 
-/** Gates that lets pass, refuse, and do either only after a while. */
-const gates: Record<'open' | 'closed' | 'slowlyOpen' | 'slowlyClosed', Gate> = {
-  open: () => undefined,
-  closed: () => refusal,
-  slowlyOpen: () => Promise.resolve(undefined),
-  slowlyClosed: () => Promise.resolve(refusal),
+const allow: Check = () => undefined
+const refuse: Check = () => refusal
+const allowLater: Check = () => Promise.resolve(undefined)
+const refuseLater: Check = () => Promise.resolve(refusal)
+
+const createService = (payloadFastPath: boolean, ...applicationChecks: Check[]) =>
+  createApp(appDeps({ applicationChecks, payloadFastPath }))
+
+const body = JSON.stringify(examplePayload)
+/** With a length, so that the fast path takes it. */
+const init: RequestInit = {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', 'content-length': String(body.length) },
+  body,
 }
+const sendPayload = (app: ReturnType<typeof createApp>, path = '/payload') =>
+  app.fetch(new Request(`http://tally.example${path}`, init))
 
-function serviceBehind(...application: Gate[]) {
-  const app = createApp(appOptions({ gates: { application } }))
-  return { app, analyze: async (): Promise<Response> => await app.fetch(post('/payload', examplePayload)) }
-}
-
-describe('a request', () => {
-  for (const [opened, closed] of [
-    [gates.open, gates.closed],
-    [gates.slowlyOpen, gates.slowlyClosed],
-    [gates.open, gates.slowlyClosed],
-    [gates.slowlyOpen, gates.closed],
-  ] as const) {
-    test('comes to its handler when every gate lets it pass', async () => {
-      const { analyze } = serviceBehind(opened, gates.open, opened)
-      expect((await analyze()).status).toBe(200)
-    })
-
-    test('is refused by the first gate that refuses, and those behind it are not asked', async () => {
-      let asked = 0
-      const behind: Gate = () => {
-        asked++
-        return undefined
-      }
-      const { analyze } = serviceBehind(opened, closed, behind)
-      const response = await analyze()
-      expect(response.headers.get('x-refused')).toBe('yes')
-      await expectProblem(response, 404, 'not-found')
-      expect(asked).toBe(0)
-    })
-  }
-
-  test('meets only the gates of its kind of route, whichever way it is found', async () => {
-    const { app } = serviceBehind(gates.closed)
-    const get = async (path: string) => (await app.fetch(request(path))).headers.get('x-refused')
-    expect(await get('/health')).toBeNull()
-    expect(await get('/docs')).toBeNull()
-    expect(await get('/data')).toBe('yes')
-    expect(await get('/v1/data')).toBe('yes')
-    for (const path of ['/payload', '/v1/payload', '/p%61yload'])
-      expect((await app.fetch(post(path, examplePayload))).headers.get('x-refused')).toBe('yes')
-  })
-
-  test('gets the headers that gates have left, with its answer and with a refusal', async () => {
-    const counting: Gate = (_, exchange) => {
-      addHeaders(exchange, { 'x-left': 'here' })
-      return undefined
-    }
-    const also: Gate = (_, exchange) => {
-      addHeaders(exchange, { 'x-also': 'there' })
-      return undefined
-    }
-    for (const [status, last] of [
-      [200, gates.open],
-      [404, gates.closed],
+for (const isFast of [true, false])
+  describe(`checks ${isFast ? 'of the fast path' : 'as middleware'}`, () => {
+    for (const [name, allowing, refusing] of [
+      ['at once', allow, refuse],
+      ['later', allowLater, refuseLater],
+      ['at once, then later', allow, refuseLater],
+      ['later, then at once', allowLater, refuse],
     ] as const) {
-      const response = await serviceBehind(counting, also, last).analyze()
-      expect(response.status).toBe(status)
-      expect(response.headers.get('x-left')).toBe('here')
-      expect(response.headers.get('x-also')).toBe('there')
+      test(`a request reaches its handler when every check allows it: ${name}`, async () => {
+        expect((await sendPayload(createService(isFast, allowing, allow, allowing))).status).toBe(200)
+      })
+
+      test(`the first check that refuses decides, and later ones do not run: ${name}`, async () => {
+        let calls = 0
+        const count: Check = () => {
+          calls++
+          return undefined
+        }
+        const response = await sendPayload(createService(isFast, count, allowing, refusing, count))
+        expect(response.headers.get('x-refused')).toBe('yes')
+        await expectProblem(response, 404, 'not-found')
+        expect(calls).toBe(1)
+      })
     }
+
+    test('headers left by checks are on the response, and on a refusal', async () => {
+      const leave =
+        (name: string): Check =>
+        (_, context) => {
+          context.addHeaders({ [name]: 'here' })
+          return undefined
+        }
+      for (const [status, last] of [
+        [200, allow],
+        [404, refuse],
+      ] as const) {
+        const response = await sendPayload(createService(isFast, leave('x-one'), leave('x-other'), last))
+        expect(response.status).toBe(status)
+        expect(response.headers.get('x-one')).toBe('here')
+        expect(response.headers.get('x-other')).toBe('here')
+      }
+    })
   })
 
-  test('gets them with an answer that Hono has made, too', async () => {
-    const left: Gate = (_, exchange) => {
-      addHeaders(exchange, { 'x-left': 'here' })
+describe('checks', () => {
+  test('of the application run for its routes only, however the path is written', async () => {
+    const app = createService(true, refuse)
+    const isRefused = async (path: string) => (await app.request(path)).headers.has('x-refused')
+    for (const path of ['/health', '/ready', '/metrics', '/version', '/', '/docs', '/openapi.json'])
+      expect({ path, refused: await isRefused(path) }).toEqual({ path, refused: false })
+    for (const path of ['/data', '/v1/data', '/data/1', '/tasks', '/tasks/1/events', '/%64ata'])
+      expect({ path, refused: await isRefused(path) }).toEqual({ path, refused: true })
+    for (const path of ['/payload', '/v1/payload', '/p%61yload'])
+      expect((await sendPayload(app, path)).headers.get('x-refused')).toBe('yes')
+  })
+
+  test('of the pages run for pages only', async () => {
+    const app = createApp(appDeps({ pageChecks: [refuse], debugRoutes: true }))
+    const isRefused = async (path: string) => (await app.request(path)).headers.has('x-refused')
+    for (const path of ['/', '/docs', '/openapi.json', '/docs/swagger-ui.css', '/debug/headers'])
+      expect({ path, refused: await isRefused(path) }).toEqual({ path, refused: true })
+    for (const path of ['/health', '/metrics', '/data', '/nowhere'])
+      expect({ path, refused: await isRefused(path) }).toEqual({ path, refused: false })
+  })
+
+  test('leave headers on responses that handlers build with Hono', async () => {
+    const leave: Check = (_, context) => {
+      context.addHeaders({ 'x-left': 'here' })
       return undefined
     }
-    const app = createApp(appOptions({ gates: { operations: [left] } }))
-    expect((await app.fetch(request('/health'))).headers.get('x-left')).toBe('here')
+    const app = createApp(appDeps({ pageChecks: [leave] }))
+    expect((await app.request('/')).headers.get('x-left')).toBe('here')
   })
 })

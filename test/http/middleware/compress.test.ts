@@ -4,13 +4,12 @@ import { openDatabase } from '../../../src/database/open.ts'
 import type { DocumentStore } from '../../../src/documents/document-store.ts'
 import { createDocumentStore } from '../../../src/documents/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
-import { codingFor } from '../../../src/http/middleware/compress.ts'
-import { appOptions } from '../../support/app-options.ts'
-import { post, request } from '../../support/requests.ts'
+import { chooseCoding } from '../../../src/http/middleware/compress.ts'
+import { appDeps } from '../../support/app-deps.ts'
 
-describe('the coding of an answer', () => {
+describe('the coding of a response', () => {
   for (const [accepted, coding] of [
-    [null, undefined],
+    [undefined, undefined],
     ['', undefined],
     ['identity', undefined],
     ['br', undefined],
@@ -25,12 +24,12 @@ describe('the coding of an answer', () => {
     ['x-gzip-not', undefined],
     ['gzip;q=abc', undefined],
   ] as const)
-    test(`asked for with ${accepted} is ${coding}`, () => {
-      expect(codingFor(accepted)).toBe(coding)
+    test(`for Accept-Encoding ${accepted} is ${coding}`, () => {
+      expect(chooseCoding(accepted)).toBe(coding)
     })
 })
 
-describe('an answer', () => {
+describe('a response', () => {
   let app: ServiceApp
   let store: DocumentStore
   let close: () => Promise<void>
@@ -40,8 +39,13 @@ describe('an answer', () => {
   beforeAll(async () => {
     const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
     store = createDocumentStore(database)
-    app = createApp(appOptions({ store, compress: true }))
-    for (const document of [{ id: 'small' }, large, huge]) await app.fetch(post('/data', document))
+    app = createApp(appDeps({ store, compress: true }))
+    for (const document of [{ id: 'small' }, large, huge])
+      await app.request('/data', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(document),
+      })
     close = async () => {
       await store.close()
       await database.close()
@@ -49,8 +53,8 @@ describe('an answer', () => {
   })
   afterAll(() => close())
 
-  const ask = async (path: string, headers: Record<string, string> = {}): Promise<Response> =>
-    await app.fetch(request(path, { headers }))
+  const get = async (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    await app.request(path, { headers })
   const decoded = async (response: Response): Promise<string> => {
     const bytes = await response.bytes()
     const coding = response.headers.get('content-encoding')
@@ -63,8 +67,8 @@ describe('an answer', () => {
       ['/data/large', large],
       ['/data/huge', huge],
     ] as const)
-      test(`that is large, ${path}, comes in ${coding} to who asks for it, and is the same`, async () => {
-        const response = await ask(path, { 'accept-encoding': coding })
+      test(`that is large is compressed with ${coding} for a client that accepts it: ${path}`, async () => {
+        const response = await get(path, { 'accept-encoding': coding })
         expect(response.headers.get('content-encoding')).toBe(coding)
         expect(response.headers.get('vary')).toBe('Accept-Encoding')
         expect(response.headers.get('content-length')).toBeNull()
@@ -72,44 +76,44 @@ describe('an answer', () => {
         expect(JSON.parse(await decoded(response))).toEqual(document)
       })
 
-  test('that is large comes as it is to everybody else, and caches are told that it differs', async () => {
-    const response = await ask('/data/large')
+  test('that is large is not compressed for other clients, and Vary tells caches about it', async () => {
+    const response = await get('/data/large')
     expect(response.headers.get('content-encoding')).toBeNull()
     expect(response.headers.get('vary')).toBe('Accept-Encoding')
     expect(await response.json()).toEqual(large)
   })
 
-  test('that is small, a refusal, a probe or a scrape comes as it is', async () => {
+  test('that is small, a problem, a probe or a scrape is not compressed', async () => {
     for (const path of ['/data/small', '/data/none', '/health', '/metrics']) {
-      const { headers } = await ask(path, { 'accept-encoding': 'gzip' })
+      const { headers } = await get(path, { 'accept-encoding': 'gzip' })
       expect({ path, coding: headers.get('content-encoding') }).toEqual({ path, coding: null })
     }
   })
 
-  test('that is a list, the page of the API or a file of it is compressed, too', async () => {
+  test('that is a list, the OpenAPI document or a file of the docs is compressed as well', async () => {
     for (const path of [
       '/data?limit=10',
       '/openapi.json',
       '/docs/swagger-ui.css',
       '/docs/swagger-ui-bundle.js',
     ]) {
-      const plain = await (await ask(path)).text()
-      const response = await ask(path, { 'accept-encoding': 'gzip' })
+      const plain = await (await get(path)).text()
+      const response = await get(path, { 'accept-encoding': 'gzip' })
       expect({ path, coding: response.headers.get('content-encoding') }).toEqual({ path, coding: 'gzip' })
       expect((await decoded(response)) === plain).toBe(true)
     }
   })
 
-  test('says that it depends on both, where it depends on who asks as well', async () => {
-    const service = createApp(appOptions({ store, compress: true, corsOrigins: ['https://app.example'] }))
-    const response = await service.fetch(request('/data/large', { headers: { 'accept-encoding': 'gzip' } }))
-    expect(response.headers.get('vary')).toBe('Origin, Accept-Encoding')
+  test('names Origin and Accept-Encoding in Vary when it depends on both', async () => {
+    const service = createApp(appDeps({ store, compress: true, corsOrigins: ['https://app.example'] }))
+    const response = await service.request('/data/large', { headers: { 'accept-encoding': 'gzip' } })
+    expect(response.headers.get('vary')?.split(', ').toSorted()).toEqual(['Accept-Encoding', 'Origin'])
   })
 
-  test('has a tag of its own in a coding, by which it is found unchanged and may be changed', async () => {
+  test('has an ETag of its own in each coding, which If-None-Match and If-Match accept', async () => {
     const gzip = { 'accept-encoding': 'gzip' }
-    const plainTag = (await ask('/data/large')).headers.get('etag') ?? ''
-    const tag = (await ask('/data/large', gzip)).headers.get('etag') ?? ''
+    const plainTag = (await get('/data/large')).headers.get('etag') ?? ''
+    const tag = (await get('/data/large', gzip)).headers.get('etag') ?? ''
     expect(tag).toBe(plainTag.replace(/"$/, '-gzip"'))
 
     for (const [known, answered] of [
@@ -117,27 +121,25 @@ describe('an answer', () => {
       [plainTag, plainTag],
       [`"other", ${tag}`, tag],
     ] as const) {
-      const response = await ask('/data/large', { ...gzip, 'if-none-match': known })
+      const response = await get('/data/large', { ...gzip, 'if-none-match': known })
       expect({ status: response.status, tag: response.headers.get('etag') }).toEqual({
         status: 304,
         tag: answered,
       })
     }
     const put = (ifMatch: string) =>
-      app.fetch(
-        request('/data/large', {
-          method: 'PUT',
-          body: JSON.stringify(large),
-          headers: { 'content-type': 'application/json', 'if-match': ifMatch },
-        }),
-      )
+      app.request('/data/large', {
+        method: 'PUT',
+        body: JSON.stringify(large),
+        headers: { 'content-type': 'application/json', 'if-match': ifMatch },
+      })
     expect((await put('"other-gzip"')).status).toBe(412)
     expect((await put(tag)).status).toBe(200)
   })
 
-  test('is never compressed by a service that leaves it to a proxy', async () => {
-    const service = createApp(appOptions({ store }))
-    const response = await service.fetch(request('/data/large', { headers: { 'accept-encoding': 'gzip' } }))
+  test('is never compressed when compression is off', async () => {
+    const service = createApp(appDeps({ store }))
+    const response = await service.request('/data/large', { headers: { 'accept-encoding': 'gzip' } })
     expect(response.headers.get('content-encoding')).toBeNull()
     expect(response.headers.get('vary')).toBeNull()
   })

@@ -1,18 +1,18 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
-import type { Gate } from '../../../src/http/middleware/check.ts'
-import { appOptions } from '../../support/app-options.ts'
+import type { Check } from '../../../src/http/middleware/check.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 import { expectProblem } from '../../support/problems.ts'
-import { examplePayload, post, request } from '../../support/requests.ts'
 
 const page = 'https://app.example'
 const other = 'https://other.example'
-const closed: Gate = () => ({ code: 'unauthorized', detail: 'Nobody may.' })
+const refuse: Check = () => ({ code: 'unauthorized', detail: 'Refused.' })
 
-function serviceFor(corsOrigins: readonly string[] | '*' | undefined, gates: Gate[] = []) {
-  const app = createApp(appOptions({ corsOrigins, gates: { application: gates } }))
-  const read = async (asked: Request) => {
-    const response = await app.fetch(asked)
+function serviceFor(corsOrigins: readonly string[] | '*' | undefined, applicationChecks: Check[] = []) {
+  const app = createApp(appDeps({ corsOrigins, applicationChecks }))
+  const send = async (path: string, init: RequestInit) => {
+    const response = await app.request(path, init)
     const { headers } = response
     return {
       response,
@@ -23,31 +23,34 @@ function serviceFor(corsOrigins: readonly string[] | '*' | undefined, gates: Gat
     }
   }
   return {
-    read,
-    analyze: (headers: Record<string, string>) => read(post('/payload', examplePayload, headers)),
+    send,
+    analyze: (headers: Record<string, string>) =>
+      send('/payload', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify(examplePayload),
+      }),
     preflight: (path: string, origin = page, method = 'POST') =>
-      read(
-        request(path, {
-          method: 'OPTIONS',
-          headers: {
-            origin,
-            'access-control-request-method': method,
-            'access-control-request-headers': 'x-api-key',
-          },
-        }),
-      ),
+      send(path, {
+        method: 'OPTIONS',
+        headers: {
+          origin,
+          'access-control-request-method': method,
+          'access-control-request-headers': 'x-api-key',
+        },
+      }),
   }
 }
 
 describe('a page of another site', () => {
-  test('may read nothing where nobody said so, and a preflight is not answered', async () => {
+  test('may read nothing by default, and a preflight is a 405', async () => {
     const { analyze, preflight } = serviceFor(undefined)
     expect(await analyze({ origin: page })).toMatchObject({ status: 200, origin: null, vary: null })
     const { status, response } = await preflight('/payload')
     expect({ status, allow: response.headers.get('allow') }).toEqual({ status: 405, allow: 'POST' })
   })
 
-  test('may read answers when its origin is named, and no other may; caches are told', async () => {
+  test('may read responses only if its origin is configured, and Vary names Origin', async () => {
     const { analyze } = serviceFor([page, 'http://localhost:5173'])
     expect(await analyze({ origin: page })).toMatchObject({ status: 200, origin: page, vary: 'Origin' })
     for (const origin of [
@@ -61,13 +64,13 @@ describe('a page of another site', () => {
     expect(await analyze({})).toMatchObject({ status: 200, origin: null, vary: 'Origin' })
   })
 
-  test('may read answers whoever it is when everybody may', async () => {
+  test('may read responses from any origin when all are allowed', async () => {
     const { analyze } = serviceFor('*')
     expect(await analyze({ origin: other })).toMatchObject({ status: 200, origin: '*', vary: null })
   })
 
-  test('may read why it was refused, and the headers that say more', async () => {
-    const { origin, headers, response } = await serviceFor([page], [closed]).analyze({ origin: page })
+  test('may read a problem and the headers that explain it', async () => {
+    const { origin, headers, response } = await serviceFor([page], [refuse]).analyze({ origin: page })
     expect(origin).toBe(page)
     for (const name of [
       'ETag',
@@ -78,11 +81,11 @@ describe('a page of another site', () => {
       'X-Request-ID',
       'WWW-Authenticate',
     ])
-      expect(headers.get('access-control-expose-headers')?.split(', ')).toContain(name)
+      expect(headers.get('access-control-expose-headers')?.split(',')).toContain(name)
     await expectProblem(response, 401, 'unauthorized')
   })
 
-  test('is never let send the credentials of its browser', async () => {
+  test('may never send the credentials of its browser', async () => {
     for (const origins of ['*', [page]] as const) {
       const { analyze, preflight } = serviceFor(origins)
       for (const { headers } of [await analyze({ origin: page }), await preflight('/payload')])
@@ -90,13 +93,13 @@ describe('a page of another site', () => {
     }
   })
 
-  test('may ask before it asks: methods of the path, headers of the service, without a key, for two hours', async () => {
-    const { preflight } = serviceFor([page], [closed])
+  test('gets a preflight response without credentials: the methods of the path, the headers, for two hours', async () => {
+    const { preflight } = serviceFor([page], [refuse])
     for (const [path, methods] of [
       ['/payload', 'POST'],
       ['/v1/payload', 'POST'],
-      ['/data', 'POST, GET, HEAD'],
-      ['/data/1', 'GET, HEAD, PUT, DELETE'],
+      ['/data', 'GET,HEAD,POST'],
+      ['/data/1', 'GET,HEAD,PUT,DELETE'],
     ] as const) {
       const { status, origin, headers, response } = await preflight(path)
       expect({ path, status, origin, body: await response.text() }).toEqual({
@@ -108,21 +111,22 @@ describe('a page of another site', () => {
       expect(headers.get('access-control-allow-methods')).toBe(methods)
       expect(headers.get('access-control-max-age')).toBe('7200')
       for (const name of ['Authorization', 'Content-Type', 'X-API-Key', 'Idempotency-Key', 'If-Match'])
-        expect(headers.get('access-control-allow-headers')?.split(', ')).toContain(name)
+        expect(headers.get('access-control-allow-headers')?.split(',')).toContain(name)
       expect(headers.get('x-request-id')).not.toBeNull()
     }
   })
 
-  test('that is not named learns nothing by asking', async () => {
+  test('learns nothing from a preflight if its origin is not configured', async () => {
     const { status, origin, headers, vary } = await serviceFor([page]).preflight('/payload', other)
-    expect({ status, origin, vary }).toEqual({ status: 204, origin: null, vary: 'Origin' })
+    expect({ status, origin }).toEqual({ status: 204, origin: null })
+    expect(vary).toContain('Origin')
     expect(headers.has('access-control-allow-methods')).toBe(false)
   })
 
-  test('has no business with what the platform asks, or with no path at all', async () => {
-    const { preflight, read } = serviceFor('*')
+  test('gets no preflight response for probes and metrics, nor for unknown paths', async () => {
+    const { preflight, send } = serviceFor('*')
     for (const path of ['/metrics', '/health']) expect((await preflight(path)).status).toBe(405)
     expect((await preflight('/nowhere')).status).toBe(404)
-    expect((await read(request('/metrics', { headers: { origin: page } }))).origin).toBeNull()
+    expect((await send('/metrics', { headers: { origin: page } })).origin).toBeNull()
   })
 })

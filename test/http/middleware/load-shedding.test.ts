@@ -1,47 +1,48 @@
 import { describe, expect, test } from 'bun:test'
-import { overload, type ShedReason } from '../../../src/http/middleware/load-shedding.ts'
-import type { Exchange } from '../../../src/http/request-context.ts'
+import { loadShedding, type ShedReason } from '../../../src/http/middleware/load-shedding.ts'
+import type { RequestContext } from '../../../src/http/request-context.ts'
 import { listen } from '../../support/listening.ts'
 import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem } from '../../support/problems.ts'
 import { connectRaw } from '../../support/raw-connection.ts'
 import { until } from '../../support/until.ts'
 
-/** A gate whose clock, and whose turns of the event loop, are moved by hand. */
-function gateByHand(lateMs = 100) {
+/** Load shedding with a manual clock and manual turns of the event loop. */
+function createManual(maxLagMs = 100) {
   let time = 1_000
-  let worked = 0
+  let workedMs = 0
   let endTurn = (): void => {}
   let inFlight = 1
   const shed: ShedReason[] = []
-  const gate = overload({
+  const check = loadShedding({
     inFlight: () => inFlight,
-    inFlightMax: 3,
-    lateMs,
+    maxInFlight: 3,
+    maxLagMs,
     onShed: (reason) => shed.push(reason),
     afterTurn: (callback) => {
       endTurn = callback
     },
     now: () => time,
-    workedMs: () => worked,
+    cpuMs: () => workedMs,
   })
-  const ask = (): boolean => gate(new Request('http://a/'), { startedAt: time } as Exchange) === undefined
+  const isAccepted = (): boolean =>
+    check(new Request('http://a/'), { startedAt: time } as RequestContext) === undefined
   return {
     shed,
     setInFlight: (count: number) => {
       inFlight = count
     },
-    /** One turn in which so many requests are ready, each of which takes so long and works; how many were let in. */
+    /** One turn with many ready requests. Each accepted one takes `ms`. Returns how many were accepted. */
     turn(requests: number, ms: number, workMs = ms): number {
-      let letIn = 0
+      let accepted = 0
       for (let i = 0; i < requests; i++)
-        if (ask()) {
-          letIn++
+        if (isAccepted()) {
+          accepted++
           time += ms
-          worked += workMs
+          workedMs += workMs
         }
       endTurn()
-      return letIn
+      return accepted
     },
     pause: (ms: number) => {
       time += ms
@@ -50,8 +51,8 @@ function gateByHand(lateMs = 100) {
 }
 
 describe('requests in flight', () => {
-  test('above their bound are shed, and let in again below it', () => {
-    const { turn, shed, setInFlight } = gateByHand()
+  test('above the limit are shed, and accepted again below it', () => {
+    const { turn, shed, setInFlight } = createManual()
     setInFlight(3)
     expect(turn(1, 1)).toBe(1)
     setInFlight(4)
@@ -62,33 +63,33 @@ describe('requests in flight', () => {
   })
 })
 
-describe('an event loop that is behind', () => {
+describe('an event loop that lags', () => {
   test('sheds nothing of one burst, however long it takes', () => {
-    const { turn, pause } = gateByHand()
+    const { turn, pause } = createManual()
     expect(turn(300, 1)).toBe(300)
     pause(500)
     expect(turn(300, 1)).toBe(300)
   })
 
-  test('sheds nothing as long as no turn takes that long', () => {
-    const { turn } = gateByHand()
+  test('sheds nothing while every turn is shorter than the limit', () => {
+    const { turn } = createManual()
     for (let i = 0; i < 50; i++) expect(turn(90, 1)).toBe(90)
   })
 
-  test('sheds what is beyond 100 ms in the second long turn, then what is beyond 10 ms in each', () => {
-    const { turn, shed } = gateByHand()
-    const letIn = Array.from({ length: 6 }, () => turn(300, 1))
-    expect(letIn).toEqual([300, 101, 11, 11, 11, 11])
+  test('sheds requests beyond 100 ms in the second long turn, then beyond 10 ms in each turn', () => {
+    const { turn, shed } = createManual()
+    const accepted = Array.from({ length: 6 }, () => turn(300, 1))
+    expect(accepted).toEqual([300, 101, 11, 11, 11, 11])
     expect(new Set(shed)).toEqual(new Set(['event_loop']))
   })
 
-  test('sheds nothing while somebody else has its processor, however long that lasts', () => {
-    const { turn } = gateByHand()
+  test('sheds nothing while another process holds the processor, however long', () => {
+    const { turn } = createManual()
     for (let i = 0; i < 20; i++) expect(turn(300, 1, 0.3)).toBe(300)
   })
 
-  test('goes on shedding through a pause of a flood, and lets everything in again after a second without', () => {
-    const { turn, pause } = gateByHand()
+  test('continues to shed after a short pause of a flood, and stops after a second without shedding', () => {
+    const { turn, pause } = createManual()
     for (let i = 0; i < 3; i++) turn(300, 1)
     for (const ms of [50, 500]) {
       pause(ms)
@@ -101,10 +102,10 @@ describe('an event loop that is behind', () => {
     expect(turn(300, 1)).toBe(300)
   })
 
-  test('finds out within ten seconds when clients who ask again and again are few enough to serve', () => {
-    const { turn, pause } = gateByHand()
+  test('notices within ten seconds that clients which retry at once are few enough to serve', () => {
+    const { turn, pause } = createManual()
     for (let i = 0; i < 3; i++) turn(300, 1)
-    // Forty clients that wait for each other: 40 ms a turn would do, and never made it shed.
+    // Forty clients that wait for each other: a turn of 40 ms would be enough, and would not cause shedding.
     expect(turn(40, 1)).toBe(11)
     for (let ms = 0; ms < 10_000; ms += 500) {
       pause(500)
@@ -113,31 +114,31 @@ describe('an event loop that is behind', () => {
     for (let i = 0; i < 100; i++) expect(turn(40, 1)).toBe(40)
   })
 
-  test('and tries that for one turn only as long as they are too many', () => {
-    const { turn, pause } = gateByHand()
+  test('tries a larger budget for one turn only while there are too many clients', () => {
+    const { turn, pause } = createManual()
     for (let i = 0; i < 3; i++) turn(300, 1)
-    const letIn = new Map<number, number>()
+    const accepted = new Map<number, number>()
     for (let i = 0; i < 100; i++) {
       pause(300)
       const count = turn(300, 1)
-      letIn.set(count, (letIn.get(count) ?? 0) + 1)
+      accepted.set(count, (accepted.get(count) ?? 0) + 1)
     }
-    expect([...letIn.keys()].toSorted()).toEqual([11, 51])
-    expect(letIn.get(51)).toBeLessThanOrEqual(4)
+    expect([...accepted.keys()].toSorted()).toEqual([11, 51])
+    expect(accepted.get(51)).toBeLessThanOrEqual(4)
   })
 
-  test('sheds nothing when it is told never to', () => {
-    const { turn } = gateByHand(0)
+  test('sheds nothing with the limit 0', () => {
+    const { turn } = createManual(0)
     for (let i = 0; i < 10; i++) expect(turn(300, 1)).toBe(300)
   })
 })
 
-describe('a service that has more in flight than it may', () => {
+describe('a service with too many requests in flight', () => {
   const half =
     'POST /payload HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"text":'
 
-  test('refuses with 503 before the body has come, answers probes and metrics, and takes requests again', async () => {
-    await using server = listen({ overload: { inFlightMax: 2, lateMs: 0 } })
+  test('refuses requests with 503 before their bodies arrive, still answers probes and metrics, and recovers', async () => {
+    await using server = listen({ overload: { maxInFlight: 2, maxLagMs: 0 } })
     {
       using one = await connectRaw(server.port)
       using two = await connectRaw(server.port)

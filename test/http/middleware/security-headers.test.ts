@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
 import { strictTransport } from '../../../src/http/middleware/security-headers.ts'
-import { appOptions } from '../../support/app-options.ts'
-import { examplePayload, post, request } from '../../support/requests.ts'
+import { appDeps } from '../../support/app-deps.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 
-test('a page is in no frame of others, tells nobody where one came from, and loads nothing that it did not name', async () => {
-  const app = createApp(appOptions())
+test('pages cannot be framed, send no referrer, and load only what they name', async () => {
+  const app = createApp(appDeps())
   for (const path of ['/', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/openapi.json']) {
-    const { headers } = await app.fetch(request(path))
+    const { headers } = await app.request(path)
     expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'")
     expect(headers.get('x-frame-options')).toBe('DENY')
     expect(headers.get('referrer-policy')).toBe('no-referrer')
@@ -16,14 +16,17 @@ test('a page is in no frame of others, tells nobody where one came from, and loa
     expect(headers.has('x-powered-by')).toBe(false)
     expect(headers.has('server')).toBe(false)
   }
-  expect((await app.fetch(request('/'))).headers.get('content-security-policy')).toStartWith(
-    "default-src 'none'",
-  )
+  expect((await app.request('/')).headers.get('content-security-policy')).toStartWith("default-src 'none'")
 })
 
-test('an answer over TLS can tell browsers to stay with it', async () => {
-  const gates = { application: [strictTransport], page: [strictTransport] }
-  const app = createApp(appOptions({ gates }))
-  for (const asked of [post('/payload', examplePayload), request('/docs')])
-    expect((await app.fetch(asked)).headers.get('strict-transport-security')).toBe('max-age=31536000')
+test('responses over TLS can require TLS from browsers', async () => {
+  const app = createApp(appDeps({ applicationChecks: [strictTransport], pageChecks: [strictTransport] }))
+  const body = JSON.stringify(examplePayload)
+  const headers = { 'content-type': 'application/json' }
+  for (const response of [
+    await app.request('/payload', { method: 'POST', headers, body }),
+    await app.request('/docs'),
+    await app.request('/data'),
+  ])
+    expect(response.headers.get('strict-transport-security')).toBe('max-age=31536000')
 })

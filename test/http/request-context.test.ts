@@ -1,0 +1,370 @@
+import { describe, expect, test } from 'bun:test'
+import type { DocumentStore } from '../../src/documents/document-store.ts'
+import { type AppDeps, createApp } from '../../src/http/app.ts'
+import type { TakeHeapSnapshot } from '../../src/http/routes/heap.ts'
+import { createTask } from '../../src/tasks/task.ts'
+import { appDeps } from '../support/app-deps.ts'
+import { liveSettings } from '../support/live.ts'
+import { expectProblem } from '../support/problems.ts'
+import { until } from '../support/until.ts'
+
+type Document = Awaited<ReturnType<DocumentStore['get']>>
+
+/** A service with a short deadline, and what it logs, counts and has in flight. */
+function createService(changes: Partial<AppDeps> = {}) {
+  const lines: string[] = []
+  const deps = appDeps({ requestTimeoutMs: 30, ...changes }, lines)
+  const app = createApp(deps)
+  return {
+    request: app.request,
+    requests: app.requests,
+    counted: async (): Promise<string[]> =>
+      (await deps.metrics.registry.getSingleMetricAsString('api_http_requests_total'))
+        .split('\n')
+        .filter((line) => !line.startsWith('#')),
+    logged: async (): Promise<Record<string, unknown>[]> => {
+      await deps.log.flush()
+      return lines
+        .join('')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+    },
+    [Symbol.dispose]: () => app.requests.close(),
+  }
+}
+
+/** The same with `get` as the handler of GET /data/:id. */
+const createServiceWith = (get: (id: string) => Promise<Document>, changes: Partial<AppDeps> = {}) =>
+  createService({ store: { ...appDeps().store, get }, ...changes })
+
+const counted = (status: number) =>
+  `api_http_requests_total{method="GET",route="/data/:id",status="${status}"} 1`
+
+describe('a handler that fails', () => {
+  const secret = new Error('password of postgres://user:hunter2@db', {
+    cause: new TypeError('the deeper reason'),
+  })
+  for (const [name, get] of [
+    [
+      'throws',
+      () => {
+        throw secret
+      },
+    ],
+    ['rejects', () => Promise.reject(secret)],
+  ] as const) {
+    test(`${name}: the response is a 500 without internals, and the log has them under the request id`, async () => {
+      using service = createServiceWith(get)
+      const response = await service.request('/data/1', { headers: { 'x-request-id': 'find-me' } })
+      const problem = await expectProblem(response, 500, 'internal-error')
+      expect(problem.request_id).toBe('find-me')
+      expect(JSON.stringify(problem)).not.toMatch(/hunter2|deeper|Error|\.ts/)
+      const failed = (await service.logged()).find(({ level }) => level === 'error')
+      expect(failed).toMatchObject({
+        msg: 'request failed',
+        request_id: 'find-me',
+        route: '/data/:id',
+        error: {
+          name: 'Error',
+          message: secret.message,
+          cause: { name: 'TypeError', message: 'the deeper reason' },
+        },
+      })
+      expect(service.requests.describe()).toEqual([])
+      expect(await service.counted()).toEqual([counted(500)])
+    })
+  }
+
+  const cycle: Record<string, unknown> = {}
+  cycle.self = cycle
+  for (const [name, thrown] of [
+    ['a cycle', cycle],
+    ['undefined', undefined],
+    ['null', null],
+    ['a string', 'text'],
+    ['a bigint', 7n],
+    ['an object without a prototype', Object.create(null) as object],
+    ['an object with a known code', { code: 'queue-full' }],
+  ] as const)
+    test(`with ${name} instead of an Error: 500, logged and counted once`, async () => {
+      using service = createServiceWith(() => Promise.reject(thrown))
+      await expectProblem(await service.request('/data/1'), 500, 'internal-error')
+      expect((await service.logged()).map(({ msg }) => msg)).toEqual(['request failed', 'request'])
+      expect(await service.counted()).toEqual([counted(500)])
+    })
+
+  test('with a string: the log shows the string', async () => {
+    using service = createServiceWith(() => Promise.reject('text'))
+    await service.request('/data/1')
+    expect((await service.logged())[0]).toMatchObject({ msg: 'request failed', error: 'text' })
+  })
+})
+
+describe('a handler that exceeds the deadline', () => {
+  test('is answered with 503 and Retry-After, counted and logged once', async () => {
+    const pending = Promise.withResolvers<Document>()
+    using service = createServiceWith(() => pending.promise)
+    const answer = service.request('/data/1', { headers: { 'x-request-id': 'slow-1' } })
+    expect(service.requests.describe()).toEqual(['GET /data/:id slow-1'])
+    const response = await answer
+    await expectProblem(response, 503, 'request-timeout')
+    expect(response.headers.get('retry-after')).toBe('1')
+    expect(service.requests.describe()).toEqual([])
+    expect((await service.logged()).map(({ msg, status }) => ({ msg, status }))).toEqual([
+      { msg: 'request', status: 503 },
+    ])
+    expect(await service.counted()).toEqual([counted(503)])
+  })
+
+  test('has its late result dropped: neither counted nor logged', async () => {
+    const pending = Promise.withResolvers<Document>()
+    using service = createServiceWith(() => pending.promise)
+    const response = await service.request('/data/1')
+    pending.resolve({ id: '1', body: '{"id":"1"}', version: 'a', position: '1', createdAt: 0, updatedAt: 0 })
+    await Bun.sleep(5)
+    await expectProblem(response, 503, 'request-timeout')
+    expect(await service.counted()).toEqual([counted(503)])
+    expect(await service.logged()).toHaveLength(1)
+  })
+
+  for (const thrown of [new Error('too late'), 'too late'])
+    test(`has its late failure logged, but not answered or counted: ${typeof thrown}`, async () => {
+      const pending = Promise.withResolvers<Document>()
+      using service = createServiceWith(() => pending.promise)
+      const response = await service.request('/data/1')
+      pending.reject(thrown)
+      await until(async () => (await service.logged()).some(({ level }) => level === 'error'))
+      await expectProblem(response, 503, 'request-timeout')
+      expect((await service.logged()).map(({ msg }) => msg)).toEqual(['request', 'request failed'])
+      expect(await service.counted()).toEqual([counted(503)])
+    })
+
+  test('does not delay other requests, and each request has its own deadline', async () => {
+    const never = new Promise<Document>(() => {})
+    using service = createServiceWith((id) => (id === 'slow' ? never : Promise.resolve(undefined)), {
+      requestTimeoutMs: 100,
+    })
+    const slow = [service.request('/data/slow'), service.request('/data/slow')]
+    expect((await service.request('/data/quick')).status).toBe(404)
+    expect(service.requests.size).toBe(2)
+    const statuses = (await Promise.all(slow)).map(({ status }) => status)
+    expect(statuses).toEqual([503, 503])
+    expect(service.requests.size).toBe(0)
+  })
+
+  // A large body: only its handler uses the signal of the request.
+  const sendLarge = (service: ReturnType<typeof createService>) =>
+    service.request('/payload', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': '3' },
+      body: '{} ',
+    })
+  const withPool = (run: AppDeps['pool']['run']) =>
+    createService({
+      limits: { ...appDeps().limits, largeBodyThreshold: 0 },
+      pool: { warmUp: () => {}, run },
+    })
+
+  test('sees its signal abort at the deadline', async () => {
+    let signal: AbortSignal | undefined
+    using service = withPool((_job, options) => {
+      signal = options.signal
+      return new Promise(() => {})
+    })
+    const answer = sendLarge(service)
+    await until(() => signal)
+    expect(signal?.aborted).toBe(false)
+    await expectProblem(await answer, 503, 'request-timeout')
+    expect(signal?.aborted).toBe(true)
+  })
+
+  for (const delay of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    for (const outcome of ['result', 'failure'] as const)
+      test(`keeps the 503 when its ${outcome} follows the signal after ${delay} microtasks`, async () => {
+        using service = withPool(
+          (_job, { signal }) =>
+            new Promise((resolve, reject) => {
+              signal?.addEventListener('abort', async () => {
+                for (let i = 0; i < delay; i++) await undefined
+                if (outcome === 'failure') reject(new Error('aborted'))
+                else resolve({ ok: false, error: { code: 'invalid-input', detail: 'Late.' } } as never)
+              })
+            }),
+        )
+        await expectProblem(await sendLarge(service), 503, 'request-timeout')
+        await Bun.sleep(2)
+        expect((await service.logged()).map(({ msg, status }) => [msg, status])).toEqual([['request', 503]])
+      })
+
+  test('releases a heap snapshot that is taken too late', async () => {
+    const pending = Promise.withResolvers<void>()
+    let cancelled = 0
+    const takeHeapSnapshot: TakeHeapSnapshot = async () => {
+      await pending.promise
+      return { pid: 1, body: new ReadableStream({ cancel: () => void cancelled++ }) }
+    }
+    using service = createService({
+      admin: { settings: liveSettings(), canInjectFaults: false, takeHeapSnapshot },
+    })
+    await expectProblem(await service.request('/debug/heap'), 503, 'request-timeout')
+    await expectProblem(await service.request('/debug/heap'), 503, 'overloaded')
+    pending.resolve()
+    await until(() => cancelled === 1)
+    const response = await service.request('/debug/heap')
+    expect(response.status).toBe(200)
+    await response.body?.cancel()
+  })
+
+  test('ends an event stream that begins too late', async () => {
+    const pending = Promise.withResolvers<void>()
+    const task = createTask('1', '"text"', 0)
+    let watchSignal: AbortSignal | undefined
+    const service = createService({
+      queue: {
+        ...appDeps().queue,
+        find: () => pending.promise.then(() => task),
+        watch(_id, signal) {
+          watchSignal = signal
+          return { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) }
+        },
+      },
+    })
+    await expectProblem(await service.request('/tasks/1/events'), 503, 'request-timeout')
+    pending.resolve()
+    await until(() => watchSignal)
+    expect(watchSignal?.aborted).toBe(true)
+    service.requests.close()
+  })
+})
+
+describe('the request id', () => {
+  const app = createApp(appDeps())
+  const getId = async (headers: Record<string, string>): Promise<string | null> =>
+    (await app.request('/version', { headers })).headers.get('x-request-id')
+
+  for (const id of ['a', 'A-z_0.9', 'x'.repeat(128), '0190b0a4-7b5c-7000-8000-000000000000']) {
+    test(`of the client is kept and returned: ${id.slice(0, 40)}`, async () => {
+      expect(await getId({ 'x-request-id': id })).toBe(id)
+    })
+  }
+
+  for (const [name, id] of [
+    ['empty', ''],
+    ['129 characters', 'x'.repeat(129)],
+    ['a space', 'a b'],
+    ['two ids', 'a, b'],
+    ['quotes', '"},{"a":"'],
+    ['HTML', '<script>'],
+    ['not ASCII', 'é'],
+  ] as const) {
+    test(`of the client is replaced when it is invalid: ${name}`, async () => {
+      expect(await getId({ 'x-request-id': id })).toMatch(/^[0-9a-f]{16}-[0-9a-z]+$/)
+    })
+  }
+
+  test('is unique when generated, also between instances', async () => {
+    const other = createApp(appDeps())
+    const ids = new Set<string | null>()
+    for (let i = 0; i < 500; i++)
+      for (const one of [app, other]) ids.add((await one.request('/version')).headers.get('x-request-id'))
+    expect(ids.size).toBe(1_000)
+  })
+})
+
+describe('every response names the instance and the request', () => {
+  const deps = appDeps({ debugRoutes: true })
+  const app = createApp(deps)
+  const broken = createApp(
+    appDeps({
+      metrics: {
+        ...deps.metrics,
+        observePayload() {
+          throw new Error('broken')
+        },
+      },
+    }),
+  )
+  const post = (body: string, type = 'application/json'): RequestInit => ({
+    method: 'POST',
+    body,
+    headers: { 'content-type': type },
+  })
+  const payload = '{"numbers":[1],"text":"a"}'
+  const cases: [name: string, status: number, path: string, init?: RequestInit][] = [
+    ['200', 200, '/payload', post(payload)],
+    ['200 of a probe', 200, '/health'],
+    ['200 of metrics', 200, '/metrics'],
+    ['200 of a file', 200, '/docs/swagger-ui.css'],
+    ['200 of a stream', 200, '/debug/bytes/10'],
+    ['404', 404, '/nowhere'],
+    ['405', 405, '/payload'],
+    ['405 before routing', 405, '/', { method: 'TRACE' }],
+    ['400 before routing', 400, '/health', { headers: { host: 'a b' } }],
+    ['400 of a body', 400, '/payload', post('{}')],
+    ['415', 415, '/payload', post(payload, 'text/plain')],
+    ['500', 500, '/payload', post(payload)],
+    ['503', 503, '/data'],
+  ]
+  for (const [name, status, path, init = {}] of cases) {
+    test(name, async () => {
+      const headers = new Headers(init.headers)
+      headers.set('x-request-id', `id-of.${status}`)
+      const response = await (status === 500 ? broken : app).request(path, { ...init, headers })
+      expect({
+        status: response.status,
+        servedBy: response.headers.get('x-served-by'),
+        requestId: response.headers.get('x-request-id'),
+        sniff: response.headers.get('x-content-type-options'),
+      }).toEqual({ status, servedBy: 'instance-1', requestId: `id-of.${status}`, sniff: 'nosniff' })
+    })
+  }
+
+  test('a HEAD request gets the same headers', async () => {
+    const head = await app.fetch(new Request('http://tally.example/version', { method: 'HEAD' }))
+    expect(head.headers.get('x-served-by')).toBe('instance-1')
+    expect(head.headers.get('x-request-id')).not.toBeNull()
+  })
+})
+
+describe('access lines', () => {
+  test('there is one for each request: at debug for probes and scrapes, at info for others', async () => {
+    using service = createService()
+    for (const [path, id] of [
+      ['/health', 'a'],
+      ['/metrics', 'b'],
+      ['/version', 'c'],
+      ['/nowhere/42', 'd'],
+      ['/v1/payload', 'e'],
+    ] as const)
+      await service.request(path, { headers: { 'x-request-id': id } })
+    const logged = await service.logged()
+    expect(
+      logged.map(({ level, msg, method, route, status, request_id }) => [
+        level,
+        msg,
+        method,
+        route,
+        status,
+        request_id,
+      ]),
+    ).toEqual([
+      ['debug', 'request', 'GET', '/health', 200, 'a'],
+      ['debug', 'request', 'GET', '/metrics', 200, 'b'],
+      ['debug', 'request', 'GET', '/version', 200, 'c'],
+      ['info', 'request', 'GET', 'unmatched', 404, 'd'],
+      ['info', 'request', 'GET', '/payload', 405, 'e'],
+    ])
+    for (const { duration_ms, time, service, instance } of logged) {
+      expect(duration_ms).toBeNumber()
+      expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
+      expect([service, instance]).toEqual(['tally', 'instance-1'])
+    }
+  })
+
+  test('without an access log only server errors are logged', async () => {
+    using service = createService({ accessLog: false })
+    for (const path of ['/version', '/nowhere', '/data']) await service.request(path)
+    expect((await service.logged()).map(({ status }) => status)).toEqual([503])
+  })
+})
