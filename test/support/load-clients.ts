@@ -6,7 +6,7 @@ import {
   postJson,
   type WireResponse,
 } from './http-connection.ts'
-import { examplePayload } from './requests.ts'
+import { examplePayload } from './example-payload.ts'
 
 /** What became of the requests of a run, each counted once. */
 export interface Fates {

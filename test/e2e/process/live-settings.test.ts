@@ -3,7 +3,7 @@ import { mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { HttpConnection } from '../../support/http-connection.ts'
-import { examplePayload } from '../../support/requests.ts'
+import { examplePayload } from '../../support/example-payload.ts'
 import {
   type LogLine,
   type ServiceOptions,
