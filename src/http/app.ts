@@ -1,4 +1,5 @@
 import { Hono, type MiddlewareHandler } from 'hono'
+import { RegExpRouter } from 'hono/router/reg-exp-router'
 import { getPath } from 'hono/utils/url'
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
@@ -238,6 +239,8 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   )
   // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
   const hono = new Hono<Env>({
+    // Throws for paths that it cannot compile. Hono's default would fall back to a much slower router.
+    router: new RegExpRouter(),
     getPath: (request) => (request.url.startsWith('http') ? getPath(request) : '/'),
   })
   const table = new RouteTable(hono, { basePath, probePaths, hasCors })

@@ -1,3 +1,4 @@
+import { examplePayload } from './example-payload.ts'
 import {
   type ConnectionOptions,
   get,
@@ -6,7 +7,6 @@ import {
   postJson,
   type WireResponse,
 } from './http-connection.ts'
-import { examplePayload } from './example-payload.ts'
 
 /** What became of the requests of a run, each counted once. */
 export interface Fates {

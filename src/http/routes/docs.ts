@@ -28,13 +28,14 @@ const docsHeaders = pageHeaders({
   imgSrc: ["'self'", 'data:'],
 })
 
+const fileHeaders = pageHeaders()
+
 /** The OpenAPI document, and a page to read and try it that works without internet access. */
 export function docsRoutes(options: DocumentOptions) {
   let document: Promise<string> | undefined
   return new Hono<Env>()
     .use('/openapi.json', pageHeaders())
     .use('/docs', docsHeaders)
-    .use('/docs/:file', pageHeaders())
     .get('/openapi.json', async (c) => {
       // Loaded on the first request: the schemas of all operations would lengthen the start.
       document ??= import('../openapi/document.ts').then(({ createOpenApiDocument }) =>
@@ -43,9 +44,13 @@ export function docsRoutes(options: DocumentOptions) {
       return respondText(c.get('request'), await document, 'application/json')
     })
     .get('/docs', (c) => c.body(page, 200, { 'content-type': 'text/html; charset=utf-8' }))
-    .get('/docs/start.js', (c) => c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }))
-    .get('/docs/swagger-ui-bundle.js', (c) => respondFile(c, bundlePath, 'text/javascript; charset=utf-8'))
-    .get('/docs/swagger-ui.css', (c) => respondFile(c, stylePath, 'text/css; charset=utf-8'))
+    .get('/docs/start.js', fileHeaders, (c) =>
+      c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
+    )
+    .get('/docs/swagger-ui-bundle.js', fileHeaders, (c) =>
+      respondFile(c, bundlePath, 'text/javascript; charset=utf-8'),
+    )
+    .get('/docs/swagger-ui.css', fileHeaders, (c) => respondFile(c, stylePath, 'text/css; charset=utf-8'))
 }
 
 /** Streams a file of the package from disk, or from inside the bundle. */

@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Handler, Hono } from 'hono'
 import type { Registry } from 'prom-client'
 import type { Env } from '../env.ts'
 import { bearerToken } from '../middleware/bearer-token.ts'
@@ -15,8 +15,27 @@ export interface MetricsDeps {
 export function metricsRoutes({ registry, scrape, token }: MetricsDeps) {
   const routes = new Hono<Env>()
   if (token !== undefined) routes.use('/metrics', bearerToken(token))
-  return routes.get('/metrics', async (c) => {
-    // Prometheus 3 refuses text without the version of its format.
-    return c.text(await (scrape?.() ?? registry.metrics()), 200, { 'content-type': registry.contentType })
+  const print: Handler<Env> =
+    scrape === undefined ? lazyPrinter(registry) : async (c) => c.text(await scrape())
+  return routes.get('/metrics', async (c, next) => {
+    const response: Response = await print(c, next)
+    // Without the version of the format, Prometheus 3 refuses the text.
+    response.headers.set('content-type', registry.contentType)
+    return response
   })
+}
+
+/** Loaded by the first scrape: the package and the node:http that it brings would lengthen every start. */
+function lazyPrinter(registry: Registry): Handler {
+  const load = async (): Promise<Handler> => {
+    const { prometheus } = await import('@hono/prometheus')
+    // Why its middleware does not feed the request metrics: docs/decisions/0001-request-metrics.md.
+    const metricOptions = { requestDuration: { disabled: true }, requestsTotal: { disabled: true } }
+    return prometheus({ registry, metricOptions }).printMetrics
+  }
+  let printMetrics: Promise<Handler> | undefined
+  return async (c, next) => {
+    printMetrics ??= load()
+    return (await printMetrics)(c, next)
+  }
 }

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { HttpConnection } from '../../support/http-connection.ts'
 import { examplePayload } from '../../support/example-payload.ts'
+import { HttpConnection } from '../../support/http-connection.ts'
 import {
   type LogLine,
   type ServiceOptions,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { SQL } from 'bun'
-import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { examplePayload } from '../../support/example-payload.ts'
+import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
 import { until } from '../../support/until.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
 import { failToStart, type Service, startService } from './killable-service.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { get, HttpConnection, postJson } from '../../support/http-connection.ts'
 import { examplePayload } from '../../support/example-payload.ts'
+import { get, HttpConnection, postJson } from '../../support/http-connection.ts'
 import { type ServiceProcess, spawnService, startService } from '../../support/service-process.ts'
 
 /** No window: what is in flight is all that a shutdown waits for. */
