@@ -95,7 +95,7 @@ export interface AppDeps
 }
 
 /** What the routes share, created once for an app. */
-interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams'> {
+interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams' | 'compress'> {
   /** Before every application route, in order. */
   readonly applicationMiddleware: readonly MiddlewareHandler<Env>[]
   /** Before every page, in order. */
@@ -106,7 +106,7 @@ const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
 const pagePaths = ['/', '/openapi.json', '/docs/*', '/debug/*'] as const
 
 /** Every route of the service, below an optional base path. */
-export function createRoutes(deps: AppDeps & Shared) {
+export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
   const { build, basePath = '', hasMetrics = true, admin } = deps
   const pages = new Hono<Env>()
   for (const path of pagePaths) pages.use(path, ...deps.pageMiddleware)
@@ -183,12 +183,12 @@ export function createApp(deps: AppDeps): ServiceApp {
       ? []
       : [cors(deps.corsOrigins, (c) => table.findAllowed(c)?.methods ?? [])]),
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
-    ...(deps.compress ? [compress()] : []),
   ]
   const routes = createRoutes({
     ...deps,
     largeBodies,
     eventStreams,
+    compress: deps.compress ? compress() : (_c, next) => next(),
     applicationMiddleware: [...first, asMiddleware(...applicationChecks)],
     pageMiddleware: [...first, asMiddleware(...shedding, ...(deps.pageChecks ?? []))],
   })
@@ -209,6 +209,9 @@ export function createApp(deps: AppDeps): ServiceApp {
     : undefined
   return { ...shell.finish(createFetch(hono, fastPath)), endStreams: () => eventStreams.endAll() }
 }
+
+/** The path of a URL as Hono reads it; `/` for a relative URL. */
+const pathname = (url: string): string => (url.startsWith('http') ? getPath({ url } as Request) : '/')
 
 /** A program whose work is elsewhere, and which answers only its platform. */
 export function createManagementApp(deps: ManagementDeps): App {
@@ -241,7 +244,7 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   const hono = new Hono<Env>({
     // Throws for paths that it cannot compile. Hono's default would fall back to a much slower router.
     router: new RegExpRouter(),
-    getPath: (request) => (request.url.startsWith('http') ? getPath(request) : '/'),
+    getPath: (request, options) => pathname(options?.env?.url ?? request.url),
   })
   const table = new RouteTable(hono, { basePath, probePaths, hasCors })
   hono

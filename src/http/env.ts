@@ -2,9 +2,12 @@ import type { RequestContext } from './request-context.ts'
 
 /** The types of Hono's context in this service. */
 export type Env = {
+  /** Absent in tests that call the app directly. */
   Bindings: {
-    /** The server that accepted the request; absent in tests that call the app directly. */
+    /** The server that accepted the request. */
     readonly server?: Bun.Server<undefined> | undefined
+    /** The URL of the request: reading it from Bun's request again is expensive. */
+    readonly url?: string
     /** The HEAD request that this GET answers; see `fetch.ts`. */
     readonly headRequest?: Request
   }

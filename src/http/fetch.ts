@@ -11,9 +11,11 @@ export type FetchHandler = (request: Request, server?: Bun.Server<undefined>) =>
 /** The function that `Bun.serve` calls: the fast path when it takes the request, else the Hono app. */
 export function createFetch(app: App, fastPath?: PayloadFastPath): FetchHandler {
   return (request, server) => {
+    const { method, url } = request
     // Bun drops the body of a response to HEAD and keeps its length. Hono would drop both, so it sees a GET.
-    if (request.method === 'HEAD')
-      return app.fetch(new Request(request, { method: 'GET' }), { server, headRequest: request })
-    return fastPath?.(request) ?? app.fetch(request, { server })
+    if (method === 'HEAD')
+      return app.fetch(new Request(request, { method: 'GET' }), { server, url, headRequest: request })
+    const fast = method === 'POST' ? fastPath?.(request, url) : undefined
+    return fast ?? app.fetch(request, { server, url })
   }
 }

@@ -24,7 +24,8 @@ export interface FastPathOptions {
   readonly paths: readonly string[]
 }
 
-export type PayloadFastPath = (request: Request) => Response | Promise<Response> | undefined
+/** @param url of the request, which is a POST */
+export type PayloadFastPath = (request: Request, url: string) => Response | Promise<Response> | undefined
 
 /**
  * Answers a plain `POST /payload` exactly as the Hono app would, without its dispatch: the one route whose clients count
@@ -83,13 +84,13 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
         )
     })
 
-  return (request) => {
-    if (request.method !== 'POST' || !isPayloadUrl(request.url)) return undefined
+  return (request, url) => {
+    if (!isPayloadUrl(url)) return undefined
     const length = contentLength(request)
     // Written so that NaN, a body without a length, goes to the app as well.
     if (!(length <= maxLength) || checkBodyHeaders(request, length, maxLength) !== undefined) return undefined
-    if (checkHost(request) !== undefined) return undefined
-    const context = tracker.begin(request)
+    if (checkHost('POST', url, request.headers) !== undefined) return undefined
+    const context = tracker.begin('POST', request.headers)
     context.route = '/payload'
     try {
       const problem = check(request, context)

@@ -55,8 +55,9 @@ export class RequestContext {
   }
 
   /** Adds the common headers, and those left by checks, to a response that was built without them. */
-  completeHeaders({ headers }: Response): void {
+  completeHeaders(response: Response): void {
     if (this.hasCommonHeaders) return
+    const { headers } = response
     this.commonHeaders.apply(this.requestId, headers)
     for (const [name, value] of Object.entries(this.headers ?? {}))
       if (!headers.has(name)) headers.set(name, value)

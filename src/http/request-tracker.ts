@@ -54,7 +54,7 @@ export class RequestTracker {
     return this.#inFlight.size
   }
 
-  begin({ method, headers }: Request): RequestContext {
+  begin(method: string, headers: Headers): RequestContext {
     const context = new RequestContext(
       knownMethods.has(method) ? method : 'other',
       this.#nextId(headers.get('x-request-id')),

@@ -38,8 +38,8 @@ export class RouteTable {
    *
    * @returns undefined when none does: the response is a 404 or 405
    */
-  findLabel(c: Context<Env>): string | undefined {
-    const label = this.#labels.get(`${c.req.method} ${c.req.path}`)
+  findLabel(c: Context<Env>, method: string): string | undefined {
+    const label = this.#labels.get(`${method === 'HEAD' ? 'GET' : method} ${c.req.path}`)
     if (label !== undefined) return label
     const path = matchedRoutes(c).findLast(isHandler)?.path ?? this.#findPreflight(c)
     return path === undefined ? undefined : this.#label(path)

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { createApp } from '../../src/http/app.ts'
+import { createFetch } from '../../src/http/fetch.ts'
 import { hashKey } from '../../src/http/middleware/api-keys.ts'
 import { auth } from '../../src/http/middleware/auth.ts'
 import type { Check } from '../../src/http/middleware/check.ts'
@@ -189,8 +190,21 @@ describe('the fast path', () => {
     metrics: deps.metrics,
     paths: ['/payload', '/v1/payload'],
   })
-  const send = async (changes: Partial<RequestShape>): Promise<number | undefined> =>
-    (await fastPath(toRequest({ ...plain, ...changes })))?.status
+  let reachedHono = false
+  const fetch = createFetch(
+    {
+      fetch() {
+        reachedHono = true
+        return new Response()
+      },
+    },
+    fastPath,
+  )
+  const send = async (changes: Partial<RequestShape>): Promise<number | undefined> => {
+    reachedHono = false
+    const { status } = await fetch(toRequest({ ...plain, ...changes }))
+    return reachedHono ? undefined : status
+  }
 
   const taken: [name: string, status: number, changes: Partial<RequestShape>][] = [
     ['a plain payload', 200, {}],

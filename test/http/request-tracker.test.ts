@@ -7,9 +7,7 @@ import { until } from '../support/until.ts'
 function trackThree(timeoutMs: number) {
   const deps = appDeps()
   const tracker = new RequestTracker({ ...deps, timeoutMs })
-  const [a, b, c] = ['a', 'b', 'c'].map((id) =>
-    tracker.begin(new Request('http://tally.example/', { headers: { 'x-request-id': id } })),
-  )
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => tracker.begin('GET', new Headers({ 'x-request-id': id })))
   if (a === undefined || b === undefined || c === undefined) throw new Error('three requests')
   return { tracker, deps, requests: { a, b, c }, [Symbol.dispose]: () => tracker.close() }
 }
@@ -53,7 +51,7 @@ describe('the requests in flight', () => {
 
   test('with an unknown method share one label', () => {
     using tracked = trackThree(60_000)
-    const context = tracked.tracker.begin(new Request('http://tally.example/', { method: 'PROPFIND' }))
+    const context = tracked.tracker.begin('PROPFIND', new Headers())
     expect(context.method).toBe('other')
   })
 })

@@ -11,7 +11,7 @@ const longPortPattern = /:(\d{5})$/
  * With such a Host, Bun's `request.url` is relative and a router drops its first segment: `GET /public/admin` would be
  * routed as `/admin`, past every rule of a proxy in front.
  */
-export function checkHost({ method, url, headers }: Request): Problem | undefined {
+export function checkHost(method: string, url: string, headers: Headers): Problem | undefined {
   if (method === 'CONNECT' || method === 'TRACE')
     return {
       code: 'method-not-allowed',

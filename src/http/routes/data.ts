@@ -1,5 +1,5 @@
 import { zValidator } from '@hono/zod-validator'
-import { Hono } from 'hono'
+import { Hono, type MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import { fingerprint } from '../../analysis/parse/fingerprint.ts'
 import type { ValidationIssue } from '../../analysis/parse/input-error.ts'
@@ -22,6 +22,8 @@ import { respondJsonText } from '../respond.ts'
 import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 
 export interface DataDeps {
+  /** Compresses large responses, where that is on. */
+  readonly compress: MiddlewareHandler<Env>
   readonly store: DocumentStore
   /** What every document must satisfy, beyond being an object. */
   readonly documentSchema?: DocumentSchema | undefined
@@ -44,7 +46,7 @@ const listQuery = z.lazy(() =>
  * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
  * their size or precision.
  */
-export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps) {
+export function dataRoutes({ store, documentSchema, limits, metrics, compress }: DataDeps) {
   const body = jsonBody({ maxBytes: limits.maxDocumentBytes })
   const document = zValidator(
     'json',
@@ -54,7 +56,7 @@ export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps)
   )
 
   return new Hono<Env>()
-    .get('/data', zValidator('query', listQuery, invalidQuery), async (c) => {
+    .get('/data', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
       const { limit, cursor } = c.req.valid('query')
       const after = cursor === undefined ? undefined : decodeCursor(cursor)
       const { documents, next } = await store.list({ limit, after })
@@ -83,7 +85,7 @@ export function dataRoutes({ store, documentSchema, limits, metrics }: DataDeps)
         { location: `${c.req.path}/${created.id}`, etag: formatEtag(created.version) },
       )
     })
-    .get('/data/:id', async (c) => {
+    .get('/data/:id', compress, async (c) => {
       const found = await store.get(c.req.param('id'))
       if (found === undefined) throw notFound()
       const headers = { etag: formatEtag(found.version) }

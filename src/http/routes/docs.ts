@@ -1,4 +1,4 @@
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
 import type { Env } from '../env.ts'
@@ -30,13 +30,18 @@ const docsHeaders = pageHeaders({
 
 const fileHeaders = pageHeaders()
 
+export interface DocsDeps extends DocumentOptions {
+  /** Compresses large responses, where that is on. */
+  readonly compress: MiddlewareHandler<Env>
+}
+
 /** The OpenAPI document, and a page to read and try it that works without internet access. */
-export function docsRoutes(options: DocumentOptions) {
+export function docsRoutes({ compress, ...options }: DocsDeps) {
   let document: Promise<string> | undefined
   return new Hono<Env>()
     .use('/openapi.json', pageHeaders())
     .use('/docs', docsHeaders)
-    .get('/openapi.json', async (c) => {
+    .get('/openapi.json', compress, async (c) => {
       // Loaded on the first request: the schemas of all operations would lengthen the start.
       document ??= import('../openapi/document.ts').then(({ createOpenApiDocument }) =>
         JSON.stringify(createOpenApiDocument(options)),
@@ -47,10 +52,12 @@ export function docsRoutes(options: DocumentOptions) {
     .get('/docs/start.js', fileHeaders, (c) =>
       c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
     )
-    .get('/docs/swagger-ui-bundle.js', fileHeaders, (c) =>
+    .get('/docs/swagger-ui-bundle.js', fileHeaders, compress, (c) =>
       respondFile(c, bundlePath, 'text/javascript; charset=utf-8'),
     )
-    .get('/docs/swagger-ui.css', fileHeaders, (c) => respondFile(c, stylePath, 'text/css; charset=utf-8'))
+    .get('/docs/swagger-ui.css', fileHeaders, compress, (c) =>
+      respondFile(c, stylePath, 'text/css; charset=utf-8'),
+    )
 }
 
 /** Streams a file of the package from disk, or from inside the bundle. */

@@ -1,5 +1,5 @@
 import { zValidator } from '@hono/zod-validator'
-import { type Context, Hono } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import { fingerprint } from '../../analysis/parse/fingerprint.ts'
 import { createNewTaskParser, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
@@ -19,6 +19,8 @@ import { type EventStreams, streamTask } from './task-events.ts'
 import { serializeTask, type TaskJson } from './task-json.ts'
 
 export interface TaskDeps {
+  /** Compresses large responses, where that is on. */
+  readonly compress: MiddlewareHandler<Env>
   readonly queue: TaskQueue
   readonly limits: PayloadLimits & { readonly maxBodyBytes: number }
   readonly largeBodies: LargeBodies
@@ -35,7 +37,7 @@ const listQuery = z.lazy(() =>
 )
 
 /** /tasks: the work of /payload, done later by a worker and never lost. */
-export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }: TaskDeps) {
+export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, compress }: TaskDeps) {
   const parseNewTask = createNewTaskParser(limits)
   const isNewTask = (value: unknown): value is NewTask => isValidTask(value, limits)
   const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
@@ -67,7 +69,7 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
     respondJsonText<{ task: TaskJson }>(c, ['{"task":', ...serializeTask(task), '}'])
 
   return new Hono<Env>()
-    .get('/tasks', zValidator('query', listQuery, invalidQuery), async (c) => {
+    .get('/tasks', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
       const { status, limit, cursor } = c.req.valid('query')
       const after = cursor === undefined ? undefined : decodeCursor(cursor)
       const { tasks, next } = await queue.list({ status, limit, after })
@@ -95,7 +97,9 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams }
         return enqueue(c, JSON.stringify(c.req.valid('json').payload), () => fingerprint(text))
       },
     )
-    .get('/tasks/:id', async (c) => respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()))
+    .get('/tasks/:id', compress, async (c) =>
+      respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()),
+    )
     .get('/tasks/:id/events', async (c) =>
       streamTask(c, queue, (await queue.find(c.req.param('id'))) ?? notFound(), eventStreams),
     )
