@@ -45,9 +45,9 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   create(draft: Draft, idempotency?: Idempotency): Promise<Created> {
-    return mapDatabaseErrors(StoreUnavailable, async () => {
+    return mapDatabaseErrors(StoreUnavailable, () => {
       assertStorable(draft)
-      return await this.#file.write(() => {
+      return this.#file.write(() => {
         const now = this.#now()
         const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
         if (first !== undefined) return { document: JSON.parse(first) as Document, replayed: true }

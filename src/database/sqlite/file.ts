@@ -37,9 +37,9 @@ export class SqliteFile {
    * @param work synchronous; when it throws, only its own changes are rolled back
    * @throws what `work` threw, or DatabaseUnavailable when it could not be committed
    */
-  async write<T>(work: () => T): Promise<T> {
-    this.#assertOpen()
-    return await this.#commits.write(work)
+  write<T>(work: () => T): Promise<T> {
+    if (this.#closed) return Promise.reject(closedError())
+    return this.#commits.write(work)
   }
 
   /** Commits what is waiting, then closes. A second call returns the same promise. */
@@ -49,6 +49,8 @@ export class SqliteFile {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new DatabaseUnavailable('closed', 'the database is closed')
+    if (this.#closed) throw closedError()
   }
 }
+
+const closedError = () => new DatabaseUnavailable('closed', 'the database is closed')

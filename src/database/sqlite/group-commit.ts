@@ -1,4 +1,4 @@
-import type { Database } from 'bun:sqlite'
+import type { Database, Statement } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
 import { retryWhileBusy, sqliteUnavailable } from './lock.ts'
 
@@ -24,11 +24,18 @@ interface WaitingWrite {
  */
 export class GroupCommit {
   readonly #db: Database
+  /** Prepared once: compiling them takes longer than running them. */
+  readonly #statements: Record<'savepoint' | 'release' | 'rollback', Statement>
   #waiting: WaitingWrite[] = []
   #flushing: Promise<void> | undefined
 
   constructor(db: Database) {
     this.#db = db
+    this.#statements = {
+      savepoint: db.prepare('savepoint one_write'),
+      release: db.prepare('release one_write'),
+      rollback: db.prepare('rollback to one_write'),
+    }
   }
 
   /**
@@ -104,16 +111,17 @@ export class GroupCommit {
    * @throws the error that ended the whole transaction: SQLite rolls back by itself when the disk is full or broken
    */
   #execute(write: WaitingWrite): (() => void) | undefined {
-    this.#db.run('savepoint one_write')
+    const { savepoint, release, rollback } = this.#statements
+    savepoint.run()
     try {
       const resolve = write.execute()
-      this.#db.run('release one_write')
+      release.run()
       return resolve
     } catch (error) {
       write.reject(sqliteUnavailable(error) ?? error)
       if (!this.#db.inTransaction) throw error
-      this.#db.run('rollback to one_write')
-      this.#db.run('release one_write')
+      rollback.run()
+      release.run()
       return undefined
     }
   }
