@@ -32,9 +32,9 @@ export class GroupCommit {
   constructor(db: Database) {
     this.#db = db
     this.#statements = {
-      savepoint: db.prepare('savepoint one_write'),
-      release: db.prepare('release one_write'),
-      rollback: db.prepare('rollback to one_write'),
+      savepoint: db.query('savepoint one_write'),
+      release: db.query('release one_write'),
+      rollback: db.query('rollback to one_write'),
     }
   }
 
