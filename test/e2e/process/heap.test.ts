@@ -8,7 +8,7 @@ const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 
 /** What a snapshot says of itself, checked for what a reader of the format needs. */
 async function snapshotOf(service: ServiceProcess, query = '') {
-  const { url } = await service.line('operations port')
+  const { url } = await service.line('admin server listening')
   const response = await fetch(new URL(`/debug/heap${query}`, String(url)))
   expect(response.status).toBe(200)
   const { snapshot, nodes, strings } = (await response.json()) as {

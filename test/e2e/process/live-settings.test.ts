@@ -16,7 +16,7 @@ const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 const payload = JSON.stringify(examplePayload)
 
 async function operationsPortOf(service: ServiceProcess): Promise<number> {
-  return Number(new URL(String((await service.line('operations port')).url)).port)
+  return Number(new URL(String((await service.line('admin server listening')).url)).port)
 }
 
 /** Asks over a connection of its own, so that the kernel chooses among several processes each time. */

@@ -7,7 +7,7 @@ const env = { METRICS_PORT: '0', DRAIN_QUIET: '60s', DRAIN_MAX: '60s', DEBUG_ROU
 const worker = { program: 'src/worker.ts', env: { ...env, WORKER_PORT: '0' } }
 
 async function operationsPortOf(service: ServiceProcess): Promise<number> {
-  return Number(new URL(String((await service.line('operations port')).url)).port)
+  return Number(new URL(String((await service.line('admin server listening')).url)).port)
 }
 
 async function ask(port: number, path: string) {
