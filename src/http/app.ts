@@ -100,6 +100,7 @@ interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams' | 'compre
   readonly applicationMiddleware: readonly MiddlewareHandler<Env>[]
   /** Before every page, in order. */
   readonly pageMiddleware: readonly MiddlewareHandler<Env>[]
+  readonly management: ReturnType<typeof managementRoutes>
 }
 
 const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
@@ -122,11 +123,7 @@ export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
     .route('/', dataRoutes(deps))
     .route('/', taskRoutes(deps))
 
-  return new Hono<Env>()
-    .route('/', managementRoutes(deps))
-    .route('/', pages)
-    .route('/', api)
-    .route('/v1', api)
+  return new Hono<Env>().route('/', deps.management).route('/', pages).route('/', api).route('/v1', api)
 }
 
 /** The type of the routes for Hono's client: `hc<AppType>(url)`. */
@@ -170,7 +167,7 @@ export interface ServiceApp extends App {
 export function createApp(deps: AppDeps): ServiceApp {
   const { limits, metrics, overload, tracing, basePath = '' } = deps
   const shell = createShell(deps, { hasCors: deps.corsOrigins !== undefined })
-  const { tracker, hono, table } = shell
+  const { tracker, hono, table, management } = shell
   const shedding =
     overload === undefined
       ? []
@@ -186,6 +183,7 @@ export function createApp(deps: AppDeps): ServiceApp {
   ]
   const routes = createRoutes({
     ...deps,
+    management,
     largeBodies,
     eventStreams,
     compress: deps.compress ? compress() : (_c, next) => next(),
@@ -194,7 +192,9 @@ export function createApp(deps: AppDeps): ServiceApp {
   })
   hono.route(basePath || '/', routes)
   if (basePath !== '')
-    hono.route(`${basePath}/`, indexRoutes({ ...deps, basePath, hasMetrics: deps.hasMetrics ?? true }))
+    hono
+      .route('/', management)
+      .route(`${basePath}/`, indexRoutes({ ...deps, basePath, hasMetrics: deps.hasMetrics ?? true }))
 
   const isFast = (deps.payloadFastPath ?? true) && tracing === undefined && deps.corsOrigins === undefined
   const fastPath = isFast
@@ -216,10 +216,11 @@ const pathname = (url: string): string => (url.startsWith('http') ? getPath({ ur
 /** A program whose work is elsewhere, and which answers only its platform. */
 export function createManagementApp(deps: ManagementDeps): App {
   const shell = createShell(deps)
+  shell.hono.route('/', shell.management)
   return shell.finish(createFetch(shell.hono))
 }
 
-/** The app around any routes: request context, problems, probes at the root. */
+/** The app around any routes: request context and problems. */
 function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   const { log, metrics, basePath = '' } = deps
   const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
@@ -263,10 +264,10 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
         headers: { allow },
       })
     })
-    .route('/', management)
 
   return {
     hono,
+    management,
     tracker,
     table,
     problemResponse,

@@ -1,12 +1,13 @@
 import { z } from 'zod'
 import type { SettingsChange } from './runtime-settings.ts'
-import { faultsSchema, logLevelSchema } from './schemas.ts'
+import { createFaultsSchema, createLogLevelSchema } from './schemas.ts'
 import { noFaults, type Settings } from './settings.ts'
 
-const fileSchema = z.strictObject({
-  log_level: logLevelSchema.optional(),
-  faults: faultsSchema.optional(),
-})
+const createFileSchema = () =>
+  z.strictObject({
+    log_level: createLogLevelSchema().optional(),
+    faults: createFaultsSchema().optional(),
+  })
 
 /**
  * Parses a settings file: a JSON object with `log_level` and `faults`, both optional.
@@ -16,7 +17,7 @@ const fileSchema = z.strictObject({
  * @example parseSettingsFile('{"log_level": "debug"}', 'info') // { logLevel: 'debug', faults: noFaults }
  */
 export function parseSettingsFile(text: string, defaultLogLevel: Settings['logLevel']): SettingsChange {
-  const parsed = fileSchema.safeParse(JSON.parse(text))
+  const parsed = createFileSchema().safeParse(JSON.parse(text))
   if (!parsed.success) throw new Error(z.prettifyError(parsed.error))
   const { log_level = defaultLogLevel, faults = noFaults } = parsed.data
   return { logLevel: log_level, faults }

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
-import { faultsSchema, logLevelBody } from '../../runtime-settings/schemas.ts'
-import { heapQuery } from '../routes/heap.ts'
+import { createFaultsSchema, createLogLevelBody } from '../../runtime-settings/schemas.ts'
+import { createHeapQuery } from '../routes/heap.ts'
 import { problemResponses } from './problem.ts'
 
+const logLevelBody = createLogLevelBody()
+const faultsSchema = createFaultsSchema()
 const enabledBody = z
   .strictObject({ enabled: z.boolean().describe('Whether `/ready` may answer 200') })
   .meta({ id: 'Enabled' })
@@ -27,7 +29,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
       operationId: 'heap',
       summary: 'Take a heap snapshot for Chrome DevTools; pauses the process',
       tags: ['admin'],
-      requestParams: { query: heapQuery },
+      requestParams: { query: createHeapQuery() },
       responses: {
         '200': {
           description: 'A .heapsnapshot file',

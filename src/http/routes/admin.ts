@@ -1,7 +1,8 @@
 import { zValidator } from '@hono/zod-validator'
 import { type Context, Hono } from 'hono'
+import { z } from 'zod'
 import type { RuntimeSettings, SettingsChange } from '../../runtime-settings/runtime-settings.ts'
-import { faultsSchema, logLevelBody } from '../../runtime-settings/schemas.ts'
+import { createFaultsSchema, createLogLevelBody } from '../../runtime-settings/schemas.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
 import { jsonBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
@@ -45,7 +46,7 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
     .post('/ready/enable', setEnabled(true))
     .post('/ready/disable', setEnabled(false))
     .get('/admin/log-level', showLogLevel)
-    .put('/admin/log-level', body, zValidator('json', logLevelBody, invalidBody), async (c) => {
+    .put('/admin/log-level', body, zValidator('json', z.lazy(createLogLevelBody), invalidBody), async (c) => {
       await change(c, { logLevel: c.req.valid('json').level })
       return showLogLevel(c)
     })
@@ -55,7 +56,7 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
   const showFaults = (c: Context<Env>) => c.json(settings.current.faults)
   return routes
     .get('/admin/faults', showFaults)
-    .put('/admin/faults', body, zValidator('json', faultsSchema, invalidBody), async (c) => {
+    .put('/admin/faults', body, zValidator('json', z.lazy(createFaultsSchema), invalidBody), async (c) => {
       await change(c, { faults: c.req.valid('json') })
       return showFaults(c)
     })

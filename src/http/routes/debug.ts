@@ -27,13 +27,12 @@ function numberParam(name: string, min: number, max: number, pattern: RegExp) {
   })
 }
 
-const seconds = numberParam('seconds', 0, maxSeconds, /^\d+(\.\d+)?$/)
-
 /**
  * Routes for testing a platform: slow, streaming, failing and crashing requests on demand. Off by default
  * (`DEBUG_ROUTES`), and not in the OpenAPI document.
  */
 export function debugRoutes() {
+  const seconds = numberParam('seconds', 0, maxSeconds, /^\d+(\.\d+)?$/)
   return new Hono<Env>()
     .use('/debug/*', pageHeaders())
     .get('/debug/delay/:seconds', seconds, async (c) => {

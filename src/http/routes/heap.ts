@@ -19,13 +19,14 @@ export interface HeapSnapshot {
  */
 export type TakeHeapSnapshot = (pid: number | undefined) => Promise<HeapSnapshot | undefined>
 
-export const heapQuery = z.strictObject({
-  pid: z.coerce
-    .number('must be a number')
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .optional(),
-})
+export const createHeapQuery = () =>
+  z.strictObject({
+    pid: z.coerce
+      .number('must be a number')
+      .int('must be a whole number')
+      .min(1, 'must be at least 1')
+      .optional(),
+  })
 
 /** GET /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. */
 export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
@@ -33,27 +34,31 @@ export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
   const release = (): void => {
     isBusy = false
   }
-  return new Hono<Env>().get('/debug/heap', zValidator('query', heapQuery, invalidQuery), async (c) => {
-    if (isBusy)
-      throw new ProblemError({
-        code: 'overloaded',
-        detail: 'Another heap snapshot is in progress.',
-        headers: { 'retry-after': '10' },
-      })
-    isBusy = true
-    let response: Response | undefined
-    try {
-      const snapshot = await takeSnapshot(c.req.valid('query').pid)
-      // Answered at its deadline already: nobody reads this snapshot.
-      if (c.get('request').signal.aborted) await snapshot?.body.cancel()
-      else response = snapshot && download(snapshot, release)
-    } finally {
-      if (response === undefined) release()
-    }
-    if (response === undefined)
-      throw new ProblemError({ code: 'not-found', detail: 'There is no process with this pid here.' })
-    return response
-  })
+  return new Hono<Env>().get(
+    '/debug/heap',
+    zValidator('query', z.lazy(createHeapQuery), invalidQuery),
+    async (c) => {
+      if (isBusy)
+        throw new ProblemError({
+          code: 'overloaded',
+          detail: 'Another heap snapshot is in progress.',
+          headers: { 'retry-after': '10' },
+        })
+      isBusy = true
+      let response: Response | undefined
+      try {
+        const snapshot = await takeSnapshot(c.req.valid('query').pid)
+        // Answered at its deadline already: nobody reads this snapshot.
+        if (c.get('request').signal.aborted) await snapshot?.body.cancel()
+        else response = snapshot && download(snapshot, release)
+      } finally {
+        if (response === undefined) release()
+      }
+      if (response === undefined)
+        throw new ProblemError({ code: 'not-found', detail: 'There is no process with this pid here.' })
+      return response
+    },
+  )
 }
 
 /** @param onEnd called once the client has all of it, or is gone */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
 import { faultInjection } from '../../../src/http/middleware/fault-injection.ts'
-import { faultsSchema } from '../../../src/runtime-settings/schemas.ts'
+import { createFaultsSchema } from '../../../src/runtime-settings/schemas.ts'
 import type { Settings } from '../../../src/runtime-settings/settings.ts'
 import { createFaultInjectionMetrics } from '../../../src/telemetry/metrics/fault-injection-metrics.ts'
 import { appDeps } from '../../support/app-deps.ts'
@@ -10,7 +10,9 @@ import { liveSettings } from '../../support/live.ts'
 import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem } from '../../support/problems.ts'
 
-const faults = (changes: object): Pick<Settings, 'faults'> => ({ faults: faultsSchema.parse(changes) })
+const faults = (changes: object): Pick<Settings, 'faults'> => ({
+  faults: createFaultsSchema().parse(changes),
+})
 
 const payload: RequestInit = {
   method: 'POST',
