@@ -46,7 +46,9 @@ export function streamTask(c: Context<Env>, queue: TaskQueue, task: Task, stream
     stream.onAbort(() => controller.abort())
     const heartbeat = setInterval(() => void stream.write(': heartbeat\n\n'), heartbeatIntervalMs)
     try {
-      await stream.writeSSE({ event: 'task', data: serializeTask(task).join(''), retry: retryMs })
+      // A block of its own: it is no event, and the OpenAPI document describes events.
+      await stream.write(`retry: ${retryMs}\n\n`)
+      await stream.writeSSE({ event: 'task', data: serializeTask(task).join('') })
       if (isEnded(task)) return
       for await (const changed of queue.watch(task.id, controller.signal)) {
         if (changed.updatedAt === task.updatedAt && changed.status === task.status) continue
