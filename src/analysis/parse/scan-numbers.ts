@@ -46,25 +46,24 @@ interface Loaded {
   readonly doubles: Float64Array
 }
 
-/**
- * Read at the start, so that a program without the file does not start, and one whose files are replaced keeps
- * working. Mapped and copied, because loading node:fs would delay every start.
- */
-const wasm = Bun.mmap(wasmPath).slice()
+// A program without the scanner must not start: it would be found out by the first large payload.
+if (Bun.file(wasmPath).size === 0) throw new Error(`${wasmPath} is missing`)
 
 /** Compiled when it is first needed; null if that is not possible. */
 let loaded: Loaded | null | undefined
 
-/** WebAssembly rejects the module on a processor without vector instructions. */
+/** @returns null where WebAssembly rejects the module: on a processor without vector instructions */
 function tryLoad(): Loaded | null {
+  // Loaded only here: node:fs would delay every start.
+  const wasm = process.getBuiltinModule('node:fs').readFileSync(wasmPath)
   try {
-    return load()
+    return load(wasm)
   } catch {
     return null
   }
 }
 
-function load(): Loaded {
+function load(wasm: Buffer<ArrayBuffer>): Loaded {
   const module = new WebAssembly.Module(wasm)
   const scanner = new WebAssembly.Instance(module).exports as unknown as Scanner
   const size = doublesStart + maxDoubles * Float64Array.BYTES_PER_ELEMENT
