@@ -313,6 +313,9 @@ describe('the event stream', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     expect(response.headers.get('x-served-by')).toBe('instance-1')
     const text = await response.text()
+    // The reconnection time is no event, so a block of its own.
+    expect(text).toStartWith('retry: 1000\n\nevent: task\ndata: ')
+    expect(text).toEndWith('\n\n')
     expect(parseStatuses(text)).toEqual(['completed'])
     expect(text).toContain(JSON.stringify(result))
   })
