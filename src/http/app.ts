@@ -181,6 +181,7 @@ export function createApp(deps: AppDeps): ServiceApp {
       : [cors(deps.corsOrigins, (c) => table.findAllowed(c)?.methods ?? [])]),
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
   ]
+  const pageMiddleware = [...first, asMiddleware(...shedding, ...(deps.pageChecks ?? []))]
   const routes = createRoutes({
     ...deps,
     management,
@@ -188,12 +189,13 @@ export function createApp(deps: AppDeps): ServiceApp {
     eventStreams,
     compress: deps.compress ? compress() : (_c, next) => next(),
     applicationMiddleware: [...first, asMiddleware(...applicationChecks)],
-    pageMiddleware: [...first, asMiddleware(...shedding, ...(deps.pageChecks ?? []))],
+    pageMiddleware,
   })
   hono.route(basePath || '/', routes)
   if (basePath !== '')
     hono
       .route('/', management)
+      .use(`${basePath}/`, ...pageMiddleware)
       .route(`${basePath}/`, indexRoutes({ ...deps, basePath, hasMetrics: deps.hasMetrics ?? true }))
 
   const isFast = (deps.payloadFastPath ?? true) && tracing === undefined && deps.corsOrigins === undefined

@@ -4,7 +4,7 @@ import type { RequestContext } from './request-context.ts'
 export type Env = {
   /** Absent in tests that call the app directly. */
   Bindings: {
-    /** The server that accepted the request. */
+    /** The server that accepted the request: what `getConnInfo` of `hono/bun` reads. */
     readonly server?: Bun.Server<undefined> | undefined
     /** The URL of the request: reading it from Bun's request again is expensive. */
     readonly url?: string

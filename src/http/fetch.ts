@@ -13,8 +13,11 @@ export function createFetch(app: App, fastPath?: PayloadFastPath): FetchHandler 
   return (request, server) => {
     const { method, url } = request
     // Bun drops the body of a response to HEAD and keeps its length. Hono would drop both, so it sees a GET.
-    if (method === 'HEAD')
-      return app.fetch(new Request(request, { method: 'GET' }), { server, url, headRequest: request })
+    if (method === 'HEAD') {
+      // A relative URL, which Bun makes of a malformed Host, is no URL for a request of ours; `checkHost` refuses it.
+      const get = new Request(url.startsWith('http') ? url : 'http://invalid/', { headers: request.headers })
+      return app.fetch(get, { server, url, headRequest: request })
+    }
     const fast = method === 'POST' ? fastPath?.(request, url) : undefined
     return fast ?? app.fetch(request, { server, url })
   }

@@ -100,4 +100,16 @@ describe('below a base path', () => {
       await database.close()
     }
   })
+
+  test('has the same middleware with and without a slash at its end', async () => {
+    const { request } = createApp(appDeps({ basePath: '/a/tally', corsOrigins: '*' }))
+    for (const path of ['/a/tally', '/a/tally/']) {
+      const response = await request(path)
+      expect([path, response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+        path,
+        200,
+        '*',
+      ])
+    }
+  })
 })

@@ -269,3 +269,11 @@ describe('an unusual but legal request gets one response, and does not affect th
     expect((await connection.next())?.status).toBe(200)
   })
 })
+
+test('HEAD with a missing or malformed Host is refused like GET, by the service itself', async () => {
+  for (const bytes of ['HEAD /health HTTP/1.0\r\n\r\n', 'HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n']) {
+    const { responses } = await exchange(bytes)
+    expect(responses[0]?.status).toBe(400)
+    expect(responses[0]?.headers.get('x-request-id')).toBeTruthy()
+  }
+})

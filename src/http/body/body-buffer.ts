@@ -59,16 +59,18 @@ export class BodyBuffer implements Disposable {
     const length = contentLength(request)
     if (length > options.maxBytes) return bodyTooLarge(options.maxBytes)
     const body = new BodyBuffer(options)
-    if (length >= 0 && !body.#allocate(length, true)) return largeBodiesBusy
     const dispose = () => body[Symbol.dispose]()
     options.signal.addEventListener('abort', dispose, { once: true })
     try {
+      if (length >= 0 && !body.#allocate(length, true)) return largeBodiesBusy
       const problem = request.body === null ? undefined : await body.#read(request.body)
       if (problem === undefined) return body
       dispose()
       return problem
-    } catch {
+    } catch (error) {
       dispose()
+      // Out of memory, which is no fault of the client.
+      if (error instanceof RangeError) throw error
       return incompleteBody
     }
   }

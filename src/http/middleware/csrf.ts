@@ -9,7 +9,8 @@ import type { Check } from './check.ts'
  */
 export const csrf: Check = ({ headers }) => {
   const origin = headers.get('origin')
-  // An image of another site is a GET without Origin.
+  // An image of another site is a GET without Origin. Over plain HTTP, browsers send Sec-Fetch-Site only to localhost:
+  // there, `ADMIN_TOKEN` is the protection of a GET.
   const isCrossSite =
     origin === null
       ? headers.get('sec-fetch-site') === 'cross-site'

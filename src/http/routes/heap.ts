@@ -28,6 +28,8 @@ export const createHeapQuery = () =>
       .optional(),
   })
 
+const snapshotType = 'application/octet-stream'
+
 /** GET /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. */
 export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
   let isBusy = false
@@ -38,6 +40,8 @@ export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
     '/debug/heap',
     zValidator('query', z.lazy(createHeapQuery), invalidQuery),
     async (c) => {
+      // Bun neither reads nor cancels the stream of a HEAD: the next snapshot would wait for it forever.
+      if (c.get('request').method === 'HEAD') return c.body(null, 200, { 'content-type': snapshotType })
       if (isBusy)
         throw new ProblemError({
           code: 'overloaded',
@@ -81,7 +85,7 @@ function download({ pid, body }: HeapSnapshot, onEnd: () => void): Response {
   })
   return new Response(watched, {
     headers: {
-      'content-type': 'application/octet-stream',
+      'content-type': snapshotType,
       'content-disposition': `attachment; filename="${pid}-${Date.now()}.heapsnapshot"`,
     },
   })

@@ -2,6 +2,7 @@ import type { Context } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { isEnded, type Task } from '../../tasks/task.ts'
 import { QueueUnavailable, type TaskQueue } from '../../tasks/task-queue.ts'
+import type { Log } from '../../telemetry/log/log.ts'
 import type { Env } from '../env.ts'
 import { serializeTask } from './task-json.ts'
 
@@ -34,14 +35,31 @@ export class EventStreams {
   }
 }
 
+const headers = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+}
+
+export interface TaskStreamDeps {
+  readonly queue: TaskQueue
+  readonly eventStreams: EventStreams
+  readonly log: Pick<Log, 'error'>
+}
+
 /**
  * Streams the changes of a task as server-sent events: one `task` event now, one after each change, and the end of the
  * stream with the end of the task. A stream also ends when the instance drains.
  */
-export function streamTask(c: Context<Env>, queue: TaskQueue, task: Task, streams: EventStreams): Response {
-  const controller = streams.open()
-  // Answered at its deadline already: nobody reads this stream.
-  if (c.get('request').signal.aborted) controller.abort()
+export function streamTask(
+  c: Context<Env>,
+  task: Task,
+  { queue, eventStreams, log }: TaskStreamDeps,
+): Response {
+  const { method, signal, requestId } = c.get('request')
+  // Bun neither reads nor cancels the stream of a HEAD, and nobody reads one after the deadline: it would stay open.
+  if (method === 'HEAD' || signal.aborted) return c.body(null, 200, headers)
+  const controller = eventStreams.open()
   const response = streamSSE(c, async (stream) => {
     stream.onAbort(() => controller.abort())
     const heartbeat = setInterval(() => void stream.write(': heartbeat\n\n'), heartbeatIntervalMs)
@@ -55,18 +73,17 @@ export function streamTask(c: Context<Env>, queue: TaskQueue, task: Task, stream
         await stream.writeSSE({ event: 'task', data: serializeTask(changed).join('') })
       }
     } catch (error) {
-      // The queue is unreachable: the stream ends, and the client learns why when it reconnects.
-      if (!(error instanceof QueueUnavailable)) throw error
+      // The stream ends. With an unreachable queue, the client learns why when it reconnects.
+      if (!(error instanceof QueueUnavailable))
+        log.error('event stream failed', { request_id: requestId, error })
     } finally {
       clearInterval(heartbeat)
       controller.abort()
     }
   })
-  const { headers } = response
-  headers.set('cache-control', 'no-store')
-  headers.set('x-accel-buffering', 'no')
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
   // Bun frames the body itself, and a draining server must be able to say `Connection: close`.
-  headers.delete('transfer-encoding')
-  headers.delete('connection')
+  response.headers.delete('transfer-encoding')
+  response.headers.delete('connection')
   return response
 }

@@ -5,7 +5,7 @@ import { fingerprint } from '../../analysis/parse/fingerprint.ts'
 import { createNewTaskParser, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
 import { isPayload, isPayloadText, type PayloadLimits } from '../../analysis/payload.ts'
 import { type Task, taskStatuses } from '../../tasks/task.ts'
-import { maxPageTasks, type TaskQueue } from '../../tasks/task-queue.ts'
+import { maxPageTasks } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { jsonBody } from '../body/json-body.ts'
 import { type LargeBodies, largeBodyHandler } from '../body/large-body.ts'
@@ -15,17 +15,15 @@ import { decodeCursor, nextLink } from '../headers/link.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
 import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
-import { type EventStreams, streamTask } from './task-events.ts'
+import { streamTask, type TaskStreamDeps } from './task-events.ts'
 import { serializeTask, type TaskJson } from './task-json.ts'
 
-export interface TaskDeps {
+export interface TaskDeps extends TaskStreamDeps {
   /** Compresses large responses, where that is on. */
   readonly compress: MiddlewareHandler<Env>
-  readonly queue: TaskQueue
   readonly limits: PayloadLimits & { readonly maxBodyBytes: number }
   readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'countTask'>
-  readonly eventStreams: EventStreams
 }
 
 const listQuery = z.lazy(() =>
@@ -37,7 +35,7 @@ const listQuery = z.lazy(() =>
 )
 
 /** /tasks: the work of /payload, done later by a worker and never lost. */
-export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, compress }: TaskDeps) {
+export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, log, compress }: TaskDeps) {
   const parseNewTask = createNewTaskParser(limits)
   const isNewTask = (value: unknown): value is NewTask => isValidTask(value, limits)
   const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
@@ -101,7 +99,7 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, 
       respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()),
     )
     .get('/tasks/:id/events', async (c) =>
-      streamTask(c, queue, (await queue.find(c.req.param('id'))) ?? notFound(), eventStreams),
+      streamTask(c, (await queue.find(c.req.param('id'))) ?? notFound(), { queue, eventStreams, log }),
     )
     .post('/tasks/:id/retry', async (c) =>
       respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),

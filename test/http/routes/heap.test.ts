@@ -57,6 +57,17 @@ describe('a heap snapshot', () => {
     expect(await (await app.request('/debug/heap')).text()).toBe('one two three')
   })
 
+  test('asked for with HEAD is not taken, and does not block the next one', async () => {
+    let taken = 0
+    const app = createHeapApp(async () => {
+      taken++
+      return { pid: 42, body: createSnapshot() }
+    })
+    const head = await app.fetch(new Request('http://tally.example/debug/heap', { method: 'HEAD' }))
+    expect({ status: head.status, taken }).toEqual({ status: 200, taken: 0 })
+    expect(await (await app.request('/debug/heap')).text()).toBe('one two three')
+  })
+
   test('that fails is a 500 and does not block the next one', async () => {
     let failures = 1
     const app = createHeapApp(async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { createTaskAnalyzer } from '../../../src/analysis/task-analyzer.ts'
 import { type OpenDatabase, openDatabase } from '../../../src/database/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
@@ -340,6 +340,17 @@ describe('the event stream', () => {
     expect(parseStatuses(await (await fetch(`${service.url}/tasks/${id}/events`)).text())).toEqual([
       'pending',
     ])
+  })
+
+  test('is not opened for HEAD, whose stream nobody would read', async () => {
+    await using service = listen({ queue, limits })
+    const id = await create('text')
+    using watch = spyOn(queue, 'watch')
+    const response = await fetch(`${service.url}/tasks/${id}/events`, { method: 'HEAD' })
+    expect(response.status).toBe(200)
+    expect(response.headers.get('content-type')).toBe('text/event-stream')
+    expect(watch).not.toHaveBeenCalled()
+    expect(service.inFlight()).toBe(0)
   })
 
   test('ends when its client disconnects', async () => {
