@@ -1,5 +1,5 @@
 import { Hono, type MiddlewareHandler } from 'hono'
-import { RegExpRouter } from 'hono/router/reg-exp-router'
+import type { H, RouterRoute } from 'hono/types'
 import { getPath } from 'hono/utils/url'
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
@@ -7,6 +7,7 @@ import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { LargeBodies } from './body/large-body.ts'
+import { DeferredRouter } from './deferred-router.ts'
 import type { Env } from './env.ts'
 import { createFetch, type FetchHandler } from './fetch.ts'
 import { asMiddleware, type Check } from './middleware/check.ts'
@@ -154,6 +155,8 @@ export interface App {
   readonly requests: RequestTracker
   /** True for probes, scrapes and admin requests: they do not keep a drain window open. */
   readonly isProbe: (request: Request) => boolean
+  /** Makes routing fast; see `DeferredRouter`. Until then requests are answered as well. */
+  readonly compileRoutes: () => void
   /** `METHOD path` of every route. */
   readonly routes: readonly string[]
 }
@@ -244,9 +247,9 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
     management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
   // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
+  const router = new DeferredRouter<[H, RouterRoute]>()
   const hono = new Hono<Env>({
-    // Throws for paths that it cannot compile. Hono's default would fall back to a much slower router.
-    router: new RegExpRouter(),
+    router,
     getPath: (request, options) => pathname(options?.env?.url ?? request.url),
   })
   const table = new RouteTable(hono, { basePath, probePaths, hasCors })
@@ -282,6 +285,7 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
         request: hono.request,
         requests: tracker,
         isProbe: ({ url }) => table.isProbe(URL.parse(url)?.pathname ?? ''),
+        compileRoutes: () => router.compile(),
         routes: hono.routes.map(({ method, path }) => `${method} ${path}`),
       }
     },

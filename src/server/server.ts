@@ -107,6 +107,7 @@ export async function startServer(
     startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
 
   lifecycle.markReady()
+  setTimeout(app.compileRoutes, compileDelayMs).unref()
   log.info('listening', {
     url: server.url.href,
     version: getBuild(config).version,
@@ -114,6 +115,9 @@ export async function startServer(
   })
   return { port: server.port, runtimeSettings }
 }
+
+/** The first probes come before the routes are compiled, in ms. */
+const compileDelayMs = 100
 
 /** Parts that start after the metrics and the app, which ask for them later. */
 interface LateParts {
