@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
 import { analyzeNumbers } from '../../../src/analysis/numeric/numeric.ts'
 import { ExactMoments } from './exact-reference.ts'
 import { numberLists } from './number-lists.ts'
+
+// Exact rational arithmetic of long lists, on a machine that may be busy.
+setDefaultTimeout(60_000)
 
 /** The same sequence of doubles in [0, 1) in every run (D. H. Lehmer's generator, 48271). */
 function uniform(count: number): Float64Array {
