@@ -246,10 +246,10 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
   const probePaths = new Set(
     management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
-  // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
   const router = new DeferredRouter<[H, RouterRoute]>()
   const hono = new Hono<Env>({
     router,
+    // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
     getPath: (request, options) => pathname(options?.env?.url ?? request.url),
   })
   const table = new RouteTable(hono, { basePath, probePaths, hasCors })

@@ -49,11 +49,6 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
     return respondJson(context, summary)
   }
 
-  const finish = (context: RequestContext, response: Response): Response => {
-    tracker.finish(context, response)
-    return response
-  }
-
   /** One promise settles the response and the deadline. */
   const answer = (
     request: Request,
@@ -61,7 +56,7 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
     checked: Promise<Problem | undefined> | undefined,
   ): Promise<Response> =>
     new Promise((resolve) => {
-      const settle = (response: Response): void => resolve(finish(context, response))
+      const settle = (response: Response): void => resolve(tracker.finish(context, response))
       const fail = (error: unknown): void => settle(onError(error, context))
       const read = (): void => {
         request.bytes().then(
@@ -95,9 +90,9 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
     try {
       const problem = check(request, context)
       if (problem === undefined || problem instanceof Promise) return answer(request, context, problem)
-      return finish(context, problemResponse(context, problem))
+      return tracker.finish(context, problemResponse(context, problem))
     } catch (error) {
-      return finish(context, onError(error, context))
+      return tracker.finish(context, onError(error, context))
     }
   }
 }

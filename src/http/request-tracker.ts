@@ -64,9 +64,13 @@ export class RequestTracker {
     return context
   }
 
-  /** Completes the response's headers, ends the span, counts and logs. */
-  finish(context: RequestContext, response: Response): void {
-    if (!this.#inFlight.delete(context)) return
+  /**
+   * Completes the response's headers, ends the span, counts and logs.
+   *
+   * @returns the response
+   */
+  finish(context: RequestContext, response: Response): Response {
+    if (!this.#inFlight.delete(context)) return response
     context.completeHeaders(response)
     const { log, metrics, accessLog } = this.#options
     const { status } = response
@@ -75,6 +79,7 @@ export class RequestTracker {
     metrics.requests.observe(context.method, context.route, status, durationMs / 1_000)
     if (accessLog || status >= 500 || context.fault !== undefined)
       log.access(context.isQuiet ? 'debug' : 'info', context, status, durationMs)
+    return response
   }
 
   /** Each request in flight as `METHOD route request-id`, oldest first. */

@@ -41,8 +41,10 @@ export class RouteTable {
   findLabel(c: Context<Env>, method: string): string | undefined {
     const label = this.#labels.get(`${method === 'HEAD' ? 'GET' : method} ${c.req.path}`)
     if (label !== undefined) return label
-    const path = matchedRoutes(c).findLast(isHandler)?.path ?? this.#findPreflight(c)
-    return path === undefined ? undefined : this.#label(path)
+    const path = matchedRoutes(c).findLast(isHandler)?.path
+    if (path !== undefined) return this.#label(path)
+    const isPreflight = this.#options.hasCors && method === 'OPTIONS' && !this.isProbe(c.req.path)
+    return isPreflight ? this.findAllowed(c)?.label : undefined
   }
 
   /** True for probes, scrapes and admin requests. */
@@ -71,14 +73,6 @@ export class RouteTable {
   #matchPath(method: string, path: string): string | undefined {
     const [handlers] = this.#hono.router.match(method, path)
     return handlers.findLast(([[, route]]) => isHandler(route))?.[0][1].path
-  }
-
-  /** The path of the routes whose preflight a request is. */
-  #findPreflight({ req }: Context<Env>): string | undefined {
-    if (!this.#options.hasCors || req.method !== 'OPTIONS' || this.isProbe(req.path)) return undefined
-    return ['GET', 'POST', 'PUT', 'DELETE']
-      .map((method) => this.#matchPath(method, req.path))
-      .find((path) => path !== undefined)
   }
 
   #label(path: string): string {

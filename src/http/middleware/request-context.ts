@@ -29,17 +29,14 @@ export const requestContext = ({ tracker, table, problemResponse, onError }: Req
     const { method, headers } = c.env?.headRequest ?? c.req.raw
     const context = tracker.begin(method, headers)
     c.set('request', context)
-    const respond = (response: Response): Response => {
-      tracker.finish(context, response)
-      return response
-    }
-    const refuse = (problem: Problem): Response => respond(problemResponse(context, problem))
+    const refuse = (problem: Problem): Response => tracker.finish(context, problemResponse(context, problem))
     const invalid = checkHost(method, c.env?.url ?? c.req.url, headers)
     if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
     const label = table.findLabel(c, method)
     // A 404 or 405 depends neither on credentials nor on load, so no other middleware sees it.
-    if (label === undefined) return Promise.resolve(c.notFound()).then(respond)
+    if (label === undefined)
+      return Promise.resolve(c.notFound()).then((response) => tracker.finish(context, response))
     context.route = label
     context.isQuiet = table.isProbe(c.req.path)
     return new Promise((resolve) => {
