@@ -27,8 +27,15 @@ worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the serv
 	@$(BUN) src/worker.ts
 
 .PHONY: test
-test: node_modules ## Run the tests
+test: node_modules ## Run the quick tests: unit, HTTP, contracts on the embedded engines, one real process
 	@$(BUN) run test
+
+.PHONY: test-all
+test-all: node_modules .tools/bin/k6 ## Run every test: also PostgreSQL, Redis, kill -9, browser, image, fuzz, rollout (ROUNDS=20: more kills)
+	@$(BUN) run test:all
+	@$(BUN) test --timeout 600000 ./test/e2e/image/image.test.ts
+	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$${FUZZ_SECONDS:-30}
+	@$(MAKE) --no-print-directory rollout-test QUICK=1
 
 .PHONY: check
 check: node_modules ## Format, lint, types, documents, tests: the gate

@@ -13,9 +13,9 @@ import { Queue as BullQueue, Worker as BullWorker, createBunRedisClient } from '
 import { Queue as BunQueue, Worker as BunQueueWorker } from 'bunqueue/client'
 import { openDatabase } from '../src/database/open.ts'
 import { openTaskQueue, type QueueBackend } from '../src/tasks/open.ts'
-import { type Service, startService } from '../test/e2e/process/killable-service.ts'
 import { startPostgres } from '../test/support/postgres.ts'
 import { startRedis } from '../test/support/redis.ts'
+import { noDrainWindow, type Service, startService } from '../test/support/service.ts'
 import { describeMachine } from './machine.ts'
 import { quantile } from './statistics.ts'
 
@@ -119,8 +119,12 @@ async function oneTask({ url }: Service): Promise<number> {
 }
 
 async function measureSingles(name: string, env: Record<string, string>, apart: boolean): Promise<void> {
-  const api = await startService({ ...env, ACCESS_LOG: 'false', WORKER: apart ? 'off' : 'embedded' })
-  const worker = apart ? await startService(env, 'worker.ts') : undefined
+  const api = await startService({
+    env: { ...noDrainWindow, ...env, ACCESS_LOG: 'false', WORKER: apart ? 'off' : 'embedded' },
+  })
+  const worker = apart
+    ? await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } })
+    : undefined
   const ms: number[] = []
   for (let n = 0; n < singles; n++) ms.push(await oneTask(api))
   const warm = ms.slice(singles / 10)

@@ -50,7 +50,7 @@ async function timeStart(target: Target): Promise<number> {
   const server = await spawnServer(target)
   try {
     while (!(await isReady(server.port))) {
-      server.checkAlive()
+      if (!server.alive) throw new Error(`ended with exit code ${await server.exited}`)
       if (performance.now() - server.startedAt > timeoutMs)
         throw new Error(`is not ready after ${timeoutMs} ms`)
       await Bun.sleep(pollMs)

@@ -327,6 +327,9 @@ const operation = {
     .describe(
       'JSON file with runtime settings (`log_level`, `faults`), such as a mounted ConfigMap; applied whenever it changes (default: none)',
     ),
+  FILE_WATCH_INTERVAL: duration('2s', '10ms').describe(
+    'How often `CONFIG_FILE`, `API_KEYS_FILE` and the certificate are checked for changes',
+  ),
   TRACING_ENABLED: boolean
     .prefault('false')
     .describe(

@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runCommand, runSuccessfully } from '../test/support/command.ts'
+import { freePort } from '../test/support/free-ports.ts'
 
 // Does what the README says, as somebody would who has just found it: a clone in an empty folder, an empty
 // home directory, `make dev`, the curl, and the answer that stands below it. Only the port is another.
@@ -20,8 +22,8 @@ const env = Object.fromEntries(
 )
 let failure: unknown
 try {
-  await succeed(['mkdir', home])
-  await succeed(['git', 'clone', '--quiet', '.', clone])
+  await runSuccessfully(['mkdir', home])
+  await runSuccessfully(['git', 'clone', '--quiet', '.', clone])
   await followReadme()
 } catch (error) {
   failure = error
@@ -47,8 +49,8 @@ async function followReadme(): Promise<void> {
   const make = Bun.spawn(['make', 'dev'], { cwd: clone, env, detached: true, stdout: log, stderr: log })
   try {
     for (;;) {
-      const { code, stdout } = await execute(['sh', '-c', curl])
-      if (code === 0) {
+      const { exitCode, stdout } = await runCommand(['sh', '-c', curl])
+      if (exitCode === 0) {
         if (!Bun.deepEquals(withoutTime(JSON.parse(stdout)), expected))
           throw new Error(`The README's curl answered ${stdout}`)
         break
@@ -72,25 +74,4 @@ async function followReadme(): Promise<void> {
 /** The one part of the answer that differs each time. */
 function withoutTime(answer: object): object {
   return { ...answer, processing_time_ms: 0 }
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  listener.stop(true)
-  return listener.port
-}
-
-async function execute(command: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn(command, { stdin: 'ignore', stdout: 'pipe', stderr: 'pipe' })
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { code, stdout, stderr }
-}
-
-async function succeed(command: string[]): Promise<void> {
-  const { code, stderr } = await execute(command)
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}: ${stderr}`)
 }

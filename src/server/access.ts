@@ -21,8 +21,6 @@ export interface ChecksOptions {
   readonly runtimeSettings: RuntimeSettings
   /** The address of the connection that a request arrived on. */
   readonly remoteAddress: (request: Request) => string | undefined
-  /** How often `API_KEYS_FILE` is checked for changes. Default: that of `watchFiles`. */
-  readonly pollIntervalMs?: number | undefined
 }
 
 export interface RequestChecks {
@@ -84,8 +82,8 @@ async function openAuth(lifecycle: Lifecycle, config: Config, options: ChecksOpt
 /** The keys of `API_KEYS` and `API_KEYS_FILE`, following changes of the file. */
 async function openApiKeys(
   lifecycle: Lifecycle,
-  { API_KEYS = '', API_KEYS_FILE }: Config,
-  { log, pollIntervalMs }: ChecksOptions,
+  { API_KEYS = '', API_KEYS_FILE, FILE_WATCH_INTERVAL }: Config,
+  { log }: ChecksOptions,
 ) {
   const own = parseApiKeys(API_KEYS)
   if (API_KEYS_FILE === undefined) return () => own
@@ -99,7 +97,7 @@ async function openApiKeys(
       log.info('API keys reloaded', { keys: all.length })
     },
     (error) => log.error('API key reload failed, keeping the current keys', { error }),
-    pollIntervalMs,
+    FILE_WATCH_INTERVAL,
   )
   lifecycle.onClose('API keys', async () => stop())
   return () => all

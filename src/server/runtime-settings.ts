@@ -15,8 +15,6 @@ export interface RuntimeSettingsOptions {
    * Default: this process applies and logs changes.
    */
   readonly decide?: ChangeSettings | undefined
-  /** How often `CONFIG_FILE` is checked for changes. Default: that of {@link watchFiles}. */
-  readonly pollIntervalMs?: number | undefined
 }
 
 /**
@@ -27,7 +25,7 @@ export async function openRuntimeSettings(
   lifecycle: Lifecycle,
   config: Config,
   log: Log,
-  { decide, pollIntervalMs }: RuntimeSettingsOptions = {},
+  { decide }: RuntimeSettingsOptions = {},
 ): Promise<RuntimeSettings> {
   const applyAndLog: ChangeSettings = async (change, by) => {
     const before = runtimeSettings.current
@@ -47,13 +45,7 @@ export async function openRuntimeSettings(
     log.level = logLevel
   })
   if (config.CONFIG_FILE !== undefined && decide === undefined) {
-    const stopFollowing = await followConfigFile(
-      config.CONFIG_FILE,
-      config,
-      log,
-      runtimeSettings,
-      pollIntervalMs,
-    )
+    const stopFollowing = await followConfigFile(config.CONFIG_FILE, config, log, runtimeSettings)
     lifecycle.onClose('CONFIG_FILE', async () => stopFollowing())
   }
   return runtimeSettings
@@ -69,7 +61,6 @@ async function followConfigFile(
   config: Config,
   log: Log,
   runtimeSettings: RuntimeSettings,
-  pollIntervalMs: number | undefined,
 ): Promise<() => void> {
   const { parseSettingsFile } = await import('../runtime-settings/settings-file.ts')
   const apply = ([text = '']: readonly string[]): Promise<void> =>
@@ -83,7 +74,7 @@ async function followConfigFile(
   } catch (error) {
     onError(error)
   }
-  return watchFiles([path], initial, apply, onError, pollIntervalMs)
+  return watchFiles([path], initial, apply, onError, config.FILE_WATCH_INTERVAL)
 }
 
 /** Switches the log level to debug, and back to the configured level: the action of SIGUSR2. */

@@ -42,8 +42,6 @@ import { openTracing } from './tracing.ts'
 export interface ServerOptions {
   /** Whether a supervisor started this process as one of several on the port. Default false. */
   readonly supervised?: boolean
-  /** How often watched files are checked for changes. Default: that of `watchFiles`. */
-  readonly pollIntervalMs?: number | undefined
 }
 
 /**
@@ -56,7 +54,7 @@ export async function startServer(
   lifecycle: Lifecycle,
   config: Config,
   { log, writer }: ProcessLog,
-  { supervised = false, pollIntervalMs }: ServerOptions = {},
+  { supervised = false }: ServerOptions = {},
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
   warnAboutGracePeriod(config, log)
@@ -68,7 +66,6 @@ export async function startServer(
   const supervisor = Promise.withResolvers<PrimaryConnection>()
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, {
     decide: supervised ? async (change, by) => (await supervisor.promise).change(change, by) : undefined,
-    pollIntervalMs,
   })
 
   const storage = await openStorage(lifecycle, config, log)
@@ -79,9 +76,9 @@ export async function startServer(
 
   const app = await openApp(
     { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late },
-    { supervised, pollIntervalMs },
+    { supervised },
   )
-  const tls = await openCertificate(lifecycle, config, log, pollIntervalMs)
+  const tls = await openCertificate(lifecycle, config, log)
   const server = listen(lifecycle, config, app, tls?.certificate, supervised)
   late.server = server
 
@@ -195,7 +192,7 @@ interface AppParts {
 /** The HTTP app, and the admin server when it has a port of its own. */
 async function openApp(
   { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
-  { supervised, pollIntervalMs }: ServerOptions,
+  { supervised }: ServerOptions,
 ): Promise<ServiceApp> {
   const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
   const admin = {
@@ -215,7 +212,6 @@ async function openApp(
       metrics,
       runtimeSettings,
       remoteAddress: (request) => late.server?.remoteAddress(request),
-      pollIntervalMs,
     })),
     pool,
     admin: adminWithToken(config, admin),

@@ -14,15 +14,13 @@ export interface OpenCertificate {
 /**
  * Reads `TLS_CERT` and `TLS_KEY`.
  *
- * @param pollIntervalMs how often the files are checked for changes; default: that of {@link watchFiles}
  * @returns undefined when they are not set
  * @throws when a file cannot be read, or the files are not a certificate and its key
  */
 export async function openCertificate(
   lifecycle: Lifecycle,
-  { TLS_CERT, TLS_KEY }: Config,
+  { TLS_CERT, TLS_KEY, FILE_WATCH_INTERVAL }: Config,
   log: Log,
-  pollIntervalMs?: number,
 ): Promise<OpenCertificate | undefined> {
   if (TLS_CERT === undefined || TLS_KEY === undefined) return undefined
   // Loaded only with TLS: node:crypto slows down a start more than any other module.
@@ -46,7 +44,7 @@ export async function openCertificate(
       }
       const onError = (error: unknown): void =>
         log.error('certificate reload failed, keeping the current one', { error })
-      const stopWatching = watchFiles(paths, texts, apply, onError, pollIntervalMs)
+      const stopWatching = watchFiles(paths, texts, apply, onError, FILE_WATCH_INTERVAL)
       lifecycle.onClose('certificate', async () => stopWatching())
     },
   }

@@ -1,5 +1,3 @@
-const defaultPollIntervalMs = 2_000
-
 /**
  * Watches the contents of small files by polling. A watch of the file system reports names and not contents: a mounted
  * secret is a link into a directory that is replaced as a whole.
@@ -8,7 +6,6 @@ const defaultPollIntervalMs = 2_000
  * @param onChange called with all texts after one of them has changed. When it throws, it is called again after the next
  * change: a certificate and its key are written one after the other.
  * @param onError called when files cannot be read or used; once per error and not at every poll
- * @param pollIntervalMs default: 2,000
  * @returns stops watching
  */
 export function watchFiles(
@@ -16,7 +13,7 @@ export function watchFiles(
   initial: readonly string[],
   onChange: (texts: readonly string[]) => void | Promise<void>,
   onError: (error: unknown) => void,
-  pollIntervalMs = defaultPollIntervalMs,
+  pollIntervalMs: number,
 ): () => void {
   let known = initial.join('\0')
   let lastError = ''

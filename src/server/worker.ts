@@ -18,11 +18,6 @@ import { openDatabaseFromConfig, openQueueFromConfig, queueChecks, readQueueLeng
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
-export interface WorkerOptions {
-  /** How often watched files are checked for changes. Default: that of `watchFiles`. */
-  readonly pollIntervalMs?: number | undefined
-}
-
 /**
  * The worker: metrics → runtime settings → queue → listening → task worker → ready. It runs tasks, and over HTTP it
  * answers only probes, metrics and admin requests. The lifecycle closes everything in reverse order.
@@ -33,14 +28,13 @@ export async function startWorker(
   lifecycle: Lifecycle,
   config: Config,
   { log, writer }: ProcessLog,
-  { pollIntervalMs }: WorkerOptions = {},
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
 
   let server: BoundServer | undefined
   const metrics = openMetrics(lifecycle, config, writer, () => server)
   logLifecycle(lifecycle, log, metrics)
-  const runtimeSettings = await openRuntimeSettings(lifecycle, config, log, { pollIntervalMs })
+  const runtimeSettings = await openRuntimeSettings(lifecycle, config, log)
 
   const queue = await openQueue(lifecycle, config, log)
   const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/config.ts'
 import { closeTimeoutMs, shutdownBudgetMs } from '../../src/lifecycle/index.ts'
-import { root } from './tools.ts'
+import { root } from '../support/root.ts'
 
 const defaults = parseConfig({})
 if (!defaults.ok) throw new Error('the defaults are no configuration')

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { root, run } from './tools.ts'
+import { runCommand } from '../support/command.ts'
+import { root } from '../support/root.ts'
 
 const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()) as {
   services: Record<
@@ -18,7 +19,7 @@ const services = Object.entries(compose.services)
 
 /** Compose as a plugin of docker, or the older program; null, and a line that says so, when neither is here. */
 async function findCompose(): Promise<string[] | null> {
-  if (Bun.which('docker') && (await run(['docker', 'compose', 'version'])).exitCode === 0)
+  if (Bun.which('docker') && (await runCommand(['docker', 'compose', 'version'])).exitCode === 0)
     return ['docker', 'compose']
   if (Bun.which('docker-compose')) return ['docker-compose']
   console.warn('Compose is not installed (Debian: docker-compose): what it thinks of compose.yaml is skipped')
@@ -66,6 +67,6 @@ describe('compose.yaml', () => {
     const { PATH, HOME } = process.env
     const file = join(root, 'compose.yaml')
     const command = [...(program ?? []), '--file', file, '--profile', 'platform', 'config', '-q']
-    expect(await run(command, { env: { PATH, HOME } })).toEqual({ exitCode: 0, output: '' })
+    expect(await runCommand(command, { env: { PATH, HOME } })).toMatchObject({ exitCode: 0, output: '' })
   })
 })

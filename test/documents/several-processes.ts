@@ -2,9 +2,12 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { Document } from '../../src/documents/document-store.ts'
 import { openDocumentStore } from '../../src/documents/open.ts'
+import { spawnChild } from '../support/child-process.ts'
+import { until } from '../support/until.ts'
 import { createBody, type WriterTask } from './writer.ts'
 
-const rounds = 20
+/** How often a process is killed; ROUNDS=20 at night. */
+const rounds = Number(process.env.ROUNDS ?? 5)
 const writerCount = 8
 /** Long enough to start a process 20 times on a busy machine. */
 const timeoutMs = 60_000
@@ -34,16 +37,13 @@ export function severalProcessesContract(createDatabase: () => Promise<SharedDat
           writers: writerCount,
           documents: 1_000_000,
         })
-        const lines: string[] = []
         // A different number in each round, so that the kills hit different moments of a commit.
         const enough = 20 + round * 7
-        for await (const line of writer.lines()) {
-          lines.push(line)
-          if (lines.length === enough) writer.child.kill('SIGKILL')
-        }
-        expect(await writer.child.exited).not.toBe(0)
-        expect(lines.length).toBeGreaterThanOrEqual(enough)
-        confirmed.push(...lines)
+        await until(() => writer.log.texts.length >= enough, { intervalMs: 1 })
+        writer.signal('SIGKILL')
+        expect(await writer.exited).not.toBe(0)
+        // A line that the kill cut is no confirmation, and not among these.
+        confirmed.push(...writer.log.texts)
       }
       expect(confirmed.filter((line) => line.startsWith('failed'))).toEqual([])
       const stored = await readDocuments(database)
@@ -63,7 +63,8 @@ export function severalProcessesContract(createDatabase: () => Promise<SharedDat
       const writers = ['a', 'b'].map((prefix) =>
         startWriter({ ...database, prefix, writers: writerCount, documents: 150 }),
       )
-      const lines = (await Promise.all(writers.map((writer) => Array.fromAsync(writer.lines())))).flat()
+      await Promise.all(writers.map(({ exited }) => exited))
+      const lines = writers.flatMap(({ log }) => log.texts)
       expect(lines.filter((line) => line.startsWith('failed'))).toEqual([])
       expect(lines).toHaveLength(2 * writerCount * 150)
       expect((await readDocuments(database)).map(({ id }) => id).sort()).toEqual(lines.sort())
@@ -80,9 +81,9 @@ export function severalProcessesContract(createDatabase: () => Promise<SharedDat
         const writers = ['a', 'b', 'c'].map((prefix) =>
           startWriter({ ...database, prefix, writers: 1, documents: 1 }),
         )
-        const lines = (await Promise.all(writers.map((writer) => Array.fromAsync(writer.lines())))).flat()
+        expect(await Promise.all(writers.map(({ exited }) => exited))).toEqual([0, 0, 0])
+        const lines = writers.flatMap(({ log }) => log.texts)
         expect(lines.sort()).toEqual(['a-0-0', 'b-0-0', 'c-0-0'])
-        expect(await Promise.all(writers.map(({ child }) => child.exited))).toEqual([0, 0, 0])
         await database.remove()
       }
     },
@@ -92,21 +93,7 @@ export function severalProcessesContract(createDatabase: () => Promise<SharedDat
 
 function startWriter({ url, dataDir, prefix, writers, documents }: WriterTask) {
   const task: WriterTask = { ...(url === undefined ? {} : { url }), dataDir, prefix, writers, documents }
-  const child = Bun.spawn({
-    cmd: [process.execPath, join(import.meta.dir, 'writer.ts'), JSON.stringify(task)],
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  async function* lines() {
-    let rest = ''
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      const pieces = (rest + chunk).split('\n')
-      // A line that the kill truncated is not a confirmation.
-      rest = pieces.pop() as string
-      yield* pieces
-    }
-  }
-  return { child, lines }
+  return spawnChild({ command: [process.execPath, join(import.meta.dir, 'writer.ts'), JSON.stringify(task)] })
 }
 
 async function readDocuments(database: SharedDatabase): Promise<Document[]> {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDocumentStore } from '../../src/documents/open.ts'
 import { documentStoreContract } from './contract.ts'
-import { severalProcessesContract } from './several-processes.ts'
 
 async function temporaryDirectory() {
   const dataDir = await mkdtemp(join(tmpdir(), 'tally-sqlite-'))
@@ -16,10 +15,6 @@ describe('the contract on SQLite', () => {
     const { dataDir, remove } = await temporaryDirectory()
     return { open: (now = Date.now) => openDocumentStore({ dataDir, now }), remove }
   })
-})
-
-describe('several processes on one SQLite file', () => {
-  severalProcessesContract(temporaryDirectory)
 })
 
 describe('the SQLite file', () => {

@@ -3,7 +3,8 @@ import { mkdtemp, readdir, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { z } from 'zod'
-import { root, run } from '../deploy/tools.ts'
+import { runCommand } from '../support/command.ts'
+import { root } from '../support/root.ts'
 
 const httpGet = z.object({ path: z.string(), port: z.union([z.string(), z.number()]) })
 const probe = z.object({
@@ -136,7 +137,7 @@ export const canBuild = builder !== null
  * @throws Error with kustomize's own words.
  */
 async function build(directory: string): Promise<Manifest[]> {
-  const { exitCode, output } = await run([...(builder ?? []), directory])
+  const { exitCode, output } = await runCommand([...(builder ?? []), directory])
   if (exitCode !== 0) throw new Error(`${directory}: ${output}`)
   return z.array(manifest).parse(Bun.YAML.parse(output))
 }

@@ -1,18 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { findK6 } from '../../load/k6.ts'
 import { parseRecord, type RequestRecord } from '../../load/record.ts'
 import type { Report } from '../../load/report/report.ts'
+import { hasProgram } from '../support/programs.ts'
+import { root } from '../support/root.ts'
 
-const root = resolve(import.meta.dir, '../..')
-
-/**
- * Whether the tests that need k6 run. Without it they are skipped, and said so; on CI they run and fail.
- */
-export const k6Present = findK6(process.env, root) !== null || Boolean(process.env.CI)
-if (!k6Present)
-  console.warn('k6 is not installed: the tests of load/ that run it are skipped (see load/README.md)')
+/** Whether the tests that need k6 can run here. */
+export function haveK6(): boolean {
+  return hasProgram('k6', 'none; make load builds it', findK6(process.env, root) !== null)
+}
 
 export type LoadRun = {
   exitCode: number

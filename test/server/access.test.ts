@@ -17,7 +17,7 @@ import { until } from '../support/until.ts'
 
 /** The service with the checks of an environment. */
 async function createService(env: Record<string, string>) {
-  const parsed = parseConfig(env)
+  const parsed = parseConfig({ FILE_WATCH_INTERVAL: '20ms', ...env })
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const lifecycle = createLifecycle()
   const memory = memoryLog()
@@ -28,7 +28,6 @@ async function createService(env: Record<string, string>) {
     metrics: deps.metrics,
     runtimeSettings,
     remoteAddress: () => '192.0.2.1',
-    pollIntervalMs: 50,
   })
   const app = createApp({ ...deps, ...managementDeps(parsed.config), ...checks })
   const send = (headers: Record<string, string> = {}, path = '/payload') =>

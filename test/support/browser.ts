@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { hasProgram } from './programs.ts'
 
 export interface Browser extends AsyncDisposable {
   /** Every URL that the page has asked for, also what it was kept from by its policy. */
@@ -22,15 +23,19 @@ interface Message {
   readonly error?: { readonly message: string }
 }
 
-/** The Chromium of this machine, when it has one. */
-export const chromium = Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome')
+const chromium = Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome')
+
+/** Whether the tests in a browser can run here. */
+export function haveBrowser(): boolean {
+  return hasProgram('chromium', 'chromium', chromium !== null)
+}
 
 /** A headless Chromium with one empty page, driven over its DevTools protocol; its profile goes with it. */
-export async function startBrowser(executable: string): Promise<Browser> {
+export async function startBrowser(): Promise<Browser> {
   const profile = await mkdtemp(join(tmpdir(), 'tally-chromium-'))
   const child = Bun.spawn(
     [
-      executable,
+      chromium ?? 'chromium',
       ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
       ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
       ...[`--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'],

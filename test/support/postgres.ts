@@ -1,159 +1,176 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Child, spawnChild } from './child-process.ts'
+import { runSuccessfully } from './command.ts'
 import { freePort } from './free-ports.ts'
+import { hasProgram } from './programs.ts'
+import { Impossible, until } from './until.ts'
 
-/** How long initdb, a start or a stop may take on a loaded machine before the test gives up. */
-const STEP_MS_MAX = 30_000
-const PORTS_TRIED_MAX = 5
-const ROOT = 0
-
-/** A real PostgreSQL server of the test's own: on a free loopback port, in a temporary directory, fsync on. */
-export interface PostgresServer {
-  /** `postgres://` URL with user and password of the one database, `tally`. */
+/** An empty database on a real PostgreSQL server. */
+export interface PostgresDatabase {
+  /** `postgres://` URL with user and password. The user owns the database and is a superuser. */
   readonly url: string
-  readonly port: number
   readonly password: string
+  /** Runs SQL through psql and returns what it printed, trimmed. */
+  psql(statement: string): Promise<string>
+  /** Deletes the database. */
+  remove(): Promise<void>
+}
+
+/** A server of the test's own, which it may stop and crash: on a free loopback port, fsync on, one database. */
+export interface PostgresServer extends PostgresDatabase {
+  readonly port: number
   /** Starts it again after `stop` or `crash`, on the same port with the same files; resolves when it answers. */
   start(): Promise<void>
   /** The fast shutdown: open connections are ended, everything is on disk. */
   stop(): Promise<void>
-  /** The immediate shutdown: no checkpoint, no farewell; the next start goes through crash recovery. */
+  /** The immediate shutdown: no checkpoint; the next start goes through crash recovery. */
   crash(): Promise<void>
-  /** Runs SQL as the owner, through psql, and gives what it printed, trimmed. */
-  psql(statement: string): Promise<string>
-  /** Stops it and deletes its files. */
-  remove(): Promise<void>
 }
 
-/**
- * Where PostgreSQL's programs are: the newest of Debian's version directories, or the search path.
- *
- * @returns the directory, or undefined when the machine has no PostgreSQL
- */
-function postgresBinaries(): string | undefined {
-  const debian = '/usr/lib/postgresql'
-  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const onPath = Bun.which('initdb')
-  return [
-    ...versions.map((version) => join(debian, version, 'bin')),
-    ...(onPath ? [join(onPath, '..')] : []),
-  ].find((directory) => existsSync(join(directory, 'initdb')) && existsSync(join(directory, 'postgres')))
-}
+/** What a test run shares with its files: see tools/test.ts. */
+export const templateVariable = 'TEST_POSTGRES_TEMPLATE'
+export const serverVariable = 'TEST_POSTGRES_URL'
 
-/**
- * Whether the tests on PostgreSQL can run here. Without the programs they are left out with a line that says so;
- * in CI (`CI=true`) that is a failure instead, so that a broken image cannot pass by testing nothing.
- *
- * @throws Error in CI when PostgreSQL is absent
- */
+/** Of the servers of a run. It is random, because a test looks for it where it must not appear. */
+const passwordFile = 'password'
+/** How long a start may take on a loaded machine, in ms. */
+const startTimeoutMs = 30_000
+const maxStartAttempts = 5
+
+const binaries = findBinaries()
+
+/** Whether the tests on PostgreSQL can run here. */
 export function havePostgres(): boolean {
-  if (postgresBinaries() !== undefined) return true
-  const message = 'PostgreSQL is not installed (initdb, postgres): the tests on a real server are left out'
-  if (process.env.CI === 'true') throw new Error(`${message}, which CI does not accept`)
-  console.warn(message)
-  return false
+  return hasProgram('postgres', 'postgresql', binaries !== undefined)
 }
 
 /**
- * Makes a cluster in a temporary directory and starts it. Sign-in needs the password (SCRAM), as in production, so a
- * test can also look for it where it must not appear.
+ * Creates a database of the caller's own on the server of the test run; where there is none, because a test file is run
+ * by itself, on a new server that goes with the database.
+ */
+export async function createPostgresDatabase(): Promise<PostgresDatabase> {
+  const serverUrl = process.env[serverVariable]
+  if (serverUrl === undefined) return await startPostgres()
+  const name = `test_${crypto.randomUUID().replaceAll('-', '')}`
+  await psqlAt(serverUrl, `create database ${name}`)
+  const url = Object.assign(new URL(serverUrl), { pathname: `/${name}` }).href
+  return {
+    url,
+    password: new URL(url).password,
+    psql: (statement) => psqlAt(url, statement),
+    remove: async () => void (await psqlAt(serverUrl, `drop database ${name} with (force)`)),
+  }
+}
+
+/**
+ * Starts a server on a copy of the run's empty cluster, or on a new one. Signing in needs the password (SCRAM), as in
+ * production.
  *
- * @throws Error when initdb or the server does not come up; the server's own words are in the message
+ * @throws Error when the server does not start; its own words are in the message
  */
 export async function startPostgres(): Promise<PostgresServer> {
-  const binaries = postgresBinaries()
-  if (binaries === undefined) throw new Error('PostgreSQL is not installed')
-  const account = await unprivilegedAccount()
   const home = await mkdtemp(join(tmpdir(), 'tally-postgres-'))
-  const data = join(home, 'data')
-  const password = `secret-${crypto.randomUUID()}`
-  const passwordFile = join(home, 'password')
-  await writeFile(passwordFile, `${password}\n`, { mode: 0o600 })
-  if (account) {
-    await chown(home, account.uid, account.gid)
-    await chown(passwordFile, account.uid, account.gid)
+  try {
+    const template = process.env[templateVariable]
+    if (template === undefined) await createPostgresCluster(home)
+    else await runSuccessfully(['cp', '--archive', '--reflink=auto', `${template}/.`, home])
+    return await serve(home)
+  } catch (error) {
+    await rm(home, { recursive: true, force: true })
+    throw error
   }
-  const asAccount = account
-    ? ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--']
-    : []
+}
 
-  // Only the making of the empty cluster skips fsync; the server below runs with it.
-  await succeed([
-    ...asAccount,
-    ...[join(binaries, 'initdb'), '--pgdata', data, '--username=tally', '--encoding=UTF8', '--locale=C'],
-    ...['--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--no-sync'],
-  ])
+/** Creates an empty cluster, with its password, in a folder. */
+export async function createPostgresCluster(home: string): Promise<void> {
+  const account = await unprivilegedAccount()
+  await writeFile(join(home, passwordFile), `secret-${crypto.randomUUID()}`, { mode: 0o600 })
+  if (account !== undefined)
+    for (const path of [home, join(home, passwordFile)]) await chown(path, account.uid, account.gid)
+  await runSuccessfully(
+    asAccount(account, [
+      ...[
+        program('initdb'),
+        '--pgdata',
+        join(home, 'data'),
+        '--username=tally',
+        '--encoding=UTF8',
+        '--locale=C',
+      ],
+      ...['--auth=scram-sha-256', `--pwfile=${join(home, passwordFile)}`],
+      // Small segments: a crash or a stop then writes little. Only the making of the cluster skips fsync.
+      ...['--wal-segsize=1', '--no-sync'],
+    ]),
+    { cwd: home, env: { ...process.env, LC_ALL: 'C' }, timeoutMs: startTimeoutMs },
+  )
+  // The account of the server has to reach its folder through that of the run.
+  await chmod(home, 0o700)
+}
 
+async function serve(home: string): Promise<PostgresServer> {
+  const account = await unprivilegedAccount()
+  const password = await Bun.file(join(home, passwordFile)).text()
+  const log = join(home, 'server.log')
   let port = 0
-  let server: ReturnType<typeof Bun.spawn> | undefined
-
-  async function psql(statement: string, database = 'tally'): Promise<string> {
-    // Through the socket in our own directory: whoever else may listen on the port, this is our server.
-    const connection = ['-h', home, '-p', `${port}`, '-U', 'tally', '-d', database]
-    return await succeed(
-      [join(binaries as string, 'psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', ...connection, '-c', statement],
-      { PGPASSWORD: password, PGCONNECT_TIMEOUT: '5' },
-    )
-  }
+  let server: Child | undefined
+  const urlOf = (database: string) => `postgres://tally:${password}@127.0.0.1:${port}/${database}`
+  // Through the socket in its own folder: the port may belong to another server.
+  const psql = (statement: string, database = 'tally') => psqlAt(urlOf(database), statement, ['-h', home])
 
   async function start(): Promise<void> {
     if (server !== undefined) return
-    const log = join(home, 'server.log')
-    const started = Bun.spawn({
-      cmd: [
-        ...asAccount,
-        ...[join(binaries as string, 'postgres'), '-D', data, '-p', `${port}`, '-k', home, '-h', '127.0.0.1'],
-        ...['-c', 'fsync=on', '-c', 'synchronous_commit=on', '-c', 'max_connections=60'],
-      ],
+    const started = spawnChild({
+      command: asAccount(account, [
+        ...[program('postgres'), '-D', join(home, 'data'), '-p', `${port}`, '-k', home, '-h', '127.0.0.1'],
+        ...['-c', 'fsync=on', '-c', 'synchronous_commit=on', '-c', 'max_connections=100'],
+        ...['-c', 'wal_init_zero=off', '-c', 'wal_recycle=off', '-c', 'min_wal_size=2MB'],
+      ]),
       cwd: home,
-      stdout: Bun.file(log),
-      stderr: Bun.file(log),
+      output: { file: log },
     })
     server = started
-    const deadline = Date.now() + STEP_MS_MAX
-    for (;;) {
-      const answer = await psql('select 1', 'postgres').catch((error: Error) => error)
-      if (answer === '1') return
-      if (started.exitCode !== null || Date.now() > deadline) {
-        await end('SIGQUIT')
-        throw new Error(`PostgreSQL did not start: ${await Bun.file(log).text()}`, { cause: answer })
-      }
-      await Bun.sleep(20)
+    try {
+      await until(
+        async () => {
+          const { alive } = started
+          if ((await psql('select 1', 'postgres').catch((error) => alive && Promise.reject(error))) === '1')
+            return true
+          throw new Impossible(`PostgreSQL did not start: ${await Bun.file(`${log}.err`).text()}`)
+        },
+        { what: 'PostgreSQL to start', timeoutMs: startTimeoutMs, intervalMs: 20 },
+      )
+    } catch (error) {
+      await end('SIGQUIT')
+      throw error
     }
   }
 
   async function end(signal: 'SIGINT' | 'SIGQUIT'): Promise<void> {
     const ending = server
-    if (ending === undefined) return
     server = undefined
-    ending.kill(signal)
-    await ending.exited
+    ending?.signal(signal)
+    await ending?.exited
   }
 
-  /** The port stays the same for the server's life, so somebody may take it just before the first start. */
-  async function startSomewhere(): Promise<void> {
+  /** The port stays the same for the server's life, and another process may take it just before the first start. */
+  async function startOnFreePort(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       port = freePort()
       try {
         return await start()
       } catch (error) {
-        if (attempt === PORTS_TRIED_MAX) throw error
+        if (attempt === maxStartAttempts) throw error
       }
     }
   }
 
-  try {
-    await startSomewhere()
-    await psql('create database tally', 'postgres')
-  } catch (error) {
-    await end('SIGQUIT')
-    await rm(home, { recursive: true, force: true })
-    throw error
-  }
+  await startOnFreePort()
+  await psql('create database tally', 'postgres')
   return {
-    url: `postgres://tally:${password}@127.0.0.1:${port}/tally`,
+    url: urlOf('tally'),
     port,
     password,
     start,
@@ -167,9 +184,42 @@ export async function startPostgres(): Promise<PostgresServer> {
   }
 }
 
+function psqlAt(url: string, statement: string, connection: readonly string[] = []): Promise<string> {
+  const { hostname, port, password, pathname } = new URL(url)
+  return runSuccessfully(
+    [
+      ...[program('psql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-U', 'tally', '-h', hostname, '-p', port],
+      ...['-d', pathname.slice(1), ...connection, '-c', statement],
+    ],
+    {
+      cwd: tmpdir(),
+      env: { PATH: process.env.PATH, PGPASSWORD: password, PGCONNECT_TIMEOUT: '5', LC_ALL: 'C' },
+      timeoutMs: startTimeoutMs,
+    },
+  )
+}
+
+const program = (name: string): string => join(binaries ?? '', name)
+
+/** Where PostgreSQL's programs are: the newest of Debian's version folders, or the search path. */
+function findBinaries(): string | undefined {
+  const debian = '/usr/lib/postgresql'
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
+  const onPath = Bun.which('initdb')
+  return [
+    ...versions.map((version) => join(debian, version, 'bin')),
+    ...(onPath ? [join(onPath, '..')] : []),
+  ].find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
+}
+
+interface Account {
+  readonly uid: number
+  readonly gid: number
+}
+
 /** PostgreSQL refuses to run as root; Debian's own account, or nobody, takes its place. */
-async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== ROOT) return undefined
+async function unprivilegedAccount(): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined
   const accounts = (await Bun.file('/etc/passwd').text()).split('\n').map((line) => line.split(':'))
   const account =
     accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody')
@@ -178,20 +228,7 @@ async function unprivilegedAccount(): Promise<{ uid: number; gid: number } | und
   return { uid: Number(account[2]), gid: Number(account[3]) }
 }
 
-async function succeed(cmd: string[], env: Record<string, string> = {}): Promise<string> {
-  const child = Bun.spawn({
-    cmd,
-    cwd: tmpdir(),
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', ...env },
-    stdout: 'pipe',
-    stderr: 'pipe',
-    timeout: STEP_MS_MAX,
-  })
-  const [output, errors, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  if (code !== 0) throw new Error(`${cmd.join(' ')} ended with ${code}: ${errors}`)
-  return output.trim()
+function asAccount(account: Account | undefined, command: readonly string[]): string[] {
+  if (account === undefined) return [...command]
+  return ['setpriv', `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--', ...command]
 }

@@ -1,17 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Child, spawnChild } from './child-process.ts'
+import { runCommand, runSuccessfully } from './command.ts'
 import { freePort } from './free-ports.ts'
-
-/** How long a start may take on a loaded machine, in ms. */
-const startMsMax = 30_000
+import { hasProgram } from './programs.ts'
+import { Impossible, until } from './until.ts'
 
 export interface RedisServerOptions {
   /** Whether it keeps an append-only file, on the disk before a write is confirmed. Default true. */
   readonly appendonly?: boolean
 }
 
-/** A real Redis server of the test's own: on a free loopback port, in a temporary directory. */
+/** A real Redis server of the test's own, which it may kill: on a free loopback port, in a temporary folder. */
 export interface RedisServer {
   readonly url: string
   readonly port: number
@@ -27,58 +28,80 @@ export interface RedisServer {
   remove(): Promise<void>
 }
 
-/**
- * Whether the tests on Redis can run here. Without the program they are left out with a line that says so; in CI
- * (`CI=true`) that is a failure instead, so that a broken image cannot pass by testing nothing.
- *
- * @throws Error in CI when Redis is absent
- */
-export function haveRedis(): boolean {
-  if (Bun.which('redis-server') !== null) return true
-  const message = 'Redis is not installed (redis-server): the tests on a real server are left out'
-  if (process.env.CI === 'true') throw new Error(`${message}, which CI does not accept`)
-  console.warn(message)
-  return false
+/** A database of a Redis server that others use too. */
+export interface RedisDatabase {
+  readonly url: string
+  remove(): Promise<void>
 }
 
-/** @throws Error when the server does not come up; its own words are in the message */
+/** The server that the files of a test run share: see tools/test.ts. */
+export const serverVariable = 'TEST_REDIS_URL'
+
+/** How long a start may take on a loaded machine, in ms. */
+const startTimeoutMs = 30_000
+/** Database 0 holds the number of the last one that was taken. */
+const databases = 1_000
+
+/** Whether the tests on Redis can run here. */
+export function haveRedis(): boolean {
+  return hasProgram('redis-server', 'redis-server')
+}
+
+/**
+ * Takes an empty database of the test run's server; where there is none, because a test file is run by itself, of a new
+ * server that goes with it.
+ */
+export async function takeRedisDatabase(): Promise<RedisDatabase> {
+  const serverUrl = process.env[serverVariable]
+  if (serverUrl === undefined) return await startRedis()
+  const { port } = new URL(serverUrl)
+  const number = await runSuccessfully(['redis-cli', '-p', port, 'INCR', 'databases'])
+  return {
+    url: `${serverUrl}/${number}`,
+    remove: async () => void (await runSuccessfully(['redis-cli', '-p', port, '-n', number, 'FLUSHDB'])),
+  }
+}
+
+/** @throws Error when the server does not start; its own words are in the message */
 export async function startRedis({ appendonly = true }: RedisServerOptions = {}): Promise<RedisServer> {
   const home = await mkdtemp(join(tmpdir(), 'tally-redis-'))
   const port = freePort()
   const log = join(home, 'server.log')
-  let server: Bun.Subprocess | undefined
+  let server: Child | undefined
 
   async function start(): Promise<void> {
-    const started = Bun.spawn({
-      cmd: [
+    const started = spawnChild({
+      command: [
         ...['redis-server', '--port', `${port}`, '--bind', '127.0.0.1', '--dir', home, '--save', ''],
+        ...['--databases', `${databases}`],
         ...(appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : []),
       ],
-      stdout: Bun.file(log),
-      stderr: Bun.file(log),
+      output: { file: log },
     })
     server = started
-    const deadline = Date.now() + startMsMax
-    while (!(await answers())) {
-      if (started.exitCode !== null || Date.now() > deadline) {
-        await kill()
-        throw new Error(`Redis did not start: ${await Bun.file(log).text()}`)
-      }
-      await Bun.sleep(20)
+    try {
+      await until(
+        async () => {
+          const { alive } = started
+          if ((await send('PING')) === 'PONG') return true
+          if (!alive) throw new Impossible(`Redis did not start: ${await Bun.file(log).text()}`)
+          return false
+        },
+        { what: 'Redis to start', timeoutMs: startTimeoutMs, intervalMs: 20 },
+      )
+    } catch (error) {
+      await kill()
+      throw error
     }
   }
 
-  const say = async (...cmd: string[]): Promise<string> =>
-    await new Response(
-      Bun.spawn({ cmd: ['redis-cli', '-p', `${port}`, ...cmd], stdout: 'pipe', stderr: 'ignore' }).stdout,
-    ).text()
-  const answers = async (): Promise<boolean> => (await say('PING')).trim() === 'PONG'
+  const send = async (...words: string[]): Promise<string> =>
+    (await runCommand(['redis-cli', '-p', `${port}`, ...words])).stdout.trim()
 
   async function kill(): Promise<void> {
     const ending = server
     server = undefined
-    ending?.kill('SIGKILL')
-    await ending?.exited
+    await ending?.kill()
   }
 
   await start()
@@ -90,8 +113,8 @@ export async function startRedis({ appendonly = true }: RedisServerOptions = {})
     },
     start,
     kill,
-    signal: (name) => server?.kill(name),
-    flush: async () => void (await say('FLUSHALL')),
+    signal: (name) => server?.signal(name),
+    flush: async () => void (await send('FLUSHALL')),
     async remove() {
       await kill()
       await rm(home, { recursive: true, force: true })

@@ -1,19 +1,38 @@
-/** How long a condition may take to come true on a loaded machine, in ms. */
-const patienceMs = 20_000
+export interface UntilOptions {
+  /** What is awaited, for the message. Default: the source of the condition. */
+  readonly what?: string
+  /** How long it may take on a loaded machine, in ms. Default: 45 s. */
+  readonly timeoutMs?: number
+  /** The time between two looks, in ms. Default: 5. */
+  readonly intervalMs?: number
+}
+
+/** Thrown by a condition that can no longer come true: ends the wait at once. */
+export class Impossible extends Error {
+  override readonly name = 'Impossible'
+}
 
 /**
- * Waits until a condition gives something truthy, and gives that.
+ * Waits until a condition gives something truthy, and gives that. A condition that throws does not hold yet.
  *
- * @throws Error naming the condition when it does not come true in time
+ * @throws Error when it does not hold in time, with the condition's last error as its cause
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-): Promise<Exclude<T, undefined | false | null>> {
-  const deadline = performance.now() + patienceMs
+  { what = String(condition), timeoutMs = 45_000, intervalMs = 5 }: UntilOptions = {},
+): Promise<Exclude<T, undefined | false | null | '' | 0>> {
+  const deadline = performance.now() + timeoutMs
   for (;;) {
-    const value = await condition()
-    if (value) return value as Exclude<T, undefined | false | null>
-    if (performance.now() > deadline) throw new Error(`did not come true: ${condition}`)
-    await Bun.sleep(5)
+    let cause: unknown
+    try {
+      const value = await condition()
+      if (value) return value as Exclude<T, undefined | false | null | '' | 0>
+    } catch (error) {
+      if (error instanceof Impossible) throw error
+      cause = error
+    }
+    if (performance.now() > deadline)
+      throw new Error(`waited ${timeoutMs / 1_000} s in vain for ${what}`, { cause })
+    await Bun.sleep(intervalMs)
   }
 }

@@ -6,7 +6,6 @@ import { openDatabase } from '../../src/database/open.ts'
 import { openTaskQueue } from '../../src/tasks/open.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import { taskQueueContract } from './contract.ts'
-import { workersContract } from './several-processes.ts'
 
 describe('the contract on SQLite', () => {
   taskQueueContract(async () => {
@@ -23,12 +22,5 @@ describe('the contract on SQLite', () => {
         await rm(dataDir, { recursive: true })
       },
     }
-  })
-})
-
-describe('several processes on one SQLite file', () => {
-  workersContract(async () => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'tally-queue-'))
-    return { dataDir, remove: () => rm(dataDir, { recursive: true }) }
   })
 })

@@ -6,10 +6,11 @@
  * none, grows in memory from the middle third of the time to the last, or does not stop in order afterwards.
  */
 import { connect } from 'node:net'
+import { residentBytes } from '../../../bench/resident-memory.ts'
 import { quantile } from '../../../bench/statistics.ts'
+import { startService } from '../../support/service.ts'
 import { createInput, type Input, payload } from './inputs.ts'
 import { createRandom } from './random.ts'
-import { startService } from './service.ts'
 
 const seconds = Number(process.env.FUZZ_SECONDS ?? 600)
 const connections = Number(process.env.CONNECTIONS ?? 16)
@@ -25,7 +26,9 @@ const growthMiB = 8
 /** The runtime itself answers 505 to a version of HTTP that it does not speak. */
 const notAFault = 505
 
-const service = await startService({ LOG_LEVEL: 'error', IDLE_TIMEOUT: '8s', REQUEST_TIMEOUT: '5s' })
+const service = await startService({
+  env: { ACCESS_LOG: 'false', DRAIN_QUIET: '1s', IDLE_TIMEOUT: '8s', REQUEST_TIMEOUT: '5s' },
+})
 const statuses = new Map<number, number>()
 const faults: string[] = []
 const memory: number[] = []
@@ -37,7 +40,7 @@ const end = performance.now() + seconds * 1_000
 const goesOn = (): boolean => performance.now() < end && service.alive
 await Promise.all([...Array.from({ length: connections }, (_, i) => attack(i)), askBeside(), watchMemory()])
 
-if (!service.alive) faults.push(`the service died:\n${(await service.log()).slice(-2_000)}`)
+if (!service.alive) faults.push(`the service died:\n${service.log.text.slice(-2_000)}`)
 const third = Math.floor(memory.length / 3)
 const [middle, last] = [quantile(memory.slice(third, 2 * third), 0.5), quantile(memory.slice(2 * third), 0.5)]
 if (!(last <= middle * growthMax + growthMiB))
@@ -45,7 +48,7 @@ if (!(last <= middle * growthMax + growthMiB))
     `memory grew from ${middle.toFixed(0)} MiB in the middle third to ${last.toFixed(0)} in the last`,
   )
 const exitCode = await service.stop()
-if (exitCode !== 0) faults.push(`the service ended with ${exitCode ?? 'a kill'} and not in order`)
+if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)
 
 console.log(`${inputs} inputs sent; ${besides} requests beside them answered right`)
 for (const [status, count] of [...statuses].sort(([a], [b]) => a - b))
@@ -120,7 +123,7 @@ async function askBeside(): Promise<void> {
 
 async function watchMemory(): Promise<void> {
   while (goesOn()) {
-    memory.push(service.memoryMiB())
+    if (service.alive) memory.push(residentBytes(service.pid) / 2 ** 20)
     await Bun.sleep(500)
   }
 }

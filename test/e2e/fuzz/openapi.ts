@@ -7,7 +7,7 @@
  */
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { startService } from './service.ts'
+import { startService } from '../../support/service.ts'
 
 const seconds = process.env.FUZZ_SECONDS ?? '120'
 const seed = process.env.SEED ?? '1'
@@ -18,7 +18,7 @@ if (schemathesis === null) {
   console.log('Skipped: no python3 with venv on the PATH, which schemathesis needs')
   process.exit(process.env.CI ? 1 : 0)
 }
-const service = await startService({ LOG_LEVEL: 'error' })
+const service = await startService({ env: { ACCESS_LOG: 'false', DRAIN_QUIET: '1s' } })
 const exitCode = await Bun.spawn(
   [
     schemathesis,
@@ -40,7 +40,7 @@ const exitCode = await Bun.spawn(
   },
 ).exited
 const ended = await service.stop()
-if (ended !== 0) console.error(`The service ended with ${ended ?? 'a kill'} and not in order`)
+if (ended !== 0) console.error(`The service ended with ${ended} and not in order`)
 process.exit(exitCode === 0 && ended === 0 ? 0 : 1)
 
 /** The command, installed when it is not there yet; null without Python. */

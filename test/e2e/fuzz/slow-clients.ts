@@ -8,8 +8,8 @@
  */
 import { connect } from 'node:net'
 import { quantile } from '../../../bench/statistics.ts'
+import { startService } from '../../support/service.ts'
 import { payload } from './inputs.ts'
-import { startService } from './service.ts'
 
 const connections = Number(process.env.CONNECTIONS ?? 2_000)
 const slowSeconds = Number(process.env.SLOW_SECONDS ?? 120)
@@ -32,7 +32,7 @@ const kinds = {
 } as const
 type Kind = keyof typeof kinds
 
-const service = await startService({ LOG_LEVEL: 'error' })
+const service = await startService({ env: { ACCESS_LOG: 'false', DRAIN_QUIET: '1s' } })
 const faults: string[] = []
 
 const before = await askFor(usualMs)
@@ -54,7 +54,7 @@ const [usual, beside] = [quantile(before, 0.99), quantile(during, 0.99)]
 if (beside > 2 * usual)
   faults.push(`p99 of the ordinary client: ${beside.toFixed(2)} ms, usually ${usual.toFixed(2)} ms`)
 const exitCode = await service.stop()
-if (exitCode !== 0) faults.push(`the service ended with ${exitCode ?? 'a kill'} and not in order`)
+if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)
 
 const line = (name: string, values: number[]): string =>
   `${name.padEnd(24)} ${String(values.length).padStart(6)} requests   p50 ${quantile(values, 0.5).toFixed(2)} ms   p99 ${quantile(values, 0.99).toFixed(2)} ms   max ${Math.max(...values).toFixed(1)} ms`

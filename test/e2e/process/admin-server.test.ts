@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { get, HttpConnection } from '../../support/http-connection.ts'
-import { type ServiceProcess, startService } from '../../support/service-process.ts'
+import { runService, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 const env = { METRICS_PORT: '0', DRAIN_QUIET: '60s', DRAIN_MAX: '60s', DEBUG_ROUTES: 'true' }
 const worker = { program: 'src/worker.ts', env: { ...env, WORKER_PORT: '0' } }
 
-async function operationsPortOf(service: ServiceProcess): Promise<number> {
-  return Number(new URL(String((await service.line('admin server listening')).url)).port)
+async function operationsPortOf(service: Service): Promise<number> {
+  return Number(new URL(String((await service.log.line('admin server listening')).url)).port)
 }
 
 async function ask(port: number, path: string) {
@@ -70,7 +70,7 @@ describe('with METRICS_PORT', () => {
     expect((await scraper.next())?.status).toBe(200)
     service.signal('SIGTERM')
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', window_end: 'no connections' })
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', window_end: 'no connections' })
     expect(await scraper.end()).toBe('fin')
   }, 30_000)
 
@@ -80,7 +80,7 @@ describe('with METRICS_PORT', () => {
     half.send('GET /metrics HTTP/1.1\r\nHos')
     service.signal('SIGTERM')
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)?.closing_ms).toBeLessThan(3_000)
+    expect(service.log.lines.at(-1)?.closing_ms).toBeLessThan(3_000)
   }, 30_000)
 
   test('several processes count together there, also a process that was replaced', async () => {
@@ -88,7 +88,7 @@ describe('with METRICS_PORT', () => {
     const operationsPort = await operationsPortOf(service)
     for (let i = 0; i < 10; i++) await ask(service.port, '/version')
     service.signal('SIGHUP')
-    await service.line('rolling restart finished')
+    await service.log.line('rolling restart finished')
     for (let i = 0; i < 10; i++) await ask(service.port, '/version')
     const scrapes = await Promise.all(Array.from({ length: 4 }, () => ask(operationsPort, '/metrics')))
     for (const { body } of scrapes) {
@@ -106,9 +106,10 @@ describe('with METRICS_PORT', () => {
   test('the start is refused when that port is taken, and nothing is left running', async () => {
     await using taken = await startService({ env })
     const port = String(await operationsPortOf(taken))
-    for (const WEB_CONCURRENCY of ['1', '2'])
-      await expect(startService({ env: { ...env, METRICS_PORT: port, WEB_CONCURRENCY } })).rejects.toThrow(
-        'ended without saying "listening"',
-      )
+    for (const WEB_CONCURRENCY of ['1', '2']) {
+      const { exitCode, output } = await runService({ env: { ...env, METRICS_PORT: port, WEB_CONCURRENCY } })
+      expect(exitCode).toBe(1)
+      expect(output).toContain('"msg":"cannot start"')
+    }
   }, 30_000)
 })

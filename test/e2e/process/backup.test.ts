@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { createPostgresDatabase, havePostgres, type PostgresDatabase } from '../../support/postgres.ts'
+import { noDrainWindow, startService } from '../../support/service.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
-import { startService } from './killable-service.ts'
 import { Ledger } from './ledger.ts'
 
 const timeoutMs = 90_000
@@ -44,20 +44,20 @@ describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', 
   )
 
   describe.skipIf(!havePostgres())('on PostgreSQL', () => {
-    let server: PostgresServer
+    let database: PostgresDatabase
     beforeAll(async () => {
-      server = await startPostgres()
+      database = await createPostgresDatabase()
     }, timeoutMs)
-    afterAll(() => server?.remove())
+    afterAll(() => database?.remove())
 
     test(
       'back up a database that is being written to and bring it back as another one',
       async () => {
-        const url = new URL(server.url)
+        const url = new URL(database.url)
         await backUpAndRestore({
           engine: 'postgres',
-          service: { DATABASE_URL: server.url },
-          restoredService: { DATABASE_URL: server.url.replace(/tally$/, 'restored') },
+          service: { DATABASE_URL: database.url },
+          restoredService: { DATABASE_URL: `${database.url}_restored` },
           commands: {
             PGHOST: url.hostname,
             PGPORT: url.port,
@@ -65,7 +65,7 @@ describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', 
             PGPASSWORD: url.password,
             PGDATABASE: url.pathname.slice(1),
             BACKUP: join(directory, 'tally.dump'),
-            RESTORED: 'restored',
+            RESTORED: `${url.pathname.slice(1)}_restored`,
           },
         })
       },
@@ -77,7 +77,7 @@ describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', 
 async function backUpAndRestore({ engine, service, restoredService, commands }: Place): Promise<void> {
   const before = new Ledger()
   const meanwhile = new Ledger()
-  await using running = await startService(service)
+  await using running = await startService({ env: { ...noDrainWindow, ...service } })
   const first = new DocumentLoad(running.url, { prefix: 'before', clients: 4, ledger: before })
   await first.untilConfirmed(400)
   await first.stop()
@@ -97,7 +97,7 @@ async function backUpAndRestore({ engine, service, restoredService, commands }: 
   if (engine === 'sqlite') expect(existsSync(join(commands.DATA_DIR ?? '', 'tally.db-wal'))).toBe(true)
   await run(`${engine}: restore`, commands)
 
-  await using restored = await startService(restoredService)
+  await using restored = await startService({ env: { ...noDrainWindow, ...restoredService } })
   const documents = await everyDocument(restored.url)
   expect(documents.slice(0, settled.length)).toEqual(settled)
   // What was written meanwhile is there up to the moment of the backup and not beyond, and nothing is torn.

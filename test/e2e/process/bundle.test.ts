@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { buildProductionBundle } from '../../../bench/production-bundle.ts'
 import { startCollector } from '../../support/collector.ts'
-import { spawnService, startService } from '../../support/service-process.ts'
+import { runService, startService } from '../../support/service.ts'
 
 // What the image runs, without an image: made by the Dockerfile's own step, in another place.
 
@@ -58,10 +58,9 @@ test('the number scanner is a file of the bundle, and nothing starts without it'
   await rename(`${folder}/${scanner}`, `${folder}/elsewhere.wasm`)
   try {
     for (const program of ['main.js', 'worker.js', 'analysis-worker.js']) {
-      await using spawned = await spawnService({ program: `${folder}/${program}`, env })
-      const { stdout, stderr, exited } = spawned.child
-      expect((await Promise.all([stdout.text(), stderr.text()])).join('')).toContain(scanner)
-      expect(await exited).toBe(1)
+      const { exitCode, output } = await runService({ program: `${folder}/${program}`, env })
+      expect(output).toContain(scanner)
+      expect(exitCode).toBe(1)
     }
   } finally {
     await rename(`${folder}/elsewhere.wasm`, `${folder}/${scanner}`)
@@ -116,12 +115,10 @@ test('the bundled worker starts, and its check passes', async () => {
 })
 
 test('a stack trace in the log names the source', async () => {
-  await using spawned = await spawnService({
+  const { exitCode, output } = await runService({
     program: `${folder}/main.js`,
     env: { ...env, DATABASE_URL: 'sqlite:/dev/null/none.db' },
   })
-  expect(await spawned.child.stdout.text()).toMatch(
-    /openSqlite \([^)]*\/src\/database\/[\w/-]+\.ts:\d+:\d+\)/,
-  )
-  expect(await spawned.child.exited).toBe(1)
+  expect(output).toMatch(/openSqlite \([^)]*\/src\/database\/[\w/-]+\.ts:\d+:\d+\)/)
+  expect(exitCode).toBe(1)
 })

@@ -1,17 +1,18 @@
 import { Database } from 'bun:sqlite'
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SQL } from 'bun'
-import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
+import { noDrainWindow, runService, startService } from '../../support/service.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
-import { failToStart, startService } from './killable-service.ts'
 import { Ledger } from './ledger.ts'
 
-const rounds = 20
+/** How often processes are killed; ROUNDS=20 at night. */
+const rounds = Number(process.env.ROUNDS ?? 5)
 const clients = 8
-const timeoutMs = 90_000
+const timeoutMs = 60_000 + rounds * 5_000
 
 /** An empty database of one test. */
 interface Place extends AsyncDisposable {
@@ -37,25 +38,15 @@ describe('on SQLite', () => {
 })
 
 describe.skipIf(!havePostgres())('on PostgreSQL', () => {
-  let server: PostgresServer
-  beforeAll(async () => {
-    server = await startPostgres()
-  }, timeoutMs)
-  afterAll(() => server?.remove())
-
-  let databases = 0
   promises(async () => {
-    // A database each: in one that is emptied, what killed services have left running would meet the next test.
-    const name = `place_${databases++}`
-    await server.psql(`create database ${name}`)
-    const url = server.url.replace(/tally$/, name)
+    const { url, remove } = await createPostgresDatabase()
     return {
       env: { DATABASE_URL: url },
       async migrateBeyond(version) {
         await using sql = new SQL(url)
         await sql`insert into tally_migrations (version) values (${version})`
       },
-      [Symbol.asyncDispose]: async () => {},
+      [Symbol.asyncDispose]: remove,
     }
   })
 })
@@ -74,7 +65,7 @@ function promises(makePlace: () => Promise<Place>): void {
       let unanswered = 0
       let repeated = 0
       await using services = new AsyncDisposableStack()
-      const start = async () => services.use(await startService(place.env))
+      const start = async () => services.use(await startService({ env: { ...noDrainWindow, ...place.env } }))
       let service = await start()
       for (let round = 0; round < rounds; round++) {
         const load = new DocumentLoad(service.url, { prefix: `r${round}`, clients, ledger })
@@ -102,8 +93,8 @@ function promises(makePlace: () => Promise<Place>): void {
     async () => {
       await using place = await makePlace()
       const ledger = new Ledger()
-      await using first = await startService(place.env)
-      await using second = await startService(place.env)
+      await using first = await startService({ env: { ...noDrainWindow, ...place.env } })
+      await using second = await startService({ env: { ...noDrainWindow, ...place.env } })
       const loads = [first, second].map(
         ({ url }, i) => new DocumentLoad(url, { prefix: `p${i}`, clients, ledger }),
       )
@@ -120,8 +111,8 @@ function promises(makePlace: () => Promise<Place>): void {
     '100 parallel POSTs with one Idempotency-Key, over two processes, make one document and 100 equal answers',
     async () => {
       await using place = await makePlace()
-      await using first = await startService(place.env)
-      await using second = await startService(place.env)
+      await using first = await startService({ env: { ...noDrainWindow, ...place.env } })
+      await using second = await startService({ env: { ...noDrainWindow, ...place.env } })
       const answers = await Promise.all(
         Array.from({ length: 100 }, (_, i) => createOnce((i % 2 === 0 ? first : second).url)),
       )
@@ -131,7 +122,7 @@ function promises(makePlace: () => Promise<Place>): void {
       expect(await everyDocument(second.url)).toHaveLength(1)
 
       await Promise.all([first.kill(), second.kill()])
-      await using third = await startService(place.env)
+      await using third = await startService({ env: { ...noDrainWindow, ...place.env } })
       expect(await createOnce(third.url)).toEqual(answers[0]!)
       expect(await everyDocument(third.url)).toHaveLength(1)
     },
@@ -143,7 +134,7 @@ function promises(makePlace: () => Promise<Place>): void {
     async () => {
       await using place = await makePlace()
       await using started = new AsyncDisposableStack()
-      const start = async () => started.use(await startService(place.env))
+      const start = async () => started.use(await startService({ env: { ...noDrainWindow, ...place.env } }))
       const services = await Promise.all(Array.from({ length: 4 }, start))
       const created = await Promise.all(services.map(({ url }, i) => create(url, `{"id":"${i}"}`)))
       expect(created).toEqual([201, 201, 201, 201])
@@ -162,9 +153,9 @@ function promises(makePlace: () => Promise<Place>): void {
     'a database that a newer version has migrated is refused at the start, with both versions and what to do',
     async () => {
       await using place = await makePlace()
-      await (await startService(place.env)).stop()
+      await (await startService({ env: { ...noDrainWindow, ...place.env } })).stop()
       await place.migrateBeyond(1_000)
-      const { exitCode, output } = await failToStart(place.env)
+      const { exitCode, output } = await runService({ env: { ...noDrainWindow, ...place.env } })
       expect(exitCode).toBe(1)
       expect(output).toContain('"msg":"cannot start"')
       expect(output).toMatch(/the database's schema is version 1000, and this version .* knows only \d+/)

@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { openLoop } from '../../../bench/open-loop.ts'
 import { postPayload } from '../../../bench/workloads.ts'
-import { startService } from '../../support/service-process.ts'
+import { startService } from '../../support/service.ts'
 
 // The long form, with times, is bench/flood.ts: this only looks at what becomes of requests and probes.
 setDefaultTimeout(60_000)

@@ -2,13 +2,13 @@ import { expect, test } from 'bun:test'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ServiceProcess, startService } from '../../support/service-process.ts'
+import { type Service, startService } from '../../support/service.ts'
 
 const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 
 /** What a snapshot says of itself, checked for what a reader of the format needs. */
-async function snapshotOf(service: ServiceProcess, query = '') {
-  const { url } = await service.line('admin server listening')
+async function snapshotOf(service: Service, query = '') {
+  const { url } = await service.log.line('admin server listening')
   const response = await fetch(new URL(`/debug/heap${query}`, String(url)))
   expect(response.status).toBe(200)
   const { snapshot, nodes, strings } = (await response.json()) as {
@@ -37,7 +37,7 @@ test('of several processes each hands out its heap by its pid, and no file stays
   const directory = await mkdtemp(join(tmpdir(), 'tally-heap-'))
   {
     await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2', DATA_DIR: directory } })
-    const { pids } = (await service.line('supervising')) as unknown as { pids: number[] }
+    const { pids } = (await service.log.line('supervising')) as unknown as { pids: number[] }
     expect(pids).toHaveLength(2)
     for (const pid of pids) expect(await snapshotOf(service, `?pid=${pid}`)).toEqual({ pid })
     expect(pids).toContain((await snapshotOf(service)).pid)

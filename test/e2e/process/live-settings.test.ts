@@ -2,21 +2,17 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { LogLine } from '../../support/child-process.ts'
 import { examplePayload } from '../../support/example-payload.ts'
 import { HttpConnection } from '../../support/http-connection.ts'
-import {
-  type LogLine,
-  type ServiceOptions,
-  type ServiceProcess,
-  startService,
-} from '../../support/service-process.ts'
+import { type Service, type ServiceOptions, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
+const env = { METRICS_PORT: '0', DRAIN_QUIET: '0s', FILE_WATCH_INTERVAL: '20ms' }
 const payload = JSON.stringify(examplePayload)
 
-async function operationsPortOf(service: ServiceProcess): Promise<number> {
-  return Number(new URL(String((await service.line('admin server listening')).url)).port)
+async function operationsPortOf(service: Service): Promise<number> {
+  return Number(new URL(String((await service.log.line('admin server listening')).url)).port)
 }
 
 /** Asks over a connection of its own, so that the kernel chooses among several processes each time. */
@@ -55,8 +51,7 @@ async function mountedFile(text: string) {
   return { path: join(folder, 'live.json'), swap, remove: () => rm(folder, { recursive: true }) }
 }
 
-const changesIn = ({ lines }: ServiceProcess): LogLine[] =>
-  lines.filter(({ msg }) => msg === 'settings changed')
+const changesIn = ({ log }: Service): LogLine[] => log.lines.filter(({ msg }) => msg === 'settings changed')
 
 describe.each([
   ['a server', 'src/main.ts'],
@@ -64,7 +59,7 @@ describe.each([
 ])('%s', (_name, program) => {
   test('logs at debug after SIGUSR2, and as before after another', async () => {
     await using service = await startService({ program, env })
-    const probes = () => service.lines.filter(({ route }) => route === '/health').length
+    const probes = () => service.log.lines.filter(({ route }) => route === '/health').length
     for (const [changes, level, logged] of [
       [1, 'debug', 1],
       [2, 'info', 1],
@@ -115,7 +110,7 @@ describe.each([
     expect(await level()).toBe('debug')
 
     await mount.swap('{"log_level": "verbose"}')
-    const problem = await service.line('CONFIG_FILE reload failed, keeping the current settings')
+    const problem = await service.log.line('CONFIG_FILE reload failed, keeping the current settings')
     expect(JSON.stringify(problem)).toContain('log_level')
     expect(await level()).toBe('debug')
 
@@ -136,7 +131,7 @@ test('a CONFIG_FILE that is not there yet is no reason not to start, and is used
   const mount = await mountedFile('{}')
   const path = join(mount.path, '../later.json')
   await using service = await startService({ env: { ...env, CONFIG_FILE: path } })
-  await service.line('CONFIG_FILE reload failed, keeping the current settings')
+  await service.log.line('CONFIG_FILE reload failed, keeping the current settings')
   await Bun.write(path, '{"log_level": "error"}')
   await until(() => changesIn(service).length === 1)
   await mount.remove()
@@ -145,7 +140,7 @@ test('a CONFIG_FILE that is not there yet is no reason not to start, and is used
 test('several processes follow one change, also those that are started later', async () => {
   await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2' } })
   const operationsPort = await operationsPortOf(service)
-  await service.line('supervising')
+  await service.log.line('supervising')
   const change = async (method: string, path: string, body?: string) =>
     expect({ path, ...(await ask(operationsPort, method, path, body)) }).toMatchObject({ path, status: 200 })
 
@@ -157,7 +152,7 @@ test('several processes follow one change, also those that are started later', a
   }
   await expectAll(503, 500)
   service.signal('SIGHUP')
-  await service.line('rolling restart finished')
+  await service.log.line('rolling restart finished')
   await expectAll(503, 500)
   await change('POST', '/ready/enable')
   await change('DELETE', '/admin/faults')
@@ -165,12 +160,12 @@ test('several processes follow one change, also those that are started later', a
 
   const metrics = (await ask(operationsPort, 'GET', '/metrics')).body
   expect(metrics).toContain('api_injected_faults_total{fault="error"} 60\n')
-  await until(() => service.lines.filter(({ fault }) => fault === 'error').length === 60)
+  await until(() => service.log.lines.filter(({ fault }) => fault === 'error').length === 60)
 
   service.signal('SIGUSR2')
   await until(() => changesIn(service).at(-1)?.log_level === 'debug')
   await statusesOf(service.port, 'GET', '/health')
-  await until(() => service.lines.filter(({ route }) => route === '/health').length === 30)
+  await until(() => service.log.lines.filter(({ route }) => route === '/health').length === 30)
   // One line a change, whatever the number of processes.
   expect(changesIn(service)).toHaveLength(5)
   service.signal('SIGTERM')

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { SQL } from 'bun'
 import { examplePayload } from '../../support/example-payload.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../../support/postgres.ts'
+import { noDrainWindow, runService, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
-import { failToStart, type Service, startService } from './killable-service.ts'
 import { Ledger } from './ledger.ts'
 
 const timeoutMs = 90_000
@@ -24,8 +24,10 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
     test(
       `when it is ended by a ${end} and started again under load, every answer is right or a 503 at once, and /payload notices nothing`,
       async () => {
-        await using service = await startService({ DATABASE_URL: server.url })
-        await using strict = await startService({ DATABASE_URL: server.url, READY_REQUIRES: 'store' })
+        await using service = await startService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })
+        await using strict = await startService({
+          env: { ...noDrainWindow, DATABASE_URL: server.url, READY_REQUIRES: 'store' },
+        })
         const ledger = new Ledger()
         const load = new DocumentLoad(service.url, { prefix: end, clients: 8, ledger })
         const payload = new PayloadLoad(service.url)
@@ -66,7 +68,7 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
       await server.psql('create database late')
       const url = server.url.replace(/tally$/, 'late')
       await server.stop()
-      await using service = await startService({ DATABASE_URL: url })
+      await using service = await startService({ env: { ...noDrainWindow, DATABASE_URL: url } })
       const payload = new PayloadLoad(service.url)
       const refused = await fetch(`${service.url}/data`)
       expect(refused.status).toBe(503)
@@ -104,8 +106,12 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
     'is in no answer and no line of a service that runs, loses its database and is refused by it',
     async () => {
       const wrongPassword = server.url.replace(server.password, secret)
-      await using refused = await startService({ DATABASE_URL: wrongPassword, LOG_LEVEL: 'debug' })
-      await using service = await startService({ DATABASE_URL: server.url, LOG_LEVEL: 'debug' })
+      await using refused = await startService({
+        env: { ...noDrainWindow, DATABASE_URL: wrongPassword, LOG_LEVEL: 'debug' },
+      })
+      await using service = await startService({
+        env: { ...noDrainWindow, DATABASE_URL: server.url, LOG_LEVEL: 'debug' },
+      })
       const answers = [...(await askAll(refused)), ...(await askAll(service))]
       await server.stop()
       answers.push(...(await askAll(refused)), ...(await askAll(service)))
@@ -116,7 +122,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
       expect(answers.filter(({ status }) => status === 503)).not.toBeEmpty()
       expect(answers.filter(({ status }) => status === 201)).not.toBeEmpty()
       expect(answers.filter(({ status }) => status === 500)).toEqual([])
-      for (const text of [JSON.stringify(answers), refused.output(), service.output()])
+      for (const text of [JSON.stringify(answers), refused.log.text, service.log.text])
         for (const password of [secret, server.password]) expect(text).not.toContain(password)
     },
     timeoutMs,
@@ -129,7 +135,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
     `mysql://tally:${secret}@127.0.0.1/tally`,
     `postgres:tally:${secret}@127.0.0.1/tally`,
   ])('is not repeated when the URL is refused at the start: %s', async (url) => {
-    const { exitCode, output } = await failToStart({ DATABASE_URL: url })
+    const { exitCode, output } = await runService({ env: { ...noDrainWindow, DATABASE_URL: url } })
     expect(exitCode).toBeGreaterThan(0)
     expect(output).toMatch(/DATABASE_URL|the database URL/)
     expect(output).not.toContain(secret)
@@ -138,9 +144,9 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
   test(
     'is not repeated when the database is unfit: a newer schema',
     async () => {
-      await (await startService({ DATABASE_URL: server.url })).stop()
+      await (await startService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })).stop()
       await server.psql('insert into tally_migrations (version) values (1000)')
-      const { exitCode, output } = await failToStart({ DATABASE_URL: server.url })
+      const { exitCode, output } = await runService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })
       expect(exitCode).toBe(1)
       expect(output).toContain('schema is version 1000')
       expect(output).not.toContain(server.password)

@@ -7,7 +7,8 @@ import {
   type Fates,
   runClients,
 } from '../../support/load-clients.ts'
-import { type ServiceProcess, startService } from '../../support/service-process.ts'
+import { type Service, startService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 
 /** How often the processes are rolled; the long proof in docs/zero-loss.md is RELOADS=100. */
 const reloads = Number(process.env.RELOADS ?? 2)
@@ -19,17 +20,13 @@ const startProcesses = () =>
     env: { WEB_CONCURRENCY: '2', DRAIN_QUIET: '1s', ACCESS_LOG: 'false', DEBUG_ROUTES: 'true' },
   })
 
-const rolls = ({ lines }: ServiceProcess): number =>
-  lines.filter(({ msg }) => msg === 'rolling restart finished').length
-
-async function become(condition: () => boolean): Promise<void> {
-  while (!condition()) await Bun.sleep(5)
-}
+const rolls = ({ log }: Service): number =>
+  log.lines.filter(({ msg }) => msg === 'rolling restart finished').length
 
 /** Rolls the processes while clients ask without a pause; nobody stands between them. */
 async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
   await using service = await startProcesses()
-  await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+  await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))
   const fates: Fates = { answered: 0, answeredWhileDraining: 0, refused: 0, cutWhileSending: 0, lost: [] }
   const stop = { admits: true, draining: false }
   const open: Balancer = {
@@ -42,13 +39,13 @@ async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
   const clients = runClients(kind, service.port, open, fates)
   for (let i = 1; i <= reloads; i++) {
     service.signal('SIGHUP')
-    await become(() => rolls(service) >= i)
+    await until(() => rolls(service) >= i)
   }
   stop.admits = false
   service.signal('SIGTERM')
   await clients
   expect(await service.exited).toBe(0)
-  expect(service.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
+  expect(service.log.lines.filter(({ level }) => level === 'warn' || level === 'error')).toEqual([])
   return fates
 }
 
@@ -77,7 +74,7 @@ describe(`${reloads} reloads by SIGHUP lose no request and refuse no connection:
 describe('several processes on one port', () => {
   test('count together, also what a process that was replaced has answered', async () => {
     await using service = await startProcesses()
-    await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+    await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))
     const ask = async (path: string): Promise<string> => {
       using connection = await HttpConnection.open(service.port)
       connection.send(get(path))
@@ -85,7 +82,7 @@ describe('several processes on one port', () => {
     }
     for (let i = 0; i < 20; i++) await ask('/version')
     service.signal('SIGHUP')
-    await become(() => rolls(service) === 1)
+    await until(() => rolls(service) === 1)
     for (let i = 0; i < 20; i++) await ask('/version')
     const scrapes = await Promise.all(Array.from({ length: 4 }, () => ask('/metrics')))
     for (const scrape of scrapes) {
@@ -96,12 +93,12 @@ describe('several processes on one port', () => {
 
   test('one that is killed is replaced, and the others answer meanwhile', async () => {
     await using service = await startProcesses()
-    await become(() => service.lines.some(({ msg }) => msg === 'supervising'))
+    await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))
     using connection = await HttpConnection.open(service.port)
     connection.send(get('/debug/crash'))
     expect((await connection.next())?.status).toBe(202)
-    await become(() => service.lines.some(({ msg }) => msg === 'worker process started'))
-    expect(service.lines.some(({ msg }) => msg === 'worker process exited, restarting')).toBe(true)
+    await until(() => service.log.lines.some(({ msg }) => msg === 'worker process started'))
+    expect(service.log.lines.some(({ msg }) => msg === 'worker process exited, restarting')).toBe(true)
     using another = await HttpConnection.open(service.port)
     another.send(get('/ready'))
     expect((await another.next())?.status).toBe(200)
@@ -111,7 +108,7 @@ describe('several processes on one port', () => {
     // Resolves with the first process that listens; the second is only being started.
     await using service = await startProcesses()
     service.signal('SIGHUP')
-    await become(() => rolls(service) === 1)
+    await until(() => rolls(service) === 1)
     service.signal('SIGTERM')
     expect(await service.exited).toBe(0)
   }, 30_000)
@@ -120,7 +117,7 @@ describe('several processes on one port', () => {
     await using service = await startService()
     service.signal('SIGHUP')
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)?.msg).toBe('stopped')
+    expect(service.log.lines.at(-1)?.msg).toBe('stopped')
   }, 30_000)
 
   test('a server that cannot start ends the start of all, with its reason and a code', async () => {

@@ -7,7 +7,7 @@ import {
   type Fates,
   runClients,
 } from '../../support/load-clients.ts'
-import { type ServiceProcess, startService } from '../../support/service-process.ts'
+import { type Service, startService } from '../../support/service.ts'
 
 /** A window as a platform would have it, made short: the balancer here needs some 150 ms. */
 const drainTimes = { DRAIN_MIN: '500ms', DRAIN_QUIET: '2s', DRAIN_MAX: '8s', SHUTDOWN_TIMEOUT: '10s' }
@@ -15,9 +15,9 @@ const drainTimes = { DRAIN_MIN: '500ms', DRAIN_QUIET: '2s', DRAIN_MAX: '8s', SHU
 /** One shutdown under load, from the first request until the process is gone. */
 async function shutDownUnderLoad(
   kinds: readonly ClientKind[],
-  start: () => Promise<ServiceProcess>,
+  start: () => Promise<Service>,
   newBalancer = createBalancer,
-): Promise<Fates & { exitCode: number; service: ServiceProcess }> {
+): Promise<Fates & { exitCode: number; service: Service }> {
   await using service = await start()
   const fates: Fates = { answered: 0, answeredWhileDraining: 0, refused: 0, cutWhileSending: 0, lost: [] }
   const balancer = newBalancer(service.port)
@@ -62,9 +62,11 @@ describe('a shutdown under load loses no request and exits 0:', () => {
 
         // The log is complete to its last line, and its count is the clients' count.
         const paths = new Set(kinds.map(({ path }) => path))
-        const logged = service.lines.filter(({ msg, route }) => msg === 'request' && paths.has(String(route)))
+        const logged = service.log.lines.filter(
+          ({ msg, route }) => msg === 'request' && paths.has(String(route)),
+        )
         expect(logged).toHaveLength(answered)
-        expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', exit_code: 0, cut: 0 })
+        expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', exit_code: 0, cut: 0 })
       }
     },
     30_000,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { examplePayload } from '../../support/example-payload.ts'
 import { get, HttpConnection, postJson } from '../../support/http-connection.ts'
-import { type ServiceProcess, spawnService, startService } from '../../support/service-process.ts'
+import { runService, type Service, spawnService, startService } from '../../support/service.ts'
 
 /** No window: what is in flight is all that a shutdown waits for. */
 const noWindow = { DRAIN_MAX: '0s', DEBUG_ROUTES: 'true', LOG_LEVEL: 'debug' }
@@ -11,12 +11,12 @@ const longWindow = { DRAIN_QUIET: '60s', DRAIN_MAX: '60s', DEBUG_ROUTES: 'true' 
 
 const payload = postJson('/payload', JSON.stringify(examplePayload))
 
-function countOf(service: ServiceProcess, msg: string): number {
-  return service.lines.filter((line) => line.msg === msg).length
+function countOf(service: Service, msg: string): number {
+  return service.log.lines.filter((line) => line.msg === msg).length
 }
 
 /** Sends a request and waits until the service has it in hand. */
-async function inFlight(service: ServiceProcess, request: string): Promise<HttpConnection> {
+async function inFlight(service: Service, request: string): Promise<HttpConnection> {
   const connection = await HttpConnection.open(service.port)
   connection.send(request)
   for (;;) {
@@ -38,7 +38,7 @@ describe('while draining', () => {
       expect((await connection.next())?.headers.has('connection')).toBe(false)
     }
     service.signal('SIGTERM')
-    await service.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining: still serving, answers say Connection: close')
 
     const fresh = await Promise.all(paths.map(() => HttpConnection.open(service.port)))
     for (const connections of [fresh, kept]) {
@@ -54,7 +54,11 @@ describe('while draining', () => {
     }
 
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', window_end: 'no connections', exit_code: 0 })
+    expect(service.log.lines.at(-1)).toMatchObject({
+      msg: 'stopped',
+      window_end: 'no connections',
+      exit_code: 0,
+    })
   })
 
   test('a second SIGTERM is logged and changes nothing', async () => {
@@ -63,9 +67,9 @@ describe('while draining', () => {
     connection.send(get('/version'))
     await connection.next()
     service.signal('SIGTERM')
-    await service.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining: still serving, answers say Connection: close')
     service.signal('SIGTERM')
-    await service.line('shutdown already in progress')
+    await service.log.line('shutdown already in progress')
 
     connection.send(payload)
     expect((await connection.next())?.status).toBe(200)
@@ -76,7 +80,7 @@ describe('while draining', () => {
   test('a second SIGINT exits at once with 130', async () => {
     await using service = await startService({ env: { ...longWindow, DRAIN_MIN: '60s' } })
     service.signal('SIGINT')
-    await service.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining: still serving, answers say Connection: close')
     // Within 100 ms it would count as the same keystroke.
     await Bun.sleep(150)
     service.signal('SIGINT')
@@ -91,7 +95,7 @@ describe('work in hand at the end of the window', () => {
     service.signal('SIGTERM')
     expect((await connection.next())?.body).toBe('{"delayed":0.6,"method":"GET"}')
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
   })
 
   test('a large payload on its thread is answered', async () => {
@@ -120,13 +124,13 @@ describe('work in hand at the end of the window', () => {
     service.signal('SIGTERM')
     expect(await connection.next()).toBeUndefined()
     expect(await service.exited).toBe(1)
-    expect(await service.line('requests aborted at shutdown deadline')).toMatchObject({
+    expect(await service.log.line('requests aborted at shutdown deadline')).toMatchObject({
       level: 'error',
       target: 'server',
       count: 1,
       work: ['GET /debug/delay/:seconds the-slow-one'],
     })
-    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 1, exit_code: 1 })
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 1, exit_code: 1 })
   })
 
   test('half a request head does not hold it beyond SHUTDOWN_TIMEOUT, and is no loss', async () => {
@@ -138,8 +142,8 @@ describe('work in hand at the end of the window', () => {
     await Bun.sleep(50)
     service.signal('SIGTERM')
     expect(await service.exited).toBe(0)
-    expect(service.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
-    expect(service.lines.at(-1)?.finishing_ms).toBeLessThan(5_000)
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
+    expect(service.log.lines.at(-1)?.finishing_ms).toBeLessThan(5_000)
   })
 })
 
@@ -154,7 +158,7 @@ test('a crash is logged and drains: everybody else is answered, then it exits 1'
     crashing.send(get('/debug/crash'))
     expect((await crashing.next())?.status).toBe(202)
   }
-  const fault = await service.line('uncaught exception, shutting down')
+  const fault = await service.log.line('uncaught exception, shutting down')
   expect(fault).toMatchObject({ level: 'error', kind: 'uncaughtException' })
   expect(fault.error).toMatchObject({ message: 'crashed on demand' })
 
@@ -166,7 +170,7 @@ test('a crash is logged and drains: everybody else is answered, then it exits 1'
   expect((await slow.next())?.status).toBe(200)
   slow.close()
   expect(await service.exited).toBe(1)
-  expect(service.lines.at(-1)).toMatchObject({
+  expect(service.log.lines.at(-1)).toMatchObject({
     msg: 'stopped',
     reason: 'uncaughtException',
     exit_code: 1,
@@ -186,20 +190,17 @@ describe('the start', () => {
     await using spawned = await spawnService({
       env: { DATABASE_URL: `postgres://tally@127.0.0.1:${silent.port}/tally`, DRAIN_MIN: '10s' },
     })
-    const { child } = spawned
     await connected.promise
     const signalledAt = performance.now()
-    child.kill('SIGTERM')
-    expect(await child.exited).toBe(0)
+    expect(await spawned.stop()).toBe(0)
     expect(performance.now() - signalledAt).toBeLessThan(5_000)
-    expect(await new Response(child.stdout).text()).not.toContain('listening')
+    expect(spawned.log.text).not.toContain('listening')
   })
 
   test('on a port that is taken it exits 1 and says so', async () => {
     await using first = await startService()
-    await using second = await spawnService({ env: { PORT: String(first.port) } })
-    expect(await second.child.exited).toBe(1)
-    const output = await new Response(second.child.stdout).text()
+    const { exitCode, output } = await runService({ env: { PORT: String(first.port) } })
+    expect(exitCode).toBe(1)
     expect(output).toContain('cannot start')
     expect(output).toContain(`Is port ${first.port} in use?`)
   })

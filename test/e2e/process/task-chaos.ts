@@ -1,5 +1,5 @@
 import { analyzeTaskPayload } from '../../../src/analysis/payload.ts'
-import { type Program, type Service, startService } from './killable-service.ts'
+import { noDrainWindow, type Service, startService } from '../../support/service.ts'
 
 export interface ChaosOptions {
   /** Tasks that must be accepted. */
@@ -53,8 +53,8 @@ const endMsMax = 120_000
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { tasks, clients, kills, env, outages, processes = 2 } = options
   const startedAt = performance.now()
-  const apis = await startAll('main.ts', { ...env, WORKER: 'off' }, processes)
-  const workers = await startAll('worker.ts', env, processes)
+  const apis = await startAll('src/main.ts', { ...env, WORKER: 'off' }, processes)
+  const workers = await startAll('src/worker.ts', env, processes)
   const accepted = new Map<string, number>()
   let wanted = 0
   let repeated = 0
@@ -116,17 +116,19 @@ interface Fleet {
 }
 
 async function startAll(
-  program: Program,
+  program: 'src/main.ts' | 'src/worker.ts',
   env: Readonly<Record<string, string>>,
   count: number,
 ): Promise<Fleet> {
-  const all = await Promise.all(Array.from({ length: count }, () => startService(env, program)))
+  const all = await Promise.all(
+    Array.from({ length: count }, () => startService({ program, env: { ...noDrainWindow, ...env } })),
+  )
   return {
     all,
     async replaceOne() {
       const index = Math.floor(Math.random() * all.length)
       await all[index]?.kill()
-      all[index] = await startService(env, program)
+      all[index] = await startService({ program, env: { ...noDrainWindow, ...env } })
     },
   }
 }

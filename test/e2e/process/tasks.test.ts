@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { havePostgres, startPostgres } from '../../support/postgres.ts'
 import { haveRedis, type RedisServer, startRedis } from '../../support/redis.ts'
+import { noDrainWindow, runService, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
-import { failToStart, type Service, startService } from './killable-service.ts'
 import { type ChaosReport, runChaos } from './task-chaos.ts'
 
 /** Some starts of processes and some leases, on a busy machine. */
@@ -142,7 +142,10 @@ describe('the worker process', () => {
     'says what the platform asks, and nothing else',
     () =>
       withDirectory(async (dataDir) => {
-        await using worker = await startService({ DATA_DIR: dataDir }, 'worker.ts')
+        await using worker = await startService({
+          program: 'src/worker.ts',
+          env: { ...noDrainWindow, DATA_DIR: dataDir },
+        })
         const statusOf = async (path: string) => (await fetch(worker.url + path)).status
         for (const path of ['/health', '/ready', '/metrics', '/version'])
           expect(await statusOf(path)).toBe(200)
@@ -158,8 +161,11 @@ describe('the worker process', () => {
     () =>
       withRedis(async (server) => {
         const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
-        await using worker = await startService(env, 'worker.ts')
-        await using api = await startService({ ...env, WORKER: 'off' })
+        await using worker = await startService({
+          program: 'src/worker.ts',
+          env: { ...noDrainWindow, ...env },
+        })
+        await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const ready = async ({ url }: Service) => {
           const response = await fetch(`${url}/ready`)
           return { code: response.status, ...((await response.json()) as { reason?: string }) }
@@ -194,12 +200,15 @@ describe('the worker process', () => {
       withDirectory(async (dataDir) => {
         // Short leases, and two workers: each takes what the other does not renew.
         const env = { ...wideLimits, DATA_DIR: dataDir, TASK_LEASE: '2s', TASK_ATTEMPTS: '5' }
-        await using api = await startService({ ...env, WORKER: 'off' })
+        await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const numbers = Array.from({ length: 1_000_000 }, (_, n) => n)
         const ids = await Promise.all(
           Array.from({ length: 6 }, () => create(api, { numbers, text: long.text })),
         )
-        const workers = [await startService(env, 'worker.ts'), await startService(env, 'worker.ts')] as const
+        const workers = [
+          await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } }),
+          await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } }),
+        ] as const
         await using _first = workers[0]
         await using _second = workers[1]
         const processed = async () => {
@@ -228,9 +237,9 @@ describe('the worker process', () => {
     () =>
       withDirectory(async (dataDir) => {
         const env = { ...quick, ...wideLimits, DATA_DIR: dataDir, WORKER_CONCURRENCY: '1' }
-        await using api = await startService({ ...env, WORKER: 'off' })
+        await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const ids = [await create(api, long), await create(api, long), await create(api, long)] as const
-        const worker = await startService(env, 'worker.ts')
+        const worker = await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } })
         await until(async () => (await read(api, ids[0])).status === 'processing')
         expect(await worker.stop()).toBe(0)
         const [first, second, third] = await Promise.all(ids.map((id) => read(api, id)))
@@ -246,18 +255,24 @@ describe('the worker process', () => {
     () =>
       withDirectory(async (dataDir) => {
         const env = { ...wideLimits, DATA_DIR: dataDir, SHUTDOWN_TIMEOUT: '0s', WORKER_CONCURRENCY: '1' }
-        await using api = await startService({ ...env, WORKER: 'off' })
+        await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         // So many that they cannot all be done between the first look at them and the signal.
         const ids = await Promise.all(Array.from({ length: 16 }, () => create(api, long)))
-        const worker = await startService({ ...env, WORKER_CONCURRENCY: '16' }, 'worker.ts')
+        const worker = await startService({
+          program: 'src/worker.ts',
+          env: { ...noDrainWindow, ...env, WORKER_CONCURRENCY: '16' },
+        })
         await until(async () => (await read(api, ids[0] as string)).status === 'processing')
         expect(await worker.stop()).toBe(0)
-        expect(worker.output()).toContain('released unfinished tasks')
+        expect(worker.log.text).toContain('released unfinished tasks')
         const left = await Promise.all(ids.map((id) => read(api, id)))
         expect(left.filter(({ status }) => status === 'pending').length).toBeGreaterThan(0)
         for (const { status, attempts } of left)
           expect([status, attempts]).toEqual(status === 'completed' ? ['completed', 1] : ['pending', 0])
-        await using _next = await startService(env, 'worker.ts')
+        await using _next = await startService({
+          program: 'src/worker.ts',
+          env: { ...noDrainWindow, ...env },
+        })
         for (const id of ids) await until(async () => (await read(api, id)).status === 'completed')
         for (const id of ids) expect((await read(api, id)).attempts).toBe(1)
       }),
@@ -270,8 +285,9 @@ describe('the worker process', () => {
       withDirectory(async (dataDir) => {
         const env = { ...quick, DATA_DIR: dataDir, TASK_ATTEMPTS: '1', TASK_LEASE: '15s' }
         await using started = new AsyncDisposableStack()
-        const start = async (): Promise<Service> => started.use(await startService(env, 'worker.ts'))
-        await using api = await startService({ ...env, WORKER: 'off' })
+        const start = async (): Promise<Service> =>
+          started.use(await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } }))
+        await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const workers = await Promise.all([0, 1, 2].map(start))
         const ids: string[] = []
         let posting = true
@@ -304,7 +320,7 @@ describe('a server with its worker inside', () => {
     () =>
       withDirectory(async (dataDir) => {
         const env = { ...wideLimits, DATA_DIR: dataDir, WORKER_CONCURRENCY: '1', TASK_ATTEMPTS: '2' }
-        const accepting = await startService({ ...env, WORKER: 'off' })
+        const accepting = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const endless = await create(accepting, long)
         const beyondLimits = await create(accepting, { numbers: [1, 2, 3], text: 'a' })
         const throwing = await create(accepting, 'not JSON any more')
@@ -314,7 +330,9 @@ describe('a server with its worker inside', () => {
         file.run("update task_payloads set payload = '{' where seq = (select seq from tasks where id = ?)", [
           throwing,
         ])
-        await using service = await startService({ ...env, MAX_NUMBERS: '2', TASK_TIMEOUT: '50ms' })
+        await using service = await startService({
+          env: { ...noDrainWindow, ...env, MAX_NUMBERS: '2', TASK_TIMEOUT: '50ms' },
+        })
         for (const id of good) await until(async () => (await read(service, id)).status === 'completed')
         const failed = async (id: string) => {
           const row = () =>
@@ -345,11 +363,13 @@ describe('a server with its worker inside', () => {
     () =>
       withRedis(async (server) => {
         const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:', ENVIRONMENT: 'production' }
-        const { exitCode, output } = await failToStart(env)
+        const { exitCode, output } = await runService({ env: { ...noDrainWindow, ...env } })
         expect(exitCode).toBe(1)
         expect(output).toContain('REDIS_DURABLE=false')
-        await using accepted = await startService({ ...env, REDIS_DURABLE: 'false' })
-        expect(accepted.output()).toContain('accepted tasks may be lost')
+        await using accepted = await startService({
+          env: { ...noDrainWindow, ...env, REDIS_DURABLE: 'false' },
+        })
+        expect(accepted.log.text).toContain('accepted tasks may be lost')
         const response = await fetch(`${accepted.url}/ready`)
         expect(response.status).toBe(200)
         expect(await response.json()).toMatchObject({ checks: { queue: 'ok', queue_durable: 'failing' } })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Certificate } from '../../../src/lifecycle/index.ts'
 import { connectTls, haveOpenssl, makeCertificate } from '../../support/certificates.ts'
-import { startService } from '../../support/service-process.ts'
+import { startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
@@ -33,15 +33,16 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
           TLS_CERT: join(directory, 'data', 'tls.crt'),
           TLS_KEY: join(directory, 'data', 'tls.key'),
           WEB_CONCURRENCY: `${processes}`,
+          FILE_WATCH_INTERVAL: '20ms',
         },
       })
-      await service.line(processes === 1 ? 'listening' : 'supervising')
+      await service.log.line(processes === 1 ? 'listening' : 'supervising')
       using old = await connectTls(service.port)
       expect(old.name).toBe('first')
       await old.get('/health')
 
       await mount(`broken${processes}`, { cert: second.cert, key: first.key })
-      await service.line('certificate reload failed, keeping the current one')
+      await service.log.line('certificate reload failed, keeping the current one')
       await mount(`second${processes}`, second)
       await until(async () => {
         using fresh = await connectTls(service.port)

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ReceivedSpan, startCollector } from '../../support/collector.ts'
-import { havePostgres, startPostgres } from '../../support/postgres.ts'
-import { haveRedis, startRedis } from '../../support/redis.ts'
-import { type ServiceProcess, startService } from '../../support/service-process.ts'
+import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
+import { haveRedis, takeRedisDatabase } from '../../support/redis.ts'
+import { type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
@@ -23,15 +23,15 @@ const engines = {
   },
   ...(haveRedis() && {
     redis: async (stack: AsyncDisposableStack) => {
-      const redis = await startRedis()
-      stack.defer(() => redis.remove())
+      const redis = await takeRedisDatabase()
+      stack.defer(redis.remove)
       return { REDIS_URL: redis.url }
     },
   }),
   ...(havePostgres() && {
     postgresql: async (stack: AsyncDisposableStack) => {
-      const postgres = await startPostgres()
-      stack.defer(() => postgres.remove())
+      const postgres = await createPostgresDatabase()
+      stack.defer(postgres.remove)
       return { DATABASE_URL: postgres.url }
     },
   }),
@@ -41,7 +41,7 @@ for (const [system, start] of Object.entries(engines))
   describe(`a task on ${system}, accepted by one process, run by a second, asked for at a third`, () => {
     const running = new AsyncDisposableStack()
     let spans: ReceivedSpan[] = []
-    let worker: ServiceProcess
+    let worker: Service
     const span = (name: string): ReceivedSpan => {
       const found = spans.filter((one) => one.name === name)
       expect(found.map((one) => one.name)).toEqual([name])
@@ -110,7 +110,7 @@ for (const [system, start] of Object.entries(engines))
     })
 
     test('has its trace in the log line about the run', () => {
-      const line = worker.lines.find(({ msg }) => msg === 'task completed')
+      const line = worker.log.lines.find(({ msg }) => msg === 'task completed')
       expect(line).toMatchObject({ trace_id: traceId, span_id: span('process tasks').spanId })
     })
   })
@@ -160,7 +160,7 @@ describe('a payload and a document', () => {
       200, 200, 201, 409,
     ])
     expect(JSON.stringify(spans)).not.toContain('secret-id')
-    const line = service.lines.find(({ msg }) => msg === 'request')
+    const line = service.log.lines.find(({ msg }) => msg === 'request')
     expect(line).toMatchObject({ trace_id: traceId, span_id: roots[0]?.spanId })
   })
 
@@ -198,7 +198,7 @@ test('with a dead collector the service starts, serves and stops in its time', a
   expect(answer.status).toBe(404)
   service.signal('SIGTERM')
   expect(await service.exited).toBe(0)
-  const stopped = service.lines.find(({ msg }) => msg === 'stopped')
+  const stopped = service.log.lines.find(({ msg }) => msg === 'stopped')
   expect(stopped).toBeDefined()
   listener.stop(true)
 })

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
-import { type RunningProgram, startProgram } from './program.ts'
-import { until } from './until.ts'
+import { spawnChild } from '../../support/child-process.ts'
+import { until } from '../../support/until.ts'
 
 export const balancerConfig = resolve(import.meta.dir, '../../../deploy/haproxy/haproxy.cfg')
 
@@ -77,8 +77,8 @@ export async function startBalancer(options: {
 }): Promise<Balancer> {
   const { directory, port, statsPort, slotPorts, retries, tls = false } = options
   const slots = slotPorts.map((slotPort, index) => [`API_${index + 1}`, `127.0.0.1:${slotPort}`])
-  const program: RunningProgram = startProgram({
-    name: 'balancer',
+  const program = spawnChild({
+    detached: true,
     command: ['haproxy', '-db', '-f', tls ? await withTls(directory) : balancerConfig],
     env: {
       BALANCER_ADDRESS: `127.0.0.1:${port}`,
@@ -86,19 +86,26 @@ export async function startBalancer(options: {
       BALANCER_RETRIES: String(retries),
       ...Object.fromEntries(slots),
     },
-    logFile: join(directory, 'balancer.log'),
+    output: { file: join(directory, 'balancer.log') },
   })
   const statsUrl = `http://127.0.0.1:${statsPort}`
   const states = (): Promise<Map<string, ServerState>> => readServerStates(statsUrl)
-  await until('the balancer to answer', 10_000, async () => (await states()).size > 0)
+  await until(async () => (await states()).size > 0, {
+    what: 'the balancer to answer',
+    timeoutMs: 10_000,
+    intervalMs: 50,
+  })
   return {
     url: `http://127.0.0.1:${port}`,
     statsUrl,
     states,
     async untilUp(slot) {
-      await until(`${slot} to be up in the balancer`, 20_000, async () => {
-        return (await states()).get(slot)?.status === 'UP'
-      })
+      await until(
+        async () => {
+          return (await states()).get(slot)?.status === 'UP'
+        },
+        { what: `${slot} to be up in the balancer`, timeoutMs: 20_000, intervalMs: 50 },
+      )
     },
     async stop() {
       program.signal('SIGTERM')

@@ -4,8 +4,9 @@
  *
  * Exit: 0 when all were replaced, 1 when one did not come back; the others are then left as they are.
  */
+
+import { until } from '../../support/until.ts'
 import { readServerStates } from './balancer.ts'
-import { until } from './until.ts'
 
 const compose = (process.env.COMPOSE || 'docker compose').split(' ')
 const statsUrl = process.env.BALANCER_STATS_URL || 'http://127.0.0.1:8404'
@@ -31,9 +32,12 @@ try {
     if (others.length === 0) throw new Error(`${instance} is the only one that is up: it stays`)
     console.log(`${instance}: replaced, while ${others.map(([name]) => name).join(' and ')} serve`)
     await onPlatform('up', '--detach', '--no-deps', '--no-build', '--force-recreate', instance)
-    await until(`${instance} to be up in the balancer`, replaceTimeoutMs, async () => {
-      return (await readServerStates(statsUrl)).get(instance)?.status === 'UP'
-    })
+    await until(
+      async () => {
+        return (await readServerStates(statsUrl)).get(instance)?.status === 'UP'
+      },
+      { what: `${instance} to be up in the balancer`, timeoutMs: replaceTimeoutMs, intervalMs: 50 },
+    )
   }
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)

@@ -1,11 +1,8 @@
 import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { startService } from '../../support/service.ts'
 import type { Guarded } from './guarded.ts'
-import { startProgram } from './program.ts'
 import { type Program, programs } from './settings.ts'
-import { until } from './until.ts'
-
-const root = resolve(import.meta.dir, '../../..')
 
 /** How an instance ended. */
 export interface InstanceEnd {
@@ -51,12 +48,10 @@ export async function startInstance(options: {
   await mkdir(directory, { recursive: true })
   const { main, env } = programs[options.program]
   const logFile = join(directory, 'access.log')
-  const program = startProgram({
-    name,
-    command: [process.execPath, join(root, main)],
+  const service = await startService({
+    program: main,
     env: {
       PORT: String(port),
-      HOST: '127.0.0.1',
       INSTANCE_NAME: name,
       SERVICE_VERSION: version,
       DATA_DIR: directory,
@@ -66,24 +61,11 @@ export async function startInstance(options: {
     },
     logFile,
   })
-  const died = program.exited.then((code): never => {
-    throw new Error(`${name} ended with ${code} before it was ready; see ${logFile}`)
-  })
-  // Heard below, or it is the ordinary end.
-  died.catch(() => {})
-  const ready = until(`${name} to be ready`, 20_000, async () => {
-    // An idle connection of ours would be waited for when the instance drains.
-    const headers = { connection: 'close' }
-    const scheme = guarded === undefined ? 'http' : 'https'
-    const tls = { rejectUnauthorized: false }
-    return (await fetch(`${scheme}://127.0.0.1:${port}/ready`, { headers, tls })).status === 200
-  })
-  await Promise.race([ready, died])
 
   const end = async (signal: NodeJS.Signals): Promise<InstanceEnd> => {
     const startedAt = performance.now()
-    program.signal(signal)
-    const exitCode = await program.exited
+    service.signal(signal)
+    const exitCode = await service.exited
     return { exitCode, seconds: (performance.now() - startedAt) / 1_000 }
   }
   return {

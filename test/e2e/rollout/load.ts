@@ -2,9 +2,9 @@ import { appendFile, mkdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { recordHeader } from '../../../load/record.ts'
 import type { Report } from '../../../load/report/report.ts'
-import { type RunningProgram, startProgram } from './program.ts'
+import { spawnChild } from '../../support/child-process.ts'
+import { until } from '../../support/until.ts'
 import type { Mark } from './scenario.ts'
-import { until } from './until.ts'
 
 const script = resolve(import.meta.dir, '../../../load/run.ts')
 
@@ -42,11 +42,11 @@ export async function startLoad(
   await Bun.write(eventsFile, '')
   await Bun.write(recordsFile, '')
   const { K6 } = process.env
-  const program: RunningProgram = startProgram({
-    name: 'load',
+  const program = spawnChild({
+    detached: true,
     command: [process.execPath, script, profile],
     env: { ...(K6 ? { K6 } : {}), REPORT_DIR: directory, EVENTS_FILE: eventsFile, ...settings },
-    logFile: join(directory, 'report.txt'),
+    output: { file: join(directory, 'report.txt') },
   })
   let over = false
   const exited = program.exited.finally(() => {
@@ -55,10 +55,13 @@ export async function startLoad(
   const read = (name: string): Promise<string> => Bun.file(join(directory, name)).text()
 
   return {
-    begun: until('the load to begin', 40_000, async () => {
-      if (over) throw new Error(`the load ended at once; see ${directory}/report.txt and report.txt.err`)
-      return (await stat(recordsFile)).size > recordHeader.length + 1
-    }).then(() => {}),
+    begun: until(
+      async () => {
+        if (over) throw new Error(`the load ended at once; see ${directory}/report.txt and report.txt.err`)
+        return (await stat(recordsFile)).size > recordHeader.length + 1
+      },
+      { what: 'the load to begin', timeoutMs: 40_000, intervalMs: 50 },
+    ).then(() => {}),
     mark: (label) => appendFile(eventsFile, `${Date.now()} ${label}\n`),
     isOver: () => over,
     async end() {

@@ -8,7 +8,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findK6 } from '../../../load/k6.ts'
-import { endEverything } from './program.ts'
 import { renderHtml } from './report/html.ts'
 import { renderText } from './report/text.ts'
 import { type Run, runUnderLoad } from './run.ts'
@@ -16,7 +15,6 @@ import { killOne, rollAndScale } from './scenario.ts'
 import { readRolloutSettings } from './settings.ts'
 import { faultsOf, killFaults } from './verdict.ts'
 
-process.on('exit', endEverything)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 // Not process.exitCode: a program that was left running would hold this process.

@@ -1,7 +1,7 @@
 import { cp, mkdir, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { startProgram } from './program.ts'
-import { until } from './until.ts'
+import { spawnChild } from '../../support/child-process.ts'
+import { until } from '../../support/until.ts'
 
 const shippedConfig = resolve(import.meta.dir, '../../../deploy/prometheus/prometheus.yml')
 
@@ -44,36 +44,46 @@ export async function startPrometheus(directory: string, port: number): Promise<
   }
   await setTargets([])
 
-  const program = startProgram({
-    name: 'prometheus',
+  const program = spawnChild({
+    detached: true,
     command: [
       'prometheus',
       `--config.file=${join(home, 'prometheus.yml')}`,
       `--storage.tsdb.path=${join(home, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
     ],
-    logFile: join(directory, 'prometheus.log'),
+    output: { file: join(directory, 'prometheus.log') },
   })
-  await until('Prometheus to be ready', 30_000, async () => (await fetch(`${url}/-/ready`)).ok)
+  await until(async () => (await fetch(`${url}/-/ready`)).ok, {
+    what: 'Prometheus to be ready',
+    timeoutMs: 30_000,
+    intervalMs: 50,
+  })
   return {
     url,
     setTargets,
     async untilScraped(pod) {
-      await until(`Prometheus to scrape ${pod}`, 20_000, async () => {
-        const query = encodeURIComponent(`up{pod="${pod}"} == 1`)
-        const answer = (await (await fetch(`${url}/api/v1/query?query=${query}`)).json()) as {
-          data: { result: unknown[] }
-        }
-        return answer.data.result.length > 0
-      })
+      await until(
+        async () => {
+          const query = encodeURIComponent(`up{pod="${pod}"} == 1`)
+          const answer = (await (await fetch(`${url}/api/v1/query?query=${query}`)).json()) as {
+            data: { result: unknown[] }
+          }
+          return answer.data.result.length > 0
+        },
+        { what: `Prometheus to scrape ${pod}`, timeoutMs: 20_000, intervalMs: 50 },
+      )
     },
     async untilForgotten(pod) {
-      await until(`Prometheus to forget ${pod}`, 20_000, async () => {
-        const answer = (await (await fetch(`${url}/api/v1/targets?state=active`)).json()) as {
-          data: { activeTargets: { labels: { pod?: string } }[] }
-        }
-        return answer.data.activeTargets.every(({ labels }) => labels.pod !== pod)
-      })
+      await until(
+        async () => {
+          const answer = (await (await fetch(`${url}/api/v1/targets?state=active`)).json()) as {
+            data: { activeTargets: { labels: { pod?: string } }[] }
+          }
+          return answer.data.activeTargets.every(({ labels }) => labels.pod !== pod)
+        },
+        { what: `Prometheus to forget ${pod}`, timeoutMs: 20_000, intervalMs: 50 },
+      )
     },
     async stop() {
       program.signal('SIGTERM')

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { createMetrics, type MetricSources, type Metrics } from '../../../src/telemetry/metrics/metrics.ts'
+import { runCommand } from '../../support/command.ts'
 import { familiesOf, parseMetrics, type Scrape } from '../../support/metrics.ts'
+import { hasProgram } from '../../support/programs.ts'
 
 const idle: MetricSources = {
   state: () => 'ready',
@@ -170,23 +172,13 @@ test('every metric is printed once, with help and type', async () => {
   expect([...text.matchAll(/^# HELP (\S+) \S/gm)].map(([, name]) => name)).toEqual(families)
 })
 
-const promtool = Bun.which('promtool')
-test.skipIf(promtool === null)(
-  'promtool finds no problem in a scrape (skipped: no promtool here)',
-  async () => {
-    for (const prefix of ['api_', '']) {
-      const metrics = create({}, prefix)
-      metrics.requests.observe('GET', '/x', 200, 0.1)
-      metrics.observePayload(5, 24)
-      const check = Bun.spawn([promtool ?? '', 'check', 'metrics'], {
-        stdin: 'pipe',
-        stdout: 'pipe',
-        stderr: 'pipe',
-      })
-      check.stdin.write(await metrics.registry.metrics())
-      await check.stdin.end()
-      const output = (await check.stdout.text()) + (await check.stderr.text())
-      expect({ output, code: await check.exited }).toEqual({ output: '', code: 0 })
-    }
-  },
-)
+test.skipIf(!hasProgram('promtool', 'prometheus'))('promtool finds no problem in a scrape', async () => {
+  for (const prefix of ['api_', '']) {
+    const metrics = create({}, prefix)
+    metrics.requests.observe('GET', '/x', 200, 0.1)
+    metrics.observePayload(5, 24)
+    const scrape = await metrics.registry.metrics()
+    const { exitCode, output } = await runCommand(['promtool', 'check', 'metrics'], { stdin: scrape })
+    expect({ exitCode, output }).toEqual({ exitCode: 0, output: '' })
+  }
+})

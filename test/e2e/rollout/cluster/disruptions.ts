@@ -1,4 +1,4 @@
-import { until } from '../until.ts'
+import { until } from '../../../support/until.ts'
 import { type Check, check } from './check.ts'
 import { versionsOf } from './endpoints.ts'
 import { type Account, keepTasks } from './ledger.ts'
@@ -111,10 +111,13 @@ async function restart({ namespace, rolledOut }: Platform): Promise<number> {
 }
 
 async function untilReady({ pods }: Platform, replicas: number): Promise<void> {
-  await until(`${replicas} pods to be ready`, 60_000, () => {
-    const live = pods.live('api')
-    return live.length === replicas && live.every(({ ready }) => ready)
-  })
+  await until(
+    () => {
+      const live = pods.live('api')
+      return live.length === replicas && live.every(({ ready }) => ready)
+    },
+    { what: `${replicas} pods to be ready`, timeoutMs: 60_000, intervalMs: 50 },
+  )
 }
 
 /**
@@ -125,14 +128,17 @@ async function evictAll({ namespace, pods }: Platform): Promise<Check> {
   const names = deployments.flatMap((each) => pods.live(each).map(({ name }) => name))
   let denied = 0
   for (const name of names) {
-    await until(`the eviction of ${name}`, 90_000, async () => {
-      const status = await evict(namespace, name)
-      if (status === 429) {
-        denied++
-        await Bun.sleep(1_000)
-      }
-      return status === 201
-    })
+    await until(
+      async () => {
+        const status = await evict(namespace, name)
+        if (status === 429) {
+          denied++
+          await Bun.sleep(1_000)
+        }
+        return status === 201
+      },
+      { what: `the eviction of ${name}`, timeoutMs: 90_000, intervalMs: 50 },
+    )
   }
   return check('every pod is evicted', true, `${names.length} pods, ${denied} times told to wait`)
 }
@@ -166,7 +172,11 @@ async function replaceWorkers(
 ): Promise<{ account: Account; inHand: number; coming: boolean }> {
   const { namespace, pods, url, rolledOut, settled } = platform
   const ledger = keepTasks(url, tasksPerSecond, 'medium')
-  await until('the first tasks to be accepted', 20_000, () => ledger.accepted() > tasksPerSecond)
+  await until(() => ledger.accepted() > tasksPerSecond, {
+    what: 'the first tasks to be accepted',
+    timeoutMs: 20_000,
+    intervalMs: 50,
+  })
   await namespace.kubectl('rollout', 'restart', 'deployment/worker')
   await rolledOut('worker')
 
@@ -175,7 +185,11 @@ async function replaceWorkers(
   const burst = ledger.burst(tasksAtOnce).then(() => {
     coming = false
   })
-  await until('a queue', 20_000, async () => (await ledger.waiting()) > 0)
+  await until(async () => (await ledger.waiting()) > 0, {
+    what: 'a queue',
+    timeoutMs: 20_000,
+    intervalMs: 50,
+  })
   await namespace.kubectl('delete', 'pod', ...workers, '--wait=false')
   const seen = { inHand: await ledger.waiting(), coming }
   await burst
@@ -210,15 +224,15 @@ function taskChecks({ account, inHand, coming }: Awaited<ReturnType<typeof repla
 async function breakAndUndo(platform: Platform): Promise<Check> {
   const { namespace, rolledOut } = platform
   await namespace.kubectl('set', 'image', 'deployment/api', 'api=tally.invalid/broken:none')
-  const { code } = await namespace.try([
+  const { exitCode } = await namespace.try([
     ...['rollout', 'status', 'deployment/api', `--timeout=${brokenSeconds}s`],
   ])
   const ready = platform.pods.live('api').filter((pod) => pod.ready).length
-  if (code !== 0) await namespace.kubectl('rollout', 'undo', 'deployment/api')
+  if (exitCode !== 0) await namespace.kubectl('rollout', 'undo', 'deployment/api')
   await rolledOut('api')
   return check(
     'a broken image takes no pod away, and is undone',
-    code !== 0 && ready === 3,
-    `rollout status ${code === 0 ? 'saw nothing' : 'failed'}, ${ready} of 3 pods served meanwhile`,
+    exitCode !== 0 && ready === 3,
+    `rollout status ${exitCode === 0 ? 'saw nothing' : 'failed'}, ${ready} of 3 pods served meanwhile`,
   )
 }

@@ -1,4 +1,4 @@
-import { until } from '../until.ts'
+import { until } from '../../../support/until.ts'
 import { type Check, check } from './check.ts'
 import { evict } from './disruptions.ts'
 import { applyObjects } from './kubectl.ts'
@@ -35,8 +35,8 @@ async function checkNetworkPolicy(platform: Platform, image: string): Promise<Ch
     check('a pod with the label does', friend, friend ? 'connected' : 'refused'),
     check(
       'without the network policies the first one does too: they are what stops it',
-      unguarded && restored.code === 0,
-      `${unguarded ? 'connected' : 'refused'}; policies restored${restored.code === 0 ? '' : `: ${restored.stderr}`}`,
+      unguarded && restored.exitCode === 0,
+      `${unguarded ? 'connected' : 'refused'}; policies restored${restored.exitCode === 0 ? '' : `: ${restored.stderr}`}`,
     ),
   ]
 }
@@ -53,10 +53,13 @@ async function canConnect(
     'await Bun.sleep(4000); const timer = setTimeout(() => process.exit(1), 4000); ' +
     "await Bun.connect({ hostname: 'redis', port: 6379, socket: { data() {} } }); clearTimeout(timer); process.exit(0)"
   await applyObjects([podOf(namespace.name, name, image, labels, ['bun', '-e', script])])
-  const phase = await until(`the pod ${name} to end`, 60_000, async () => {
-    const now = await namespace.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.phase}')
-    return now === 'Succeeded' || now === 'Failed' ? now : undefined
-  })
+  const phase = await until(
+    async () => {
+      const now = await namespace.kubectl('get', 'pod', name, '-o', 'jsonpath={.status.phase}')
+      return now === 'Succeeded' || now === 'Failed' ? now : undefined
+    },
+    { what: `the pod ${name} to end`, timeoutMs: 60_000, intervalMs: 50 },
+  )
   await namespace.kubectl('delete', 'pod', name)
   return phase === 'Succeeded'
 }
@@ -102,8 +105,8 @@ async function checkPodSecurity({ namespace }: Platform, image: string): Promise
   const reason = /violates PodSecurity "restricted:[^"]*"/.exec(denied.stderr)?.[0]
   return check(
     'a privileged pod is denied by the namespace, one that asks for nothing is not',
-    denied.code !== 0 && reason !== undefined && taken.code === 0,
-    reason ?? (denied.code === 0 ? 'it was taken' : denied.stderr.trim()),
+    denied.exitCode !== 0 && reason !== undefined && taken.exitCode === 0,
+    reason ?? (denied.exitCode === 0 ? 'it was taken' : denied.stderr.trim()),
   )
 }
 
@@ -111,7 +114,11 @@ async function checkDisruptionBudget({ namespace, pods, settled }: Platform): Pr
   const [first, second] = pods.live('api').map(({ name }) => name)
   const granted = await evict(namespace, first ?? '')
   const denied = await evict(namespace, second ?? '')
-  await until('three pods again', 90_000, () => pods.live('api').filter(({ ready }) => ready).length === 3)
+  await until(() => pods.live('api').filter(({ ready }) => ready).length === 3, {
+    what: 'three pods again',
+    timeoutMs: 90_000,
+    intervalMs: 50,
+  })
   await settled()
   return [
     check('an eviction within the PodDisruptionBudget is granted', granted === 201, `status ${granted}`),

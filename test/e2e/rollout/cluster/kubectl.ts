@@ -1,13 +1,7 @@
 import { join } from 'node:path'
-import { type RunningProgram, startProgram } from '../program.ts'
-import { until } from '../until.ts'
-
-/** What a command printed and how it ended. */
-export interface Ended {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
+import { spawnChild } from '../../../support/child-process.ts'
+import { type CommandResult, runCommand } from '../../../support/command.ts'
+import { until } from '../../../support/until.ts'
 
 /** One namespace of the cluster that KUBECONFIG names. */
 export interface Namespace {
@@ -21,7 +15,7 @@ export interface Namespace {
    */
   kubectl(...words: string[]): Promise<string>
   /** The same for a command that may fail. */
-  try(words: readonly string[], stdin?: string): Promise<Ended>
+  try(words: readonly string[], stdin?: string): Promise<CommandResult>
   close(): Promise<void>
 }
 
@@ -32,24 +26,29 @@ export interface Namespace {
  */
 export async function openNamespace(name: string, directory: string): Promise<Namespace> {
   const { KUBECONFIG } = process.env
-  const proxy: RunningProgram = startProgram({
-    name: 'kubectl proxy',
+  const logFile = join(directory, 'kubectl-proxy.log')
+  const proxy = spawnChild({
+    detached: true,
     command: ['kubectl', 'proxy', '--port=0', '--address=127.0.0.1'],
     env: KUBECONFIG ? { KUBECONFIG } : {},
-    logFile: join(directory, 'kubectl-proxy.log'),
+    output: { file: logFile },
   })
-  const address = await until('kubectl proxy to listen', 20_000, async () => {
-    return /127\.0\.0\.1:\d+/.exec(await Bun.file(proxy.logFile).text())?.[0]
-  })
-  const attempt = (words: readonly string[], stdin?: string): Promise<Ended> =>
-    execute(['kubectl', `--namespace=${name}`, ...words], stdin)
+  const address = await until(
+    async () => {
+      return /127\.0\.0\.1:\d+/.exec(await Bun.file(logFile).text())?.[0]
+    },
+    { what: 'kubectl proxy to listen', timeoutMs: 20_000, intervalMs: 50 },
+  )
+  const attempt = (words: readonly string[], stdin?: string): Promise<CommandResult> =>
+    runCommand(['kubectl', `--namespace=${name}`, ...words], stdin === undefined ? {} : { stdin })
   return {
     name,
     apiUrl: `http://${address}`,
     try: attempt,
     async kubectl(...words) {
-      const { code, stdout, stderr } = await attempt(words)
-      if (code !== 0) throw new Error(`kubectl ${words.join(' ')} ended with ${code}: ${stderr.trim()}`)
+      const { exitCode, stdout, stderr } = await attempt(words)
+      if (exitCode !== 0)
+        throw new Error(`kubectl ${words.join(' ')} ended with ${exitCode}: ${stderr.trim()}`)
       return stdout.trim()
     },
     async close() {
@@ -66,21 +65,8 @@ export async function openNamespace(name: string, directory: string): Promise<Na
  */
 export async function applyObjects(objects: readonly object[]): Promise<void> {
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })
-  const { code, stderr } = await execute(['kubectl', 'apply', '--server-side', '--filename=-'], list)
-  if (code !== 0) throw new Error(`kubectl apply ended with ${code}: ${stderr.trim()}`)
-}
-
-/** Runs a program to its end, with the environment of this process. */
-export async function execute(command: readonly string[], stdin?: string): Promise<Ended> {
-  const child = Bun.spawn([...command], {
-    stdin: stdin === undefined ? 'ignore' : new Blob([stdin]),
-    stdout: 'pipe',
-    stderr: 'pipe',
+  const { exitCode, stderr } = await runCommand(['kubectl', 'apply', '--server-side', '--filename=-'], {
+    stdin: list,
   })
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { code, stdout, stderr }
+  if (exitCode !== 0) throw new Error(`kubectl apply ended with ${exitCode}: ${stderr.trim()}`)
 }

@@ -8,7 +8,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findK6 } from '../../../../load/k6.ts'
-import { endEverything } from '../program.ts'
 import { autoscale } from './autoscaling.ts'
 import { check } from './check.ts'
 import { runControls } from './controls.ts'
@@ -24,7 +23,6 @@ import { type ClusterRun, runUnderLoad } from './run.ts'
 import { type ClusterSettings, type Part, readClusterSettings } from './settings.ts'
 import { faultsOf, type PartResult, totalsOf } from './verdict.ts'
 
-process.on('exit', endEverything)
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 // Not process.exitCode: a program that was left running would hold this process.

@@ -1,4 +1,4 @@
-import { until } from '../until.ts'
+import { until } from '../../../support/until.ts'
 import { type Check, check } from './check.ts'
 import type { Mark } from './disruptions.ts'
 import { type Account, keepDocuments, keepTasks } from './ledger.ts'
@@ -31,9 +31,17 @@ export async function loseStores(
       const documents = keepDocuments(platform.url, keptPerSecond)
       await Bun.sleep(3_000)
       await takeAway(platform, 'redis', mark)
-      await until('tasks to be accepted again', 60_000, grows(tasks.accepted))
+      await until(grows(tasks.accepted), {
+        what: 'tasks to be accepted again',
+        timeoutMs: 60_000,
+        intervalMs: 50,
+      })
       await takeAway(platform, 'postgres', mark)
-      await until('documents to be accepted again', 60_000, grows(documents.accepted))
+      await until(grows(documents.accepted), {
+        what: 'documents to be accepted again',
+        timeoutMs: 60_000,
+        intervalMs: 50,
+      })
       await mark('afterwards')
       await Bun.sleep(3_000)
       const accounts = await Promise.all([tasks.close(), documents.close()])

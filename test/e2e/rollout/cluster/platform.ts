@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { until } from '../until.ts'
-import { execute, type Namespace, openNamespace } from './kubectl.ts'
+import { runSuccessfully } from '../../../support/command.ts'
+import { until } from '../../../support/until.ts'
+import { type Namespace, openNamespace } from './kubectl.ts'
 import { applyOverlay, type Change } from './overlay.ts'
 import { type Pods, watchPods } from './pods.ts'
 import type { ClusterSettings } from './settings.ts'
@@ -50,8 +51,7 @@ const serviceSchema = z.object({
 export async function deploy(settings: ClusterSettings, directory: string): Promise<Platform> {
   const { image, nextImage, imageLoad, overlay } = settings
   for (const each of imageLoad === null ? [] : [image, nextImage]) {
-    const { code, stderr } = await execute([...(imageLoad ?? []), each])
-    if (code !== 0) throw new Error(`${[...(imageLoad ?? []), each].join(' ')} ended with ${code}: ${stderr}`)
+    await runSuccessfully([...(imageLoad ?? []), each])
   }
   const namespace = await openNamespace(settings.namespace, directory)
   // What another run left would be counted as this one's.
@@ -70,8 +70,10 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
     rolloutStatus(namespace, `deployment/${deployment}`)
   const settled = async (): Promise<void> => {
     for (const deployment of deployments) await rolledOut(deployment)
-    await until('replaced pods to be gone', rolloutTimeoutSeconds * 1_000, () =>
-      deployments.every((each) => pods.all(each).every(({ terminating, gone }) => gone || !terminating)),
+    await until(
+      () =>
+        deployments.every((each) => pods.all(each).every(({ terminating, gone }) => gone || !terminating)),
+      { what: 'replaced pods to be gone', timeoutMs: rolloutTimeoutSeconds * 1_000, intervalMs: 50 },
     )
   }
   await settled()
@@ -104,18 +106,21 @@ async function rolloutStatus(namespace: Namespace, name: string): Promise<void> 
 
 /** Where a Service of type LoadBalancer answers; resolves when it does. */
 async function balancedUrl(namespace: Namespace, service: string, path: string): Promise<string> {
-  return until(`the load balancer of ${service}`, 120_000, async () => {
-    const { spec, status } = serviceSchema.parse(
-      JSON.parse(await namespace.kubectl('get', 'service', service, '-o', 'json')),
-    )
-    const [ingress] = status.loadBalancer.ingress
-    const host = ingress?.ip ?? ingress?.hostname
-    if (host === undefined) return undefined
-    const url = `http://${host}:${spec.ports[0]?.port}`
-    const answer = await fetch(`${url}${path}`, {
-      headers: { connection: 'close' },
-      signal: AbortSignal.timeout(3_000),
-    })
-    return answer.ok ? url : undefined
-  })
+  return until(
+    async () => {
+      const { spec, status } = serviceSchema.parse(
+        JSON.parse(await namespace.kubectl('get', 'service', service, '-o', 'json')),
+      )
+      const [ingress] = status.loadBalancer.ingress
+      const host = ingress?.ip ?? ingress?.hostname
+      if (host === undefined) return undefined
+      const url = `http://${host}:${spec.ports[0]?.port}`
+      const answer = await fetch(`${url}${path}`, {
+        headers: { connection: 'close' },
+        signal: AbortSignal.timeout(3_000),
+      })
+      return answer.ok ? url : undefined
+    },
+    { what: `the load balancer of ${service}`, timeoutMs: 120_000, intervalMs: 50 },
+  )
 }

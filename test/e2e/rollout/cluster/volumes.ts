@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { until } from '../until.ts'
+import { until } from '../../../support/until.ts'
 import { applyObjects, type Namespace } from './kubectl.ts'
 
 /** The claims of the overlay's StatefulSets. */
@@ -56,11 +56,14 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
     ])
     const phase = async (): Promise<string> =>
       await namespace.kubectl('get', 'pod', maker, `--namespace=${maker}`, '-o', 'jsonpath={.status.phase}')
-    await until('the directories of the volumes', 60_000, async () => {
-      const now = await phase()
-      if (now === 'Failed') throw new Error(await namespace.kubectl('logs', maker, `--namespace=${maker}`))
-      return now === 'Succeeded'
-    })
+    await until(
+      async () => {
+        const now = await phase()
+        if (now === 'Failed') throw new Error(await namespace.kubectl('logs', maker, `--namespace=${maker}`))
+        return now === 'Succeeded'
+      },
+      { what: 'the directories of the volumes', timeoutMs: 60_000, intervalMs: 50 },
+    )
     await namespace.kubectl('delete', 'namespace', maker)
   }
 

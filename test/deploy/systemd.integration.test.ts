@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { hasProgram, root, run } from './tools.ts'
+import { runCommand } from '../support/command.ts'
+import { hasProgram } from '../support/programs.ts'
+import { root } from '../support/root.ts'
 
 describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', () => {
   let directory = ''
@@ -17,12 +19,15 @@ describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', (
   afterAll(() => rm(directory, { recursive: true }))
 
   test('is what systemd expects, without a warning', async () => {
-    expect(await run(['systemd-analyze', 'verify', '--man=no', unit])).toEqual({ exitCode: 0, output: '' })
+    expect(await runCommand(['systemd-analyze', 'verify', '--man=no', unit])).toMatchObject({
+      exitCode: 0,
+      output: '',
+    })
   })
 
   test('leaves the service little to do harm with', async () => {
     // In tenths. Of what is left most is being a network service; 15 is far on the side of "OK" (below 50).
-    const { exitCode, output } = await run([
+    const { exitCode, output } = await runCommand([
       'systemd-analyze',
       'security',
       '--offline=true',

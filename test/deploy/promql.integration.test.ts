@@ -3,9 +3,10 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../support/free-ports.ts'
-import { startService } from '../support/service-process.ts'
+import { hasProgram } from '../support/programs.ts'
+import { root } from '../support/root.ts'
+import { startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
-import { hasProgram, root } from './tools.ts'
 
 interface QueryAnswer {
   status: string

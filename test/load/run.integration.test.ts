@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findK6 } from '../../load/k6.ts'
 import { rightAnswers } from './right-answer.ts'
-import { k6Present, type LoadRun, runLoad } from './run-load.ts'
+import { haveK6, type LoadRun, runLoad } from './run-load.ts'
 
 setDefaultTimeout(60_000) // generous: other tests may have the machine to themselves for seconds
 const closedPort = 'http://127.0.0.1:1'
@@ -57,7 +57,7 @@ function expectSumsToHold({ report, records }: LoadRun) {
   expect(sum(report.reasons.map(({ count }) => count))).toBe(refused + lost)
 }
 
-describe.skipIf(!k6Present)('load/run.ts', () => {
+describe.skipIf(!haveK6())('load/run.ts', () => {
   test('exit 0: everything answered, the known lines in their order, both sides agree', async () => {
     const run = await runLoad('load', { SERVICE_URL: startService(), N_REQUESTS: '300', CONCURRENCY: '3' })
     expect(run.stderr).toBe('')

@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { appDeps } from '../support/app-deps.ts'
-import { hasProgram, root, run } from './tools.ts'
+import { runCommand } from '../support/command.ts'
+import { hasProgram } from '../support/programs.ts'
+import { root } from '../support/root.ts'
 
 interface Panel {
   title: string
@@ -35,7 +37,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
   afterAll(() => rm(directory, { recursive: true }))
 
   test('accepts its configuration', async () => {
-    const { exitCode, output } = await run([
+    const { exitCode, output } = await runCommand([
       'promtool',
       'check',
       'config',
@@ -46,7 +48,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
 
   test('fires the alerts that should fire, and no others', async () => {
     const tests = [...new Bun.Glob('deploy/prometheus/tests/*.yml').scanSync(root)]
-    const { exitCode, output } = await run(['promtool', 'test', 'rules', ...tests])
+    const { exitCode, output } = await runCommand(['promtool', 'test', 'rules', ...tests])
     expect([exitCode, output]).toEqual([0, expect.stringContaining('SUCCESS')])
   }, 60_000)
 
@@ -57,7 +59,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
       expr: expr.replaceAll('$__rate_interval', '1m').replaceAll('$pod', '.*'),
     }))
     await Bun.write(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }))
-    const { exitCode, output } = await run(['promtool', 'check', 'rules', file])
+    const { exitCode, output } = await runCommand(['promtool', 'check', 'rules', file])
     expect([exitCode, output]).toEqual([0, expect.stringContaining(`${expressions.length} rules found`)])
   })
 })

@@ -6,7 +6,7 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import type { RequestClass } from '../../load/classify.ts'
 import { type Behaviour, startMisbehavingServer } from './misbehaving-server.ts'
-import { k6Present, type LoadRun, runLoad } from './run-load.ts'
+import { haveK6, type LoadRun, runLoad } from './run-load.ts'
 
 type Row = [behaviour: Behaviour | 'not listening', mustBe: RequestClass, reason: RegExp]
 
@@ -37,7 +37,7 @@ const rows: Row[] = [
 ]
 const wonRace = 18
 
-describe.skipIf(!k6Present)('the class of each misbehaviour', () => {
+describe.skipIf(!haveK6())('the class of each misbehaviour', () => {
   let run: LoadRun
   let turns = 0
 

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Supervisor } from '../../src/cluster/supervisor.ts'
-import { liveSettings } from '../support/live.ts'
-import { memoryLog } from '../support/memory-log.ts'
-import { until } from '../support/until.ts'
+import { Supervisor } from '../../../src/cluster/supervisor.ts'
+import { liveSettings } from '../../support/live.ts'
+import { memoryLog } from '../../support/memory-log.ts'
+import { until } from '../../support/until.ts'
 
 const command = [process.execPath, 'src/main.ts']
 

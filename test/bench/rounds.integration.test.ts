@@ -45,7 +45,7 @@ test('a target that cannot start is rejected', async () => {
     plan,
     () => {},
   )
-  expect(measured?.rejected).toBe('ended with exit code 1')
+  expect(measured?.rejected).toBe('none ended with exit code 1')
 })
 
 test('a target that falls silent is started anew and its window repeated, and the notes tell', async () => {

@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Balancer, startBalancer } from '../e2e/rollout/balancer.ts'
-import { until } from '../e2e/rollout/until.ts'
 import { freePorts } from '../support/free-ports.ts'
+import { hasProgram } from '../support/programs.ts'
+import { until } from '../support/until.ts'
 import { type Backend, startBackend, startBreakingBackend } from './backend.ts'
-import { hasProgram } from './tools.ts'
 
 const cleanup: (() => unknown)[] = []
 afterEach(async () => {
@@ -27,10 +27,13 @@ async function balance(ports: readonly number[]): Promise<Balancer> {
   })
   cleanup.push(balancer.stop)
   const slots = ['api-1', 'api-2', 'api-3', 'api-4', 'api-5']
-  await until('the slots to be known', 10_000, async () => {
-    const states = await balancer.states()
-    return slots.every((slot, index) => states.get(slot)?.status === (index < ports.length ? 'UP' : 'DOWN'))
-  })
+  await until(
+    async () => {
+      const states = await balancer.states()
+      return slots.every((slot, index) => states.get(slot)?.status === (index < ports.length ? 'UP' : 'DOWN'))
+    },
+    { what: 'the slots to be known', timeoutMs: 10_000 },
+  )
   return balancer
 }
 
@@ -58,14 +61,17 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     const held = Promise.withResolvers<Response>()
     one.answer = () => held.promise
     const answers: Promise<Response>[] = []
-    await until('the first to have one in hand', 5_000, () => {
-      answers.push(post(balancer))
-      return one.requests.length > 0
-    })
+    await until(
+      () => {
+        answers.push(post(balancer))
+        return one.requests.length > 0
+      },
+      { what: 'the first to have one in hand', timeoutMs: 5_000 },
+    )
 
     const startedAt = performance.now()
     one.ready = false
-    await until('the first to be out', 5_000, isOut(balancer, 'api-1'))
+    await until(isOut(balancer, 'api-1'), { what: 'the first to be out', timeoutMs: 5_000 })
     // The image's DRAIN_MIN is 5 s, the harness's 3 s.
     expect(performance.now() - startedAt).toBeLessThan(2_500)
     const had = one.requests.length
@@ -85,9 +91,9 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     const { balancer, one } = await balanced()
     const before = one.probes()
     one.ready = false
-    await until('one more check', 5_000, () => one.probes() > before)
+    await until(() => one.probes() > before, { what: 'one more check', timeoutMs: 5_000 })
     one.ready = true
-    await until('two more checks', 5_000, () => one.probes() > before + 2)
+    await until(() => one.probes() > before + 2, { what: 'two more checks', timeoutMs: 5_000 })
     expect((await balancer.states()).get('api-1')?.status).toBe('UP')
   })
 

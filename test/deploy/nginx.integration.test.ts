@@ -2,10 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { until } from '../e2e/rollout/until.ts'
+import { runCommand } from '../support/command.ts'
 import { freePorts } from '../support/free-ports.ts'
+import { hasProgram } from '../support/programs.ts'
+import { root } from '../support/root.ts'
+import { until } from '../support/until.ts'
 import { type Backend, startBackend } from './backend.ts'
-import { hasProgram, root, run } from './tools.ts'
 
 // An `openssl` is wherever nginx is built with TLS.
 describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
@@ -25,7 +27,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
     url = `https://127.0.0.1:${tls}`
     certificate = join(directory, 'tally.crt')
     const key = join(directory, 'tally.key')
-    await run([
+    await runCommand([
       ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
       ...['-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
       ...['-keyout', key, '-out', certificate],
@@ -56,9 +58,9 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
        }`,
     )
     const command = ['nginx', '-p', directory, '-e', `${directory}/logs/error.log`, '-c', main]
-    check = await run([...command, '-t'])
+    check = await runCommand([...command, '-t'])
     nginx = Bun.spawn(command, { stdout: 'ignore', stderr: 'ignore' })
-    await until('nginx to answer', 10_000, async () => (await ask('/')).ok)
+    await until(async () => (await ask('/')).ok, { what: 'nginx to answer', timeoutMs: 10_000 })
   })
   afterAll(async () => {
     nginx?.kill('SIGTERM')

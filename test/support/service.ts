@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { isAbsolute, join } from 'node:path'
+import { withTimeout } from '../../src/lifecycle/timeout.ts'
+import { type Child, type LogLine, spawnChild } from './child-process.ts'
+import { root } from './root.ts'
+import { Impossible, until } from './until.ts'
+
+export interface ServiceOptions {
+  /** A program: a path from the project's root, or an absolute one. Default: `src/main.ts`. */
+  readonly program?: string
+  /** Its settings besides a free loopback port and an empty data folder. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Writes its log to this file and not to `log`: for services under load, whose log is read at the end. */
+  readonly logFile?: string
+}
+
+/** A service that is ready, as a process of its own. Disposing of it kills it and removes its data folder. */
+export interface Service extends Child {
+  readonly url: string
+  readonly port: number
+}
+
+/** How long a start may take on a loaded machine, in ms. */
+const startTimeoutMs = 30_000
+
+/** Settings of a service that ends without a drain window: for tests that are not about the window. */
+export const noDrainWindow = { DRAIN_MAX: '0s' }
+
+/** Starts a program of ours without waiting for anything. */
+export async function spawnService({ program, env, logFile }: ServiceOptions = {}): Promise<Child> {
+  const folder = await mkdtemp(join(tmpdir(), 'tally-service-'))
+  const path = program ?? 'src/main.ts'
+  const child = spawnChild({
+    command: [process.execPath, isAbsolute(path) ? path : join(root, path)],
+    env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', DATA_DIR: folder, ...env },
+    cwd: root,
+    ...(logFile === undefined ? {} : { output: { file: logFile } }),
+  })
+  return Object.assign(child, {
+    async [Symbol.asyncDispose]() {
+      await child.kill()
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  })
+}
+
+/**
+ * Starts a program of ours and waits until it is ready: then it logs the address at which it listens.
+ *
+ * @throws Error with what it has written, when it ends instead or takes too long
+ */
+export async function startService(options: ServiceOptions = {}): Promise<Service> {
+  const { logFile } = options
+  const child = await spawnService(options)
+  try {
+    const listening =
+      logFile === undefined ? child.log.line('listening') : lineInFile(logFile, 'listening', child)
+    const { origin, port } = new URL(String((await listening).url))
+    return Object.assign(child, { url: origin, port: Number(port) })
+  } catch (error) {
+    await child[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+/** Runs a program of ours that ends by itself, such as a service that refuses its configuration. */
+export async function runService(options: ServiceOptions): Promise<{ exitCode: number; output: string }> {
+  await using child = await spawnService(options)
+  const exitCode = await withTimeout(child.exited, startTimeoutMs, () => {
+    throw new Error(`it did not end:\n${child.log.text}`)
+  })
+  return { exitCode, output: child.log.text }
+}
+
+function lineInFile(file: string, msg: string, child: Child): Promise<LogLine> {
+  return until(
+    async () => {
+      const { alive } = child
+      const text = await Bun.file(file).text()
+      const line = text.split('\n').find((candidate) => candidate.includes(`"msg":"${msg}"`))
+      if (line !== undefined) return JSON.parse(line) as LogLine
+      if (!alive) throw new Impossible(`ended without a line "${msg}"; see ${file} and ${file}.err`)
+      return undefined
+    },
+    { what: `a line "${msg}" in ${file}`, timeoutMs: startTimeoutMs },
+  )
+}
