@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import type { Document } from '../../src/documents/document-store.ts'
 import { openDocumentStore } from '../../src/documents/open.ts'
 import { spawnChild } from '../support/child-process.ts'
+import { rounds } from '../support/rounds.ts'
 import { until } from '../support/until.ts'
 import { createBody, type WriterTask } from './writer.ts'
 
-/** How often a process is killed; ROUNDS=20 at night. */
-const rounds = Number(process.env.ROUNDS ?? 5)
 const writerCount = 8
 /** Long enough to start a process 20 times on a busy machine. */
 const timeoutMs = 60_000

@@ -7,6 +7,7 @@ import {
   serve,
 } from '../../src/lifecycle/index.ts'
 import { connectTls, haveOpenssl, makeCertificate } from '../support/certificates.ts'
+import { until } from '../support/until.ts'
 
 setDefaultTimeout(30_000)
 
@@ -113,9 +114,9 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
       }
     }
     const clients = Array.from({ length: 20 }, keptAlive)
-    await Bun.sleep(200)
+    await until(() => (names.get('first') ?? 0) >= 40)
     void server.reloadCertificate(second)
-    await Bun.sleep(500)
+    await until(() => (names.get('second') ?? 0) >= 40)
     done = true
     await Promise.all(clients)
     expect(lost).toEqual([])

@@ -73,7 +73,8 @@ describe.skipIf(!haveRedis())('createRedisRateLimiter', () => {
     try {
       const start = performance.now()
       for (let i = 0; i < 100; i++) expect(await limiter.take('patient')).toBeUndefined()
-      expect(performance.now() - start).toBeLessThan(900)
+      // A hundred times the time limit of an answer would be twice that.
+      expect(performance.now() - start).toBeLessThan(5_000)
     } finally {
       redis.signal('SIGCONT')
     }

@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SQL } from 'bun'
 import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
+import { rounds } from '../../support/rounds.ts'
 import { noDrainWindow, runService, startService } from '../../support/service.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
 import { Ledger } from './ledger.ts'
 
-/** How often processes are killed; ROUNDS=20 at night. */
-const rounds = Number(process.env.ROUNDS ?? 5)
 const clients = 8
 const timeoutMs = 60_000 + rounds * 5_000
 

@@ -9,9 +9,9 @@ import { Ledger } from './ledger.ts'
 
 const timeoutMs = 90_000
 /** How long after the server's return everything has to work again. */
-const recoveryMsMax = 5_000
+const recoveryMsMax = 20_000
 /** How long a refusal may take, on a machine that has other things to do as well. */
-const refusalMsMax = 2_000
+const refusalMsMax = 8_000
 
 describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
   let server: PostgresServer

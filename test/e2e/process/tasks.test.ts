@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { havePostgres, startPostgres } from '../../support/postgres.ts'
 import { haveRedis, type RedisServer, startRedis } from '../../support/redis.ts'
+import { rounds } from '../../support/rounds.ts'
 import { noDrainWindow, runService, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { type ChaosReport, runChaos } from './task-chaos.ts'
 
 /** Some starts of processes and some leases, on a busy machine. */
-const timeoutMs = 120_000
+const timeoutMs = 120_000 + rounds * 5_000
 
 /** A worker that is killed loses its tasks for a second; one task may meet several kills. */
 const quick = { TASK_LEASE: '1s', TASK_ATTEMPTS: '20', ACCESS_LOG: 'false' }
@@ -79,7 +80,7 @@ describe('tasks posted while API and worker processes are killed with -9', () =>
         const report = await runChaos({
           tasks: 500,
           clients: 8,
-          kills: 4,
+          kills: rounds,
           env: { ...quick, DATA_DIR: dataDir },
         })
         expect(report).toMatchObject(nothingLost(500))
@@ -95,7 +96,7 @@ describe('tasks posted while API and worker processes are killed with -9', () =>
         const report = await runChaos({
           tasks: 500,
           clients: 8,
-          kills: 4,
+          kills: rounds,
           env: { ...quick, REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' },
           outages: {
             count: 1,
@@ -118,7 +119,7 @@ describe('tasks posted while API and worker processes are killed with -9', () =>
         const report = await runChaos({
           tasks: 500,
           clients: 8,
-          kills: 4,
+          kills: rounds,
           env: { ...quick, DATABASE_URL: server.url },
           outages: {
             count: 1,
@@ -185,7 +186,8 @@ describe('the worker process', () => {
           body: '{"payload":"a"}',
         })
         expect(refused.status).toBe(503)
-        expect(performance.now() - start).toBeLessThan(1_000)
+        // At once, and not after the time limit of a call.
+        expect(performance.now() - start).toBeLessThan(5_000)
         await server.start()
         await until(async () => (await ready(worker)).code === 200)
         const id = await create(api, 'a')
