@@ -61,17 +61,17 @@ load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike
 
 .PHONY: rollout-test
 rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under load; every request is accounted for (QUICK=1: a minute)
-	@$(BUN) test/e2e/rollout/main.ts
+	@$(BUN) --no-orphans test/e2e/rollout/main.ts
 
 .PHONY: fuzz
 fuzz: node_modules ## Try what clients should not send: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
-	@$(BUN) test/e2e/fuzz/openapi.ts
-	@$(BUN) test/e2e/fuzz/bytes.ts
-	@$(BUN) test/e2e/fuzz/slow-clients.ts
+	@$(BUN) --no-orphans test/e2e/fuzz/openapi.ts
+	@$(BUN) --no-orphans test/e2e/fuzz/bytes.ts
+	@$(BUN) --no-orphans test/e2e/fuzz/slow-clients.ts
 
 .PHONY: cluster-test
 cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
-	@$(BUN) test/e2e/rollout/cluster/main.ts
+	@$(BUN) --no-orphans test/e2e/rollout/cluster/main.ts
 
 .PHONY: image
 image: ## Build the container image (BASE=... for another base, IMAGE=... for another name)
