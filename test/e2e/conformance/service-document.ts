@@ -1,0 +1,119 @@
+import Ajv2020 from 'ajv/dist/2020.js'
+
+/** The parts of an OpenAPI document that the suite reads. */
+export interface OpenApiDocument {
+  readonly openapi: string
+  readonly info: { readonly title: string; readonly version: string }
+  readonly servers: readonly { readonly url: string }[]
+  readonly paths: Readonly<Record<string, PathItem>>
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
+}
+
+type PathItem = Readonly<Record<string, Operation>> & {
+  readonly servers?: readonly { readonly url: string }[]
+}
+
+export interface Operation {
+  readonly operationId: string
+  readonly security?: readonly object[]
+  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, MediaType>> }>>
+}
+
+interface MediaType {
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>
+}
+
+interface Schema {
+  readonly example?: unknown
+  readonly properties?: Readonly<
+    Record<string, { readonly maxItems?: number; readonly maxLength?: number } | undefined>
+  >
+}
+
+/** Methods that the document describes. */
+export const documentedMethods = ['get', 'post', 'put', 'patch', 'delete'] as const
+
+/** Other names of a path, which the document leaves out. */
+const aliases: Readonly<Record<string, string>> = {
+  '/healthz': '/health',
+  '/livez': '/health',
+  '/readyz': '/ready',
+}
+
+/** What the service says about itself, and whether an answer is as it says. */
+export interface ServiceDocument {
+  readonly document: OpenApiDocument
+  /** The operation at a path, which may be below `/v1` or an alias; undefined when the document has none. */
+  findOperation(method: string, path: string): Operation | undefined
+  /**
+   * What contradicts the document in an answer of a documented operation: a status that it does not name, another media
+   * type, a body that its schema refuses. Empty for paths outside of the document.
+   */
+  findContradictions(method: string, path: string, answer: AnswerToCheck): string[]
+}
+
+export interface AnswerToCheck {
+  readonly status: number
+  readonly contentType: string | null
+  readonly text: string
+}
+
+export function readServiceDocument(document: OpenApiDocument): ServiceDocument {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
+  ajv.addSchema(document, 'openapi.json')
+
+  const findTemplate = (path: string): string | undefined => {
+    const [pathname = ''] = path.split('?')
+    const plain = pathname.replace(/^\/v1(?=\/)/, '')
+    const name = aliases[plain] ?? plain
+    if (document.paths[name] !== undefined) return name
+    return Object.keys(document.paths).find((template) =>
+      new RegExp(`^${template.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(name),
+    )
+  }
+  const documentedMethod = (method: string): string => (method === 'HEAD' ? 'get' : method.toLowerCase())
+  const findOperation = (method: string, path: string): Operation | undefined =>
+    document.paths[findTemplate(path) ?? '']?.[documentedMethod(method)]
+
+  const findSchemaErrors = (place: readonly string[], value: unknown): string[] => {
+    const pointer = place.map(
+      (part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`,
+    )
+    const validate = ajv.compile({ $ref: `openapi.json#${pointer.join('')}` })
+    return validate(value)
+      ? []
+      : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath || 'the body'} ${message}`)
+  }
+
+  return {
+    document,
+    findOperation,
+    findContradictions(method, path, { status, contentType, text }) {
+      const operation = findOperation(method, path)
+      if (operation === undefined) return []
+      const documented = operation.responses[status]
+      if (documented === undefined) return [`the status ${status} is not in the document`]
+      const types = Object.keys(documented.content ?? {})
+      if (types.length === 0) return text === '' ? [] : [`${status} has a body, the document names none`]
+      const type = contentType?.split(';')[0] ?? 'none'
+      if (!types.includes(type)) return [`${status} has the type ${type}, the document says ${types.join()}`]
+      // A HEAD has no body, and what is no JSON has no schema that could be checked here.
+      if (method === 'HEAD' || !/\bjson$/.test(type)) return []
+      const template = findTemplate(path) ?? ''
+      const place = ['paths', template, documentedMethod(method)]
+      return findSchemaErrors(
+        [...place, 'responses', `${status}`, 'content', type, 'schema'],
+        parseJson(text),
+      )
+    },
+  }
+}
+
+/** A value that no schema accepts stands for a text that is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,71 @@
+import { expect } from 'bun:test'
+import { ask, credentials, fetchOptions, urlOf, waitFor } from './service.ts'
+
+/** A task as the service shows it. */
+export interface Task {
+  readonly id: string
+  readonly status: 'pending' | 'processing' | 'completed' | 'failed'
+  readonly attempts: number
+  readonly created_at: string
+  readonly updated_at: string
+  readonly payload: unknown
+  readonly result?: { readonly numeric_analysis?: { readonly mean: number }; readonly text_analysis: object }
+  readonly error?: string
+}
+
+/** How long a task may wait for its turn and run, in ms: other tasks may be before it. */
+const taskDeadlineMs = 60_000
+
+/** The task now. */
+export async function readTask(id: string): Promise<Task> {
+  const answer = await ask('GET', `/tasks/${id}`)
+  expect(answer.status).toBe(200)
+  return answer.json<{ task: Task }>().task
+}
+
+/**
+ * Follows the events of a task to the end of the stream, reconnecting as a browser does when the stream ends before the
+ * task.
+ *
+ * @returns every state that was told, in order; the last one is the task's end
+ */
+export async function watchTask(id: string): Promise<Task[]> {
+  const deadline = AbortSignal.timeout(taskDeadlineMs)
+  const states: Task[] = []
+  for (;;) {
+    try {
+      const response = await fetch(urlOf(`/tasks/${id}/events`), {
+        ...fetchOptions(deadline),
+        headers: credentials(),
+      })
+      expect({ status: response.status, type: response.headers.get('content-type') }).toEqual({
+        status: 200,
+        type: 'text/event-stream',
+      })
+      const events = await response.text()
+      for (const [, data = ''] of events.matchAll(/^event: task\ndata: (.*)$/gm))
+        states.push(JSON.parse(data) as Task)
+      const last = states.at(-1)
+      if (last?.status === 'completed' || last?.status === 'failed') return states
+      await waitFor(Number(/^retry: (\d+)$/m.exec(events)?.[1] ?? 1_000), deadline)
+    } catch (error) {
+      if (!deadline.aborted) throw error
+      const { status, attempts } = await readTask(id)
+      throw new Error(
+        `the task ${id} is ${status} (attempts: ${attempts}) after ${taskDeadlineMs} ms. ` +
+          'If nothing runs tasks at this service, say so with WORKER=off',
+      )
+    }
+  }
+}
+
+/**
+ * Waits until a task is completed.
+ *
+ * @throws when it fails, or does not end in time
+ */
+export async function completion(id: string): Promise<Task> {
+  const last = (await watchTask(id)).at(-1)
+  expect({ status: last?.status, error: last?.error }).toEqual({ status: 'completed', error: undefined })
+  return readTask(id)
+}
