@@ -69,6 +69,10 @@ fuzz: node_modules ## Try what clients should not send: by the OpenAPI document,
 	@$(BUN) --no-orphans test/e2e/fuzz/bytes.ts
 	@$(BUN) --no-orphans test/e2e/fuzz/slow-clients.ts
 
+.PHONY: conformance
+conformance: node_modules ## Check that a running service keeps its contract (BASE_URL=http://127.0.0.1:8000, API_KEY, INSECURE=1, WORKER=off)
+	@$(BUN) test/e2e/conformance/main.ts
+
 .PHONY: cluster-test
 cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
 	@$(BUN) --no-orphans test/e2e/rollout/cluster/main.ts

@@ -2,6 +2,7 @@ import { afterAll, describe, expect } from 'bun:test'
 import { deleteDocuments, newItem } from './documents.ts'
 import { expectProblem } from './problems.ts'
 import {
+  anyInstance,
   askForMetrics,
   expectGrowth,
   expectSomeGrowth,
@@ -11,13 +12,14 @@ import {
   scrape,
   sumOf,
 } from './scrapes.ts'
-import { type Answer, ask, metricsAreElsewhere, nobodyWorks, send, settings, uniqueName } from './service.ts'
+import { type Ask, ask, metricsAreElsewhere, nobodyWorks, send, settings, uniqueName } from './service.ts'
 import { completion } from './task-events.ts'
 import { testUnless } from './test-unless.ts'
 
 const own = (name: string): string => settings.metricsPrefix + name
-const instancesOf = (...answers: Answer[]): string[] =>
-  answers.map(({ headers }) => headers.get('x-served-by') ?? '')
+/** Sends a request, and gives the instance that answered. */
+const instanceOf = async (method: string, path: string, request: Ask = {}): Promise<string> =>
+  (await ask(method, path, { ...request, headers: anyInstance })).headers.get('x-served-by') ?? ''
 const payload = { numbers: [1, 2, 3], text: 'a b' }
 
 afterAll(deleteDocuments)
@@ -67,9 +69,9 @@ describe('requests', () => {
     sumOf(now, own('http_requests_total'), labels)
 
   testUnless(metricsAreElsewhere, 'are counted by method, route and status', async () => {
-    const analysis = async () => instancesOf(await ask('POST', '/payload', { json: payload }))
+    const analysis = async () => [await instanceOf('POST', '/payload', { json: payload })]
     await expectGrowth(analysis, requests({ method: 'POST', route: '/payload', status: '200' }))
-    const refusal = async () => instancesOf(await ask('POST', '/payload', { body: '{' }))
+    const refusal = async () => [await instanceOf('POST', '/payload', { body: '{' })]
     await expectGrowth(refusal, (now) =>
       ['400', '422'].reduce((sum, status) => sum + requests({ route: '/payload', status })(now), 0),
     )
@@ -78,7 +80,7 @@ describe('requests', () => {
   testUnless(metricsAreElsewhere, 'are measured in a histogram, each once', async () => {
     const name = `${own('http_request_duration_seconds')}_count`
     await expectGrowth(
-      async () => instancesOf(await ask('POST', '/payload', { json: payload })),
+      async () => [await instanceOf('POST', '/payload', { json: payload })],
       (now) => sumOf(now, name, { method: 'POST', route: '/payload', status: '200' }),
     )
   })
@@ -86,7 +88,7 @@ describe('requests', () => {
   testUnless(metricsAreElsewhere, 'of documents count under one route, never under the id', async () => {
     const id = uniqueName()
     await expectGrowth(
-      async () => instancesOf(await ask('GET', `/data/${id}`)),
+      async () => [await instanceOf('GET', `/data/${id}`)],
       requests({ method: 'GET', route: '/data/:id', status: '404' }),
     )
     expect((await askForMetrics()).text).not.toContain(id)
@@ -98,7 +100,7 @@ describe('requests', () => {
     async () => {
       const path = `/${uniqueName()}`
       await expectGrowth(
-        async () => instancesOf(await ask('GET', path), await ask('GET', `${path}/2`)),
+        async () => [await instanceOf('GET', path), await instanceOf('GET', `${path}/2`)],
         requests({ route: 'unmatched', status: '404' }),
       )
       expect((await askForMetrics()).text).not.toContain(path)
@@ -135,20 +137,20 @@ describe('requests', () => {
 describe('accepted work', () => {
   testUnless(metricsAreElsewhere, 'is counted: each document that was created', async () => {
     await expectGrowth(
-      async () => instancesOf(await ask('POST', '/data', { json: newItem() })),
+      async () => [await instanceOf('POST', '/data', { json: newItem() })],
       (now) => sumOf(now, own('documents_created_total')),
     )
   })
 
   testUnless(metricsAreElsewhere, 'is counted: each task that was created', async () => {
     await expectGrowth(
-      async () => instancesOf(await ask('POST', '/tasks', { json: { payload: 'counted' } })),
+      async () => [await instanceOf('POST', '/tasks', { json: { payload: 'counted' } })],
       (now) => sumOf(now, own('tasks_created_total')),
     )
   })
 
   testUnless(metricsAreElsewhere, 'is measured: the numbers and the characters of each payload', async () => {
-    const analysis = async () => instancesOf(await ask('POST', '/payload', { json: payload }))
+    const analysis = async () => [await instanceOf('POST', '/payload', { json: payload })]
     for (const name of ['payload_numbers', 'payload_text_characters']) {
       await expectGrowth(analysis, (now) => sumOf(now, own(`${name}_count`)))
       // Three numbers and three characters.

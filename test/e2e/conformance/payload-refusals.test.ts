@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { expectProblem, pointersOf } from './problems.ts'
-import { ask, credentials, invalidStatus, service, settings, urlOf } from './service.ts'
+import { ask, credentials, invalidStatus, maxCharacters, maxNumbers, settings, urlOf } from './service.ts'
 import { testUnless } from './test-unless.ts'
 
 const numbers = [1, 2, 3]
@@ -135,9 +135,6 @@ function announce(length: number): Promise<{ status: number; type: string; body:
 }
 
 describe('limits of a payload', () => {
-  const properties = service.document.components.schemas.Payload?.properties
-  const maxNumbers = properties?.numbers?.maxItems ?? Number.POSITIVE_INFINITY
-  const maxCharacters = properties?.text?.maxLength ?? Number.POSITIVE_INFINITY
   /** The suite sends at most a few MB at once. */
   const largest = 1_000_000
   const manyNumbers = maxNumbers > largest ? `the limit of ${maxNumbers} numbers is too far off` : undefined

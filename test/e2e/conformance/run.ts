@@ -60,3 +60,8 @@ export function casesOf({ output }: ConformanceResult, verdict: 'pass' | 'skip' 
   // Bun prints failed and skipped cases again at the end.
   return [...new Set(titles.map(([, title = '']) => title))]
 }
+
+/** Why the suite does not pass: its failed cases, and all that it printed. Empty when it passes. */
+export function failuresOf(result: ConformanceResult): string[] {
+  return result.failed === 0 ? [] : [...casesOf(result, 'fail'), result.output]
+}

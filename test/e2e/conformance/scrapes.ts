@@ -21,12 +21,18 @@ export const metricsUrl =
     : // The address of the port alone is enough.
       settings.metricsUrl.replace(/(?<=^https?:\/\/[^/]+)$/, '/metrics')
 
+/** On a connection of its own, a request reaches any of several instances and not always the same one. */
+export const anyInstance = { connection: 'close' }
+
 /** Asks for the metrics, with the scraper's token where the settings have one. */
 export function askForMetrics(method = 'GET', url = metricsUrl): Promise<Answer> {
   const { metricsToken } = settings
   return send(method, url, {
     credentials: false,
-    ...(metricsToken !== undefined && { headers: { authorization: `Bearer ${metricsToken}` } }),
+    headers: {
+      ...anyInstance,
+      ...(metricsToken !== undefined && { authorization: `Bearer ${metricsToken}` }),
+    },
   })
 }
 
@@ -74,8 +80,8 @@ export function sumOf(
     .reduce((sum, { value }) => sum + value, 0)
 }
 
-/** Rounds of requests and scrapes. A balancer with a few instances leads several of them to the same one. */
-const maxRounds = 20
+/** Rounds of requests and scrapes, of which two must reach the same one of several instances. */
+const maxRounds = 100
 
 /**
  * Sends requests until an instance has counted those that it answered. Several instances may answer in turn, each with

@@ -1,3 +1,4 @@
+import type { ValidateFunction } from 'ajv'
 import Ajv2020 from 'ajv/dist/2020.js'
 
 /** The parts of an OpenAPI document that the suite reads. */
@@ -75,11 +76,14 @@ export function readServiceDocument(document: OpenApiDocument): ServiceDocument 
   const findOperation = (method: string, path: string): Operation | undefined =>
     document.paths[findTemplate(path) ?? '']?.[documentedMethod(method)]
 
+  // Compiling a schema takes longer than most answers.
+  const validators = new Map<string, ValidateFunction>()
   const findSchemaErrors = (place: readonly string[], value: unknown): string[] => {
-    const pointer = place.map(
-      (part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`,
-    )
-    const validate = ajv.compile({ $ref: `openapi.json#${pointer.join('')}` })
+    const pointer = place
+      .map((part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`)
+      .join('')
+    const validate = validators.get(pointer) ?? ajv.compile({ $ref: `openapi.json#${pointer}` })
+    validators.set(pointer, validate)
     return validate(value)
       ? []
       : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath || 'the body'} ${message}`)

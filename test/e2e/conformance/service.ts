@@ -154,3 +154,9 @@ export const isOpen =
 /** The status of an invalid body: the service may have been told to answer 422. */
 export const invalidStatus =
   service.findOperation('POST', '/payload')?.responses['422'] === undefined ? 400 : 422
+
+const { numbers, text } = service.document.components.schemas.Payload?.properties ?? {}
+
+/** The limits of a payload, as the service names them. */
+export const maxNumbers = numbers?.maxItems ?? Number.POSITIVE_INFINITY
+export const maxCharacters = text?.maxLength ?? Number.POSITIVE_INFINITY

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { expectProblem, pointersOf } from './problems.ts'
-import { type Answer, ask, invalidStatus, nobodyWorks, resolve, settings, uniqueName } from './service.ts'
+import {
+  type Answer,
+  ask,
+  invalidStatus,
+  maxNumbers,
+  nobodyWorks,
+  resolve,
+  settings,
+  uniqueName,
+} from './service.ts'
 import { completion, readTask, type Task, watchTask } from './task-events.ts'
 import { testUnless } from './test-unless.ts'
 
@@ -115,6 +124,8 @@ describe('GET /tasks/{id}', () => {
 })
 
 describe('a task', () => {
+  const few = maxNumbers < 100_000 ? `at most ${maxNumbers} numbers are taken` : undefined
+
   testUnless(
     nobodyWorks,
     'with a text alone is completed, and its result is the analysis of the text',
@@ -142,6 +153,17 @@ describe('a task', () => {
       const { result } = await completedTask(payload)
       const answer = (await ask('POST', '/payload', { json: payload })).json<object>()
       expect({ ...result, processing_time_ms: 0 }).toEqual({ ...answer, processing_time_ms: 0 })
+    },
+    testTimeoutMs,
+  )
+
+  testUnless(
+    nobodyWorks ?? few,
+    'of half a megabyte is completed like a small one',
+    async () => {
+      const payload = { numbers: Array.from({ length: 100_000 }, (_, i) => i), text: 'large' }
+      const { result } = await completedTask(payload)
+      expect(result).toMatchObject({ numeric_analysis: { count: 100_000, mean: 49_999.5 } })
     },
     testTimeoutMs,
   )

@@ -10,6 +10,7 @@ import { join, resolve } from 'node:path'
 import { findK6 } from '../../../../load/k6.ts'
 import { autoscale } from './autoscaling.ts'
 import { check } from './check.ts'
+import { checkConformance } from './conformance.ts'
 import { runControls } from './controls.ts'
 import { disrupt } from './disruptions.ts'
 import { checkEndpoints } from './endpoints.ts'
@@ -84,6 +85,10 @@ async function runPart(
 ): Promise<PartResult> {
   console.log(`${part} ...`)
   switch (part) {
+    case 'conformance': {
+      const checks = [await checkConformance(platform.url)]
+      return { name: part, runs: [], checks, mustLoseNothing: true }
+    }
     case 'rollouts':
       return runRollouts(platform, settings, directory)
     case 'guards': {

@@ -1,7 +1,7 @@
 import { parseSettings, type Settings } from '../../../../load/settings.ts'
 
 /** What the test is made of, in the order in which it is done. */
-export const parts = ['rollouts', 'guards', 'outages', 'autoscaling', 'controls'] as const
+export const parts = ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'controls'] as const
 export type Part = (typeof parts)[number]
 
 export interface ClusterSettings {
@@ -57,7 +57,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     imageLoad: env.IMAGE_LOAD ? env.IMAGE_LOAD.split(' ') : null,
     overlay: env.OVERLAY || 'k8s/overlays/loadtest',
     namespace: env.NAMESPACE || 'tally-loadtest',
-    parts: list('PARTS', quick ? 'rollouts,guards' : parts.join(',')).map((name) => {
+    parts: list('PARTS', quick ? 'conformance,rollouts,guards' : parts.join(',')).map((name) => {
       const part = parts.find((each) => each === name)
       if (part === undefined) throw new Error(`PARTS must be of ${parts.join(', ')}`)
       return part
