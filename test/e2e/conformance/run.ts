@@ -27,7 +27,7 @@ export async function runConformance(
   show: (text: string) => void = () => {},
 ): Promise<ConformanceResult> {
   const child = Bun.spawn(
-    [process.execPath, 'test', `--timeout=${testTimeoutMs}`, './test/e2e/conformance'],
+    [process.execPath, 'test', '--no-orphans', `--timeout=${testTimeoutMs}`, './test/e2e/conformance'],
     {
       cwd: root,
       env: { PATH: process.env.PATH ?? '', ...env, BASE_URL: baseUrl },

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hashKey } from '../../../src/http/middleware/api-keys.ts'
 import { haveOpenssl, makeCertificate } from '../../support/certificates.ts'
-import { freePorts } from '../../support/free-ports.ts'
-import { startService } from '../../support/service-process.ts'
+import { runCommand } from '../../support/command.ts'
+import { freePort } from '../../support/free-ports.ts'
+import { startService } from '../../support/service.ts'
 import { casesOf, failuresOf, runConformance } from '../conformance/run.ts'
 
 setDefaultTimeout(180_000)
@@ -27,7 +28,7 @@ afterAll(() => rm(directory, { recursive: true }))
 describe('the service conforms to its contract', () => {
   test('as it starts without any configuration', async () => {
     await using service = await startService()
-    expect(await conform(`http://127.0.0.1:${service.port}`)).toEqual(
+    expect(await conform(service.url)).toEqual(
       new Set([
         'CORS_ORIGIN lets no other origin in',
         'the service asks for no credentials',
@@ -76,12 +77,12 @@ describe('the service conforms to its contract', () => {
   })
 
   test('with metrics on a port of their own, and tasks run by a worker beside it', async () => {
-    const [metricsPort = 0, workerPort = 0] = await freePorts(2)
+    const metricsPort = freePort()
     const database = { DATABASE_URL: `sqlite:${join(directory, 'shared.db')}` }
     await using service = await startService({
       env: { ...database, WORKER: 'off', METRICS_PORT: `${metricsPort}`, PAYLOAD_FAST_PATH: 'false' },
     })
-    const url = `http://127.0.0.1:${service.port}`
+    const { url } = service
     const metrics = { METRICS_URL: `http://127.0.0.1:${metricsPort}` }
 
     const alone = await conform(url, { ...metrics, WORKER: 'off' })
@@ -89,9 +90,9 @@ describe('the service conforms to its contract', () => {
 
     await using worker = await startService({
       program: 'src/worker.ts',
-      env: { ...database, WORKER_PORT: `${workerPort}` },
+      env: database,
     })
-    const together = await conform(url, { ...metrics, WORKER_URL: `http://127.0.0.1:${worker.port}` })
+    const together = await conform(url, { ...metrics, WORKER_URL: worker.url })
     expect(together).not.toContain('WORKER=off: nothing runs tasks')
     expect(together).not.toContain('WORKER_URL names none')
   })
@@ -105,21 +106,17 @@ describe('the suite', () => {
   })
 
   test('says what is missing when nothing answers, and when it is not told where', async () => {
-    const [port = 0] = await freePorts(1)
-    const run = async (program: string[], env: Record<string, string>) => {
-      const child = Bun.spawn([process.execPath, ...program], {
-        env: { PATH: process.env.PATH ?? '', ...env },
-        stdout: 'pipe',
-        stderr: 'pipe',
-      })
-      const [code, said] = await Promise.all([child.exited, new Response(child.stderr).text()])
-      return { code, said }
-    }
-    const nobody = await run(['test/e2e/conformance/main.ts'], { BASE_URL: `http://127.0.0.1:${port}` })
-    expect(nobody.code).toBe(1)
-    expect(nobody.said).toContain(`Nothing answers at http://127.0.0.1:${port}`)
-    const untold = await run(['test', './test/e2e/conformance/probes.test.ts'], {})
-    expect(untold.code).toBe(1)
-    expect(untold.said).toContain('BASE_URL is required')
+    const port = freePort()
+    const env = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR }
+    const nobody = await runCommand([process.execPath, 'test/e2e/conformance/main.ts'], {
+      env: { ...env, BASE_URL: `http://127.0.0.1:${port}` },
+    })
+    expect(nobody.exitCode).toBe(1)
+    expect(nobody.stderr).toContain(`Nothing answers at http://127.0.0.1:${port}`)
+    const untold = await runCommand([process.execPath, 'test', './test/e2e/conformance/probes.test.ts'], {
+      env,
+    })
+    expect(untold.exitCode).toBe(1)
+    expect(untold.stderr).toContain('BASE_URL is required')
   })
 })
