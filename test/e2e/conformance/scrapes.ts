@@ -82,6 +82,8 @@ export function sumOf(
 
 /** Rounds of requests and scrapes, of which two must reach the same one of several instances. */
 const maxRounds = 100
+/** 1 to 4. A fixed number would keep step with a balancer that takes its instances in turn. */
+const someTimes = (): number => 1 + Math.floor(4 * Math.random())
 
 /**
  * Sends requests until an instance has counted those that it answered. Several instances may answer in turn, each with
@@ -108,8 +110,9 @@ export async function expectGrowth(
       if (counted >= expected) return
       throw new Error(`${now.instance} answered ${expected} requests and counted ${counted}`)
     }
-    for (const instance of await act())
-      if (bases.has(instance)) answered.set(instance, (answered.get(instance) ?? 0) + 1)
+    for (let acts = someTimes(); acts > 0; acts--)
+      for (const instance of await act())
+        if (bases.has(instance)) answered.set(instance, (answered.get(instance) ?? 0) + 1)
   }
   throw new Error(`none of the instances ${[...bases.keys()].join()} of ${metricsUrl} answered a request`)
 }
@@ -130,7 +133,7 @@ export async function expectSomeGrowth(
     const base = bases.get(now.instance)
     if (base === undefined) bases.set(now.instance, count(now))
     else if (count(now) > base) return
-    await act()
+    for (let acts = someTimes(); acts > 0; acts--) await act()
   }
   throw new Error(`none of the instances ${[...bases.keys()].join()} of ${url} counted it`)
 }
