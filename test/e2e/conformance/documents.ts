@@ -14,7 +14,7 @@ export function remember(id: string | number): void {
   created.add(String(id))
 }
 
-/** An item under an id that nobody else uses. Its document is deleted in the end. */
+/** An item under a unique id. Its document is deleted in the end. */
 export function newItem(name = 'conformance'): Item {
   // A whole number, because a service may be configured to take no other id.
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2))

@@ -12,7 +12,7 @@ import {
   scrape,
   sumOf,
 } from './scrapes.ts'
-import { type Ask, ask, metricsAreElsewhere, nobodyWorks, send, settings, uniqueName } from './service.ts'
+import { type Ask, ask, noMetrics, noWorker, send, settings, uniqueName } from './service.ts'
 import { completion } from './task-events.ts'
 import { testUnless } from './test-unless.ts'
 
@@ -25,7 +25,7 @@ const payload = { numbers: [1, 2, 3], text: 'a b' }
 afterAll(deleteDocuments)
 
 describe('GET /metrics', () => {
-  testUnless(metricsAreElsewhere, 'answers the Prometheus text format, version 0.0.4', async () => {
+  testUnless(noMetrics, 'answers the Prometheus text format, version 0.0.4', async () => {
     const { status, headers, text } = await askForMetrics()
     expect(status).toBe(200)
     expect(headers.get('content-type')).toMatch(/^text\/plain; ?version=0\.0\.4/)
@@ -49,11 +49,11 @@ describe('GET /metrics', () => {
     ['worker_task_processing_duration_seconds', 'histogram'],
     ['worker_queue_length', 'gauge'],
   ] as const)
-    testUnless(metricsAreElsewhere, `has the ${type} ${name}`, async () => {
+    testUnless(noMetrics, `has the ${type} ${name}`, async () => {
       expect((await scrape()).types.get(name)).toBe(type)
     })
 
-  testUnless(metricsAreElsewhere, 'is answered to HEAD without the metrics', async () => {
+  testUnless(noMetrics, 'is answered to HEAD without the metrics', async () => {
     const head = await askForMetrics('HEAD')
     expect({ status: head.status, body: head.text }).toEqual({ status: 200, body: '' })
   })
@@ -68,7 +68,7 @@ describe('requests', () => {
   const requests = (labels: Readonly<Record<string, string>>) => (now: Scrape) =>
     sumOf(now, own('http_requests_total'), labels)
 
-  testUnless(metricsAreElsewhere, 'are counted by method, route and status', async () => {
+  testUnless(noMetrics, 'are counted by method, route and status', async () => {
     const analysis = async () => [await instanceOf('POST', '/payload', { json: payload })]
     await expectGrowth(analysis, requests({ method: 'POST', route: '/payload', status: '200' }))
     const refusal = async () => [await instanceOf('POST', '/payload', { body: '{' })]
@@ -77,7 +77,7 @@ describe('requests', () => {
     )
   })
 
-  testUnless(metricsAreElsewhere, 'are measured in a histogram, each once', async () => {
+  testUnless(noMetrics, 'are measured in a histogram, each once', async () => {
     const name = `${own('http_request_duration_seconds')}_count`
     await expectGrowth(
       async () => [await instanceOf('POST', '/payload', { json: payload })],
@@ -85,7 +85,7 @@ describe('requests', () => {
     )
   })
 
-  testUnless(metricsAreElsewhere, 'of documents count under one route, never under the id', async () => {
+  testUnless(noMetrics, 'of documents count under one route, never under the id', async () => {
     const id = uniqueName()
     await expectGrowth(
       async () => [await instanceOf('GET', `/data/${id}`)],
@@ -94,62 +94,54 @@ describe('requests', () => {
     expect((await askForMetrics()).text).not.toContain(id)
   })
 
-  testUnless(
-    metricsAreElsewhere,
-    'that match no route count under one label, never under their path',
-    async () => {
-      const path = `/${uniqueName()}`
-      await expectGrowth(
-        async () => [await instanceOf('GET', path), await instanceOf('GET', `${path}/2`)],
-        requests({ route: 'unmatched', status: '404' }),
-      )
-      expect((await askForMetrics()).text).not.toContain(path)
-    },
-  )
+  testUnless(noMetrics, 'that match no route count under one label, never under their path', async () => {
+    const path = `/${uniqueName()}`
+    await expectGrowth(
+      async () => [await instanceOf('GET', path), await instanceOf('GET', `${path}/2`)],
+      requests({ route: 'unmatched', status: '404' }),
+    )
+    expect((await askForMetrics()).text).not.toContain(path)
+  })
 
-  testUnless(metricsAreElsewhere, 'in flight are told, this scrape among them or not', async () => {
+  testUnless(noMetrics, 'in flight are a whole number from 0', async () => {
     const inFlight = sumOf(await scrape(), own('http_requests_in_flight'))
     expect(inFlight).toBeGreaterThanOrEqual(0)
     expect(Number.isInteger(inFlight)).toBe(true)
   })
 
-  testUnless(
-    metricsAreElsewhere,
-    'fall into cumulative buckets, one of which ends at half a second',
-    async () => {
-      await ask('POST', '/payload', { json: payload })
-      const name = own('http_request_duration_seconds')
-      const { series } = await scrape()
-      const [first] = series.filter((one) => one.name === `${name}_count`)
-      const buckets = series.filter(
-        (one) =>
-          one.name === `${name}_bucket` &&
-          Object.entries(first?.labels ?? {}).every(([key, text]) => one.labels[key] === text),
-      )
-      expect(buckets.map(({ labels }) => labels.le)).toEqual(expect.arrayContaining(['0.5', '+Inf']))
-      const counts = buckets.map(({ value }) => value)
-      expect(counts).toEqual(counts.toSorted((a, b) => a - b))
-      expect(counts.at(-1)).toBe(first?.value)
-    },
-  )
+  testUnless(noMetrics, 'fall into cumulative buckets, one of which ends at half a second', async () => {
+    await ask('POST', '/payload', { json: payload })
+    const name = own('http_request_duration_seconds')
+    const { series } = await scrape()
+    const [first] = series.filter((one) => one.name === `${name}_count`)
+    const buckets = series.filter(
+      (one) =>
+        one.name === `${name}_bucket` &&
+        Object.entries(first?.labels ?? {}).every(([key, text]) => one.labels[key] === text),
+    )
+    expect(buckets.map(({ labels }) => labels.le)).toEqual(expect.arrayContaining(['0.5', '+Inf']))
+    const counts = buckets.map(({ value }) => value)
+    expect(counts).toEqual(counts.toSorted((a, b) => a - b))
+    expect(counts.at(-1)).toBe(first?.value)
+  })
 })
 
 describe('accepted work', () => {
-  testUnless(metricsAreElsewhere, 'is counted: each document that was created', async () => {
+  testUnless(noMetrics, 'is counted: each document that was created', async () => {
     await expectGrowth(
       async () => [await instanceOf('POST', '/data', { json: newItem() })],
       (now) => sumOf(now, own('documents_created_total')),
     )
   })
 
-  testUnless(metricsAreElsewhere, 'is counted: each task that was created', async () => {
+  testUnless(noMetrics, 'is counted: each task that was created', async () => {
     await expectGrowth(
       async () => [await instanceOf('POST', '/tasks', { json: { payload: 'counted' } })],
       (now) => sumOf(now, own('tasks_created_total')),
     )
   })
 
-  testUnless(metricsAreElsewhere, 'is measured: the numbers and the characters of each payload', async () => {
+  testUnless(noMetrics, 'is measured: the numbers and the characters of each payload', async () => {
     const analysis = async () => [await instanceOf('POST', '/payload', { json: payload })]
     for (const name of ['payload_numbers', 'payload_text_characters']) {
       await expectGrowth(analysis, (now) => sumOf(now, own(`${name}_count`)))
@@ -160,7 +152,7 @@ describe('accepted work', () => {
 })
 
 describe('the state of the process', () => {
-  testUnless(metricsAreElsewhere, 'is told by app_state: above 0 for ready, 0 for the others', async () => {
+  testUnless(noMetrics, 'is in app_state: above 0 for ready, 0 for the others', async () => {
     const { series } = await scrape()
     const states = series.filter(({ name }) => name === 'app_state')
     // Each of several processes on one port counts 1.
@@ -171,18 +163,18 @@ describe('the state of the process', () => {
 describe('tasks', () => {
   const { workerUrl } = settings
   const url = workerUrl === undefined ? metricsUrl : `${workerUrl}/metrics`
-  const unseen = workerUrl === undefined ? metricsAreElsewhere : undefined
+  const unseen = workerUrl === undefined ? noMetrics : undefined
   const runTask = async () => {
     const accepted = await ask('POST', '/tasks', { json: { payload: 'counted' } })
     await completion(accepted.json<{ task_id: string }>().task_id)
   }
 
   for (const name of ['worker_tasks_processed_total', 'worker_task_processing_duration_seconds_count'])
-    testUnless(nobodyWorks ?? unseen, `that were completed grow ${name}`, async () => {
+    testUnless(noWorker ?? unseen, `that are completed increase ${name}`, async () => {
       await expectSomeGrowth(runTask, (now) => sumOf(now, name), url)
     })
 
-  testUnless(unseen, 'that wait are told by worker_queue_length', async () => {
+  testUnless(unseen, 'that wait have their number in worker_queue_length', async () => {
     const { series } = await scrape(url)
     const lengths = series.filter(({ name }) => name === 'worker_queue_length').map(({ value }) => value)
     expect(lengths).toHaveLength(1)
@@ -190,7 +182,7 @@ describe('tasks', () => {
   })
 
   const worked = settings.hasWorker ? 'a worker runs tasks here' : undefined
-  testUnless(worked ?? unseen, 'that nobody runs are counted by worker_queue_length', async () => {
+  testUnless(worked ?? unseen, 'that no worker runs stay in worker_queue_length', async () => {
     await ask('POST', '/tasks', { json: { payload: 'waiting' } })
     expect(sumOf(await scrape(url), 'worker_queue_length')).toBeGreaterThanOrEqual(1)
   })

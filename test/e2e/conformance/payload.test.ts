@@ -74,7 +74,7 @@ describe('POST /payload', () => {
     expect(headers.get('content-type')).toStartWith('application/json')
   })
 
-  test('tells the time of the analysis in milliseconds, with at most two decimals', async () => {
+  test('has the time of the analysis in milliseconds, with at most two decimals', async () => {
     const { processing_time_ms: ms } = await analyze({ numbers: [1, 2], text: 'a b' })
     expect(ms).toBeGreaterThanOrEqual(0)
     expect(Math.round(ms * 100) / 100).toBe(ms)

@@ -4,13 +4,13 @@ import { readConformanceSettings } from './settings.ts'
 
 /**
  * How long one request may take, in ms, waiting for a rate limit included. Far above what any answer takes, so that it
- * ends a test that would hang and judges nobody's speed.
+ * ends a test that would hang and does not measure speed.
  */
 const deadlineMs = 30_000
 
 export const settings = readConformanceSettings(process.env)
 
-/** Makes a name that nobody else uses: the service may be in use, and another suite may run beside this one. */
+/** Makes a unique name: the service may be in use, and another suite may run beside this one. */
 export const uniqueName = (): string => `conformance-${crypto.randomUUID()}`
 
 /** A complete answer. */
@@ -33,7 +33,7 @@ export interface Ask {
 }
 
 /**
- * Sends one request to the service, waits for the whole answer, and holds it against the service's own OpenAPI document.
+ * Sends one request to the service, waits for the whole answer, and checks it against the service's own OpenAPI document.
  *
  * @param path below BASE_URL, or a URL
  * @throws when there is no complete answer within the deadline
@@ -137,21 +137,21 @@ if (described.status !== 200)
 export const service = readServiceDocument(described.json<OpenApiDocument>())
 
 /** Why the metrics are out of reach; undefined when they are not. */
-export const metricsAreElsewhere =
+export const noMetrics =
   settings.metricsUrl === undefined && service.findOperation('GET', '/metrics') === undefined
     ? 'no metrics at this address; METRICS_URL names them'
     : undefined
 
 /** Why no task is expected to complete; undefined when each is. */
-export const nobodyWorks = settings.hasWorker ? undefined : 'WORKER=off: nothing runs tasks'
+export const noWorker = settings.hasWorker ? undefined : 'WORKER=off: nothing runs tasks'
 
 /** Why every client is let in; undefined when none is without credentials. */
-export const isOpen =
+export const noCredentialsNeeded =
   service.findOperation('POST', '/payload')?.security === undefined
     ? 'the service asks for no credentials'
     : undefined
 
-/** The status of an invalid body: the service may have been told to answer 422. */
+/** The status of an invalid body: VALIDATION_STATUS may be 422. */
 export const invalidStatus =
   service.findOperation('POST', '/payload')?.responses['422'] === undefined ? 400 : 422
 

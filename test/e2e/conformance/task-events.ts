@@ -30,7 +30,7 @@ export async function readTask(id: string): Promise<Task> {
  * Follows the events of a task to the end of the stream, reconnecting as a browser does when the stream ends before the
  * task.
  *
- * @returns every state that was told, in order; the last one is the task's end
+ * @returns the state in each event, in order; the last one is the task's end
  */
 export async function watchTask(id: string): Promise<Task[]> {
   const waitedMs = taskDeadlineMs

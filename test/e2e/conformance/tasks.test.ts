@@ -5,7 +5,7 @@ import {
   ask,
   invalidStatus,
   maxNumbers,
-  nobodyWorks,
+  noWorker,
   resolve,
   settings,
   uniqueName,
@@ -127,7 +127,7 @@ describe('a task', () => {
   const few = maxNumbers < 100_000 ? `at most ${maxNumbers} numbers are taken` : undefined
 
   testUnless(
-    nobodyWorks,
+    noWorker,
     'with a text alone is completed, and its result is the analysis of the text',
     async () => {
       const task = await completedTask(text)
@@ -146,7 +146,7 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks,
+    noWorker,
     'with numbers and a text is completed, and its result is the answer of POST /payload',
     async () => {
       const payload = { numbers: [2, 4, 4, 4, 5, 5, 7, 9], text: 'One. Two!' }
@@ -158,7 +158,7 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks ?? few,
+    noWorker ?? few,
     'of half a megabyte is completed like a small one',
     async () => {
       const payload = { numbers: Array.from({ length: 100_000 }, (_, i) => i), text: 'large' }
@@ -169,8 +169,8 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks,
-    'goes from pending over processing to completed and never back, as its events tell',
+    noWorker,
+    'goes from pending over processing to completed and never back, by its events',
     async () => {
       const states = await watchTask(await createTask())
       const order = ['pending', 'processing', 'completed']
@@ -182,7 +182,7 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks,
+    noWorker,
     'that is completed is answered by its events at once, and its stream ends',
     async () => {
       const { id } = await completedTask()
@@ -192,7 +192,7 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks,
+    noWorker,
     'that is completed stays as it is, and cannot be retried: 409',
     async () => {
       const task = await completedTask()
@@ -203,7 +203,7 @@ describe('a task', () => {
   )
 
   testUnless(
-    nobodyWorks,
+    noWorker,
     'is not lost among others: each of 25 simultaneous ones is completed with its own result',
     async () => {
       const tasks = await Promise.all(

@@ -105,18 +105,18 @@ describe('the suite', () => {
     expect(result.failed).toBeGreaterThanOrEqual(1)
   })
 
-  test('says what is missing when nothing answers, and when it is not told where', async () => {
+  test('names the address when nothing answers there, and BASE_URL when it is missing', async () => {
     const port = freePort()
     const env = { PATH: process.env.PATH, TMPDIR: process.env.TMPDIR }
-    const nobody = await runCommand([process.execPath, 'test/e2e/conformance/main.ts'], {
+    const unreachable = await runCommand([process.execPath, 'test/e2e/conformance/main.ts'], {
       env: { ...env, BASE_URL: `http://127.0.0.1:${port}` },
     })
-    expect(nobody.exitCode).toBe(1)
-    expect(nobody.stderr).toContain(`Nothing answers at http://127.0.0.1:${port}`)
-    const untold = await runCommand([process.execPath, 'test', './test/e2e/conformance/probes.test.ts'], {
+    expect(unreachable.exitCode).toBe(1)
+    expect(unreachable.stderr).toContain(`Nothing answers at http://127.0.0.1:${port}`)
+    const unset = await runCommand([process.execPath, 'test', './test/e2e/conformance/probes.test.ts'], {
       env,
     })
-    expect(untold.exitCode).toBe(1)
-    expect(untold.stderr).toContain('BASE_URL is required')
+    expect(unset.exitCode).toBe(1)
+    expect(unset.stderr).toContain('BASE_URL is required')
   })
 })
