@@ -23,6 +23,7 @@ export {
   readiness,
 } from './hono.ts'
 export { closeTimeoutMs, type HookOptions } from './hooks.ts'
+export { readIgnoredSignals } from './inherited-signals.ts'
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts'
 // Servers.
 export type { Certificate, FetchHandler } from './port-servers.ts'

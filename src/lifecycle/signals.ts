@@ -14,6 +14,11 @@ export interface SignalOptions {
   readonly process?: SignalSource
   /** Called before the process exits: the place to flush logs. */
   readonly beforeExit?: (result: ShutdownResult) => void | Promise<void>
+  /**
+   * The signals that this process inherited as ignored, from `readIgnoredSignals`: they stay ignored. SIGINT then gets
+   * its handler when they are known. Default: none.
+   */
+  readonly ignored?: Promise<ReadonlySet<string>>
   /** Timeout of `beforeExit`, in ms. Default 2,000. */
   readonly flushTimeoutMs?: number
   readonly clock?: Clock
@@ -35,6 +40,7 @@ const keystrokeMs = 100
  * - SIGTERM and the first SIGINT drain, then exit with the code of the result.
  * - A second SIGINT exits at once with 130, because a user at a terminal insists. Any other repeated signal is reported
  *   and changes nothing, because platforms repeat signals.
+ * - A SIGINT that was inherited as ignored stays ignored. SIGTERM never does: the next signal of a platform is SIGKILL.
  * - An uncaught exception or an unhandled rejection drains too and exits with 1. Requests in flight on other
  *   connections have nothing to do with it and are answered.
  *
@@ -43,7 +49,7 @@ const keystrokeMs = 100
 export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {}): void {
   const source: SignalSource =
     options.process ?? (process as NodeJS.EventEmitter & Pick<NodeJS.Process, 'exit'>)
-  const { beforeExit, flushTimeoutMs = 2_000, clock = systemClock } = options
+  const { beforeExit, ignored, flushTimeoutMs = 2_000, clock = systemClock } = options
   let exitCode = 0
   let exiting = false
   let firstSigintAt: number | undefined
@@ -68,12 +74,16 @@ export function handleSignals(lifecycle: Lifecycle, options: SignalOptions = {})
   }
 
   source.on('SIGTERM', () => onSignal('SIGTERM'))
-  source.on('SIGINT', () => {
-    const now = clock.now()
-    firstSigintAt ??= now
-    if (now - firstSigintAt > keystrokeMs) source.exit(sigintExitCode)
-    else onSignal('SIGINT')
-  })
+  const handleSigint = (): void => {
+    source.on('SIGINT', () => {
+      const now = clock.now()
+      firstSigintAt ??= now
+      if (now - firstSigintAt > keystrokeMs) source.exit(sigintExitCode)
+      else onSignal('SIGINT')
+    })
+  }
+  if (ignored === undefined) handleSigint()
+  else void ignored.then((signals) => signals.has('SIGINT') || handleSigint())
   for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
     source.on(kind, (error: unknown) => {
       lifecycle.report({ type: 'uncaught-error', kind, error })

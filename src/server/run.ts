@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import { createLifecycle, handleSignals, type Lifecycle } from '../lifecycle/index.ts'
+import { createLifecycle, handleSignals, type Lifecycle, readIgnoredSignals } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { ProcessLog } from './logging.ts'
 
@@ -24,7 +24,8 @@ const invalidConfigExitCode = 78
  * Runs a service as this process, from the first signal handler to the exit code: 0 after a shutdown, 1 when it failed
  * to start or to stop in order, 78 when its configuration is invalid.
  *
- * SIGTERM and SIGINT shut down. SIGUSR2 toggles debug logging. SIGHUP shuts down too, unless the service handles it.
+ * SIGTERM and SIGINT shut down. SIGUSR2 toggles debug logging. SIGHUP shuts down too, unless the service handles it. SIGHUP
+ * and SIGINT stay ignored when the process inherited them as ignored, such as from `nohup`.
  *
  * @param start loads the service's modules on demand, so that the signal handlers are installed before them
  * @example run({ PORT: '8000' }, async (lifecycle, config, log) => startServer(lifecycle, config, log))
@@ -34,12 +35,15 @@ export function run(env: Readonly<Record<string, string | undefined>>, start: St
   const lifecycle = createLifecycle()
   let flushLog = async (): Promise<void> => {}
   let toggleDebugLog = (): void => {}
-  handleSignals(lifecycle, { beforeExit: () => flushLog() })
+  const ignored = readIgnoredSignals()
+  handleSignals(lifecycle, { ignored, beforeExit: () => flushLog() })
   process.on('SIGUSR2', () => toggleDebugLog())
 
   const boot = async (): Promise<void> => {
     // Code of a start runs once: compiling it takes longer than it saves.
     Bun.unsafe.setJITPolicy(100)
+    // Before a service may handle SIGHUP.
+    const ignoresSighup = (await ignored).has('SIGHUP')
     const config = await readConfig(env)
     const { openLog } = await import('./logging.ts')
     const opened = openLog(config)
@@ -50,7 +54,7 @@ export function run(env: Readonly<Record<string, string | undefined>>, start: St
       const { toggleDebug } = await import('./runtime-settings.ts')
       toggleDebugLog = () => void toggleDebug(runtimeSettings, config, log)
       // A closed terminal sends SIGHUP. The supervisor has its own handler by now, which starts a rolling restart.
-      if (process.listenerCount('SIGHUP') === 0)
+      if (process.listenerCount('SIGHUP') === 0 && !ignoresSighup)
         process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
       Bun.unsafe.setJITPolicy(1)
     } catch (error) {

@@ -83,6 +83,8 @@ export async function startServer(
   late.server = server
 
   if (supervised) {
+    // A closed terminal signals every process of its group; what SIGHUP means is up to the supervisor.
+    process.on('SIGHUP', () => {})
     late.supervisor = connectToPrimary(
       {
         lifecycle,

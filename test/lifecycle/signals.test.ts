@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { EventEmitter } from 'node:events'
 import { createLifecycle, handleSignals, type LifecycleEvent } from '../../src/lifecycle/index.ts'
+import { parseIgnoredSignals } from '../../src/lifecycle/inherited-signals.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
 /** A process that only records its exit code, with a lifecycle that takes 1 s to finish. */
-function fakeProcess(beforeExit?: () => void | Promise<void>) {
+function fakeProcess(beforeExit?: () => void | Promise<void>, ignored?: ReadonlySet<string>) {
   const clock = createFakeClock()
   const lifecycle = createLifecycle({}, clock)
   const events: LifecycleEvent[] = []
@@ -17,7 +18,12 @@ function fakeProcess(beforeExit?: () => void | Promise<void>) {
   })
   const exits: number[] = []
   const source = Object.assign(new EventEmitter(), { exit: (code: number) => void exits.push(code) })
-  handleSignals(lifecycle, { process: source, clock, ...(beforeExit === undefined ? {} : { beforeExit }) })
+  handleSignals(lifecycle, {
+    process: source,
+    clock,
+    ...(beforeExit === undefined ? {} : { beforeExit }),
+    ...(ignored === undefined ? {} : { ignored: Promise.resolve(ignored) }),
+  })
   const reported = () => events.filter(({ type }) => type !== 'state')
   return { clock, lifecycle, source, exits, reported }
 }
@@ -76,6 +82,36 @@ test('a SIGINT after a SIGTERM is reported; the next one exits at once', async (
   await clock.advance(200)
   source.emit('SIGINT')
   expect(exits).toEqual([130])
+})
+
+test('a SIGINT that was inherited as ignored stays ignored, and SIGTERM does not', async () => {
+  const { clock, source, exits } = fakeProcess(undefined, new Set(['SIGINT', 'SIGTERM']))
+  await clock.advance(0)
+  expect(source.listenerCount('SIGINT')).toBe(0)
+  source.emit('SIGTERM')
+  await clock.advance(1_000)
+  expect(exits).toEqual([0])
+})
+
+test('a SIGINT is handled once it is known that it was not inherited as ignored', async () => {
+  const { clock, source, exits } = fakeProcess(undefined, new Set(['SIGHUP']))
+  await clock.advance(0)
+  source.emit('SIGINT')
+  await clock.advance(1_000)
+  expect(exits).toEqual([0])
+})
+
+test.each([
+  ['SigIgn:\t0000000000001000\n', []],
+  [
+    'Name:\tbun\nSigBlk:\t0000000000000003\nSigIgn:\t0000000000001001\nSigCgt:\t0000000000000003\n',
+    ['SIGHUP'],
+  ],
+  ['SigIgn:\t0000000000000006\n', ['SIGINT']],
+  ['SigIgn:\tffffffffffffffff\n', ['SIGHUP', 'SIGINT']],
+  ['', []],
+])('reads the ignored signals of %p', (status, signals) => {
+  expect([...parseIgnoredSignals(status)]).toEqual(signals)
 })
 
 describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {

@@ -1,5 +1,32 @@
 import { describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Child, spawnChild } from '../../support/child-process.ts'
+import { root } from '../../support/root.ts'
 import { runService, startService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
+
+/** A program that a shell has started after `trap '' SIGNAL`, as `nohup` does for SIGHUP; ready when it resolves. */
+async function startIgnoring(
+  signal: string,
+  program: string,
+  env: Record<string, string> = {},
+): Promise<Child> {
+  const folder = await mkdtemp(join(tmpdir(), 'tally-ignoring-'))
+  const child = spawnChild({
+    command: ['sh', '-c', `trap '' ${signal}; exec "$@"`, 'sh', process.execPath, join(root, program)],
+    env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', DATA_DIR: folder, DRAIN_QUIET: '0s', ...env },
+    cwd: root,
+  })
+  await child.log.line('listening')
+  return Object.assign(child, {
+    async [Symbol.asyncDispose]() {
+      await child.kill()
+      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+    },
+  })
+}
 
 describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
   test('shuts down in order when its terminal is closed', async () => {
@@ -9,6 +36,21 @@ describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
     expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', reason: 'SIGTERM', exit_code: 0 })
   }, 30_000)
 
+  test.each(['HUP', 'INT'] as const)(
+    'ignores SIG%s where its caller did, as nohup and background jobs do, and still stops at SIGTERM',
+    async (signal) => {
+      await using service = await startIgnoring(signal, program)
+      service.signal(`SIG${signal}`)
+      // Handled after it: the process has seen both.
+      service.signal('SIGUSR2')
+      await service.log.line('settings changed')
+      expect(service.log.text).not.toContain('"draining"')
+      service.signal('SIGTERM')
+      expect(await service.exited).toBe(0)
+    },
+    30_000,
+  )
+
   test('exits 1 and logs the reason when its port is taken', async () => {
     using taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
     const port = String(taken.port)
@@ -17,3 +59,18 @@ describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
     expect(output).toContain('"msg":"cannot start"')
   }, 30_000)
 })
+
+test('a supervisor under nohup still rolls at SIGHUP, and its processes leave SIGHUP to it', async () => {
+  await using supervisor = await startIgnoring('HUP', 'src/main.ts', { WEB_CONCURRENCY: '2' })
+  await until(() => supervisor.log.lines.filter(({ msg }) => msg === 'listening').length === 2)
+  const processIds = (await Bun.file(`/proc/${supervisor.pid}/task/${supervisor.pid}/children`).text())
+    .trim()
+    .split(' ')
+    .map(Number)
+  for (const pid of processIds) process.kill(pid, 'SIGHUP')
+  supervisor.signal('SIGHUP')
+  await supervisor.log.line('rolling restart finished')
+  expect(supervisor.log.text).not.toContain('worker process exited, restarting')
+  supervisor.signal('SIGTERM')
+  expect(await supervisor.exited).toBe(0)
+}, 60_000)
