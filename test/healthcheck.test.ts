@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { checkHealth } from '../src/healthcheck.ts'
+import { networkInterfaces } from 'node:os'
+import { checkHealth, connectAddress } from '../src/healthcheck.ts'
 import { haveOpenssl, makeCertificate } from './support/certificates.ts'
 
 const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
@@ -7,6 +8,11 @@ const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
 function serveStatus(status: number) {
   return Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('{}', { status }) })
 }
+
+/** The addresses of this machine that a program may listen on; a machine may lack IPv6. */
+const hasIpv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((each) => each?.address === '::1')
 
 async function runCheck(port: number, env: Record<string, string> = {}, ...args: string[]): Promise<number> {
   const child = Bun.spawn([process.execPath, program, ...args], {
@@ -20,7 +26,7 @@ async function runCheck(port: number, env: Record<string, string> = {}, ...args:
 describe('the health check', () => {
   test('passes when /health responds with 200', async () => {
     using server = serveStatus(200)
-    await expect(checkHealth(server.port ?? 0)).resolves.toBeUndefined()
+    await expect(checkHealth('127.0.0.1', server.port ?? 0)).resolves.toBeUndefined()
   })
 
   test('requests only GET /health', async () => {
@@ -33,26 +39,28 @@ describe('the health check', () => {
         return new Response('{}')
       },
     })
-    await checkHealth(server.port ?? 0)
+    await checkHealth('127.0.0.1', server.port ?? 0)
     expect(requests).toEqual(['GET /health'])
   })
 
   test('fails with the status when it is not 200', async () => {
     using server = serveStatus(503)
-    await expect(checkHealth(server.port ?? 0)).rejects.toThrow('/health responded with 503')
+    await expect(checkHealth('127.0.0.1', server.port ?? 0)).rejects.toThrow('/health responded with 503')
   })
 
   test('fails when nothing listens on the port', async () => {
     const server = serveStatus(200)
     const port = server.port ?? 0
     await server.stop(true)
-    await expect(checkHealth(port)).rejects.toThrow()
+    await expect(checkHealth('127.0.0.1', port)).rejects.toThrow()
   })
 
   test('fails when the response takes too long', async () => {
     const { promise, resolve } = Promise.withResolvers<Response>()
     using server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => promise })
-    await expect(checkHealth(server.port ?? 0, false, 50)).rejects.toThrow('no response within 50 ms')
+    await expect(checkHealth('127.0.0.1', server.port ?? 0, false, 50)).rejects.toThrow(
+      'no response within 50 ms',
+    )
     resolve(new Response('{}'))
   })
 
@@ -88,5 +96,37 @@ describe('the health check', () => {
     using proxy = serveStatus(502)
     const address = `http://127.0.0.1:${proxy.port}`
     expect(await runCheck(live.port ?? 0, { HTTP_PROXY: address, http_proxy: address })).toBe(0)
+  })
+
+  test.each([
+    ['127.0.0.2', '127.0.0.2'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['', '127.0.0.1'],
+    [' localhost ', 'localhost'],
+    ...(hasIpv6
+      ? ([
+          ['::1', '::1'],
+          ['[::1]', '::1'],
+          ['::', '::'],
+          ['[0:0::0]', '::'],
+        ] as const)
+      : []),
+  ] as const)('the program finds a server and a worker with HOST=%p', async (HOST, hostname) => {
+    using live = Bun.serve({ port: 0, hostname, fetch: () => new Response('{}') })
+    expect(await runCheck(live.port ?? 0, { HOST })).toBe(0)
+    expect(await runCheck(1, { HOST }, `${live.port}`)).toBe(0)
+  })
+
+  test.each([
+    [undefined, '127.0.0.1'],
+    ['0.0.0.0', '127.0.0.1'],
+    ['::', '::1'],
+    ['[::]', '::1'],
+    ['0:0:0:0:0:0:0:0', '::1'],
+    ['::1', '::1'],
+    ['192.0.2.1', '192.0.2.1'],
+    ['tally.internal', 'tally.internal'],
+  ])('a server on %p is checked at %s', (host, address) => {
+    expect(connectAddress(host)).toBe(address)
   })
 })
