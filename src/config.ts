@@ -40,12 +40,9 @@ const size = z
   .transform(toBytes)
   .refine(between(1, Number.MAX_SAFE_INTEGER), 'must be between 1 and 8388607GiB')
 
-const boolean = z
-  .string()
-  .trim()
-  .pipe(z.stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], error: 'must be true or false' }))
+const boolean = z.stringbool({ truthy: ['true', '1'], falsy: ['false', '0'], error: 'must be true or false' })
 
-const lowerCase = z.string().trim().toLowerCase()
+const lowerCase = z.string().toLowerCase()
 
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
   lowerCase.pipe(z.enum(values, `must be one of ${values.join(', ')}`)).prefault(fallback)
@@ -55,16 +52,53 @@ const name = z.string().regex(/^[\w.:/-]{1,128}$/, 'must be 1 to 128 characters 
 
 const text = z.string()
 
+/** The entries between commas, without surrounding white space. */
+const list = text.transform((entries) => entries.split(',').map((entry) => entry.trim()))
+
+/** A file that is not read here. */
+const path = text
+
 const secret = (minLength: number) => text.min(minLength, `must have at least ${minLength} characters`)
+
+/** A token that clients send in the header `Authorization`: one that no client can send would refuse everybody. */
+const bearerToken = secret(16)
+  .max(4_096, 'must have at most 4096 characters')
+  .regex(/^[\x20-\x7e]*$/, 'must be of printable ASCII characters, because clients send it in a header')
+  .regex(/^(?!bearer\s)/i, 'must be the token alone, without the word Bearer')
+
+/** A URL with a host of its own. A password may have special characters only in their escaped form. */
+const isUrl = (value: string): boolean => URL.canParse(value)
+const mustBeUrl = 'must be a URL; special characters of a password are escaped, such as %23 for #'
 
 const isNetwork = (value: string): boolean =>
   z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]).safeParse(value).success
+
+/** An address, with or without a zone, or a host name. Digits and dots alone are an address, or a mistake. */
+const isHost = (value: string): boolean =>
+  z.union([z.ipv4(), z.ipv6()]).safeParse(value.replace(/%[\w.-]+$/, '')).success ||
+  (/^[\w-]+(\.[\w-]+)*\.?$/.test(value) && !/^[\d.]+$/.test(value))
+
+/** Whether browsers send an origin in just this form: in lower case, without a path and without a default port. */
+const isOrigin = (value: string): boolean =>
+  /^https?:\/\/[\w.:[\]-]+$/.test(value) && URL.parse(value)?.origin === value
+
+/** The algorithms of signatures, by their names in lower case. */
+const algorithms = new Map(
+  ['HS', 'RS', 'PS', 'ES']
+    .flatMap((kind) => [256, 384, 512].map((bits) => `${kind}${bits}`))
+    .concat('EdDSA')
+    .map((algorithm) => [algorithm.toLowerCase(), algorithm]),
+)
 
 // ---- The variables by subject. The README's table is generated from them: write for the operator. ----
 
 const service = {
   PORT: integer(0, 65_535, 8000).describe('Port to listen on; `0` picks a free port'),
-  HOST: text.prefault('0.0.0.0').describe('Address to listen on'),
+  HOST: text
+    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
+    .refine(isHost, 'must be an IP address or a host name, without a port')
+    .prefault('0.0.0.0')
+    .describe('Address to listen on'),
   SERVICE_NAME: name.prefault('tally').describe('Service name in logs, probes and the API document'),
   SERVICE_VERSION: name
     .optional()
@@ -76,6 +110,7 @@ const service = {
     .prefault(hostname())
     .describe('Name of this instance in logs and in the `X-Served-By` header (default: the host name)'),
   ENVIRONMENT: name
+    .toLowerCase()
     .prefault('development')
     .describe(
       'Deployment environment, logged at the start. `production` enables HSTS with TLS and requires a durable Redis (`REDIS_DURABLE`)',
@@ -103,7 +138,7 @@ const requests = {
     .describe(
       'Memory for large request bodies (256 KiB and more) while they are received, queued or analyzed; above it requests get 503. One body always fits',
     ),
-  ANALYSIS_THREADS: integer(1, 256, 1)
+  ANALYSIS_THREADS: wholeNumber(1, 256)
     .optional()
     .describe(
       'Threads that analyze large payloads, for requests and tasks (default: the cores per process of `WEB_CONCURRENCY`, minus one, at least 1)',
@@ -112,22 +147,27 @@ const requests = {
 
 const storage = {
   DATABASE_URL: text
-    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/, 'must begin with sqlite:, postgres:// or postgresql://')
+    .regex(/^(sqlite:.+|postgres(ql)?:\/\/.+)$/i, 'must begin with sqlite:, postgres:// or postgresql://')
+    .refine((url) => !/^postgres/i.test(url) || isUrl(url), mustBeUrl)
     .optional()
     .describe(
       'Database for documents and, without `REDIS_URL`, tasks: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)',
     ),
-  DATA_DIR: text.prefault('./data').describe('Directory for data files; alias `RUNS_DIR`'),
-  DATA_SCHEMA: text
+  DATA_DIR: path.prefault('./data').describe('Directory for data files; alias `RUNS_DIR`'),
+  DATA_SCHEMA: path
     .optional()
     .describe(
       'File with a JSON Schema (2020-12) that every document must satisfy, such as `docs/examples/item.schema.json` (default: any object)',
     ),
-  MAX_DOCUMENT_BYTES: size.prefault('1MiB').describe('Maximum size of a document; larger ones get 413'),
+  // The store takes 64 Mi characters, and the id is added to what was sent.
+  MAX_DOCUMENT_BYTES: size
+    .refine(between(1, 63 * 2 ** 20), 'must be between 1 and 63MiB')
+    .prefault('1MiB')
+    .describe('Maximum size of a document, within `MAX_BODY_BYTES`; larger ones get 413'),
   READY_REQUIRES: lowerCase
-    .transform((list) => (list === '' ? [] : list.split(',').map((item) => item.trim())))
+    .transform((entries) => (entries === '' ? [] : entries.split(',').map((entry) => entry.trim())))
     .refine(
-      (list) => list.every((item) => ['store', 'queue'].includes(item)),
+      (entries) => entries.every((entry) => ['store', 'queue'].includes(entry)),
       'must be empty or a list of store and queue',
     )
     .prefault('')
@@ -138,8 +178,11 @@ const storage = {
 
 const tasks = {
   REDIS_URL: text
-    .regex(/^(rediss?:\/\/.+|[\w.-]+(:\d+)?)$/, 'must begin with redis:// or rediss://, or be host:port')
-    .transform((url) => (url.includes('://') ? url : `redis://${url}`))
+    .regex(/^(rediss?:\/\/.+|[\w.-]+(:\d+)?)$/i, 'must begin with redis:// or rediss://, or be host:port')
+    .transform((url) =>
+      url.includes('://') ? url.replace(/^\w+/, (it) => it.toLowerCase()) : `redis://${url}`,
+    )
+    .refine(isUrl, mustBeUrl)
     .optional()
     .describe(
       'Redis for the task queue: `redis://…` or `host:port`; alias `REDIS_ADDR` (default: the queue is in the database of `DATABASE_URL`)',
@@ -205,35 +248,51 @@ const management = {
     .describe(
       'Separate port for `/metrics`, the admin routes and probes; `PORT` then serves no metrics and no admin routes. Clients must not reach it (default: none)',
     ),
-  ADMIN_TOKEN: secret(16)
+  ADMIN_TOKEN: bearerToken
     .optional()
     .describe(
       'Bearer token for the admin routes. Without it and without `METRICS_PORT` there are no admin routes (default: none)',
     ),
-  METRICS_TOKEN: secret(16)
+  METRICS_TOKEN: bearerToken
     .optional()
     .describe('Bearer token for `/metrics` (default: none, `/metrics` is open)'),
 }
 
+/** The first parts of the paths of probes, metrics and admin routes, which exist without the base path as well. */
+const ownPaths = new Set([
+  'health',
+  'healthz',
+  'livez',
+  'ready',
+  'readyz',
+  'version',
+  'metrics',
+  'admin',
+  'debug',
+])
+const mustNotBeOwnPath = 'must not begin like the path of a probe, of the metrics or of an admin route'
+
 const network = {
-  TLS_CERT: text
+  TLS_CERT: path
     .optional()
     .describe(
       'File with the certificate chain (PEM); `PORT` then serves TLS. Reloaded when it changes (default: plain HTTP)',
     ),
-  TLS_KEY: text.optional().describe('File with the private key of `TLS_CERT` (PEM) (default: none)'),
+  TLS_KEY: path.optional().describe('File with the private key of `TLS_CERT` (PEM) (default: none)'),
   BASE_PATH: text
     .regex(/^(\/[\w.~-]+)+$/, 'must be a path such as /tally')
+    .regex(/^(?!(.*\/)?\.\.?(\/|$))/, 'must not have the parts . and .., which clients and proxies remove')
+    .refine((path) => !ownPaths.has(path.split('/')[1] ?? ''), mustNotBeOwnPath)
     .optional()
     .describe(
       'Path prefix that a load balancer does not strip, such as `/tally`. Probes, metrics and admin routes also answer without it (default: none)',
     ),
-  CORS_ORIGIN: text
-    .regex(
-      /^(\*|https?:\/\/[\w.:[\]-]+(,https?:\/\/[\w.:[\]-]+)*)$/,
-      'must be * or a list of origins such as https://app.example',
+  CORS_ORIGIN: list
+    .transform((origins) => (origins.length === 1 && origins[0] === '*' ? '*' : origins))
+    .refine(
+      (origins) => origins === '*' || origins.every(isOrigin),
+      'must be * or a list of origins such as https://app.example, in lower case, without a path and a default port',
     )
-    .transform((origins) => (origins === '*' ? origins : origins.split(',')))
     .optional()
     .describe(
       'Comma-separated origins whose pages may call the service, or `*` for all (default: none, only its own pages)',
@@ -270,9 +329,8 @@ const load = {
     .describe(
       'Requests per key, token or (without either) address in a window, such as `100/1s`; above it requests get 429. Shared by all instances with `REDIS_URL`, otherwise per instance (default: no limit)',
     ),
-  TRUSTED_PROXIES: text
-    .transform((list) => list.split(',').map((item) => item.trim()))
-    .refine((list) => list.every(isNetwork), 'must be a list of networks such as 10.0.0.0/8,fd00::/8')
+  TRUSTED_PROXIES: list
+    .refine((networks) => networks.every(isNetwork), 'must be a list of networks such as 10.0.0.0/8,fd00::/8')
     .optional()
     .describe(
       "Comma-separated CIDRs of proxies that may set the client address (default: none, the connection's address is used)",
@@ -283,16 +341,17 @@ const load = {
 }
 
 const access = {
-  API_KEYS: text
-    .regex(
-      /^[\w.-]{1,64}:[0-9a-fA-F]{64}(,[\w.-]{1,64}:[0-9a-fA-F]{64})*$/,
+  API_KEYS: list
+    .refine(
+      (keys) => keys.every((key) => /^[\w.-]{1,64}:[0-9a-fA-F]{64}$/.test(key)),
       'must be a list of name:sha256, each hash as 64 hexadecimal digits',
     )
+    .transform((keys) => keys.join(','))
     .optional()
     .describe(
       'Comma-separated API keys for the application routes as `name:sha256`; `bun tools/api-key.ts NAME` creates one (default: none, the routes are open)',
     ),
-  API_KEYS_FILE: text
+  API_KEYS_FILE: path
     .optional()
     .describe('File with more API keys, one per line; reloaded when it changes (default: none)'),
   JWT_SECRET: secret(32)
@@ -302,12 +361,9 @@ const access = {
     .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
     .optional()
     .describe("URL of a token issuer's public keys (JWKS), instead of `JWT_SECRET` (default: none)"),
-  JWT_ALGORITHMS: text
-    .regex(
-      /^((HS|RS|PS|ES)(256|384|512)|EdDSA)(,((HS|RS|PS|ES)(256|384|512)|EdDSA))*$/,
-      'must be a list of algorithms such as RS256,ES256',
-    )
-    .transform((list) => list.split(','))
+  JWT_ALGORITHMS: list
+    .transform((names) => names.map((name) => algorithms.get(name.toLowerCase()) ?? ''))
+    .refine((names) => !names.includes(''), 'must be a list of algorithms such as RS256,ES256')
     .optional()
     .describe(
       'Comma-separated signature algorithms that tokens may use (default: `HS256` with a secret, `RS256` with public keys)',
@@ -322,19 +378,29 @@ const access = {
 }
 
 const operation = {
-  CONFIG_FILE: text
+  CONFIG_FILE: path
     .optional()
     .describe(
       'JSON file with runtime settings (`log_level`, `faults`), such as a mounted ConfigMap; applied whenever it changes (default: none)',
     ),
   FILE_WATCH_INTERVAL: duration('2s', '10ms').describe(
-    'How often `CONFIG_FILE`, `API_KEYS_FILE` and the certificate are checked for changes',
+    'How often `CONFIG_FILE`, `API_KEYS_FILE`, the files of tokens and the certificate are checked for changes',
   ),
   TRACING_ENABLED: boolean
     .prefault('false')
     .describe(
-      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too',
+      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too. An invalid `OTEL_*` variable is logged and ignored',
     ),
+  OTEL_SDK_DISABLED: z
+    .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
+    .prefault('false')
+    .describe('`true` turns tracing off, whatever `TRACING_ENABLED` says'),
+  OTEL_TRACES_EXPORTER: oneOf(['otlp', 'none'], 'otlp').describe(
+    '`otlp` sends the traces, `none` turns tracing off',
+  ),
+  OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/json'], 'http/json').describe(
+    'Protocol of the export; there is no other one',
+  ),
   OTEL_TRACES_SAMPLER: oneOf(
     [
       'always_on',
@@ -347,15 +413,34 @@ const operation = {
     'parentbased_always_on',
   ).describe('Sampler that selects the traces to export, by its OpenTelemetry name'),
   OTEL_TRACES_SAMPLER_ARG: text
-    .regex(/^(0(\.\d+)?|1(\.0+)?)$/, 'must be between 0 and 1')
     .transform(Number)
+    .refine(between(0, 1), 'must be between 0 and 1')
     .prefault('1')
     .describe('Share of the traces to export with a `traceidratio` sampler, between 0 and 1'),
-  OTEL_BSP_SCHEDULE_DELAY: integer(1, 60_000, 5_000).describe('Delay between two exports of spans, in ms'),
+  OTEL_BSP_SCHEDULE_DELAY: integer(0, 2 ** 31 - 1, 5_000).describe(
+    'Delay between two exports of spans, in ms',
+  ),
   DEBUG_ROUTES: boolean
     .prefault('false')
     .describe('Adds the routes `/debug/*` for testing a platform; never use in production'),
 }
+
+// ---- Secrets in files ----
+
+/** Secrets, and URLs that contain one. Each may be in a file instead, which the variable with `_FILE` names. */
+export const secretNames = [
+  'DATABASE_URL',
+  'REDIS_URL',
+  'ADMIN_TOKEN',
+  'METRICS_TOKEN',
+  'JWT_SECRET',
+] as const
+export type SecretName = (typeof secretNames)[number]
+
+type SecretFiles = { [Name in SecretName as `${Name}_FILE`]: z.ZodOptional<z.ZodString> }
+const secretFiles = Object.fromEntries(
+  secretNames.map((name) => [`${name}_FILE`, path.optional().describe(`File that contains \`${name}\``)]),
+) as SecretFiles
 
 /** The environment variables of the service, in the order of the README's table. */
 export const environment = z.object({
@@ -370,13 +455,22 @@ export const environment = z.object({
   ...load,
   ...access,
   ...operation,
+  ...secretFiles,
 })
 
 /** The parsed environment. Times are in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof environment>
 
+/** The programs that read a configuration. Some values contradict each other in one of them only. */
+export type Program = 'server' | 'worker'
+
 export type ConfigResult =
-  | { readonly ok: true; readonly config: Config }
+  | {
+      readonly ok: true
+      readonly config: Config
+      /** What was ignored although it is set, for the log. */
+      readonly warnings: readonly string[]
+    }
   | { readonly ok: false; readonly problems: readonly string[] }
 
 // ---- Parsing ----
@@ -388,17 +482,24 @@ const mayBeEmpty = new Set(['METRICS_PREFIX', 'READY_REQUIRES'])
 const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR', REDIS_URL: 'REDIS_ADDR' }
 
 /**
- * Parses the environment into a Config, or lists all problems together, each with the name of its variable.
- * Unknown variables are ignored. Problems never repeat a value, because it may be a secret.
+ * Parses the environment into a Config, or lists all problems together, each with the name of its variable. Values are
+ * trimmed. Secrets in files are read. Unknown variables are ignored. Problems never repeat a value, because it may be a
+ * secret.
  *
+ * @param program whose configuration it is. Default: the server's
  * @example parseConfig({ PORT: '99999' }) // { ok: false, problems: ['PORT must be between 0 and 65535'] }
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  program: Program = 'server',
+): ConfigResult {
   const values = pickValues(env)
+  const warnings = dropOpenTelemetry(values)
+  const { problems, unread } = readSecretFiles(values)
   const result = environment.safeParse(values)
   if (result.success) {
-    const problems = findConflicts(result.data)
-    return problems.length === 0 ? { ok: true, config: result.data } : { ok: false, problems }
+    const all = [...problems, ...findConflicts(result.data, program, unread)]
+    return all.length === 0 ? { ok: true, config: result.data, warnings } : { ok: false, problems: all }
   }
   // Valid values may still conflict with each other. Report that now and not at the next start.
   const invalid = new Set(result.error.issues.map(({ path }) => String(path[0])))
@@ -406,21 +507,95 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   return {
     ok: false,
     problems: [
-      ...result.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`),
-      ...findConflicts(environment.parse(valid), invalid),
+      ...problems,
+      ...result.error.issues.map(
+        ({ path, message }) => `${describeSource(path.join('.'), values)} ${message}`,
+      ),
+      ...findConflicts(environment.parse(valid), program, new Set([...invalid, ...unread])),
     ],
   }
 }
 
-/** The variables that are set, under their own names. */
+/** The variables that are set, trimmed and under their own names. */
 function pickValues(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const values: Record<string, string> = {}
   for (const key of Object.keys(environment.shape)) {
     const isSet = (value: string | undefined) => value !== undefined && (value !== '' || mayBeEmpty.has(key))
-    const value = [env[key], env[aliases[key] ?? key]].find(isSet)
+    const value = [env[key], env[aliases[key] ?? key]].map((each) => each?.trim()).find(isSet)
     if (value !== undefined) values[key] = value
   }
   return values
+}
+
+/**
+ * Removes invalid variables of OpenTelemetry, and all of them where tracing is off. Its specification says so ("generate a
+ * warning and gracefully ignore the setting"): they are often set for every program of a machine at once.
+ *
+ * @returns what was invalid
+ */
+function dropOpenTelemetry(values: Record<string, string>): string[] {
+  const isOn = environment.shape.TRACING_ENABLED.safeParse(values.TRACING_ENABLED).data === true
+  const warnings: string[] = []
+  for (const [key, schema] of Object.entries(environment.shape)) {
+    const value = values[key]
+    if (!key.startsWith('OTEL_') || value === undefined) continue
+    const result = schema.safeParse(value)
+    if (isOn && result.success) continue
+    delete values[key]
+    if (isOn && !result.success) warnings.push(`${key} ${result.error.issues[0]?.message}; it is ignored`)
+  }
+  return warnings
+}
+
+/**
+ * Reads secrets from their files and puts them into the values.
+ *
+ * @returns the problems, and the secrets that have one
+ */
+function readSecretFiles(values: Record<string, string>): { problems: string[]; unread: Set<string> } {
+  const problems: string[] = []
+  const unread = new Set<string>()
+  for (const name of secretNames) {
+    const file = values[`${name}_FILE`]
+    if (file === undefined) continue
+    const problem = readSecretFile(values, name, file)
+    if (problem === undefined) continue
+    problems.push(problem)
+    unread.add(name)
+  }
+  return { problems, unread }
+}
+
+function readSecretFile(values: Record<string, string>, name: SecretName, file: string): string | undefined {
+  if (values[name] !== undefined) return `${name} and ${name}_FILE must not be set together`
+  try {
+    // Loaded only here: node:fs would delay every start.
+    const contents = process.getBuiltinModule('node:fs').readFileSync(file, 'utf8').trim()
+    if (contents === '') return `${name}_FILE must name a file that is not empty`
+    values[name] = contents
+    return undefined
+  } catch (error) {
+    return `${name}_FILE must name a file that can be read (${(error as NodeJS.ErrnoException).code})`
+  }
+}
+
+/** The name of a variable, and where its value came from if not from the environment. */
+function describeSource(name: string, values: Readonly<Record<string, string>>): string {
+  const isFromFile = secretNames.some((secret) => secret === name) && values[`${name}_FILE`] !== undefined
+  return isFromFile ? `${name} (in the file of ${name}_FILE)` : name
+}
+
+/**
+ * Parses the contents of a secret's file, as `parseConfig` does.
+ *
+ * @throws Error with what is wrong with it; the contents are never repeated
+ */
+export function parseSecret(name: SecretName, contents: string): string {
+  const trimmed = contents.trim()
+  const result = environment.shape[name].safeParse(trimmed)
+  if (!result.success) throw new Error(`${name} ${result.error.issues[0]?.message}`)
+  if (trimmed === '') throw new Error(`${name} must not be empty`)
+  return result.data as string
 }
 
 // ---- Conflicts between variables ----
@@ -430,7 +605,14 @@ interface Rule {
   readonly variables: readonly (keyof Config)[]
   readonly holds: (config: Config) => boolean
   readonly problem: string
+  /** The program that the rule is about. Default: every one. */
+  readonly program?: Program
 }
+
+/** Whether the tasks are in a database that no other process sees. */
+const hasPrivateQueue = ({ DATABASE_URL, REDIS_URL }: Config): boolean =>
+  isInMemory(DATABASE_URL) && REDIS_URL === undefined
+const isInMemory = (url: string | undefined): boolean => /^sqlite:(\/\/)?:memory:$/i.test(url ?? '')
 
 const rules: readonly Rule[] = [
   {
@@ -443,6 +625,34 @@ const rules: readonly Rule[] = [
     holds: ({ METRICS_PORT, PORT }) =>
       METRICS_PORT === undefined || METRICS_PORT === 0 || METRICS_PORT !== PORT,
     problem: 'METRICS_PORT must differ from PORT',
+  },
+  {
+    program: 'worker',
+    variables: ['METRICS_PORT', 'WORKER_PORT'],
+    holds: ({ METRICS_PORT, WORKER_PORT }) =>
+      METRICS_PORT === undefined || METRICS_PORT === 0 || METRICS_PORT !== WORKER_PORT,
+    problem: 'METRICS_PORT must differ from WORKER_PORT',
+  },
+  {
+    program: 'server',
+    variables: ['DATABASE_URL', 'WEB_CONCURRENCY'],
+    holds: ({ DATABASE_URL, WEB_CONCURRENCY }) => WEB_CONCURRENCY === 1 || !isInMemory(DATABASE_URL),
+    problem:
+      'DATABASE_URL must not be sqlite::memory: with WEB_CONCURRENCY, each process would have its own documents',
+  },
+  {
+    program: 'server',
+    variables: ['DATABASE_URL', 'REDIS_URL', 'WORKER'],
+    holds: (config) => config.WORKER === 'embedded' || !hasPrivateQueue(config),
+    problem:
+      'WORKER must not be off with sqlite::memory: and without REDIS_URL, no worker would see the tasks',
+  },
+  {
+    program: 'worker',
+    variables: ['DATABASE_URL', 'REDIS_URL'],
+    holds: (config) => !hasPrivateQueue(config),
+    problem:
+      'DATABASE_URL must not be sqlite::memory: without REDIS_URL, the worker would see no task of a server',
   },
   {
     variables: ['TLS_CERT', 'TLS_KEY'],
@@ -503,8 +713,9 @@ function tokenRules(): Rule[] {
 }
 
 /** The problems with values that are valid one by one. */
-function findConflicts(config: Config, invalid: ReadonlySet<string> = new Set()): string[] {
+function findConflicts(config: Config, program: Program, invalid: ReadonlySet<string>): string[] {
   return rules
+    .filter((rule) => rule.program === undefined || rule.program === program)
     .filter(({ variables, holds }) => !variables.some((name) => invalid.has(name)) && !holds(config))
     .map(({ problem }) => problem)
 }

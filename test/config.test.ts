@@ -1,5 +1,11 @@
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { type Config, environment, parseConfig } from '../src/config.ts'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Config, environment, type Program, parseConfig, secretNames } from '../src/config.ts'
+import { createManagementApp } from '../src/http/app.ts'
+import { appDeps } from './support/app-deps.ts'
+import { liveSettings } from './support/live.ts'
 
 setDefaultTimeout(20_000)
 
@@ -9,10 +15,13 @@ function parse(env: Record<string, string | undefined>): Config {
   return result.config
 }
 
-function findProblems(env: Record<string, string>): readonly string[] {
-  const result = parseConfig(env)
+function findProblems(env: Record<string, string>, program?: Program): readonly string[] {
+  const result = parseConfig(env, program)
   return result.ok ? [] : result.problems
 }
+
+const origins =
+  'must be * or a list of origins such as https://app.example, in lower case, without a path and a default port'
 
 const issuer = { JWT_JWKS_URL: 'https://issuer.example/keys', JWT_ISSUER: 'issuer', JWT_AUDIENCE: 'tally' }
 
@@ -41,6 +50,8 @@ describe('defaults', () => {
       DATA_DIR: './data',
     })
     expect(parse({}).INSTANCE_NAME).not.toBe('')
+    // The default depends on the machine.
+    expect(parse({}).ANALYSIS_THREADS).toBeUndefined()
   })
 
   test('an empty value means not set', () => {
@@ -127,7 +138,6 @@ describe('valid values', () => {
         WORKER: 'OFF',
         VALIDATION_STATUS: ' 422',
         FORWARDED_HEADER: 'X-Forwarded-For',
-        OTEL_TRACES_SAMPLER: 'Always_Off',
         READY_REQUIRES: ' Store, QUEUE ',
       }),
     ).toMatchObject({
@@ -136,8 +146,74 @@ describe('valid values', () => {
       WORKER: 'off',
       VALIDATION_STATUS: 422,
       FORWARDED_HEADER: 'x-forwarded-for',
-      OTEL_TRACES_SAMPLER: 'always_off',
       READY_REQUIRES: ['store', 'queue'],
+    })
+  })
+
+  test('every value is trimmed, and one of white space is not set', () => {
+    expect(
+      parse({
+        PORT: ' 80\n',
+        HOST: ' ::1 ',
+        LOG_LEVEL: ' \n',
+        METRICS_TOKEN: '0123456789abcdef\n',
+        ADMIN_TOKEN: '0123456789abcdef\r\n',
+        JWT_SECRET: `${'x'.repeat(32)}\n`,
+        JWT_ISSUER: 'issuer\n',
+        DATABASE_URL: ' sqlite:a.db\n',
+        REDIS_URL: 'redis:6379\n',
+        SHUTDOWN_TIMEOUT: ' 5s',
+        METRICS_PREFIX: ' ',
+      }),
+    ).toMatchObject({
+      PORT: 80,
+      HOST: '::1',
+      LOG_LEVEL: 'info',
+      METRICS_TOKEN: '0123456789abcdef',
+      ADMIN_TOKEN: '0123456789abcdef',
+      JWT_SECRET: 'x'.repeat(32),
+      JWT_ISSUER: 'issuer',
+      DATABASE_URL: 'sqlite:a.db',
+      REDIS_URL: 'redis://redis:6379',
+      SHUTDOWN_TIMEOUT: 5_000,
+      METRICS_PREFIX: '',
+    })
+  })
+
+  test('entries of lists are trimmed', () => {
+    const [one, two] = [`one:${'0'.repeat(64)}`, `two:${'1'.repeat(64)}`]
+    expect(
+      parse({
+        API_KEYS: `${one}, ${two}`,
+        CORS_ORIGIN: 'https://app.example , http://[::1]:3000,https://xn--bcher-kva.example',
+        JWT_ALGORITHMS: 'rs256, eddsa',
+        ...issuer,
+      }),
+    ).toMatchObject({
+      API_KEYS: `${one},${two}`,
+      CORS_ORIGIN: ['https://app.example', 'http://[::1]:3000', 'https://xn--bcher-kva.example'],
+      JWT_ALGORITHMS: ['RS256', 'EdDSA'],
+    })
+  })
+
+  test.each([
+    ['::1', '::1'],
+    ['[::1]', '::1'],
+    ['::', '::'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    ['127.0.0.2', '127.0.0.2'],
+    ['tally_1.internal', 'tally_1.internal'],
+  ])('listens on the address %s', (text, host) => {
+    expect(parse({ HOST: text }).HOST).toBe(host)
+  })
+
+  test('ENVIRONMENT and the schemes of URLs ignore case', () => {
+    expect(
+      parse({ ENVIRONMENT: 'Production', REDIS_URL: 'REDISS://host', DATABASE_URL: 'POSTGRES://host/tally' }),
+    ).toMatchObject({
+      ENVIRONMENT: 'production',
+      REDIS_URL: 'rediss://host',
+      DATABASE_URL: 'POSTGRES://host/tally',
     })
   })
 
@@ -177,23 +253,26 @@ describe('problems name the variable', () => {
     ['PORT', 'http', 'must be a whole number'],
     ['PORT', '-1', 'must be a whole number'],
     ['PORT', '80.5', 'must be a whole number'],
-    ['PORT', ' 80', 'must be a whole number'],
+    ['PORT', '8 0', 'must be a whole number'],
+    ['HOST', 'localhost:8000', 'must be an IP address or a host name, without a port'],
+    ['HOST', '256.0.0.1', 'must be an IP address or a host name, without a port'],
+    ['HOST', 'http://localhost', 'must be an IP address or a host name, without a port'],
+    ['HOST', '*', 'must be an IP address or a host name, without a port'],
     ['PORT', '1e3', 'must be a whole number'],
     ['PORT', '65536', 'must be between 0 and 65535'],
     ['PORT', '9'.repeat(400), 'must be between 0 and 65535'],
     ['MAX_NUMBERS', '0', 'must be between 1 and 10000000'],
     ['MAX_BODY_BYTES', '0', 'must be between 1 and 8388607GiB'],
     ['MAX_BODY_BYTES', '32MB', 'must be a size such as 1048576, 512KiB or 32MiB'],
+    ['MAX_DOCUMENT_BYTES', '64MiB', 'must be between 1 and 63MiB'],
     ['MAX_BODY_BYTES', `${'9'.repeat(400)}GiB`, 'must be between 1 and 8388607GiB'],
     ['SHUTDOWN_TIMEOUT', '5', 'must be a duration such as 500ms, 5s, 1m or 24h'],
     ['SHUTDOWN_TIMEOUT', '-5s', 'must be a duration such as 500ms, 5s, 1m or 24h'],
     ['SHUTDOWN_TIMEOUT', '1.5s', 'must be a duration such as 500ms, 5s, 1m or 24h'],
     ['SHUTDOWN_TIMEOUT', '597h', 'must be between 0s and 596h'],
     ['LOG_LEVEL', 'loud', 'must be one of debug, info, warn, error'],
-    ['LOG_LEVEL', ' ', 'must be one of debug, info, warn, error'],
     ['READY_REQUIRES', 'store,disk', 'must be empty or a list of store and queue'],
     ['READY_REQUIRES', 'store,', 'must be empty or a list of store and queue'],
-    ['OTEL_TRACES_SAMPLER_ARG', '1.5', 'must be between 0 and 1'],
     ['JWT_SCOPE', 'two scopes', 'must be one scope'],
     ['LOG_FORMAT', 'xml', 'must be one of json, pretty'],
     ['DEBUG_ROUTES', 'yes', 'must be true or false'],
@@ -201,7 +280,7 @@ describe('problems name the variable', () => {
     ['METRICS_PREFIX', '9_', 'must be empty or a Prometheus name such as api_'],
     ['METRICS_PREFIX', 'a-b', 'must be empty or a Prometheus name such as api_'],
     ['INSTANCE_NAME', 'a\r\nX-Injected: b', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
-    ['INSTANCE_NAME', 'a\n', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
+    ['INSTANCE_NAME', 'a\nb', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['SERVICE_NAME', '"', 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['SERVICE_NAME', 'x'.repeat(129), 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['API_KEYS', 'tally_key', 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
@@ -209,15 +288,45 @@ describe('problems name the variable', () => {
     ['BASE_PATH', 'tally', 'must be a path such as /tally'],
     ['BASE_PATH', '/tally/', 'must be a path such as /tally'],
     ['BASE_PATH', '/', 'must be a path such as /tally'],
-    ['CORS_ORIGIN', 'app.example', 'must be * or a list of origins such as https://app.example'],
-    ['CORS_ORIGIN', 'https://app.example/', 'must be * or a list of origins such as https://app.example'],
-    ['CORS_ORIGIN', 'https://app.example,*', 'must be * or a list of origins such as https://app.example'],
-    ['CORS_ORIGIN', 'null', 'must be * or a list of origins such as https://app.example'],
+    ['BASE_PATH', '/..', 'must not have the parts . and .., which clients and proxies remove'],
+    ['BASE_PATH', '/a/./b', 'must not have the parts . and .., which clients and proxies remove'],
+    ['BASE_PATH', '/ready', 'must not begin like the path of a probe, of the metrics or of an admin route'],
+    ['BASE_PATH', '/admin/x', 'must not begin like the path of a probe, of the metrics or of an admin route'],
+    ['CORS_ORIGIN', 'https://App.example', origins],
+    ['CORS_ORIGIN', 'https://app.example:443', origins],
+    ['CORS_ORIGIN', 'https://app.example:99999', origins],
+    ['CORS_ORIGIN', 'https://app.example,', origins],
+    ['CORS_ORIGIN', 'app.example', origins],
+    ['CORS_ORIGIN', 'https://app.example/', origins],
+    ['CORS_ORIGIN', 'https://app.example,*', origins],
+    ['CORS_ORIGIN', 'null', origins],
     ['RATE_LIMIT', '100', 'must be a rate such as 100/1s or 6000/1m'],
     ['RATE_LIMIT', '0/1s', 'must allow between 1 and 1000000 requests'],
     ['RATE_LIMIT', '1/25h', 'must have a window between 1s and 24h'],
     ['TRUSTED_PROXIES', '10.0.0.0/33', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
     ['TRUSTED_PROXIES', 'balancer', 'must be a list of networks such as 10.0.0.0/8,fd00::/8'],
+    [
+      'METRICS_TOKEN',
+      'schlüssel-des-scrapers',
+      'must be of printable ASCII characters, because clients send it in a header',
+    ],
+    [
+      'ADMIN_TOKEN',
+      'a token\nof two lines',
+      'must be of printable ASCII characters, because clients send it in a header',
+    ],
+    ['ADMIN_TOKEN', 'Bearer 0123456789abcdef', 'must be the token alone, without the word Bearer'],
+    ['ADMIN_TOKEN', 'x'.repeat(4_097), 'must have at most 4096 characters'],
+    [
+      'DATABASE_URL',
+      'postgres://tally:p#ss@host/tally',
+      'must be a URL; special characters of a password are escaped, such as %23 for #',
+    ],
+    [
+      'REDIS_URL',
+      'redis://:p#ss@host',
+      'must be a URL; special characters of a password are escaped, such as %23 for #',
+    ],
     ['METRICS_TOKEN', 'short', 'must have at least 16 characters'],
     ['JWT_SECRET', 'x'.repeat(31), 'must have at least 32 characters'],
     ['JWT_JWKS_URL', 'file:///etc/passwd', 'must be an http or https URL'],
@@ -233,6 +342,20 @@ describe('problems name the variable', () => {
       expect(findProblems({ [name]: value })).toEqual([`${name} ${problem}`])
     })
   }
+
+  test('BASE_PATH must not hide a probe, the metrics or an admin route', () => {
+    const admin = {
+      settings: liveSettings(),
+      canInjectFaults: true,
+      takeHeapSnapshot: async () => undefined,
+    }
+    const { routes } = createManagementApp({ ...appDeps(), admin })
+    const parts = new Set(routes.map((route) => route.split(' ')[1]?.split('/')[1]))
+    for (const part of ['*', '']) parts.delete(part)
+    expect(parts.size).toBeGreaterThan(5)
+    for (const part of parts) expect(findProblems({ BASE_PATH: `/${part}` })).toHaveLength(1)
+    expect(findProblems({ BASE_PATH: '/tally/ready' })).toEqual([])
+  })
 
   for (const [name, env, problem] of [
     [
@@ -288,6 +411,45 @@ describe('problems name the variable', () => {
     })
   }
 
+  for (const [name, program, env, problem] of [
+    [
+      'documents of one process each',
+      'server',
+      { DATABASE_URL: 'sqlite::memory:', WEB_CONCURRENCY: '2' },
+      /^DATABASE_URL must not be sqlite::memory: with WEB_CONCURRENCY/,
+    ],
+    [
+      'tasks that no worker can see',
+      'server',
+      { DATABASE_URL: 'sqlite://:memory:', WORKER: 'off' },
+      /^WORKER must not be off with sqlite::memory:/,
+    ],
+    [
+      'a worker of a queue that no server fills',
+      'worker',
+      { DATABASE_URL: 'sqlite::memory:' },
+      /^DATABASE_URL must not be sqlite::memory: without REDIS_URL/,
+    ],
+    [
+      'one port for probes and operators of the worker',
+      'worker',
+      { METRICS_PORT: '8081' },
+      /^METRICS_PORT must differ from WORKER_PORT/,
+    ],
+  ] as const) {
+    test(`conflict of the ${program} alone: ${name}`, () => {
+      const other = program === 'server' ? 'worker' : 'server'
+      expect(findProblems(env, program)).toEqual([expect.stringMatching(problem)])
+      expect(findProblems(env, other).filter((each) => problem.test(each))).toEqual([])
+    })
+  }
+
+  test('sqlite::memory: with REDIS_URL is for documents only', () => {
+    const env = { DATABASE_URL: 'sqlite::memory:', REDIS_URL: 'redis:6379', WORKER: 'off' }
+    expect(findProblems(env)).toEqual([])
+    expect(findProblems(env, 'worker')).toEqual([])
+  })
+
   test('reports all problems together, including conflicts between valid values', () => {
     const problems = findProblems({
       PORT: 'x',
@@ -314,6 +476,107 @@ describe('problems name the variable', () => {
     const secret = 'hunter2'
     for (const name of Object.keys(environment.shape))
       expect(findProblems({ [name]: `mysql://user:${secret}@host/\n` }).join('\n')).not.toContain(secret)
+  })
+})
+
+describe('variables of OpenTelemetry, by its specification', () => {
+  const invalid = {
+    OTEL_TRACES_SAMPLER: 'xray',
+    OTEL_TRACES_SAMPLER_ARG: '1.5',
+    OTEL_BSP_SCHEDULE_DELAY: 'soon',
+    OTEL_SDK_DISABLED: '1',
+    OTEL_TRACES_EXPORTER: 'zipkin',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+  }
+
+  test('are ignored entirely while tracing is off', () => {
+    expect(parseConfig(invalid)).toMatchObject({ ok: true, config: parse({}), warnings: [] })
+    expect(parse({ OTEL_TRACES_SAMPLER: 'always_off' })).toEqual(parse({}))
+  })
+
+  test('are reported and ignored when they are invalid while tracing is on', () => {
+    const result = parseConfig({ TRACING_ENABLED: 'True', ...invalid })
+    expect(result).toMatchObject({ ok: true, config: { ...parse({}), TRACING_ENABLED: true } })
+    const warnings = result.ok ? result.warnings : []
+    expect(warnings.map((warning) => warning.split(' ')[0]).sort()).toEqual(Object.keys(invalid).sort())
+    expect(warnings).toContain('OTEL_TRACES_SAMPLER_ARG must be between 0 and 1; it is ignored')
+    expect(warnings.join()).not.toContain('xray')
+  })
+
+  test('are used when they are valid, in any case', () => {
+    expect(
+      parse({
+        TRACING_ENABLED: '1',
+        OTEL_SDK_DISABLED: 'TRUE',
+        OTEL_TRACES_SAMPLER: 'TraceIdRatio',
+        OTEL_TRACES_SAMPLER_ARG: '.25',
+        OTEL_BSP_SCHEDULE_DELAY: '120000',
+      }),
+    ).toMatchObject({
+      OTEL_SDK_DISABLED: true,
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: 0.25,
+      OTEL_BSP_SCHEDULE_DELAY: 120_000,
+    })
+  })
+})
+
+describe('secrets in files', () => {
+  const values: Record<(typeof secretNames)[number], string> = {
+    DATABASE_URL: 'postgres://tally:hunter2@host/tally',
+    REDIS_URL: 'redis://:hunter2@host',
+    ADMIN_TOKEN: 'hunter2 of the operator',
+    METRICS_TOKEN: 'hunter2 of the scraper',
+    JWT_SECRET: 'hunter2 of the issuer of the tokens',
+  }
+  let directory = ''
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'tally-secrets-'))
+  })
+  afterAll(() => rm(directory, { recursive: true }))
+
+  async function write(name: string, contents: string): Promise<string> {
+    const file = join(directory, name)
+    await Bun.write(file, contents)
+    return file
+  }
+
+  test.each(secretNames)('%s may be in a file, with a line break at its end', async (name) => {
+    const file = await write(name, `${values[name]}\n`)
+    expect(parse({ [`${name}_FILE`]: file })[name]).toBe(values[name])
+  })
+
+  test.each(secretNames)('%s must not be set twice', async (name) => {
+    const file = await write(name, values[name])
+    expect(findProblems({ [name]: values[name], [`${name}_FILE`]: file })).toEqual([
+      `${name} and ${name}_FILE must not be set together`,
+    ])
+  })
+
+  test('an alias counts as well', async () => {
+    const file = await write('redis', 'host:6379')
+    expect(findProblems({ REDIS_ADDR: 'host:6379', REDIS_URL_FILE: file })).toEqual([
+      'REDIS_URL and REDIS_URL_FILE must not be set together',
+    ])
+  })
+
+  test('a missing, an empty and an invalid file are refused, together with all else, without their contents', async () => {
+    expect(
+      findProblems({
+        DATABASE_URL_FILE: await write('empty', ' \n'),
+        METRICS_TOKEN_FILE: await write('short', 'hunter2\n'),
+        JWT_SECRET_FILE: join(directory, 'missing'),
+        JWT_AUDIENCE: 'tally',
+        ADMIN_TOKEN_FILE: directory,
+        PORT: 'http',
+      }),
+    ).toEqual([
+      'DATABASE_URL_FILE must name a file that is not empty',
+      'ADMIN_TOKEN_FILE must name a file that can be read (EISDIR)',
+      'JWT_SECRET_FILE must name a file that can be read (ENOENT)',
+      'PORT must be a whole number',
+      'METRICS_TOKEN (in the file of METRICS_TOKEN_FILE) must have at least 16 characters',
+    ])
   })
 })
 

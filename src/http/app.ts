@@ -10,6 +10,7 @@ import { LargeBodies } from './body/large-body.ts'
 import { DeferredRouter } from './deferred-router.ts'
 import type { Env } from './env.ts'
 import { createFetch, type FetchHandler } from './fetch.ts'
+import type { BearerToken } from './middleware/bearer-token.ts'
 import { asMiddleware, type Check } from './middleware/check.ts'
 import { compress } from './middleware/compress.ts'
 import { cors } from './middleware/cors.ts'
@@ -54,7 +55,7 @@ export interface ManagementDeps {
   /** False where `/metrics` is served on a port of its own. Default true. */
   readonly hasMetrics?: boolean
   /** The bearer token for `/metrics`. Default: none. */
-  readonly metricsToken?: string | undefined
+  readonly metricsToken?: BearerToken | undefined
   /** Default: no admin routes. */
   readonly admin?: AdminDeps | undefined
   /** Prefix of every path. Probes, metrics and admin routes exist without it as well. Default: none. */

@@ -13,6 +13,7 @@ import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { followSecret } from './secrets.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 export interface ChecksOptions {
@@ -151,8 +152,18 @@ async function openTokens(lifecycle: Lifecycle, config: Config, { log }: ChecksO
     clockSkewSeconds: JWT_CLOCK_SKEW / 1_000,
   }
   if (JWT_JWKS_URL === undefined) {
-    const key = new TextEncoder().encode(JWT_SECRET)
-    return createTokenVerifier({ ...options, key, algorithms: JWT_ALGORITHMS ?? ['HS256'] })
+    const createVerifier = (secret: string) =>
+      createTokenVerifier({
+        ...options,
+        key: new TextEncoder().encode(secret),
+        algorithms: JWT_ALGORITHMS ?? ['HS256'],
+      })
+    let verify = createVerifier(JWT_SECRET as string)
+    // A new verifier also forgets the tokens that the former secret has verified.
+    followSecret(lifecycle, config, log, 'JWT_SECRET', (secret) => {
+      verify = createVerifier(secret)
+    })
+    return (token: string) => verify(token)
   }
   const keys = fetchRemoteKeys(new URL(JWT_JWKS_URL), (error) =>
     log.warn('fetching token keys failed', { error }),

@@ -3,6 +3,7 @@ import { createManagementApp, type ManagementDeps } from '../http/app.ts'
 import type { AdminDeps } from '../http/routes/admin.ts'
 import { type Lifecycle, serveAdmin } from '../lifecycle/index.ts'
 import { getBuild } from './metrics.ts'
+import type { ManagementTokens } from './secrets.ts'
 
 type ConfiguredDeps = Pick<
   ManagementDeps,
@@ -17,7 +18,10 @@ type ConfiguredDeps = Pick<
 >
 
 /** What the configuration says about probes and metrics, for every port that answers them. */
-export function managementDeps(config: Config): ConfiguredDeps {
+export function managementDeps(
+  config: Config,
+  { metricsToken }: Pick<ManagementTokens, 'metricsToken'>,
+): ConfiguredDeps {
   return {
     build: getBuild(config),
     instance: config.INSTANCE_NAME,
@@ -25,7 +29,7 @@ export function managementDeps(config: Config): ConfiguredDeps {
     validationStatus: config.VALIDATION_STATUS,
     accessLog: config.ACCESS_LOG,
     hasMetrics: config.METRICS_PORT === undefined,
-    metricsToken: config.METRICS_TOKEN,
+    metricsToken,
   }
 }
 

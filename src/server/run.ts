@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config, ConfigResult, Program } from '../config.ts'
 import { createLifecycle, handleSignals, type Lifecycle, readIgnoredSignals } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { ProcessLog } from './logging.ts'
@@ -28,9 +28,14 @@ const invalidConfigExitCode = 78
  * and SIGINT stay ignored when the process inherited them as ignored, such as from `nohup`.
  *
  * @param start loads the service's modules on demand, so that the signal handlers are installed before them
+ * @param program whose configuration is read. Default: the server's
  * @example run({ PORT: '8000' }, async (lifecycle, config, log) => startServer(lifecycle, config, log))
  */
-export function run(env: Readonly<Record<string, string | undefined>>, start: StartService): void {
+export function run(
+  env: Readonly<Record<string, string | undefined>>,
+  start: StartService,
+  program: Program = 'server',
+): void {
   // Signals first, so that one that arrives while modules load has its effect, also for PID 1 of a container.
   const lifecycle = createLifecycle()
   let flushLog = async (): Promise<void> => {}
@@ -44,11 +49,12 @@ export function run(env: Readonly<Record<string, string | undefined>>, start: St
     Bun.unsafe.setJITPolicy(100)
     // Before a service may handle SIGHUP.
     const ignoresSighup = (await ignored).has('SIGHUP')
-    const config = await readConfig(env)
+    const { config, warnings } = await readConfig(env, program)
     const { openLog } = await import('./logging.ts')
     const opened = openLog(config)
     const { log } = opened
     flushLog = log.flush
+    for (const warning of warnings) log.warn('invalid variable ignored', { reason: warning })
     try {
       const { runtimeSettings } = await start(lifecycle, config, opened)
       const { toggleDebug } = await import('./runtime-settings.ts')
@@ -72,10 +78,13 @@ export function run(env: Readonly<Record<string, string | undefined>>, start: St
 }
 
 /** The configuration. Exits when it is invalid, with all problems on standard error. */
-async function readConfig(env: Readonly<Record<string, string | undefined>>): Promise<Config> {
+async function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  program: Program,
+): Promise<Extract<ConfigResult, { ok: true }>> {
   const { parseConfig } = await import('../config.ts')
-  const result = parseConfig(env)
-  if (result.ok) return result.config
+  const result = parseConfig(env, program)
+  if (result.ok) return result
   console.error(`Invalid configuration:\n  ${result.problems.join('\n  ')}`)
   return process.exit(invalidConfigExitCode)
 }

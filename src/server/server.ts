@@ -28,6 +28,7 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
+import { openManagementTokens } from './secrets.ts'
 import {
   openDatabaseFromConfig,
   openQueueFromConfig,
@@ -196,12 +197,13 @@ async function openApp(
   { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
   { supervised }: ServerOptions,
 ): Promise<ServiceApp> {
-  const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
+  const tokens = openManagementTokens(lifecycle, config, log)
+  const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
     canInjectFaults: true,
     takeHeapSnapshot: localHeapSnapshot,
-    token: config.ADMIN_TOKEN,
+    token: tokens.adminToken,
   }
   // The supervisor serves METRICS_PORT for all of its processes.
   if (!supervised) openAdminServer(lifecycle, config, { ...management, admin })
@@ -223,7 +225,7 @@ async function openApp(
       maxTextLength: config.MAX_TEXT_LENGTH,
       maxBodyBytes: config.MAX_BODY_BYTES,
       maxBufferedBytes: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
-      maxDocumentBytes: config.MAX_DOCUMENT_BYTES,
+      maxDocumentBytes: Math.min(config.MAX_DOCUMENT_BYTES, config.MAX_BODY_BYTES),
     },
     debugRoutes: config.DEBUG_ROUTES,
     basePath: config.BASE_PATH ?? '',

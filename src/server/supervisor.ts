@@ -82,9 +82,11 @@ async function openSharedAdminServer(
   // Loaded only here: a supervisor without this port does not need the HTTP code in its memory.
   const { managementDeps, openAdminServer } = await import('./admin-server.ts')
   const { remoteHeapSnapshot } = await import('./heap-snapshot.ts')
+  const { openManagementTokens } = await import('./secrets.ts')
+  const tokens = openManagementTokens(lifecycle, config, log)
   const registry = new Registry()
   openAdminServer(lifecycle, config, {
-    ...managementDeps(config),
+    ...managementDeps(config, tokens),
     lifecycle,
     checks: { results: async () => (await supervisor()?.checks()) ?? {} },
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },
@@ -93,7 +95,7 @@ async function openSharedAdminServer(
     admin: {
       settings,
       canInjectFaults: true,
-      token: config.ADMIN_TOKEN,
+      token: tokens.adminToken,
       takeHeapSnapshot: (pid) =>
         remoteHeapSnapshot(config.DATA_DIR, async (path) => supervisor()?.writeHeapSnapshot(path, pid)),
     },

@@ -18,7 +18,8 @@ export async function openTracing(
   config: Config,
   log: Log,
 ): Promise<Tracing | undefined> {
-  if (!config.TRACING_ENABLED) return undefined
+  if (!config.TRACING_ENABLED || config.OTEL_SDK_DISABLED || config.OTEL_TRACES_EXPORTER === 'none')
+    return undefined
   const { createOpenTelemetryTracing } = await import('../telemetry/tracing/open-telemetry.ts')
   const { service, version } = getBuild(config)
   const tracing = createOpenTelemetryTracing({

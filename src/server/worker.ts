@@ -14,6 +14,7 @@ import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
+import { openManagementTokens } from './secrets.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, queueChecks, readQueueLength } from './storage.ts'
 import { startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
@@ -85,12 +86,13 @@ function listen(
   { log, metrics, runtimeSettings, queue }: WorkerParts,
 ): BoundServer {
   const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheckChange(log, change) })
-  const management = { ...managementDeps(config), lifecycle, checks, metrics, log }
+  const tokens = openManagementTokens(lifecycle, config, log)
+  const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
     canInjectFaults: false,
     takeHeapSnapshot: localHeapSnapshot,
-    token: config.ADMIN_TOKEN,
+    token: tokens.adminToken,
   }
   openAdminServer(lifecycle, config, { ...management, admin })
   const app = createManagementApp({ ...management, admin: adminWithToken(config, admin) })

@@ -9,6 +9,7 @@ import { createLifecycle } from '../../src/lifecycle/index.ts'
 import { noFaults } from '../../src/runtime-settings/settings.ts'
 import { openChecks } from '../../src/server/access.ts'
 import { managementDeps } from '../../src/server/admin-server.ts'
+import { openManagementTokens } from '../../src/server/secrets.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { examplePayload } from '../support/example-payload.ts'
 import { liveSettings } from '../support/live.ts'
@@ -29,7 +30,11 @@ async function createService(env: Record<string, string>) {
     runtimeSettings,
     remoteAddress: () => '192.0.2.1',
   })
-  const app = createApp({ ...deps, ...managementDeps(parsed.config), ...checks })
+  const app = createApp({
+    ...deps,
+    ...managementDeps(parsed.config, openManagementTokens(lifecycle, parsed.config, memory.log)),
+    ...checks,
+  })
   const send = (headers: Record<string, string> = {}, path = '/payload') =>
     app.request(path, {
       method: 'POST',

@@ -4,6 +4,7 @@ import { createManagementApp } from '../../src/http/app.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
 import { adminWithToken, managementDeps } from '../../src/server/admin-server.ts'
 import { openRuntimeSettings } from '../../src/server/runtime-settings.ts'
+import { openManagementTokens } from '../../src/server/secrets.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { expectProblem } from '../support/problems.ts'
@@ -16,15 +17,16 @@ async function openPort(env: Record<string, string>, port: 'application' | 'metr
   if (!parsed.ok) throw new Error(parsed.problems.join('; '))
   const { config } = parsed
   const settings = await openRuntimeSettings(createLifecycle(), config, memoryLog().log)
+  const tokens = openManagementTokens(createLifecycle(), config, memoryLog().log)
   const admin = {
     settings,
     canInjectFaults: true,
     takeHeapSnapshot: async () => undefined,
-    token: config.ADMIN_TOKEN,
+    token: tokens.adminToken,
   }
   const app = createManagementApp({
     ...appDeps(),
-    ...managementDeps(config),
+    ...managementDeps(config, tokens),
     admin: port === 'metrics' ? admin : adminWithToken(config, admin),
   })
   return async (headers: Record<string, string> = {}): Promise<Response> =>

@@ -15,6 +15,8 @@ export function hashKey(key: string): Uint8Array {
   return hash
 }
 
+const emptyHash = hashKey('').toHex()
+
 /**
  * Parses keys as `name:sha256` entries, separated by commas or line breaks; `#` begins a comment. A name may have several
  * keys, so that one can be replaced without a gap.
@@ -31,6 +33,9 @@ export function parseApiKeys(text: string): ApiKey[] {
     const [, name, hash] = entryPattern.exec(entry) ?? []
     if (name === undefined || hash === undefined)
       throw new Error(`key ${i + 1} must be name:sha256, the hash as 64 hexadecimal digits`)
+    // Whoever sends an empty key would have access: it is the hash of a variable that was not set.
+    if (hash.toLowerCase() === emptyHash)
+      throw new Error(`key ${i + 1} must not be the hash of an empty text`)
     return { name, hash: Uint8Array.fromHex(hash) }
   })
 }

@@ -6,7 +6,7 @@ import { createFaultsSchema, createLogLevelBody } from '../../runtime-settings/s
 import { noFaults } from '../../runtime-settings/settings.ts'
 import { jsonBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
-import { bearerToken } from '../middleware/bearer-token.ts'
+import { type BearerToken, bearerToken } from '../middleware/bearer-token.ts'
 import { asMiddleware } from '../middleware/check.ts'
 import { csrf } from '../middleware/csrf.ts'
 import { invalidBody } from '../validate.ts'
@@ -18,7 +18,7 @@ export interface AdminDeps {
   readonly canInjectFaults: boolean
   readonly takeHeapSnapshot: TakeHeapSnapshot
   /** The bearer token that these routes require. Default: none. */
-  readonly token?: string | undefined
+  readonly token?: BearerToken | undefined
 }
 
 /** Bodies here are a few settings, in bytes. */

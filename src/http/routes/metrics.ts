@@ -1,14 +1,14 @@
 import { type Handler, Hono } from 'hono'
 import type { Registry } from 'prom-client'
 import type { Env } from '../env.ts'
-import { bearerToken } from '../middleware/bearer-token.ts'
+import { type BearerToken, bearerToken } from '../middleware/bearer-token.ts'
 
 export interface MetricsDeps {
   readonly registry: Registry
   /** Prints the metrics of several processes on one port. Default: those of this process. */
   readonly scrape?: (() => Promise<string>) | undefined
   /** The bearer token that a scraper must send. Default: none. */
-  readonly token?: string | undefined
+  readonly token?: BearerToken | undefined
 }
 
 /** GET /metrics in the Prometheus text format. */

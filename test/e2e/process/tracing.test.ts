@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type ReceivedSpan, startCollector } from '../../support/collector.ts'
 import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
 import { haveRedis, takeRedisDatabase } from '../../support/redis.ts'
-import { type Service, startService } from '../../support/service.ts'
+import { noDrainWindow, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
@@ -201,4 +201,44 @@ test('with a dead collector the service starts, serves and stops in its time', a
   const stopped = service.log.lines.find(({ msg }) => msg === 'stopped')
   expect(stopped).toBeDefined()
   listener.stop(true)
+})
+
+test.each([
+  ['OTEL_SDK_DISABLED', 'True'],
+  ['OTEL_TRACES_EXPORTER', 'none'],
+] as const)('%s=%s sends nothing, although tracing is on', async (variable, value) => {
+  await using collector = startCollector()
+  await using service = await startService({
+    env: {
+      ...noDrainWindow,
+      TRACING_ENABLED: 'true',
+      [variable]: value,
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+    },
+  })
+  await (await fetch(`${service.url}/data/none`)).text()
+  expect(await service.stop()).toBe(0)
+  expect(collector.spans).toEqual([])
+})
+
+test('an unknown sampler and a long delay are for others: the first is logged and ignored', async () => {
+  await using collector = startCollector()
+  await using service = await startService({
+    env: {
+      ...noDrainWindow,
+      TRACING_ENABLED: 'true',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_TRACES_SAMPLER: 'xray',
+      OTEL_BSP_SCHEDULE_DELAY: '120000',
+    },
+  })
+  await (await fetch(`${service.url}/data/none`)).text()
+  expect(await service.stop()).toBe(0)
+  expect(collector.spans.length).toBeGreaterThan(0)
+  expect(service.log.lines.filter(({ level }) => level === 'warn')).toEqual([
+    expect.objectContaining({
+      msg: 'invalid variable ignored',
+      reason: expect.stringMatching(/^OTEL_TRACES_SAMPLER must be one of .*; it is ignored$/),
+    }),
+  ])
 })

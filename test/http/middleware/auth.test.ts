@@ -112,6 +112,12 @@ describe('a list of API keys', () => {
         expect(String(error)).toBe('Error: key 2 must be name:sha256, the hash as 64 hexadecimal digits')
       }
   })
+
+  test('must not be empty: a hash of nothing would open the service to an empty header', () => {
+    expect(() => parseApiKeys(`none:${hashKey('').toHex().toUpperCase()}`)).toThrow(
+      'key 1 must not be the hash of an empty text',
+    )
+  })
 })
 
 const secret = 'a secret of thirty-two characters'
