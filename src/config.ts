@@ -141,7 +141,7 @@ const requests = {
   ANALYSIS_THREADS: wholeNumber(1, 256)
     .optional()
     .describe(
-      'Threads that analyze large payloads, for requests and tasks (default: the cores per process of `WEB_CONCURRENCY`, minus one, at least 1)',
+      'Threads that analyze large payloads, for requests and tasks, and as many that check large documents (default: the cores per process of `WEB_CONCURRENCY`, minus one, at least 1)',
     ),
 }
 
@@ -157,7 +157,7 @@ const storage = {
   DATA_SCHEMA: path
     .optional()
     .describe(
-      'File with a JSON Schema (2020-12) that every document must satisfy, such as `docs/examples/item.schema.json` (default: any object)',
+      'File with a JSON Schema (2020-12) that every document must satisfy, such as `docs/examples/item.schema.json`. Patterns need linear time: no lookaround, no back-references (default: any object)',
     ),
   // The store takes 64 Mi characters, and the id is added to what was sent.
   MAX_DOCUMENT_BYTES: size

@@ -50,6 +50,16 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
     ['./document-store.ts', '../database/errors.ts', '../telemetry/tracing/tracing.ts'],
     ['./sqlite.ts', '../database/sqlite/file.ts', '../http/problem.ts', '../tasks/task.ts', '../config.ts'],
   ],
+  [
+    'documents/schema/example.ts',
+    ['./other.ts', '../../analysis/parse/input-error.ts'],
+    ['../open.ts', '../sqlite.ts', '../../http/problem.ts', '../../database/open.ts', '../../config.ts'],
+  ],
+  [
+    'documents/checking/example.ts',
+    ['../schema/json-schema.ts', '../document-json.ts', '../../analysis/pool/thread-pool.ts'],
+    ['../open.ts', '../sqlite.ts', '../../http/problem.ts', '../../config.ts'],
+  ],
   ['documents/open.ts', ['./sqlite.ts', './postgres.ts'], ['../database/sqlite/file.ts']],
   [
     'documents/sqlite.ts',

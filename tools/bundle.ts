@@ -21,6 +21,7 @@ const packages = new Map([
   everythingOf('pg'),
   // CommonJS: what it exports is not known before it runs, so it is said here.
   ['ajv/dist/2020.js', "export { Ajv2020 } from 'ajv/dist/2020.js'"],
+  everythingOf('re2js'),
   everythingOf('jose'),
   // The first of them is also loaded by prom-client, half a second after the start.
   ...['api', 'context-async-hooks', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
@@ -68,7 +69,9 @@ const reExports = Object.fromEntries(
 const split = await Bun.build({
   ...common,
   entrypoints: [
-    ...['worker', 'healthcheck', 'analysis/pool/analysis-worker'].map((name) => `${root}src/${name}.ts`),
+    ...['worker', 'healthcheck', 'analysis/pool/analysis-worker', 'documents/checking/document-worker'].map(
+      (name) => `${root}src/${name}.ts`,
+    ),
     ...Object.keys(reExports),
   ],
   files: reExports,

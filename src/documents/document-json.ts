@@ -24,17 +24,19 @@ export function insertId(text: string, id: string): string {
 }
 
 /**
- * Whether a parsed value nests deeper than `maxDepth` levels. It does not recurse, because JSON.parse accepts far more
- * levels than the stack does.
+ * Whether a parsed value nests deeper than `maxDepth` levels. It recurses no deeper than that, and allocates nothing.
  *
  * @example exceedsDepth([[1]], 1) // true
  */
 export function exceedsDepth(value: unknown, maxDepth: number): boolean {
-  let level: unknown[] = [value]
-  for (let depth = 0; level.length > 0; depth++) {
-    const nested = level.filter((each): each is object => typeof each === 'object' && each !== null)
-    if (nested.length > 0 && depth >= maxDepth) return true
-    level = nested.flatMap((each) => Object.values(each))
+  if (typeof value !== 'object' || value === null) return false
+  if (maxDepth === 0) return true
+  if (Array.isArray(value)) {
+    for (const item of value) if (typeof item === 'object' && exceedsDepth(item, maxDepth - 1)) return true
+    return false
   }
+  // JSON.parse makes every member an own one, `__proto__` too.
+  for (const name in value)
+    if (exceedsDepth((value as Record<string, unknown>)[name], maxDepth - 1)) return true
   return false
 }

@@ -65,7 +65,7 @@ export interface ManagementDeps {
 /** What the service needs. */
 export interface AppDeps
   extends ManagementDeps,
-    Pick<DataDeps, 'store' | 'documentSchema'>,
+    Pick<DataDeps, 'store' | 'checker'>,
     Pick<TaskDeps, 'queue'> {
   readonly metrics: Metrics
   readonly pool: Pick<AnalysisPool, 'warmUp' | 'run'>

@@ -1,6 +1,7 @@
 import type { InputError, ValidationIssue } from '../analysis/parse/input-error.ts'
 import { maxIssues } from '../analysis/parse/validation-issues.ts'
 import type { PoolFull } from '../analysis/pool/thread-pool.ts'
+import type { CheckTimedOut } from '../documents/checking/document-checker.ts'
 import type { DocumentStoreError } from '../documents/document-store.ts'
 import type { TaskQueueError } from '../tasks/task-queue.ts'
 import type { RequestContext } from './request-context.ts'
@@ -34,6 +35,7 @@ const problems = {
   'request-timeout': [503, 'Request timed out'],
   'queue-unavailable': [503, 'Task queue unavailable'],
   'store-unavailable': [503, 'Document store unavailable'],
+  'validation-timeout': [503, 'Document validation timed out'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 
 export type ProblemCode = keyof typeof problems
@@ -98,7 +100,7 @@ export function inputProblem({ code, detail, issues }: InputError): Problem {
   return { code, detail, errors: issues }
 }
 
-type DomainError = DocumentStoreError | TaskQueueError | PoolFull
+type DomainError = DocumentStoreError | TaskQueueError | PoolFull | CheckTimedOut
 
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) })
 
@@ -141,6 +143,11 @@ const domainProblems: {
     code: 'queue-unavailable',
     detail: 'The task queue is unavailable. A task being added may or may not have been stored.',
     headers: retryAfter(retryAfterSeconds),
+  }),
+  'validation-timeout': ({ timeoutMs }) => ({
+    code: 'validation-timeout',
+    detail: `The document was not validated within ${timeoutMs} ms.`,
+    headers: retryAfter(1),
   }),
   'pool-full': () => largeBodiesBusy,
 }

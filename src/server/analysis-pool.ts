@@ -7,12 +7,12 @@ import type { Lifecycle } from '../lifecycle/index.ts'
 /** Opens the pool that analyzes large inputs, with the configured limits; the lifecycle closes it. */
 export function openAnalysisPool(lifecycle: Lifecycle, config: Config): AnalysisPool {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const pool = createAnalysisPool(limits, config.ANALYSIS_THREADS ?? defaultThreads(config))
+  const pool = createAnalysisPool(limits, countThreads(config))
   lifecycle.onClose('threads', () => pool.close())
   return pool
 }
 
-/** This process's share of the cores, minus one for the event loop. */
-function defaultThreads({ WEB_CONCURRENCY }: Config): number {
-  return Math.max(1, Math.floor(availableParallelism() / WEB_CONCURRENCY) - 1)
+/** The configured number of threads. Default: this process's share of the cores, minus one for the event loop. */
+export function countThreads({ ANALYSIS_THREADS, WEB_CONCURRENCY }: Config): number {
+  return ANALYSIS_THREADS ?? Math.max(1, Math.floor(availableParallelism() / WEB_CONCURRENCY) - 1)
 }

@@ -1,8 +1,8 @@
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import { connectToPrimary, type PrimaryConnection } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
+import { type DocumentChecker, openDocumentChecker } from '../documents/checking/document-checker.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
-import { compileDocumentSchema } from '../documents/json-schema.ts'
 import { createApp, type ServiceApp } from '../http/app.ts'
 import {
   type BoundServer,
@@ -21,7 +21,7 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { describeSecurity, openChecks } from './access.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
-import { openAnalysisPool } from './analysis-pool.ts'
+import { countThreads, openAnalysisPool } from './analysis-pool.ts'
 import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
@@ -154,7 +154,7 @@ function warnAboutGracePeriod(config: Config, log: Log): void {
 interface Storage {
   readonly store: DocumentStore
   readonly queue: TaskQueue
-  readonly documentSchema: Awaited<ReturnType<typeof compileDocumentSchema>> | undefined
+  readonly checker: DocumentChecker
   readonly tracing: Awaited<ReturnType<typeof openTracing>>
 }
 
@@ -164,10 +164,21 @@ async function openStorage(lifecycle: Lifecycle, config: Config, log: Log): Prom
   const database = await openDatabaseFromConfig(lifecycle, config)
   const store = openStoreFromConfig(lifecycle, database, tracing)
   const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
-  const documentSchema = config.DATA_SCHEMA
-    ? await compileDocumentSchema(await Bun.file(config.DATA_SCHEMA).json())
-    : undefined
-  return { store, queue, documentSchema, tracing }
+  const checker = await openDocumentChecker({
+    schema: config.DATA_SCHEMA === undefined ? undefined : await readSchema(config.DATA_SCHEMA),
+    maxThreads: countThreads(config),
+  })
+  lifecycle.onClose('document checks', async () => checker.close())
+  return { store, queue, checker, tracing }
+}
+
+/** @throws Error that names the file when it cannot be read, or is not JSON */
+async function readSchema(path: string): Promise<unknown> {
+  try {
+    return await Bun.file(path).json()
+  } catch (error) {
+    throw new Error(`DATA_SCHEMA cannot be read: ${(error as Error).message}`, { cause: error })
+  }
 }
 
 function createServerChecks({ READY_REQUIRES }: Config, { store, queue }: Storage, log: Log): Checks {

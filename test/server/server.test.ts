@@ -95,6 +95,13 @@ describe('the server', () => {
     expect(await warnings(wide)).toEqual([])
   })
 
+  test('limits documents by MAX_BODY_BYTES too', async () => {
+    await using service = await start(startServer, { MAX_BODY_BYTES: '1KiB' })
+    const post = (length: number) => service.ask('/data', { a: 'x'.repeat(length) })
+    expect((await post(1_000)).status).toBe(201)
+    expect((await post(1_100)).status).toBe(413)
+  })
+
   test('validates documents against DATA_SCHEMA', async () => {
     await using service = await start(startServer, { DATA_SCHEMA: 'docs/examples/item.schema.json' })
     expect((await service.ask('/data', { id: 1, name: 'one', value: 1 })).status).toBe(201)

@@ -1,5 +1,19 @@
 import { createAnalysisPool } from '../../src/analysis/pool/analysis-pool.ts'
 import type { AnalysisPool } from '../../src/analysis/pool/jobs.ts'
+import { type DocumentChecker, openDocumentChecker } from '../../src/documents/checking/document-checker.ts'
+
+let checker: DocumentChecker | undefined
+
+/** The checker of a test's documents, which needs no schema; at most one thread. */
+export function documentChecker(): Pick<DocumentChecker, 'check'> {
+  // Opened by the first document: the openers of apps are not asynchronous.
+  return {
+    check: async (bytes, options) => {
+      checker ??= await openDocumentChecker({ maxThreads: 1 })
+      return checker.check(bytes, options)
+    },
+  }
+}
 
 let opened: AnalysisPool | undefined
 

@@ -5,7 +5,7 @@ import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
 import { createBufferedWriter } from '../../src/telemetry/log/buffered-writer.ts'
 import { createLog } from '../../src/telemetry/log/log.ts'
 import { createMetrics } from '../../src/telemetry/metrics/metrics.ts'
-import { analysisThreads } from './analysis-pool.ts'
+import { analysisThreads, documentChecker } from './analysis-pool.ts'
 
 const away = (): Promise<never> => Promise.reject(new StoreUnavailable(1, {}))
 
@@ -71,6 +71,7 @@ export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): A
     store: absentStore,
     queue: absentQueue,
     pool: analysisThreads(),
+    checker: documentChecker(),
     limits: {
       maxNumbers: 1_000_000,
       maxTextLength: 1_000_000,

@@ -19,22 +19,44 @@ function hasMoreBrackets(text: string, count: number): boolean {
   return false
 }
 
+const quote = 0x22
+const backslash = 0x5c
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
+
 /** The deepest level; stops at the first one above `limit`. Brackets within strings do not count. */
 function measureDepth(text: string, limit: number): number {
   let depth = 0
   let deepest = 0
   for (let i = 0; i < text.length && deepest <= limit; i++) {
-    const char = text[i]
-    if (char === '"') i = findClosingQuote(text, i)
-    else if (char === '[' || char === '{') deepest = Math.max(deepest, ++depth)
-    else if (char === ']' || char === '}') depth--
+    switch (text.charCodeAt(i)) {
+      case quote:
+        i = findClosingQuote(text, i)
+        break
+      case openBracket:
+      case openBrace:
+        if (++depth > deepest) deepest = depth
+        break
+      case closeBracket:
+      case closeBrace:
+        depth--
+    }
   }
   return deepest
 }
 
 /** The index of the quote that ends the string which begins at `start`; the text's length if there is none. */
 function findClosingQuote(text: string, start: number): number {
-  let i = start + 1
-  while (i < text.length && text[i] !== '"') i += text[i] === '\\' ? 2 : 1
-  return i
+  let end = text.indexOf('"', start + 1)
+  while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1)
+  return end === -1 ? text.length : end
+}
+
+/** Whether an odd number of backslashes is before a character of a string. */
+function isEscaped(text: string, index: number): boolean {
+  let first = index
+  while (text.charCodeAt(first - 1) === backslash) first--
+  return (index - first) % 2 === 1
 }

@@ -15,6 +15,9 @@ export type Answer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string }
 
+/** What a thread sends once, before its replies, when its start is not part of its first job. */
+export const threadReady = 'ready'
+
 export interface ThreadPoolOptions {
   /** Starts one more thread. It replies to each message (a job) with an Answer. */
   readonly start: () => Thread
@@ -22,6 +25,8 @@ export interface ThreadPoolOptions {
   readonly maxThreads: number
   /** Jobs that may wait for a thread; one more is rejected. */
   readonly maxWaiting: number
+  /** Whether threads send `threadReady`. Then the time limit of a job begins after it. Default false. */
+  readonly announcesReady?: boolean
   /** How long an idle thread is kept, in ms. A heap hardly shrinks: only the end of its thread frees the memory. */
   readonly idleMs: number
 }
@@ -31,6 +36,8 @@ export interface RunOptions {
   readonly transfer?: ArrayBuffer[]
   /** Aborts the job. If it is already running, its thread is terminated. */
   readonly signal?: AbortSignal | undefined
+  /** How long the job may run, in ms; time in the queue does not count. Then its thread is terminated. Default: no limit. */
+  readonly timeoutMs?: number | undefined
   /** The kind of job. Lanes with waiting jobs take turns, so that none delays another for long. Default: one lane. */
   readonly lane?: string
 }
@@ -39,6 +46,7 @@ interface Waiting {
   readonly job: unknown
   readonly transfer: ArrayBuffer[]
   readonly signal: AbortSignal | undefined
+  readonly timeoutMs: number | undefined
   readonly resolve: (result: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -52,6 +60,11 @@ export class WorkerExited extends Error {
 export class PoolFull extends Error {
   override readonly name = 'PoolFull'
   readonly code = 'pool-full'
+}
+
+/** A job ran for longer than its limit. */
+export class JobTimedOut extends Error {
+  override readonly name = 'JobTimedOut'
 }
 
 /** A job threw an error, which its thread reported. */
@@ -82,6 +95,8 @@ export class ThreadPool<Job> {
   readonly #busy = new Map<Thread, (error: unknown) => void>()
   /** The receiver of each thread's reply. */
   readonly #answers = new Map<Thread, (answer: Answer) => void>()
+  /** Threads that are not ready yet, each with what waits for that. */
+  readonly #starting = new Map<Thread, () => void>()
   readonly #waiting = new FairQueue<Waiting>()
   #closed = false
 
@@ -91,15 +106,15 @@ export class ThreadPool<Job> {
 
   /**
    * @returns the thread's result, whose type the caller knows
-   * @throws JobFailed if the job itself failed; WorkerExited; PoolFull; the signal's reason when it aborts
+   * @throws JobFailed if the job itself failed; JobTimedOut; WorkerExited; PoolFull; the signal's reason when it aborts
    */
-  run<Result>(job: Job, { transfer = [], signal, lane = '' }: RunOptions = {}): Promise<Result> {
+  run<Result>(job: Job, { transfer = [], signal, timeoutMs, lane = '' }: RunOptions = {}): Promise<Result> {
     if (this.#closed) return Promise.reject(new PoolFull('the pool is closed'))
     if (this.#waiting.size >= this.#options.maxWaiting)
       return Promise.reject(new PoolFull(`${this.#waiting.size} jobs are already waiting`))
     if (signal?.aborted) return Promise.reject(signal.reason)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const waiting: Waiting = { job, transfer, signal, resolve, reject }
+    const waiting: Waiting = { job, transfer, signal, timeoutMs, resolve, reject }
     this.#waiting.push(lane, waiting)
     signal?.addEventListener('abort', () => this.#waiting.remove(lane, waiting) && reject(signal.reason), {
       once: true,
@@ -139,19 +154,27 @@ export class ThreadPool<Job> {
     return this.#busy.size < this.#options.maxThreads ? this.#startThread() : undefined
   }
 
-  #assign(thread: Thread, { job, transfer, signal, resolve, reject }: Waiting): void {
+  #assign(thread: Thread, { job, transfer, signal, timeoutMs, resolve, reject }: Waiting): void {
     const settle = (): boolean => {
       signal?.removeEventListener('abort', onAbort)
+      clearTimeout(timer)
       return this.#busy.delete(thread)
     }
     const fail = (error: unknown): void => {
       if (!settle()) return
-      this.#answers.delete(thread)
-      thread.terminate()
+      this.#terminate(thread)
       reject(error)
       this.#assignNext()
     }
     const onAbort = (): void => fail(signal?.reason)
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const startTimer = (): void => {
+      if (timeoutMs === undefined) return
+      const error = new JobTimedOut(`the job ran for longer than ${timeoutMs} ms`)
+      timer = setTimeout(() => fail(error), timeoutMs)
+    }
+    if (this.#starting.has(thread)) this.#starting.set(thread, startTimer)
+    else startTimer()
     this.#busy.set(thread, fail)
     this.#answers.set(thread, (answer) => {
       if (!settle()) return
@@ -174,6 +197,7 @@ export class ThreadPool<Job> {
     clearTimeout(this.#idle.get(thread))
     this.#idle.delete(thread)
     this.#answers.delete(thread)
+    this.#starting.delete(thread)
     thread.terminate()
   }
 
@@ -184,10 +208,15 @@ export class ThreadPool<Job> {
       clearTimeout(this.#idle.get(thread))
       this.#idle.delete(thread)
       this.#answers.delete(thread)
+      this.#starting.delete(thread)
       this.#busy.get(thread)?.(new WorkerExited(`the thread of the job ended${reason}`))
     }
+    if (this.#options.announcesReady) this.#starting.set(thread, () => {})
     thread.addEventListener('message', (event) => {
-      this.#answers.get(thread)?.((event as MessageEvent<Answer>).data)
+      const { data } = event as MessageEvent<Answer | typeof threadReady>
+      if (data !== threadReady) return this.#answers.get(thread)?.(data)
+      this.#starting.get(thread)?.()
+      this.#starting.delete(thread)
     })
     for (const type of ['error', 'messageerror', 'close'] as const) thread.addEventListener(type, onExit)
     return thread

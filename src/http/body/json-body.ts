@@ -31,25 +31,34 @@ export interface JsonBodyOptions {
 export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
   createMiddleware<Env>(async function jsonBody(c, next) {
     const request = c.req.raw
-    const length = contentLength(request)
     // Written so that NaN, a body without a length, is large until it has been counted.
-    if (large !== undefined && !(length <= large.threshold)) return large.handle(c)
-    const problem = checkBodyHeaders(request, length, maxBytes)
-    if (problem !== undefined) throw new ProblemError(problem)
-    let bytes: Uint8Array | undefined
-    try {
-      bytes = length <= maxBytes ? await request.bytes() : await readChunks(request, maxBytes)
-    } catch {
-      throw new ProblemError(incompleteBody)
-    }
-    if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
-    const parsed = parseJson(bytes)
+    if (large !== undefined && !(contentLength(request) <= large.threshold)) return large.handle(c)
+    const parsed = parseJson(await readBody(request, maxBytes))
     if (!parsed.ok) throw new ProblemError(inputProblem(parsed.error))
     const { value, text } = parsed
     c.req.json = <T>() => Promise.resolve(value as T)
     c.req.text = () => Promise.resolve(text)
     return next()
   })
+
+/**
+ * Reads a body of JSON, whose media type and size must be right.
+ *
+ * @throws ProblemError when they are not, or when the body does not arrive
+ */
+export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+  const length = contentLength(request)
+  const problem = checkBodyHeaders(request, length, maxBytes)
+  if (problem !== undefined) throw new ProblemError(problem)
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = length <= maxBytes ? await request.bytes() : await readChunks(request, maxBytes)
+  } catch {
+    throw new ProblemError(incompleteBody)
+  }
+  if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
+  return bytes
+}
 
 /** The announced size of a body in bytes; NaN when there is none, or two. */
 export function contentLength({ headers }: Request): number {

@@ -1,32 +1,27 @@
 import { zValidator } from '@hono/zod-validator'
 import { Hono, type MiddlewareHandler } from 'hono'
+import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
-import { fingerprint } from '../../analysis/parse/fingerprint.ts'
-import type { ValidationIssue } from '../../analysis/parse/input-error.ts'
-import { exceedsDepth, insertId, normalizeId } from '../../documents/document-json.ts'
-import {
-  type DocumentStore,
-  isDocumentId,
-  maxIdLength,
-  maxPageDocuments,
-} from '../../documents/document-store.ts'
-import type { DocumentSchema } from '../../documents/json-schema.ts'
+import { type CheckedDocument, idRule } from '../../documents/checking/check-document.ts'
+import type { DocumentChecker } from '../../documents/checking/document-checker.ts'
+import { insertId } from '../../documents/document-json.ts'
+import { type DocumentStore, isDocumentId, maxPageDocuments } from '../../documents/document-store.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
-import { jsonBody } from '../body/json-body.ts'
+import { incompleteBody, readBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
 import { formatEtag, parseEtags } from '../headers/etag.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
-import { ProblemError } from '../problem.ts'
+import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
-import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 
 export interface DataDeps {
   /** Compresses large responses, where that is on. */
   readonly compress: MiddlewareHandler<Env>
   readonly store: DocumentStore
-  /** What every document must satisfy, beyond being an object. */
-  readonly documentSchema?: DocumentSchema | undefined
+  /** Checks documents before they are stored. */
+  readonly checker: Pick<DocumentChecker, 'check'>
   readonly limits: { readonly maxDocumentBytes: number }
   readonly metrics: Pick<Metrics, 'countDocument'>
 }
@@ -34,9 +29,6 @@ export interface DataDeps {
 /** A stored document: any JSON object. */
 // biome-ignore lint/suspicious/noExplicitAny: members of any JSON type, for the typed client
 export type JsonDocument = { id?: string | number; [member: string]: any }
-
-/** Nesting levels of a document. */
-const maxDepth = 100
 
 const listQuery = z.lazy(() =>
   z.strictObject({ limit: pageLimit(maxPageDocuments), cursor: pageCursor(100) }),
@@ -46,14 +38,8 @@ const listQuery = z.lazy(() =>
  * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
  * their size or precision.
  */
-export function dataRoutes({ store, documentSchema, limits, metrics, compress }: DataDeps) {
-  const body = jsonBody({ maxBytes: limits.maxDocumentBytes })
-  const document = zValidator(
-    'json',
-    bodySchema(documentSchema),
-    invalidBody,
-    acceptIf((value): value is JsonDocument => documentIssues(value, documentSchema).length === 0),
-  )
+export function dataRoutes({ store, checker, limits, metrics, compress }: DataDeps) {
+  const document = documentBody(checker, limits.maxDocumentBytes)
 
   return new Hono<Env>()
     .get('/data', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
@@ -68,12 +54,13 @@ export function dataRoutes({ store, documentSchema, limits, metrics, compress }:
         nextLink(c.req.path, { limit }, next),
       )
     })
-    .post('/data', body, document, async (c) => {
-      const text = await c.req.text()
-      const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /data', () =>
-        fingerprint(text),
+    .post('/data', document, async (c) => {
+      const { text, id: sentId, fingerprint } = c.req.valid('json')
+      const idempotency = parseIdempotencyKey(
+        c.req.header('idempotency-key'),
+        'POST /data',
+        () => fingerprint ?? '',
       )
-      const sentId = normalizeId(c.req.valid('json').id)
       const id = sentId ?? Bun.randomUUIDv7()
       const draft = { id, body: sentId === undefined ? insertId(text, id) : text }
       const { document: created, replayed } = await store.create(draft, idempotency)
@@ -93,11 +80,10 @@ export function dataRoutes({ store, documentSchema, limits, metrics, compress }:
       if (known === '*' || known?.includes(found.version)) return c.body(null, 304, headers)
       return respondJsonText<JsonDocument>(c, [found.body], 200, headers)
     })
-    .put('/data/:id', documentId, body, document, async (c) => {
+    .put('/data/:id', documentId, document, async (c) => {
       const { id } = c.req.valid('param')
-      const { id: sentId } = c.req.valid('json')
-      if (sentId !== undefined && normalizeId(sentId) !== id) throw idMismatch()
-      const text = await c.req.text()
+      const { text, id: sentId } = c.req.valid('json')
+      if (sentId !== undefined && sentId !== id) throw idMismatch()
       const { document: stored, created } = await store.replace(
         id,
         sentId === undefined ? insertId(text, id) : text,
@@ -115,8 +101,6 @@ export function dataRoutes({ store, documentSchema, limits, metrics, compress }:
       return c.body(null, 204)
     })
 }
-
-const idRule = `1 to ${maxIdLength} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
 
 const notFound = () => new ProblemError({ code: 'not-found', detail: 'There is no document with this id.' })
 
@@ -136,34 +120,24 @@ const documentId = zValidator(
   },
 )
 
-/** The schema of a document; `documentSchema` reports its own issues as JSON pointers. */
-function bodySchema(documentSchema: DocumentSchema | undefined) {
-  return z.lazy(() =>
-    z.custom<JsonDocument>().superRefine((value, context) => {
-      for (const { pointer, detail, code } of documentIssues(value, documentSchema))
-        context.addIssue({ code: 'custom', message: detail, params: { code }, path: parsePointer(pointer) })
-    }),
-  )
+/** What the typed client sends as a document, and what a handler gets of it. */
+interface DocumentInput {
+  in: { json: JsonDocument }
+  out: { json: CheckedDocument }
 }
 
-function documentIssues(
-  value: unknown,
-  documentSchema: DocumentSchema | undefined,
-): readonly ValidationIssue[] {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return [{ pointer: '', detail: 'must be an object', code: 'type' }]
-  if (exceedsDepth(value, maxDepth))
-    return [{ pointer: '', detail: `must not nest deeper than ${maxDepth} levels`, code: 'too-deep' }]
-  const { id } = value as { id?: unknown }
-  if (id !== undefined && !isDocumentId(normalizeId(id) ?? ''))
-    return [{ pointer: '/id', detail: `must be ${idRule}`, code: 'invalid-value' }]
-  return documentSchema?.(value) ?? []
-}
-
-/** The path of a JSON pointer (RFC 6901). */
-function parsePointer(pointer: string): string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-}
+/** Reads and checks a document: a large one, or one with a schema that may take long, by a thread. */
+const documentBody = (checker: DataDeps['checker'], maxBytes: number) =>
+  createMiddleware<Env, string, DocumentInput>(async function documentBody(c, next) {
+    const bytes = await readBody(c.req.raw, maxBytes)
+    const { signal } = c.get('request')
+    const isKeyed = c.req.header('idempotency-key') !== undefined
+    const check = async () => checker.check(bytes, { isKeyed, signal })
+    const result = await check().catch((error: unknown) => {
+      // The request was answered at its deadline: nobody sees this.
+      throw signal.aborted ? new ProblemError(incompleteBody) : error
+    })
+    if (!result.ok) throw new ProblemError(inputProblem(result.error))
+    c.req.addValidatedData('json', result.document)
+    return next()
+  })

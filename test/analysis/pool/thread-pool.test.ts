@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { type JobFailed, PoolFull, ThreadPool, WorkerExited } from '../../../src/analysis/pool/thread-pool.ts'
+import {
+  type JobFailed,
+  JobTimedOut,
+  PoolFull,
+  ThreadPool,
+  WorkerExited,
+} from '../../../src/analysis/pool/thread-pool.ts'
 import { until } from '../../support/until.ts'
 
 const pools: ThreadPool<string>[] = []
@@ -110,6 +116,30 @@ describe('ThreadPool', () => {
     ])
     // t1 started at once; after that the lanes alternate.
     expect(done).toEqual(['t1', 't2', 'r1', 't3', 'r2', 't4'])
+  })
+
+  test('a job that runs for too long fails, and its thread is terminated; time in the queue does not count', async () => {
+    const pool = createPool(1)
+    const slow = pool.run('loop', { timeoutMs: 300 })
+    const next = pool.run<string>('b', { timeoutMs: 20_000 })
+    await expect(slow).rejects.toBeInstanceOf(JobTimedOut)
+    expect(await next).toBe('b')
+    expect(started).toBe(2)
+  })
+
+  test('the time limit of a job begins when its thread is ready', async () => {
+    const pool = new ThreadPool<string>({
+      start: () => new Worker(new URL('./slow-start-thread.ts', import.meta.url).href),
+      announcesReady: true,
+      maxThreads: 1,
+      maxWaiting: 10,
+      idleMs: 60_000,
+    })
+    pools.push(pool)
+    // The start alone takes longer than the limit.
+    expect(await pool.run<string>('a', { timeoutMs: 300 })).toBe('a')
+    await expect(pool.run('loop', { timeoutMs: 300 })).rejects.toBeInstanceOf(JobTimedOut)
+    expect(await pool.run<string>('b', { timeoutMs: 300 })).toBe('b')
   })
 
   test('warmUp starts one thread, which runs the next job', async () => {

@@ -19,11 +19,18 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-function postLarge(url: string): Promise<Response> {
-  return fetch(`${url}/payload`, {
+function postJson(url: string, body: unknown): Promise<Response> {
+  return fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ numbers: Array.from({ length: 100_000 }, (_, i) => i + 0.5), text: 'a b' }),
+    body: JSON.stringify(body),
+  })
+}
+
+function postLarge(url: string): Promise<Response> {
+  return postJson(`${url}/payload`, {
+    numbers: Array.from({ length: 100_000 }, (_, i) => i + 0.5),
+    text: 'a b',
   })
 }
 
@@ -78,6 +85,13 @@ test('the packages that stay apart are found: the schema of documents, PostgreSQ
   ] as const) {
     await using service = await startService({ program: `${folder}/main.js`, env: { ...env, [name]: value } })
     expect((await fetch(`http://127.0.0.1:${service.port}/health`)).status).toBe(200)
+    if (name !== 'DATA_SCHEMA') continue
+    // A large document is checked by a thread.
+    for (const [document, status] of [
+      [{ a: 1, text: 'x'.repeat(100_000) }, 201],
+      [{ a: 'x'.repeat(100_000) }, 400],
+    ] as const)
+      expect((await postJson(`${service.url}/data`, document)).status).toBe(status)
   }
 }, 30_000)
 
