@@ -6,6 +6,17 @@ import { runCommand } from '../support/command.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 
+test('the systemd unit starts the service again for as long as it fails to start', async () => {
+  const unit = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
+  const [unitSection = '', serviceSection = ''] = unit.split('[Service]')
+  // Without a limit of starts, which belongs into [Unit]: systemd ignores it elsewhere.
+  expect(unitSection).toMatch(/^StartLimitIntervalSec=0$/m)
+  expect(serviceSection).not.toContain('StartLimit')
+  expect(serviceSection).toMatch(/^Restart=always$/m)
+  // A wrong environment stays wrong: 78 is what the service exits with.
+  expect(serviceSection).toMatch(/^RestartPreventExitStatus=78$/m)
+})
+
 describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', () => {
   let directory = ''
   let unit = ''
