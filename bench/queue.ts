@@ -61,7 +61,7 @@ async function measure(name: string, tasks: number, contestant: Contestant): Pro
 async function tally(place: QueueBackend): Promise<Contestant> {
   const queue = await openTaskQueue(place)
   return {
-    add: () => queue.enqueue(payload),
+    add: () => queue.enqueue({ kind: 'analysis', payload }),
     work(onDone) {
       queue.consume(async () => '{}', { concurrency, timeoutMs: 60_000, onRunEnd: onDone })
     },

@@ -205,7 +205,7 @@ const tasks = {
   TASK_LEASE: duration('15s', '1s').describe(
     'How long a worker holds a task without renewing its lease; after that another worker may claim it, such as when the first one crashed',
   ),
-  TASK_TTL: duration('24h', '1s').describe('How long completed and failed tasks are kept'),
+  TASK_TTL: duration('24h', '1s').describe('How long completed, failed and cancelled tasks are kept'),
 }
 
 const http = {

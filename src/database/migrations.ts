@@ -28,7 +28,7 @@ export const sqliteMigrations: readonly string[] = [
      primary key (scope, key)
    ) strict;
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
-  // The embedded queue. `due_at` is when a pending task may run, and when the lease of a processing task expires.
+  // The embedded queue, in its first form.
   // The payload has its own table, because SQLite rewrites whole rows: renewing a lease must not rewrite the payload.
   // Triggers maintain the counts, because counting at every new task would cost the length of the queue.
   `create table tasks (
@@ -63,6 +63,39 @@ export const sqliteMigrations: readonly string[] = [
    end;`,
   // The trace context in which a task was accepted.
   `alter table task_payloads add column traceparent text;`,
+  // Kinds, priorities, delays, cancelled tasks, and workers.
+  //
+  // A pending task can be claimed, or it is delayed until `due_at`. So a task that is due at once does not depend on the
+  // clock. For a task that can be claimed, `due_at` is since when. `delay_ms` is how long the delay was when it began: a
+  // longer rest shows that the clock went back. It is null when the client chose the time.
+  //
+  // A lease has no time either: its worker counts `beat` up, and when that stops the worker has died.
+  `drop index tasks_due;
+   drop index tasks_ended;
+   alter table tasks add column kind text not null default 'analysis';
+   alter table tasks add column priority integer not null default 5;
+   alter table tasks add column run_at integer not null default 0;
+   alter table tasks add column delayed integer not null default 0;
+   alter table tasks add column delay_ms integer;
+   alter table tasks add column beat integer not null default 0;
+   alter table tasks add column worker text;
+   alter table tasks add column claimed_at integer;
+   update tasks set run_at = created_at;
+   update tasks set delayed = 1, delay_ms = max(0, due_at - updated_at) where status = 'pending';
+   create index tasks_ready on tasks (priority desc, due_at, seq) where status = 'pending' and delayed = 0;
+   create index tasks_delayed on tasks (due_at) where status = 'pending' and delayed = 1;
+   create index tasks_delayed_since on tasks (due_at - delay_ms) where status = 'pending' and delayed = 1;
+   create index tasks_ended on tasks (status, updated_at) where status in ('completed', 'failed', 'cancelled');
+   insert into task_counts values ('cancelled', 0);
+   create table task_workers (
+     id text primary key,
+     name text not null,
+     version text not null,
+     concurrency integer not null,
+     seen_at integer not null
+   ) strict;
+   create table task_queue (paused integer not null) strict;
+   insert into task_queue values (0);`,
 ]
 
 /**

@@ -21,6 +21,7 @@ const problems = {
   'not-found': [404, 'Not found'],
   'method-not-allowed': [405, 'Method not allowed'],
   'task-not-failed': [409, 'Task has not failed'],
+  'task-ended': [409, 'Task has ended'],
   'document-exists': [409, 'Document already exists'],
   'precondition-failed': [412, 'Precondition failed'],
   'body-too-large': [413, 'Request body too large'],
@@ -133,6 +134,10 @@ const domainProblems: {
   'task-not-failed': ({ status }) => ({
     code: 'task-not-failed',
     detail: `Only failed tasks can be retried; this task is ${status}.`,
+  }),
+  'task-ended': ({ status }) => ({
+    code: 'task-ended',
+    detail: `Only pending and processing tasks can be cancelled; this task is ${status}.`,
   }),
   'queue-full': ({ capacity, retryAfterSeconds }) => ({
     code: 'queue-full',

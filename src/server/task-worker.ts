@@ -22,6 +22,7 @@ const runMessages = {
   retried: 'task attempt failed, will retry',
   released: 'task released',
   lost: 'task lease lost',
+  cancelled: 'task cancelled',
 } as const satisfies Record<RunReport['outcome'], string>
 
 /**
@@ -46,6 +47,7 @@ export function startTaskWorker(
         duration_ms: Math.round(durationMs * 100) / 100,
       }
       if (outcome === 'completed') log.debug(runMessages[outcome], fields)
+      else if (outcome === 'cancelled') log.info(runMessages[outcome], fields)
       else log.warn(runMessages[outcome], { ...fields, error })
     },
   })

@@ -1,5 +1,7 @@
 import { withTimeout } from '../lifecycle/timeout.ts'
-import type { Task } from './task.ts'
+import { Notifier } from './notifier.ts'
+import { heartbeatIntervalMs, type QueueOptions } from './queue-options.ts'
+import { computeBackoffMs, type Task } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -10,32 +12,60 @@ import {
   UnrecoverableTask,
 } from './task-queue.ts'
 
-/** A queue whose tasks are claimed with a lease. One lease is one run of one task. */
-export interface Leases {
-  /** Claims the task that has been due for longest; undefined when no task is due. */
-  claim(lease: string): Promise<Task | undefined>
-  /** @returns false when the lease is lost */
-  renew(lease: string): Promise<boolean>
-  /** @returns false when the lease is lost, and nothing was written */
-  complete(lease: string, result: string): Promise<boolean>
-  /** @param retryable false when another attempt would fail the same way */
-  fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'>
-  /**
-   * Makes the task pending again and refunds the attempt.
-   *
-   * @returns false when the lease is lost
-   */
-  release(lease: string): Promise<boolean>
-  /** Grows with each notification of new tasks. */
-  version(): number
-  /** Resolves when there may be a task that was not there at version `since`, or when the signal aborts. */
-  waitForTasks(signal: AbortSignal, since: number): Promise<void>
+/** A claimed task. */
+export interface Claim {
+  readonly task: Task
+  /** How long the task was due before, in ms, by the queue's clock. */
+  readonly waitMs: number
 }
 
-export interface LeaseConsumerOptions extends ConsumeOptions {
-  /** How long a lease holds, in ms. It is renewed three times in that time. */
-  readonly leaseMs: number
+/**
+ * The outcome of a write under a lease. Only `written` changed something. `lost`: the lease has expired. `cancelled`:
+ * the task was cancelled.
+ */
+export type LeaseWrite = 'written' | 'lost' | 'cancelled'
+
+/** How a consumer announces itself. */
+export interface WorkerAnnouncement {
+  /** Unique among all consumers. */
+  readonly id: string
+  readonly name: string
+  readonly version: string
+  readonly concurrency: number
 }
+
+/** A queue whose tasks are claimed with a lease. One lease is one run of one task. */
+export interface Leases {
+  /**
+   * Claims a task that is due: the highest priority first, then the one that has been due for longest.
+   *
+   * @returns undefined when no task is due, or the queue is paused
+   */
+  claim(lease: string, workerId: string): Promise<Claim | undefined>
+  /** Shows that the worker lives. */
+  renew(lease: string): Promise<LeaseWrite>
+  complete(lease: string, result: string): Promise<LeaseWrite>
+  /** @param retryInMs the wait before the next attempt; undefined when the task has failed permanently */
+  fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite>
+  /** Makes the task pending again, due at once, and refunds the attempt. */
+  release(lease: string): Promise<LeaseWrite>
+  /** Which of the leases are of tasks that were cancelled. */
+  findCancelled(leases: readonly string[]): Promise<readonly string[]>
+  /** Announces a worker, and later that it lives. */
+  heartbeat(worker: WorkerAnnouncement): Promise<void>
+  /** Withdraws the announcement of a worker that has ended. */
+  leave(workerId: string): Promise<void>
+  /** Notified when there may be a task to claim. */
+  readonly added: Notifier
+  /** Notified when a running task may have been cancelled. */
+  readonly cancelled: Notifier
+  /** How often a consumer looks for tasks without a notification, in ms. */
+  readonly pollIntervalMs: number
+}
+
+/** A lease is renewed three times in `leaseMs`. A worker announces itself as often. */
+export type LeaseConsumerOptions = ConsumeOptions &
+  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'random'>
 
 /** The wait before the next try when the queue is unavailable, in ms. */
 const unavailableRetryMs = 300
@@ -44,9 +74,8 @@ const releaseTimeoutMs = 2_000
 /** The most characters of an error that are stored with its task. */
 const maxErrorLength = 2_000
 
-interface Run {
+interface Run extends Claim {
   readonly lease: string
-  readonly task: Task
   readonly controller: AbortController
 }
 
@@ -54,27 +83,39 @@ interface Run {
 class RunAborted extends Error {
   override readonly name = 'RunAborted'
   constructor(
-    readonly outcome: 'released' | 'lost',
+    readonly outcome: 'released' | 'lost' | 'cancelled',
     message: string,
   ) {
     super(message)
   }
 }
 
+/** Why a run ends whose lease no longer holds. */
+const leaseEnds = {
+  lost: 'another worker has claimed the task',
+  cancelled: 'the task was cancelled',
+} as const
+
 /** Claims tasks up to its concurrency, renews their leases, and records how each run ended. */
 export class LeaseConsumer implements Consumer {
   readonly #leases: Leases
   readonly #handler: TaskHandler
   readonly #options: LeaseConsumerOptions
+  readonly #worker: WorkerAnnouncement
   readonly #runs = new Set<Run>()
   readonly #paused = new AbortController()
+  readonly #ended = new AbortController()
   readonly #loops: Promise<unknown>
 
   constructor(leases: Leases, handler: TaskHandler, options: LeaseConsumerOptions) {
+    const { concurrency, worker = { name: '', version: '' } } = options
     this.#leases = leases
     this.#handler = handler
     this.#options = options
-    this.#loops = Promise.all(Array.from({ length: options.concurrency }, () => this.#loop()))
+    this.#worker = { id: crypto.randomUUID(), name: worker.name, version: worker.version, concurrency }
+    this.#loops = Promise.all(Array.from({ length: concurrency }, () => this.#loop()))
+    void this.#announce()
+    void this.#watchCancellations()
   }
 
   get activeCount(): number {
@@ -88,6 +129,7 @@ export class LeaseConsumer implements Consumer {
   async finish(): Promise<void> {
     this.pause()
     await this.#loops
+    await this.#leave()
   }
 
   async release(): Promise<readonly string[]> {
@@ -100,27 +142,30 @@ export class LeaseConsumer implements Consumer {
     // First the queue, then the handler: what the handler returns then belongs to a lease that no longer exists.
     const releases = runs.map(async (run) => {
       // Without its lease, a task has ended meanwhile or belongs to another worker.
-      if (!(await this.#leases.release(run.lease))) unfinished.delete(run)
+      if ((await this.#leases.release(run.lease)) !== 'written') unfinished.delete(run)
     })
     await untilDeadline(Promise.allSettled(releases))
     for (const { controller } of runs) controller.abort(new RunAborted('released', 'the worker stops'))
     // A claim in flight may still return a task, which its loop releases.
     await untilDeadline(this.#loops)
+    await untilDeadline(this.#leave())
     return [...unfinished].map(({ task }) => task.id)
   }
 
   /** There are as many loops as tasks may run at a time. */
   async #loop(): Promise<void> {
+    const { added, cancelled, pollIntervalMs } = this.#leases
     const { signal } = this.#paused
     while (!signal.aborted) {
       const lease = crypto.randomUUID()
       try {
-        const since = this.#leases.version()
-        const task = await this.#leases.claim(lease)
-        if (task === undefined) await this.#leases.waitForTasks(signal, since)
+        const since = added.version
+        const cancelledSince = cancelled.version
+        const claim = await this.#leases.claim(lease, this.#worker.id)
+        if (claim === undefined) await added.wait(pollIntervalMs, signal, since)
         // A claim can return after the pause, and even after `release` has listed the runs.
         else if (signal.aborted) await this.#leases.release(lease)
-        else await this.#run(lease, task)
+        else await this.#run({ ...claim, lease, controller: new AbortController() }, cancelledSince)
       } catch {
         // The queue is unavailable. Its tasks are not lost: the leases expire, and the tasks are claimed again.
         if (!signal.aborted) await Bun.sleep(unavailableRetryMs)
@@ -128,17 +173,19 @@ export class LeaseConsumer implements Consumer {
     }
   }
 
-  async #run(lease: string, task: Task): Promise<void> {
-    const { leaseMs, timeoutMs, onRunEnd } = this.#options
-    const controller = new AbortController()
-    const run: Run = { lease, task, controller }
+  /** @param cancelledSince the notifications of cancelled tasks before the claim */
+  async #run(run: Run, cancelledSince: number): Promise<void> {
+    const { timeoutMs, onRunEnd } = this.#options
+    const { controller, waitMs } = run
     this.#runs.add(run)
-    const heartbeat = setInterval(() => void this.#renew(run), leaseMs / 3)
+    const heartbeat = setInterval(() => void this.#renew(run), heartbeatIntervalMs(this.#options))
     const timeout = setTimeout(() => controller.abort(new RunTimeout(timeoutMs)), timeoutMs)
     const startedAt = performance.now()
     try {
+      // Between the claim and now, the notification found no run to abort.
+      if (this.#leases.cancelled.version !== cancelledSince) void this.#abortCancelled()
       const report = await this.#handle(run, () => clearTimeout(timeout))
-      onRunEnd?.({ ...report, durationMs: performance.now() - startedAt })
+      onRunEnd?.({ ...report, durationMs: performance.now() - startedAt, waitMs })
     } finally {
       clearInterval(heartbeat)
       clearTimeout(timeout)
@@ -147,7 +194,7 @@ export class LeaseConsumer implements Consumer {
   }
 
   /** @param onHandled called when the handler has ended and only the outcome is left to record */
-  async #handle(run: Run, onHandled: () => void): Promise<Omit<RunReport, 'durationMs'>> {
+  async #handle(run: Run, onHandled: () => void): Promise<Omit<RunReport, 'durationMs' | 'waitMs'>> {
     const { lease, task, controller } = run
     const { signal } = controller
     try {
@@ -156,17 +203,25 @@ export class LeaseConsumer implements Consumer {
         signal,
       )
       onHandled()
-      const recorded = await this.#record(run, () => this.#leases.complete(lease, result))
-      return { task, outcome: recorded ? 'completed' : 'lost' }
+      const write = await this.#record(run, () => this.#leases.complete(lease, result))
+      return { task, outcome: write === 'written' ? 'completed' : write }
     } catch (error) {
       onHandled()
       if (error instanceof QueueUnavailable) throw error
       if (error instanceof RunAborted) return { task, outcome: error.outcome, error }
       const message = (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength)
-      const retryable = !(error instanceof UnrecoverableTask)
-      const outcome = await this.#record(run, () => this.#leases.fail(lease, message, retryable))
-      return { task, outcome, error }
+      const retryInMs = this.#computeRetry(task, error)
+      const write = await this.#record(run, () => this.#leases.fail(lease, message, retryInMs))
+      if (write !== 'written') return { task, outcome: write, error }
+      return { task, outcome: retryInMs === undefined ? 'failed' : 'retried', error }
     }
+  }
+
+  /** The wait before the next attempt; undefined when there is none. */
+  #computeRetry({ attempts }: Task, error: unknown): number | undefined {
+    const { maxAttempts, initialBackoffMs, random } = this.#options
+    if (error instanceof UnrecoverableTask || attempts >= maxAttempts) return undefined
+    return computeBackoffMs(attempts, initialBackoffMs, random())
   }
 
   /** Writes how a run ended. While the queue is unavailable it tries again, until the lease must have expired. */
@@ -185,8 +240,45 @@ export class LeaseConsumer implements Consumer {
 
   async #renew({ lease, controller }: Run): Promise<void> {
     // While the queue is unavailable, the lease may still hold.
-    const held = await this.#leases.renew(lease).catch(() => true)
-    if (!held) controller.abort(new RunAborted('lost', 'another worker has claimed the task'))
+    const write = await this.#leases.renew(lease).catch(() => 'written' as const)
+    if (write !== 'written') controller.abort(new RunAborted(write, leaseEnds[write]))
+  }
+
+  /** Announces this worker at every heartbeat, until it has ended. */
+  async #announce(): Promise<void> {
+    const { signal } = this.#ended
+    const timer = new Notifier()
+    while (!signal.aborted) {
+      await this.#leases.heartbeat(this.#worker).catch(() => {})
+      await timer.wait(heartbeatIntervalMs(this.#options), signal, timer.version)
+    }
+  }
+
+  /** Aborts the runs of cancelled tasks, until this worker has ended. */
+  async #watchCancellations(): Promise<void> {
+    const { cancelled } = this.#leases
+    const { signal } = this.#ended
+    while (!signal.aborted) {
+      const since = cancelled.version
+      await this.#abortCancelled()
+      // Without a notification the next renewal shows it.
+      await cancelled.wait(heartbeatIntervalMs(this.#options), signal, since)
+    }
+  }
+
+  async #abortCancelled(): Promise<void> {
+    if (this.#runs.size === 0) return
+    const leases = [...this.#runs].map(({ lease }) => lease)
+    const ended = new Set(await this.#leases.findCancelled(leases).catch(() => []))
+    for (const { lease, controller } of this.#runs)
+      if (ended.has(lease)) controller.abort(new RunAborted('cancelled', leaseEnds.cancelled))
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#ended.signal.aborted) return
+    this.#ended.abort()
+    // Without this, the announcement ends by itself.
+    await this.#leases.leave(this.#worker.id).catch(() => {})
   }
 }
 

@@ -16,6 +16,22 @@ export interface QueueOptions {
   readonly random: () => number
 }
 
+/** The time between two renewals of a lease, and between two heartbeats of a worker, in ms. */
+export function heartbeatIntervalMs({ leaseMs }: Pick<QueueOptions, 'leaseMs'>): number {
+  return leaseMs / 3
+}
+
+/** A worker that has been silent for longer counts as gone, in ms. */
+export function silentWorkerMs(options: Pick<QueueOptions, 'leaseMs'>): number {
+  return 3 * heartbeatIntervalMs(options)
+}
+
+/** How long a worker may be silent before its announcement is deleted, in ms. */
+export const forgottenWorkerMs = 60 * 60 * 1_000
+
+/** The most failed tasks that one statement makes pending again. */
+export const retryBatchSize = 1_000
+
 /** The most ended tasks that one cleanup deletes. The next cleanup deletes the rest. */
 export const cleanupBatchSize = 1_000
 

@@ -1,21 +1,27 @@
 import type { Database } from 'bun:sqlite'
-import type { Task, TaskStatus } from './task.ts'
+import type { ObservedLease } from './lease-observer.ts'
+import {
+  type CountRow,
+  type HeldTaskRow,
+  type TaskRow,
+  taskColumns,
+  taskStatements,
+  type WaitingRow,
+  type WorkerRow,
+} from './task-sql.ts'
 
-export interface TaskRow {
-  seq: number
-  id: string
-  payload: string
-  traceparent: string | null
-  status: TaskStatus
-  attempts: number
-  result: string | null
-  error: string | null
-  created_at: number
-  updated_at: number
-}
-
-const columns = 'tasks.seq, id, payload, traceparent, status, attempts, result, error, created_at, updated_at'
+const columns = `tasks.seq, payload, traceparent, ${taskColumns}`
 const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
+const sql = taskStatements({ now: '$now', skipLocked: '' })
+
+/** A lease as it is read to observe it. */
+export type LeaseRow = Pick<ObservedLease, 'lease' | 'beat'> & { readonly seq: number }
+
+/** Named parameters of a statement. A statement that reads the clock has `now`. */
+type Now = { now: number }
+type OfTask = { id: string }
+type OfLease = { lease: string }
+type Seq = { seq: number }
 
 /**
  * Prepares the statements of the embedded queue once; the database closes them when it closes.
@@ -24,101 +30,87 @@ const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
  * tasks, so that a claim would cost the length of the queue.
  */
 export function prepareTaskStatements(db: Database) {
-  return { ...prepareReads(db), ...prepareWrites(db), ...prepareLeaseWrites(db) }
+  return { ...prepareReads(db), ...prepareWrites(db), ...prepareLeaseWrites(db), ...prepareTimedWrites(db) }
 }
 
 function prepareReads(db: Database) {
   return {
-    find: db.query<TaskRow, [string]>(`select ${columns} from ${withPayload} where id = ?1`),
-    readState: db.query<{ state: string }, [string]>(
-      `select status || ' ' || attempts || ' ' || updated_at as state from tasks where id = ?1`,
-    ),
-    list: db.query<TaskRow, [number]>(
+    find: db.query<TaskRow, OfTask>(`select ${columns} from ${withPayload} where id = $id`),
+    readState: db.query<{ state: string }, OfTask>(sql.readState),
+    list: db.query<TaskRow & Seq, [number]>(
       `select ${columns} from ${withPayload} where tasks.seq < ?1 order by tasks.seq desc`,
     ),
-    listByStatus: db.query<TaskRow, [number, string]>(
+    listByStatus: db.query<TaskRow & Seq, [number, string]>(
       `select ${columns} from ${withPayload} where status = ?2 and tasks.seq < ?1 order by tasks.seq desc`,
     ),
+    readCounts: db.query<CountRow, []>('select status, n from task_counts'),
     countPending: db.query<{ n: number }, []>("select n from task_counts where status = 'pending'"),
-    findDue: db.query<unknown, [number]>(
-      `select 1 from tasks indexed by tasks_due
-       where status in ('pending', 'processing') and due_at <= ?1 limit 1`,
+    readWaiting: db.query<WaitingRow, Now>(sql.readWaiting),
+    readWorkers: db.query<WorkerRow, Now & { silentMs: number }>(sql.readWorkers),
+    readHeldTasks: db.query<HeldTaskRow, []>(sql.readHeldTasks),
+    findClaimable: db.query<unknown, []>(
+      `select 1 from tasks indexed by tasks_ready
+       where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0 limit 1`,
     ),
-    findClaimed: db.query<TaskRow, [string]>(`select ${columns} from ${withPayload} where lease = ?1`),
-    findAttempts: db.query<{ attempts: number }, [string]>(
-      "select attempts from tasks where lease = ?1 and status = 'processing'",
+    findClaimed: db.query<TaskRow & { due_at: number }, OfLease>(
+      `select ${columns}, due_at from ${withPayload} where lease = $lease`,
     ),
+    findCancelled: db.query<unknown, OfLease>(sql.findCancelled),
+    readLeases: db.query<LeaseRow, []>(sql.readLeases),
+    readNextDue: db.query<{ due_ms: number | null; began_ms: number | null }, Now>(sql.readNextDue),
     ping: db.query<unknown, []>('select 1 from tasks limit 1'),
   }
 }
 
 function prepareWrites(db: Database) {
   return {
-    insert: db.query<never, [string, number]>(
-      `insert into tasks (id, status, attempts, due_at, created_at, updated_at)
-       values (?1, 'pending', 0, ?2, ?2, ?2)`,
+    insert: db.query<
+      never,
+      OfTask &
+        Now & { kind: string; priority: number; runAt: number; delayed: number; delayMs: number | null }
+    >(
+      `insert into tasks (id, kind, status, priority, attempts, due_at, run_at, delayed, delay_ms, created_at, updated_at)
+       values ($id, $kind, 'pending', $priority, 0, $runAt, $runAt, $delayed, $delayMs, $now, $now)`,
     ),
     insertPayload: db.query<never, [number | bigint, string, string | null]>(
       'insert into task_payloads (seq, payload, traceparent) values (?1, ?2, ?3)',
     ),
-    retry: db.query<never, [string, number]>(
-      `update tasks set status = 'pending', attempts = 0, due_at = ?2, updated_at = ?2
-       where id = ?1 and status = 'failed'`,
-    ),
-    claim: db.query<never, [string, number, number]>(
-      `update tasks set status = 'processing', attempts = attempts + 1, lease = ?1, due_at = ?3, updated_at = ?2
+    retry: db.query<never, OfTask & Now>(sql.retry),
+    retryFailed: db.query<never, Now & { limit: number }>(sql.retryFailed),
+    cancel: db.query<never, OfTask & Now>(sql.cancel),
+    setPaused: db.query<never, { paused: number }>(sql.setPaused),
+    claim: db.query<never, OfLease & Now & { workerId: string }>(
+      `update tasks set status = 'processing', attempts = attempts + 1, lease = $lease, worker = $workerId, beat = 0,
+         claimed_at = $now, updated_at = $now
        where seq = (
-         select seq from tasks indexed by tasks_due where status in ('pending', 'processing') and due_at <= ?2
-         order by due_at, seq limit 1)`,
-    ),
-    failExhausted: db.query<never, [number, number]>(
-      `update tasks set status = 'failed', lease = null, updated_at = ?1,
-         error = 'the worker died in every attempt'
-       where status = 'processing' and due_at <= ?1 and attempts >= ?2`,
-    ),
-    deleteEnded: db.query<never, [number, number]>(
-      `delete from tasks where seq in (
-         select seq from tasks indexed by tasks_ended
-         where status in ('completed', 'failed') and updated_at < ?1 limit ?2)`,
+         select seq from tasks indexed by tasks_ready
+         where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0
+         order by priority desc, due_at, seq limit 1)`,
     ),
   }
 }
 
-/** Each of these writes names its lease, so a worker that has lost the lease changes nothing. */
+/** Each of these writes names its lease. */
 function prepareLeaseWrites(db: Database) {
   return {
-    renew: db.query<never, [string, number]>(
-      `update tasks set due_at = ?2 where lease = ?1 and status = 'processing'`,
-    ),
-    complete: db.query<never, [string, string, number]>(
-      `update tasks set status = 'completed', result = ?2, error = null, lease = null, updated_at = ?3
-       where lease = ?1 and status = 'processing'`,
-    ),
-    failPermanently: db.query<never, [string, string, number]>(
-      `update tasks set status = 'failed', error = ?2, lease = null, updated_at = ?3
-       where lease = ?1 and status = 'processing'`,
-    ),
-    retryLater: db.query<never, [string, string, number, number]>(
-      `update tasks set status = 'pending', error = ?2, lease = null, updated_at = ?3, due_at = ?4
-       where lease = ?1 and status = 'processing'`,
-    ),
-    release: db.query<never, [string, number]>(
-      `update tasks set status = 'pending', attempts = attempts - 1, lease = null, updated_at = ?2, due_at = ?2
-       where lease = ?1 and status = 'processing'`,
-    ),
+    renew: db.query<never, OfLease>(sql.renew),
+    complete: db.query<never, OfLease & Now & { result: string }>(sql.complete),
+    failPermanently: db.query<never, OfLease & Now & { error: string }>(sql.failPermanently),
+    retryLater: db.query<never, OfLease & Now & { error: string; delayMs: number }>(sql.retryLater),
+    release: db.query<never, OfLease & Now>(sql.release),
+    requeue: db.query<never, LeaseRow & Now & { maxAttempts: number }>(sql.requeue),
   }
 }
 
-export function fromRow(row: TaskRow): Task {
+function prepareTimedWrites(db: Database) {
   return {
-    id: row.id,
-    payload: row.payload,
-    traceparent: row.traceparent ?? undefined,
-    status: row.status,
-    attempts: row.attempts,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    result: row.result ?? undefined,
-    error: row.error ?? undefined,
+    promoteDue: db.query<never, Now>(sql.promoteDue),
+    restartDelays: db.query<never, Now>(sql.restartDelays),
+    heartbeat: db.query<never, Now & { id: string; name: string; version: string; concurrency: number }>(
+      sql.heartbeat,
+    ),
+    leave: db.query<never, OfTask>(sql.leave),
+    deleteSilentWorkers: db.query<never, Now & { silentMs: number }>(sql.deleteSilentWorkers),
+    deleteEnded: db.query<never, Now & { retentionMs: number; limit: number }>(sql.deleteEnded),
   }
 }

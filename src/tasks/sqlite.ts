@@ -1,49 +1,67 @@
 import type { Idempotency } from '../database/idempotency.ts'
 import { InvalidCursor } from '../database/invalid-cursor.ts'
 import { mapDatabaseErrors } from '../database/map-database-errors.ts'
+import { CommitWatcher } from '../database/sqlite/commit-watcher.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
 import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
-import { LeaseConsumer, type Leases } from './lease-consumer.ts'
+import {
+  type Claim,
+  LeaseConsumer,
+  type Leases,
+  type LeaseWrite,
+  type WorkerAnnouncement,
+} from './lease-consumer.ts'
 import { Notifier } from './notifier.ts'
-import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from './queue-options.ts'
-import { fromRow, prepareTaskStatements } from './sqlite-statements.ts'
-import { computeBackoffMs, createTask, type Task } from './task.ts'
+import {
+  cleanupBatchSize,
+  cleanupIntervalMs,
+  forgottenWorkerMs,
+  type QueueOptions,
+  retryBatchSize,
+  silentWorkerMs,
+} from './queue-options.ts'
+import { toQueueStats } from './queue-stats.ts'
+import { type LeaseRow, prepareTaskStatements } from './sqlite-statements.ts'
+import { createTask, defaultPriority, type NewTask, type Task } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
   maxPageCharacters,
   QueueFull,
+  type QueueStats,
   QueueUnavailable,
+  TaskEnded,
   type TaskHandler,
   TaskNotFailed,
   type TaskPage,
   type TaskPageRequest,
   type TaskQueue,
 } from './task-queue.ts'
+import { TaskScheduler, type TimedTasks } from './task-scheduler.ts'
+import { clockToleranceMs, fromRow } from './task-sql.ts'
 import { watchTask } from './watch-task.ts'
 
 /**
- * How often consumers poll for tasks of other processes, and watchers for updates by other processes, in ms. Those of
- * this process notify at once. A poll is cheap, but there may be many watchers.
+ * How often consumers and watchers look without a notification, in ms. They are notified of every commit, of this process
+ * or of another, so this only covers a commit whose notification was missed.
  */
-const consumerPollIntervalMs = 25
-const watcherPollIntervalMs = 100
+const pollIntervalMs = 500
 
-/**
- * The embedded queue: tasks in the SQLite file of the documents. Several processes may share the file.
- *
- * A claim is a lease: `due_at` of a processing task is when the lease expires, and `lease` is who holds it. Every write
- * of a run names its lease, so a worker that has lost it changes nothing.
- */
-export class SqliteTaskQueue implements TaskQueue, Leases {
+/** The embedded queue: tasks in the SQLite file of the documents. Several processes may share the file. */
+export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> {
   readonly #file: SqliteFile
   readonly #options: QueueOptions
   readonly #statements
   readonly #idempotencyKeys: SqliteIdempotencyKeys
-  readonly #added = new Notifier()
+  readonly added = new Notifier()
+  readonly cancelled = new Notifier()
+  readonly pollIntervalMs = pollIntervalMs
   readonly #updated = new Notifier()
   readonly #consumers = new Set<LeaseConsumer>()
+  #scheduler: TaskScheduler | undefined
+  #unwatch: (() => void) | undefined
+  readonly #otherProcesses: CommitWatcher
   readonly #cleanup: ReturnType<typeof setInterval>
   #closed: Promise<void> | undefined
 
@@ -52,31 +70,26 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
     this.#options = options
     this.#statements = prepareTaskStatements(file.db)
     this.#idempotencyKeys = new SqliteIdempotencyKeys(file.db)
+    this.#otherProcesses = new CommitWatcher(file, () => {
+      this.added.notify()
+      this.cancelled.notify()
+      this.#updated.notify()
+      this.#scheduler?.notify()
+    })
     this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
     this.#cleanup.unref()
   }
 
-  async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
-    const enqueued = await this.#call(() =>
-      this.#file.write(() => {
-        const now = this.#options.now()
-        const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
-        if (first !== undefined) return { task: parseFirstAnswer(first, payload), replayed: true }
-        if (this.#countPending() >= this.#options.capacity) throw new QueueFull(this.#options.capacity)
-        const id = Bun.randomUUIDv7()
-        const { lastInsertRowid } = this.#statements.insert.run(id, now)
-        this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent ?? null)
-        if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify({ id, now }), now)
-        return { task: createTask(id, payload, now), replayed: false }
-      }),
-    )
-    this.#added.notify()
+  async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
+    const enqueued = await this.#call(() => this.#file.write(() => this.#insert(task, idempotency)))
+    this.added.notify()
+    this.#scheduler?.notify()
     return enqueued
   }
 
   find(id: string): Promise<Task | undefined> {
     return this.#call(async () => {
-      const row = await this.#file.read(() => this.#statements.find.get(id))
+      const row = await this.#file.read(() => this.#statements.find.get({ id }))
       return row === null ? undefined : fromRow(row)
     })
   }
@@ -91,32 +104,93 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   async retry(id: string): Promise<Task | undefined> {
     const task = await this.#call(() =>
       this.#file.write(() => {
-        const row = this.#statements.find.get(id)
+        const row = this.#statements.find.get({ id })
         if (row === null) return undefined
         if (row.status !== 'failed') throw new TaskNotFailed(row.status)
         const now = this.#options.now()
-        this.#statements.retry.run(id, now)
+        this.#statements.retry.run({ id, now })
         return fromRow({ ...row, status: 'pending', attempts: 0, updated_at: now })
       }),
     )
-    this.#added.notify()
+    this.added.notify()
     this.#updated.notify()
     return task
   }
 
-  watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
-    const readState = () => this.#call(() => this.#file.read(() => this.#statements.readState.get(id)?.state))
+  async retryFailed(limit = Number.MAX_SAFE_INTEGER): Promise<number> {
+    let retried = 0
+    for (;;) {
+      const batch = Math.min(retryBatchSize, limit - retried)
+      const { changes } = await this.#call(() =>
+        this.#file.write(() => this.#statements.retryFailed.run({ limit: batch, now: this.#options.now() })),
+      )
+      retried += changes
+      this.added.notify()
+      this.#updated.notify()
+      if (changes < batch || retried >= limit) return retried
+    }
+  }
+
+  async cancel(id: string): Promise<Task | undefined> {
+    const task = await this.#call(() =>
+      this.#file.write(() => {
+        this.#statements.cancel.run({ id, now: this.#options.now() })
+        const row = this.#statements.find.get({ id })
+        if (row === null) return undefined
+        if (row.status !== 'cancelled') throw new TaskEnded(row.status)
+        return fromRow(row)
+      }),
+    )
+    this.cancelled.notify()
+    this.#updated.notify()
+    return task
+  }
+
+  async *watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
+    const readState = () =>
+      this.#call(() => this.#file.read(() => this.#statements.readState.get({ id })?.state))
     const find = () => this.find(id)
-    const source = { readState, find, updated: this.#updated, pollIntervalMs: watcherPollIntervalMs }
-    return watchTask(source, signal)
+    const unwatch = this.#otherProcesses.watch()
+    try {
+      yield* watchTask({ readState, find, updated: this.#updated, pollIntervalMs }, signal)
+    } finally {
+      unwatch()
+    }
   }
 
   depth(): Promise<number> {
     return this.#call(() => this.#file.read(() => this.#countPending()))
   }
 
+  stats(): Promise<QueueStats> {
+    return this.#call(() =>
+      this.#file.read(() => {
+        const now = this.#options.now()
+        const silentMs = silentWorkerMs(this.#options)
+        const waiting = this.#statements.readWaiting.get({ now })
+        if (waiting === null) throw new Error('a statement without a from clause returned no row')
+        return toQueueStats(
+          this.#statements.readCounts.all(),
+          waiting,
+          this.#statements.readWorkers.all({ now, silentMs }),
+          this.#statements.readHeldTasks.all(),
+        )
+      }),
+    )
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    await this.#call(() =>
+      this.#file.write(() => {
+        this.#statements.setPaused.run({ paused: paused ? 1 : 0 })
+      }),
+    )
+    this.added.notify()
+  }
+
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
-    const consumer = new LeaseConsumer(this, handler, { ...options, leaseMs: this.#options.leaseMs })
+    this.#scheduler ??= this.#startScheduler()
+    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
     this.#consumers.add(consumer)
     return consumer
   }
@@ -140,75 +214,145 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
 
   async #close(): Promise<void> {
     clearInterval(this.#cleanup)
+    this.#scheduler?.stop()
     await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    this.#unwatch?.()
   }
 
   // Leases: the side of the consumers.
 
-  async claim(lease: string): Promise<Task | undefined> {
+  async claim(lease: string, workerId: string): Promise<Claim | undefined> {
     // Most polls find nothing, and a poll that only reads takes no lock.
-    const due = await mapDatabaseErrors(QueueUnavailable, () =>
-      this.#file.read(() => this.#statements.findDue.get(this.#options.now())),
+    const claimable = await mapDatabaseErrors(QueueUnavailable, () =>
+      this.#file.read(() => this.#statements.findClaimable.get()),
     )
-    if (due === null) return undefined
+    if (claimable === null) return undefined
     return this.#update(() => {
       const now = this.#options.now()
-      // A worker died in every attempt of these tasks, including the last one: the task kills its workers.
-      this.#statements.failExhausted.run(now, this.#options.maxAttempts)
-      this.#statements.claim.run(lease, now, now + this.#options.leaseMs)
-      const row = this.#statements.findClaimed.get(lease)
-      return row === null ? undefined : fromRow(row)
+      this.#statements.claim.run({ lease, workerId, now })
+      const row = this.#statements.findClaimed.get({ lease })
+      return row === null ? undefined : { task: fromRow(row), waitMs: Math.max(0, now - row.due_at) }
     })
   }
 
-  renew(lease: string): Promise<boolean> {
+  renew(lease: string): Promise<LeaseWrite> {
     return mapDatabaseErrors(QueueUnavailable, () =>
-      this.#file.write(
-        () => this.#statements.renew.run(lease, this.#options.now() + this.#options.leaseMs).changes > 0,
-      ),
+      this.#file.write(() => this.#written(lease, this.#statements.renew.run({ lease }))),
     )
   }
 
-  complete(lease: string, result: string): Promise<boolean> {
-    return this.#update(() => this.#statements.complete.run(lease, result, this.#options.now()).changes > 0)
+  complete(lease: string, result: string): Promise<LeaseWrite> {
+    return this.#update(() =>
+      this.#written(lease, this.#statements.complete.run({ lease, result, now: this.#options.now() })),
+    )
   }
 
-  fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'> {
-    return this.#update(() => {
-      const run = this.#statements.findAttempts.get(lease)
-      if (run === null) return 'lost'
-      const { maxAttempts, initialBackoffMs, random } = this.#options
+  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
+    const write = await this.#update(() => {
       const now = this.#options.now()
-      if (!retryable || run.attempts >= maxAttempts) {
-        this.#statements.failPermanently.run(lease, error, now)
-        return 'failed'
-      }
-      const dueAt = now + computeBackoffMs(run.attempts, initialBackoffMs, random())
-      this.#statements.retryLater.run(lease, error, now, dueAt)
-      return 'retried'
+      const { failPermanently, retryLater } = this.#statements
+      return this.#written(
+        lease,
+        retryInMs === undefined
+          ? failPermanently.run({ lease, error, now })
+          : retryLater.run({ lease, error, now, delayMs: retryInMs }),
+      )
     })
+    this.#scheduler?.notify()
+    return write
   }
 
-  async release(lease: string): Promise<boolean> {
-    const released = await this.#update(
-      () => this.#statements.release.run(lease, this.#options.now()).changes > 0,
+  async release(lease: string): Promise<LeaseWrite> {
+    const write = await this.#update(() =>
+      this.#written(lease, this.#statements.release.run({ lease, now: this.#options.now() })),
     )
-    this.#added.notify()
-    return released
+    this.added.notify()
+    return write
   }
 
-  version(): number {
-    return this.#added.version
+  findCancelled(leases: readonly string[]): Promise<readonly string[]> {
+    return mapDatabaseErrors(QueueUnavailable, () =>
+      this.#file.read(() => leases.filter((lease) => this.#statements.findCancelled.get({ lease }) !== null)),
+    )
   }
 
-  waitForTasks(signal: AbortSignal, since: number): Promise<void> {
-    return this.#added.wait(consumerPollIntervalMs, signal, since)
+  async heartbeat({ id, name, version, concurrency }: WorkerAnnouncement): Promise<void> {
+    await this.#file.write(() =>
+      this.#statements.heartbeat.run({ id, name, version, concurrency, now: this.#options.now() }),
+    )
+  }
+
+  async leave(workerId: string): Promise<void> {
+    await this.#file.write(() => this.#statements.leave.run({ id: workerId }))
+  }
+
+  // TimedTasks: the side of the scheduler.
+
+  async promoteDue(): Promise<number | undefined> {
+    const now = this.#options.now()
+    // Most looks find nothing to do, and take no lock.
+    const next = await this.#file.read(() => this.#statements.readNextDue.get({ now }))
+    if (next === null || next.due_ms === null) return undefined
+    if (next.due_ms > 0 && (next.began_ms ?? 0) <= clockToleranceMs) return next.due_ms
+    const { changes } = await this.#file.write(() => {
+      this.#statements.restartDelays.run({ now })
+      return this.#statements.promoteDue.run({ now })
+    })
+    if (changes > 0) this.added.notify()
+    return 0
+  }
+
+  readLeases(): Promise<readonly LeaseRow[]> {
+    return this.#file.read(() => this.#statements.readLeases.all())
+  }
+
+  async requeue(expired: readonly LeaseRow[]): Promise<void> {
+    await this.#update(() => {
+      const { maxAttempts, now } = this.#options
+      for (const { seq, lease, beat } of expired)
+        this.#statements.requeue.run({ seq, lease, beat, maxAttempts, now: now() })
+    })
+    this.added.notify()
   }
 
   /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */
   #call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new QueueUnavailable(1, { cause: 'the queue is closed' }))
     return mapDatabaseErrors(QueueUnavailable, work)
+  }
+
+  #insert(task: NewTask, idempotency: Idempotency | undefined): Enqueued {
+    const now = this.#options.now()
+    const first = idempotency && this.#idempotencyKeys.find(idempotency, now)
+    if (first !== undefined) return { task: parseFirstAnswer(first, task), replayed: true }
+    if (this.#countPending() >= this.#options.capacity) throw new QueueFull(this.#options.capacity)
+    const id = Bun.randomUUIDv7()
+    const { kind, payload, priority = defaultPriority, traceparent = null } = task
+    const runAt = Math.max(now, task.runAt ?? now + (task.delayMs ?? 0))
+    const { lastInsertRowid } = this.#statements.insert.run({
+      id,
+      kind,
+      priority,
+      runAt,
+      delayed: runAt > now ? 1 : 0,
+      delayMs: task.delayMs ?? null,
+      now,
+    })
+    this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent)
+    if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify({ id, now, runAt }), now)
+    return { task: createTask(id, task, { createdAt: now, runAt }), replayed: false }
+  }
+
+  /** Only where tasks run, which is also where other processes' tasks are of interest. */
+  #startScheduler(): TaskScheduler {
+    this.#unwatch = this.#otherProcesses.watch()
+    return new TaskScheduler(this, this.#options.leaseMs)
+  }
+
+  /** The outcome of a write under a lease. */
+  #written(lease: string, { changes }: { changes: number }): LeaseWrite {
+    if (changes > 0) return 'written'
+    return this.#statements.findCancelled.get({ lease }) === null ? 'lost' : 'cancelled'
   }
 
   /** Runs a write of a consumer, then notifies the watchers. */
@@ -242,13 +386,17 @@ export class SqliteTaskQueue implements TaskQueue, Leases {
   }
 
   async #deleteEnded(): Promise<void> {
-    const before = this.#options.now() - this.#options.retentionMs
-    await this.#file.write(() => this.#statements.deleteEnded.run(before, cleanupBatchSize))
+    const { now, retentionMs } = this.#options
+    await this.#file.write(() => {
+      this.#statements.deleteEnded.run({ retentionMs, limit: cleanupBatchSize, now: now() })
+      this.#statements.deleteSilentWorkers.run({ silentMs: forgottenWorkerMs, now: now() })
+    })
   }
 }
 
-/** The task as it was accepted under an idempotency key. The same fingerprint means the same payload. */
-function parseFirstAnswer(saved: string, payload: string): Task {
-  const { id, now } = JSON.parse(saved) as { id: string; now: number }
-  return createTask(id, payload, now)
+/** The task as it was accepted under an idempotency key. The same fingerprint means the same task. */
+function parseFirstAnswer(saved: string, task: NewTask): Task {
+  // Before tasks could be delayed, keys were saved without `runAt`.
+  const { id, now, runAt = now } = JSON.parse(saved) as { id: string; now: number; runAt?: number }
+  return createTask(id, { ...task, traceparent: undefined }, { createdAt: now, runAt })
 }

@@ -1,6 +1,6 @@
 import type { Idempotency, IdempotencyMismatch } from '../database/idempotency.ts'
 import type { InvalidCursor } from '../database/invalid-cursor.ts'
-import type { Task, TaskStatus } from './task.ts'
+import type { NewTask, Task, TaskStatus } from './task.ts'
 
 /** The most tasks of a page, and the size at which a page ends early. A page always has at least one task. */
 export const maxPageTasks = 1_000
@@ -29,7 +29,7 @@ export interface TaskPage {
 
 /** What a handler gets beside the task. */
 export interface RunContext {
-  /** Aborted when the run must end now: the worker stops, the lease is lost, or the run timed out. */
+  /** Aborted when the run must end now: the task was cancelled, the worker stops, the lease is lost, or it timed out. */
   readonly signal: AbortSignal
 }
 
@@ -46,16 +46,21 @@ export interface ConsumeOptions {
   readonly timeoutMs: number
   /** Called after every run, for metrics and logs. */
   readonly onRunEnd?: (run: RunReport) => void
+  /** How the worker introduces itself in `QueueStats.workers`. Default: without a name. */
+  readonly worker?: { readonly name: string; readonly version: string }
 }
 
 export interface RunReport {
   readonly task: Task
   /**
    * `retried`: the attempt failed, and the task will run again. `released`: the worker stops, and the task is pending
-   * again. `lost`: another worker has claimed the task, and nothing was written.
+   * again. `lost`: the lease expired, and nothing was written. `cancelled`: the task was cancelled during the run, and
+   * nothing was written.
    */
-  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost'
+  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost' | 'cancelled'
   readonly durationMs: number
+  /** How long the task was due before it was claimed, in ms, by the queue's clock. Never negative. */
+  readonly waitMs: number
   readonly error?: unknown
 }
 
@@ -74,6 +79,37 @@ export interface Consumer {
   release(): Promise<readonly string[]>
 }
 
+/** A worker that has been heard from recently. */
+export interface WorkerStats {
+  readonly name: string
+  readonly version: string
+  readonly concurrency: number
+  /** The tasks that it runs now. */
+  readonly taskIds: readonly string[]
+  /** When it was last heard from, in ms since the epoch, by the queue's clock. */
+  readonly seenAt: number
+}
+
+/** The queue at this moment. */
+export interface QueueStats {
+  /** Pending tasks that are due. */
+  readonly waiting: number
+  /** Pending tasks that are not due yet, because of their `runAt` or a back-off. */
+  readonly delayed: number
+  readonly processing: number
+  readonly completed: number
+  readonly failed: number
+  readonly cancelled: number
+  /** How long the task that has been due for longest has waited, in ms; undefined when no task is waiting. */
+  readonly oldestWaitingMs: number | undefined
+  /** Tasks completed in the last minute. */
+  readonly completedLastMinute: number
+  /** Whether claiming is paused, by `setPaused`. */
+  readonly paused: boolean
+  /** The consumers that were heard from within three heartbeats, in no particular order. */
+  readonly workers: readonly WorkerStats[]
+}
+
 /**
  * Tasks that must not be lost.
  *
@@ -82,6 +118,12 @@ export interface Consumer {
  * - It runs at least once, on one worker at a time. It is claimed with a lease that is renewed while the handler runs.
  *   When a worker dies, its lease expires and another worker claims the task.
  * - It ends with exactly one recorded result: a worker that has lost its lease cannot write.
+ * - Tasks that are due are claimed by priority, the highest first, then by the time at which they became due, then in
+ *   order of arrival. No task is claimed before it is due.
+ * - A cancelled task that is pending never runs. The run of a cancelled task is aborted soon, and records nothing.
+ * - When a clock jumps, of a process or of the queue's server, no task stays pending and none runs twice because of it:
+ *   a task that is due at once does not depend on a clock, leases are measured by intervals, and relative delays are
+ *   counted again when the clock went back.
  * - A failed attempt is repeated with a growing delay. When its attempts are used up the task has failed, and it is kept
  *   with its error. A run that dies with its worker uses up its attempt, so a task that kills workers ends too.
  * - Ended tasks are kept for the retention time and then deleted. Tasks that have not ended are never deleted.
@@ -90,13 +132,13 @@ export interface Consumer {
  */
 export interface TaskQueue {
   /**
-   * Accepts a task. `idempotency` works as in DocumentStore.create.
+   * Accepts a task. `idempotency` works as in DocumentStore.create. The fingerprint must cover everything of the task
+   * that a client chooses.
    *
-   * @param traceparent the trace context of the caller (W3C); stored with the task for the worker that runs it
    * @throws QueueFull when the queue is at capacity
    * @throws IdempotencyMismatch when the key was used with another fingerprint
    */
-  enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued>
+  enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued>
 
   /** The task, or undefined when the id is unknown or the task was deleted. */
   find(id: string): Promise<Task | undefined>
@@ -113,13 +155,38 @@ export interface TaskQueue {
   retry(id: string): Promise<Task | undefined>
 
   /**
+   * Makes all failed tasks pending again, with all their attempts, the oldest first. May exceed the capacity.
+   *
+   * @param limit the most tasks; default: all
+   * @returns how many
+   */
+  retryFailed(limit?: number): Promise<number>
+
+  /**
+   * Cancels a task. A pending task then never runs. A running one is aborted through its signal soon, and its result is
+   * not recorded. Cancelling a cancelled task changes nothing.
+   *
+   * @returns the task, now cancelled; undefined when the id is unknown
+   * @throws TaskEnded when it is completed or failed
+   */
+  cancel(id: string): Promise<Task | undefined>
+
+  /**
    * Yields the task now and after each update, until it has ended or the signal aborts; nothing when the id is unknown.
    * Updates in quick succession may be seen as one. The end is always seen.
    */
   watch(id: string, signal: AbortSignal): AsyncIterable<Task>
 
-  /** The number of pending tasks, including those that wait for their next attempt. */
+  /** The number of pending tasks, including delayed ones and those that wait for their next attempt. */
   depth(): Promise<number>
+
+  stats(): Promise<QueueStats>
+
+  /**
+   * Pauses or resumes claiming, for all consumers of the queue in all processes, until it is called again: also across
+   * restarts. Running tasks finish, and tasks are still accepted. A claim in flight may still succeed.
+   */
+  setPaused(paused: boolean): Promise<void>
 
   /** Runs tasks until the consumer is finished. */
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer
@@ -160,6 +227,15 @@ export class TaskNotFailed extends Error {
   }
 }
 
+/** The task is completed or failed, so there is nothing to cancel. */
+export class TaskEnded extends Error {
+  override readonly name = 'TaskEnded'
+  readonly code = 'task-ended'
+  constructor(readonly status: TaskStatus) {
+    super(`the task is ${status}`)
+  }
+}
+
 /** Thrown by a handler when another attempt of the task would fail the same way. */
 export class UnrecoverableTask extends Error {
   override readonly name = 'UnrecoverableTask'
@@ -192,4 +268,5 @@ export type TaskQueueError =
   | InvalidCursor
   | QueueFull
   | QueueUnavailable
+  | TaskEnded
   | TaskNotFailed

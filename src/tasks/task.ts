@@ -1,15 +1,34 @@
-/** The status of a task. Completed and failed are final, unless an operator retries a failed task. */
-export type TaskStatus = 'pending' | 'processing' | 'completed' | 'failed'
+/** The status of a task. The last three are final, unless an operator retries a failed task. */
+export type TaskStatus = 'pending' | 'processing' | 'completed' | 'failed' | 'cancelled'
 
-export const taskStatuses = ['pending', 'processing', 'completed', 'failed'] as const satisfies TaskStatus[]
+export const taskStatuses = [
+  'pending',
+  'processing',
+  'completed',
+  'failed',
+  'cancelled',
+] as const satisfies TaskStatus[]
+
+/** Priorities are 0 to 9, as in AMQP and JMS. Tasks of priority 9 are claimed first. */
+export const maxPriority = 9
+export const defaultPriority = 5
 
 /** Accepted work that must not be lost. */
 export interface Task {
   /** A UUID v7. */
   readonly id: string
+  /** The kind of work, which decides the handler. */
+  readonly kind: string
   /** JSON text of the work, as it was accepted. */
   readonly payload: string
   readonly status: TaskStatus
+  /** 0 to 9; see maxPriority. */
+  readonly priority: number
+  /**
+   * Milliseconds since the epoch. The task is not claimed before, by the queue's clock. The time of creation when the
+   * task was due at once.
+   */
+  readonly runAt: number
   /** Attempts that were started and not released. */
   readonly attempts: number
   /** Milliseconds since the epoch. */
@@ -23,24 +42,50 @@ export interface Task {
   readonly traceparent?: string | undefined
 }
 
-/** Creates a task in the state in which it is accepted. */
-export function createTask(id: string, payload: string, now: number, traceparent?: string): Task {
+/** Work to add to a queue. */
+export interface NewTask {
+  readonly kind: string
+  /** JSON text of the work. */
+  readonly payload: string
+  /** 0 to 9. Default: defaultPriority. */
+  readonly priority?: number | undefined
+  /** Milliseconds since the epoch, by the queue's clock. Not together with `delayMs`. Default: due at once. */
+  readonly runAt?: number | undefined
+  /** The wait before the task is due, in ms, counted on the queue's own clock. Not together with `runAt`. */
+  readonly delayMs?: number | undefined
+  /** The trace context of the caller (W3C `traceparent`), stored for the worker that runs the task. */
+  readonly traceparent?: string | undefined
+}
+
+/**
+ * Creates a task in the state in which it is accepted.
+ *
+ * @param times in milliseconds since the epoch, by the queue's clock; `runAt` defaults to `createdAt`
+ */
+export function createTask(
+  id: string,
+  { kind, payload, priority = defaultPriority, traceparent }: NewTask,
+  { createdAt, runAt = createdAt }: { createdAt: number; runAt?: number },
+): Task {
   return {
     id,
+    kind,
     payload,
     status: 'pending',
+    priority,
+    runAt,
     attempts: 0,
-    createdAt: now,
-    updatedAt: now,
+    createdAt,
+    updatedAt: createdAt,
     result: undefined,
     error: undefined,
     traceparent,
   }
 }
 
-/** Whether a task is completed or failed. */
+/** Whether a task is completed, failed or cancelled. */
 export function isEnded({ status }: Pick<Task, 'status'>): boolean {
-  return status === 'completed' || status === 'failed'
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
 }
 
 /** The longest wait between two attempts of a task, in ms. */

@@ -23,19 +23,23 @@ export function traceTaskQueue(
     )
 
   return {
-    enqueue: (payload, idempotency) =>
+    enqueue: (task, idempotency) =>
       tracing.trace(
         `send ${queueName}`,
         { kind: 'producer', attributes: { ...attributes, 'messaging.operation.name': 'send' } },
-        () => queue.enqueue(payload, idempotency, tracing.traceparent()),
+        () => queue.enqueue({ ...task, traceparent: tracing.traceparent() }, idempotency),
       ),
     find: (id) => call('find', () => queue.find(id)),
     list: (request) => call('list', () => queue.list(request)),
     retry: (id) => call('retry', () => queue.retry(id)),
+    retryFailed: (limit) => call('retry', () => queue.retryFailed(limit)),
+    cancel: (id) => call('cancel', () => queue.cancel(id)),
+    setPaused: (paused) => call(paused ? 'pause' : 'resume', () => queue.setPaused(paused)),
     watch: (id, signal) => queue.watch(id, signal),
     consume: (handler, options) => consumeTraced(queue, handler, options, attributes, tracing),
     // Not traced, because probes and scrapes call them all the time.
     depth: () => queue.depth(),
+    stats: () => queue.stats(),
     ping: () => queue.ping(),
     durability: () => queue.durability(),
     close: () => queue.close(),

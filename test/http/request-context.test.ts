@@ -218,7 +218,7 @@ describe('a handler that exceeds the deadline', () => {
 
   test('opens no event stream after it', async () => {
     const pending = Promise.withResolvers<void>()
-    const task = createTask('1', '"text"', 0)
+    const task = createTask('1', { kind: 'analysis', payload: '"text"' }, { createdAt: 0 })
     let isWatched = false
     const service = createService({
       queue: {

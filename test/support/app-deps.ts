@@ -28,6 +28,10 @@ const absentQueue: TaskQueue = {
   find: queueAway,
   list: queueAway,
   retry: queueAway,
+  retryFailed: queueAway,
+  cancel: queueAway,
+  stats: queueAway,
+  setPaused: queueAway,
   watch: () => ({ [Symbol.asyncIterator]: () => ({ next: queueAway }) }),
   depth: queueAway,
   consume: () => ({

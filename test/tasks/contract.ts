@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { type Idempotency, IdempotencyMismatch } from '../../src/database/idempotency.ts'
 import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
-import type { Task } from '../../src/tasks/task.ts'
+import { isEnded, type NewTask, type Task } from '../../src/tasks/task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -15,6 +15,10 @@ import {
   UnrecoverableTask,
 } from '../../src/tasks/task-queue.ts'
 import { until } from '../support/until.ts'
+import { cancelContract } from './cancel-contract.ts'
+import type { QueueFixture } from './contract-fixture.ts'
+import { insightContract } from './insight-contract.ts'
+import { scheduleContract } from './schedule-contract.ts'
 
 /** An empty queue of one engine, on which several instances can be opened. */
 export interface EmptyQueue {
@@ -29,8 +33,9 @@ const quick = { leaseMs: 600, initialBackoffMs: 20, maxAttempts: 3 } satisfies P
  * The promises of `TaskQueue` as tests. Each adapter runs them on its real engine.
  *
  * @param createQueue called before each test
+ * @param options whether the adapter can cancel, plan and pause tasks yet
  */
-export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void {
+export function taskQueueContract(createQueue: () => Promise<EmptyQueue>, { isComplete = true } = {}): void {
   let emptyQueue: EmptyQueue
   let queue: TaskQueue
   const opened: TaskQueue[] = []
@@ -48,9 +53,10 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
   const waitForEnd = (id: string, on: TaskQueue = queue): Promise<Task> =>
     until(async () => {
       const task = await on.find(id)
-      return task?.status === 'completed' || task?.status === 'failed' ? task : undefined
+      return task !== undefined && isEnded(task) ? task : undefined
     })
-  const add = async (payload = '"text"'): Promise<string> => (await queue.enqueue(payload)).task.id
+  const add = async (payload = '"text"', options: Partial<NewTask> = {}): Promise<string> =>
+    (await queue.enqueue({ kind: 'analysis', payload, ...options })).task.id
 
   beforeEach(async () => {
     emptyQueue = await createQueue()
@@ -64,7 +70,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
   describe('enqueue', () => {
     test('an accepted task is pending and unchanged', async () => {
       const before = Date.now()
-      const { task, replayed } = await queue.enqueue('"text"')
+      const { task, replayed } = await queue.enqueue({ kind: 'analysis', payload: '"text"' })
       expect(replayed).toBe(false)
       expect(task).toMatchObject({ payload: '"text"', status: 'pending', attempts: 0 })
       expect(task.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/)
@@ -73,7 +79,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
     })
 
     test('another instance finds an accepted task, even after this one has closed', async () => {
-      const { task } = await queue.enqueue('"text"')
+      const { task } = await queue.enqueue({ kind: 'analysis', payload: '"text"' })
       const other = await open()
       expect(await other.find(task.id)).toEqual(task)
       await queue.close()
@@ -87,13 +93,13 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       ['text beyond the basic plane', '"Grüße 世界 👩‍👩‍👧 \u2028 \ufeff"'],
       ['2 MB', JSON.stringify('é'.repeat(1_000_000))],
     ])('%s is returned character by character, to readers and to handlers', async (_, payload) => {
-      const { task } = await queue.enqueue(payload)
+      const { task } = await queue.enqueue({ kind: 'analysis', payload })
       expect((await queue.find(task.id))?.payload === payload).toBe(true)
       consume(async ({ payload }) => payload)
       expect((await waitForEnd(task.id)).result === payload).toBe(true)
     })
 
-    test('find, retry and watch find nothing for any unknown id', async () => {
+    test('find, retry, cancel and watch find nothing for any unknown id', async () => {
       await add()
       for (const id of [
         'b',
@@ -108,15 +114,16 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       ]) {
         expect(await queue.find(id)).toBeUndefined()
         expect(await queue.retry(id)).toBeUndefined()
+        if (isComplete) expect(await queue.cancel(id)).toBeUndefined()
         expect(await Array.fromAsync(queue.watch(id, AbortSignal.timeout(5_000)))).toEqual([])
       }
     })
 
     test('enqueue rejects with QueueFull at capacity and accepts again after a claim', async () => {
       const small = await open({ capacity: 3 })
-      for (let n = 0; n < 3; n++) await small.enqueue('"text"')
+      for (let n = 0; n < 3; n++) await small.enqueue({ kind: 'analysis', payload: '"text"' })
       expect(await small.depth()).toBe(3)
-      const refused = await small.enqueue('"text"').catch((error) => error)
+      const refused = await small.enqueue({ kind: 'analysis', payload: '"text"' }).catch((error) => error)
       expect(refused).toBeInstanceOf(QueueFull)
       expect(refused).toMatchObject({ capacity: 3, retryAfterSeconds: expect.any(Number) })
       expect((await small.list({ limit: 10 })).tasks).toHaveLength(3)
@@ -124,7 +131,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
       const consumer = consume(() => hold, { concurrency: 1 }, small)
       await until(async () => (await small.depth()) === 2)
-      await small.enqueue('"text"')
+      await small.enqueue({ kind: 'analysis', payload: '"text"' })
       release('1')
       await consumer.finish()
     })
@@ -134,7 +141,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       const outcomes = await Promise.allSettled(
         Array.from({ length: 100 }, (_, n) =>
           instances[n % 2 ? 0 : 1].enqueue(
-            '"text"',
+            { kind: 'analysis', payload: '"text"' },
             n % 3 ? undefined : { scope: 'tasks', key: `${n}`, fingerprint: 'f' },
           ),
         ),
@@ -147,7 +154,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
 
     test('a task that waits for its next attempt counts as pending', async () => {
       const slow = await open({ initialBackoffMs: 60_000 })
-      const { task } = await slow.enqueue('"text"')
+      const { task } = await slow.enqueue({ kind: 'analysis', payload: '"text"' })
       consume(() => Promise.reject(new Error('no')), {}, slow)
       await until(async () => (await slow.find(task.id))?.error)
       expect(await slow.depth()).toBe(1)
@@ -210,7 +217,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
 
     test('a page of large payloads ends early, and no task is left out', async () => {
       const large = JSON.stringify('x'.repeat(7 * 1024 * 1024))
-      for (let n = 0; n < 4; n++) await queue.enqueue(large)
+      for (let n = 0; n < 4; n++) await queue.enqueue({ kind: 'analysis', payload: large })
       expect((await queue.list({ limit: 10 })).tasks).toHaveLength(2)
       expect(await readTasks(queue, { limit: 10 })).toHaveLength(4)
     })
@@ -234,7 +241,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       const other = await open()
       consume(async () => '1', {}, other)
       await waitForEnd(await add())
-      await queue.enqueue('"text"')
+      await queue.enqueue({ kind: 'analysis', payload: '"text"' })
       consume(async () => '1')
       await waitForEnd(await add())
     })
@@ -442,7 +449,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
       expect(queue.close()).toBe(closed)
       await closed
       for (const call of [
-        () => queue.enqueue('""'),
+        () => queue.enqueue({ kind: 'analysis', payload: '""' }),
         () => queue.find('a'),
         () => queue.list({ limit: 1 }),
         () => queue.retry('a'),
@@ -493,31 +500,40 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
     const key: Idempotency = { scope: 'tasks', key: 'k', fingerprint: 'f' }
 
     test('the same key and fingerprint repeat the first answer, also on another instance and after the task has ended', async () => {
-      const first = await queue.enqueue('"a"', key)
+      const first = await queue.enqueue({ kind: 'analysis', payload: '"a"' }, key)
       consume(async () => '1')
       await waitForEnd(first.task.id)
-      const again = await (await open()).enqueue('"a"', key)
+      const again = await (await open()).enqueue({ kind: 'analysis', payload: '"a"' }, key)
       expect(again).toEqual({ task: first.task, replayed: true })
       expect((await queue.list({ limit: 10 })).tasks).toHaveLength(1)
     })
 
     test('enqueue rejects a key with another fingerprint with IdempotencyMismatch', async () => {
-      await queue.enqueue('"a"', key)
-      await expect(queue.enqueue('"b"', { ...key, fingerprint: 'g' })).rejects.toBeInstanceOf(
-        IdempotencyMismatch,
-      )
+      await queue.enqueue({ kind: 'analysis', payload: '"a"' }, key)
+      await expect(
+        queue.enqueue({ kind: 'analysis', payload: '"b"' }, { ...key, fingerprint: 'g' }),
+      ).rejects.toBeInstanceOf(IdempotencyMismatch)
       expect(await queue.depth()).toBe(1)
     })
 
     test('scopes do not share keys', async () => {
-      await queue.enqueue('"a"', key)
-      expect((await queue.enqueue('"b"', { ...key, scope: 'other', fingerprint: 'g' })).replayed).toBe(false)
+      await queue.enqueue({ kind: 'analysis', payload: '"a"' }, key)
+      expect(
+        (
+          await queue.enqueue(
+            { kind: 'analysis', payload: '"b"' },
+            { ...key, scope: 'other', fingerprint: 'g' },
+          )
+        ).replayed,
+      ).toBe(false)
     })
 
     test('100 concurrent calls with one key on two instances create one task and get equal answers', async () => {
       const other = await open()
       const answers = await Promise.all(
-        Array.from({ length: 100 }, (_, n) => (n % 2 ? queue : other).enqueue('"a"', key)),
+        Array.from({ length: 100 }, (_, n) =>
+          (n % 2 ? queue : other).enqueue({ kind: 'analysis', payload: '"a"' }, key),
+        ),
       )
       expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
       expect(new Set(answers.map(({ task }) => JSON.stringify(task))).size).toBe(1)
@@ -526,16 +542,18 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
 
     test('a rejected task does not use up its key', async () => {
       const full = await open({ capacity: 0 })
-      await expect(full.enqueue('"a"', key)).rejects.toBeInstanceOf(QueueFull)
-      expect((await queue.enqueue('"b"', { ...key, fingerprint: 'g' })).replayed).toBe(false)
+      await expect(full.enqueue({ kind: 'analysis', payload: '"a"' }, key)).rejects.toBeInstanceOf(QueueFull)
+      expect(
+        (await queue.enqueue({ kind: 'analysis', payload: '"b"' }, { ...key, fingerprint: 'g' })).replayed,
+      ).toBe(false)
     })
 
     test('the key of a deleted task repeats the first answer and creates no second task', async () => {
       const brief = await open({ retentionMs: 50 })
-      const { task } = await brief.enqueue('"a"', key)
+      const { task } = await brief.enqueue({ kind: 'analysis', payload: '"a"' }, key)
       consume(async () => '1')
       await until(async () => (await queue.find(task.id)) === undefined)
-      expect((await brief.enqueue('"a"', key)).replayed).toBe(true)
+      expect((await brief.enqueue({ kind: 'analysis', payload: '"a"' }, key)).replayed).toBe(true)
       expect((await queue.list({ limit: 10 })).tasks).toEqual([])
     })
   })
@@ -557,13 +575,28 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>): void 
     })
   })
 
+  const fixture: QueueFixture = {
+    get queue() {
+      return queue
+    },
+    open,
+    consume,
+    waitForEnd,
+    add,
+  }
+  if (isComplete) {
+    cancelContract(fixture)
+    scheduleContract(fixture)
+    insightContract(fixture)
+  }
+
   test('ping resolves and durability reports durable on a working queue', async () => {
     await queue.ping()
     expect(await queue.durability()).toEqual({ durable: true })
   })
 }
 
-const order: readonly Task['status'][] = ['pending', 'processing', 'completed', 'failed']
+const order: readonly Task['status'][] = ['pending', 'processing', 'completed', 'failed', 'cancelled']
 
 /** All tasks of all pages. */
 async function readTasks(

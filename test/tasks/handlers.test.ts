@@ -13,6 +13,9 @@ async function handleTask(payload: unknown, signal = new AbortController().signa
   const task: Task = {
     id: 'a',
     payload: JSON.stringify(payload),
+    kind: 'analysis',
+    priority: 5,
+    runAt: 0,
     status: 'processing',
     attempts: 1,
     createdAt: 0,

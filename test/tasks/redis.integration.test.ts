@@ -14,10 +14,13 @@ describe.skipIf(!haveRedis())('on Redis', () => {
   afterAll(() => server.remove())
 
   describe('the contract', () => {
-    taskQueueContract(async () => ({
-      open: (options) => openTaskQueue({ engine: 'redis', url: server.url }, options),
-      remove: () => server.flush(),
-    }))
+    taskQueueContract(
+      async () => ({
+        open: (options) => openTaskQueue({ engine: 'redis', url: server.url }, options),
+        remove: () => server.flush(),
+      }),
+      { isComplete: false },
+    )
   })
 
   describe('several processes', () => {
@@ -33,7 +36,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
   describe('a server that stops and starts', () => {
     const calls = (queue: TaskQueue) => [
-      () => queue.enqueue('"a"'),
+      () => queue.enqueue({ kind: 'analysis', payload: '"a"' }),
       () => queue.find(Bun.randomUUIDv7()),
       () => queue.list({ limit: 1 }),
       () => queue.depth(),
@@ -74,10 +77,12 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       const own = await startRedis()
       await own.kill()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
-      await expect(queue.enqueue('"a"')).rejects.toBeInstanceOf(QueueUnavailable)
+      await expect(queue.enqueue({ kind: 'analysis', payload: '"a"' })).rejects.toBeInstanceOf(
+        QueueUnavailable,
+      )
       await own.start()
       await until(() =>
-        queue.enqueue('"a"').then(
+        queue.enqueue({ kind: 'analysis', payload: '"a"' }).then(
           () => true,
           () => false,
         ),
@@ -111,7 +116,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     test('close does not hang while it is down and tasks are running', async () => {
       const own = await startRedis()
       const queue = await openTaskQueue({ engine: 'redis', url: own.url }, quick)
-      const { task } = await queue.enqueue('"a"')
+      const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
       queue.consume(() => new Promise(() => {}), { concurrency: 1, timeoutMs: 60_000 })
       await until(async () => (await queue.find(task.id))?.status === 'processing')
       await own.kill()
@@ -128,7 +133,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       const adders = Array.from({ length: 4 }, async (_, adder) => {
         for (let n = 0; adding; n++) {
           const payload = `"${adder}-${n}"`
-          await queue.enqueue(payload).then(
+          await queue.enqueue({ kind: 'analysis', payload }).then(
             ({ task }) => accepted.set(task.id, payload),
             () => Bun.sleep(10),
           )

@@ -53,7 +53,7 @@ export function workersContract(
   const findStatus = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
 
   testWithQueue('another worker runs the task of a killed worker again', async (queue, start) => {
-    const { task } = await queue.enqueue('"a"')
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
     const first = start({ name: 'first', runMs: 60_000 })
     await until(async () => (await findStatus(queue, task.id)) === 'processing')
     first.child.kill('SIGKILL')
@@ -65,7 +65,7 @@ export function workersContract(
   testWithQueue(
     'a worker that was suspended past its lease cannot write its result',
     async (queue, start) => {
-      const { task } = await queue.enqueue('"a"')
+      const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
       const sleeper = start({ name: 'sleeper', runMs: 300 })
       await until(async () => (await findStatus(queue, task.id)) === 'processing')
       sleeper.child.kill('SIGSTOP')
@@ -86,12 +86,12 @@ export function workersContract(
     testWithQueue(
       'a worker whose clock is an hour ahead does not claim the task of a working one',
       async (queue, start) => {
-        const { task } = await queue.enqueue('"a"')
+        const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
         start({ name: 'right', runMs: 3_000 })
         await until(async () => (await findStatus(queue, task.id)) === 'processing')
         const ahead = start({ name: 'ahead', runMs: 0, clockAheadMs: 60 * 60 * 1_000 })
         // The worker with the wrong clock works, so it has checked the leases of others before the task is completed.
-        const other = await queue.enqueue('"b"')
+        const other = await queue.enqueue({ kind: 'analysis', payload: '"b"' })
         await until(async () => (await findStatus(queue, other.task.id)) === 'completed')
         await until(async () => (await findStatus(queue, task.id)) === 'completed')
         expect(ahead.child.exitCode).toBeNull()
@@ -100,7 +100,7 @@ export function workersContract(
     )
 
   testWithQueue('a task that kills its workers fails after its attempts', async (queue, start) => {
-    const { task } = await queue.enqueue('"kill"')
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"kill"' })
     for (let n = 0; n < 3; n++) {
       const runner = start({ name: `victim ${n}`, runMs: 0 })
       expect(await runner.child.exited).not.toBe(0)
@@ -113,9 +113,11 @@ export function workersContract(
   })
 
   testWithQueue('every task ends once while three workers are killed and replaced', async (queue, start) => {
-    const ids = (await Promise.all(Array.from({ length: 150 }, (_, n) => queue.enqueue(`"${n}"`)))).map(
-      ({ task }) => task.id,
-    )
+    const ids = (
+      await Promise.all(
+        Array.from({ length: 150 }, (_, n) => queue.enqueue({ kind: 'analysis', payload: `"${n}"` })),
+      )
+    ).map(({ task }) => task.id)
     const workers = [0, 1, 2].map((n) => start({ name: `w${n}`, runMs: 10 }))
     for (let kill = 0; kill < 4; kill++) {
       const victim = workers[kill % 3] as Runner

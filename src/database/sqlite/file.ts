@@ -1,4 +1,4 @@
-import type { Database } from 'bun:sqlite'
+import type { Database, Statement } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './lock.ts'
@@ -10,11 +10,13 @@ import { retryWhileBusy } from './lock.ts'
 export class SqliteFile {
   readonly db: Database
   readonly #commits: GroupCommit
+  readonly #readDataVersion: Statement<{ data_version: number }, []>
   #closed: Promise<void> | undefined
 
   constructor(db: Database) {
     this.db = db
     this.#commits = new GroupCommit(db)
+    this.#readDataVersion = db.query('pragma data_version')
   }
 
   /**
@@ -40,6 +42,20 @@ export class SqliteFile {
   write<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(closedError())
     return this.#commits.write(work)
+  }
+
+  /**
+   * A number that another process changes by each of its commits, and this one by none.
+   *
+   * @returns undefined when it cannot be read at this moment, or the file is closed
+   */
+  dataVersion(): number | undefined {
+    if (this.#closed) return undefined
+    try {
+      return this.#readDataVersion.get()?.data_version
+    } catch {
+      return undefined
+    }
   }
 
   /** Commits what is waiting, then closes. A second call returns the same promise. */

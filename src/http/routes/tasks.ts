@@ -42,7 +42,7 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, 
 
   const enqueue = async (c: Context<Env>, payload: string, bodyFingerprint: () => string) => {
     const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /tasks', bodyFingerprint)
-    const { task, replayed } = await queue.enqueue(payload, idempotency)
+    const { task, replayed } = await queue.enqueue({ kind: 'analysis', payload }, idempotency)
     if (!replayed) metrics.countTask()
     // A repeated key gets the first response again: the task was pending then, whatever it is by now.
     return respondJsonText<{ task_id: string; status: 'pending' }, 201>(

@@ -1,14 +1,15 @@
 import { type Job, UnrecoverableError } from 'bullmq'
 import type { Idempotency } from '../../database/idempotency.ts'
 import { InvalidCursor } from '../../database/invalid-cursor.ts'
-import { LeaseConsumer, type Leases } from '../lease-consumer.ts'
+import { type Claim, LeaseConsumer, type Leases, type LeaseWrite } from '../lease-consumer.ts'
 import { Notifier } from '../notifier.ts'
 import { cleanupBatchSize, cleanupIntervalMs, type QueueOptions } from '../queue-options.ts'
-import { computeBackoffMs, createTask, type Task } from '../task.ts'
+import { createTask, defaultPriority, type NewTask, type Task } from '../task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
   type Enqueued,
+  type QueueStats,
   QueueUnavailable,
   type TaskHandler,
   TaskNotFailed,
@@ -40,7 +41,10 @@ const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 export class BullmqTaskQueue implements TaskQueue, Leases {
   readonly #backend: BullmqBackend
   readonly #options: QueueOptions
-  readonly #notifiers: TaskNotifiers = { added: new Notifier(), updated: new Notifier() }
+  readonly added = new Notifier()
+  readonly cancelled = new Notifier()
+  readonly pollIntervalMs = pollIntervalMs
+  readonly #notifiers: TaskNotifiers = { added: this.added, updated: new Notifier() }
   readonly #consumers = new Set<LeaseConsumer>()
   readonly #claims = new Map<string, { job: Job; client: BullmqClient }>()
   readonly #timers: ReturnType<typeof setInterval>[]
@@ -55,9 +59,10 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     ]
   }
 
-  async enqueue(payload: string, idempotency?: Idempotency, traceparent?: string): Promise<Enqueued> {
+  async enqueue(newTask: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
     this.#assertOpen()
-    const task = createTask(Bun.randomUUIDv7(), payload, this.#options.now(), traceparent)
+    const createdAt = this.#options.now()
+    const task = createTask(Bun.randomUUIDv7(), newTask, { createdAt })
     const enqueued = await this.#backend.enqueue(task, idempotency)
     if (!enqueued.replayed) this.#publish('added')
     return enqueued
@@ -91,6 +96,22 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     return { ...task, status: 'pending', attempts: 0, updatedAt: now, error: undefined }
   }
 
+  retryFailed(): Promise<number> {
+    return Promise.reject(new Error('BullMQ cannot retry all failed tasks yet'))
+  }
+
+  cancel(): Promise<Task | undefined> {
+    return Promise.reject(new Error('BullMQ cannot cancel tasks yet'))
+  }
+
+  stats(): Promise<QueueStats> {
+    return Promise.reject(new Error('BullMQ has no statistics yet'))
+  }
+
+  setPaused(): Promise<void> {
+    return Promise.reject(new Error('BullMQ cannot pause claiming yet'))
+  }
+
   watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
     const readState = async (): Promise<string | undefined> => {
       const task = await this.#find(id, true)
@@ -106,7 +127,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
-    const consumer = new LeaseConsumer(this, handler, { ...options, leaseMs: this.#options.leaseMs })
+    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
     this.#consumers.add(consumer)
     return consumer
   }
@@ -134,7 +155,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
 
   // Leases: the side of the consumers.
 
-  async claim(lease: string): Promise<Task | undefined> {
+  async claim(lease: string): Promise<Claim | undefined> {
     for (;;) {
       const claim = await this.#backend.use(async (client) => {
         const job = (await client.worker.getNextJob(lease, { block: false })) as Job | undefined
@@ -145,7 +166,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
       this.#claims.set(lease, claim)
       if (job.attemptsStarted <= this.#options.maxAttempts) {
         this.#publish('updated')
-        return fromClaimedJob(job)
+        return { task: fromClaimedJob(job), waitMs: 0 }
       }
       // A worker died in every attempt of this task, including the last one: the task kills its workers.
       await this.#backend.refundAttempt(job.id as string, lease)
@@ -155,55 +176,51 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     }
   }
 
-  async renew(lease: string): Promise<boolean> {
+  async renew(lease: string): Promise<LeaseWrite> {
     const claim = this.#claims.get(lease)
-    return claim !== undefined && (await this.#backend.renew(claim.job.id as string, lease))
+    const renewed = claim !== undefined && (await this.#backend.renew(claim.job.id as string, lease))
+    return renewed ? 'written' : 'lost'
   }
 
-  async complete(lease: string, result: string): Promise<boolean> {
+  async complete(lease: string, result: string): Promise<LeaseWrite> {
     return await this.#endRun(lease, (job) => job.moveToCompleted(result, lease, false))
   }
 
-  async fail(lease: string, error: string, retryable: boolean): Promise<'failed' | 'retried' | 'lost'> {
-    const claim = this.#claims.get(lease)
-    if (claim === undefined) return 'lost'
-    const { attemptsStarted } = claim.job
-    const isPermanent = !retryable || attemptsStarted >= this.#options.maxAttempts
+  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
     const message = replaceUnstorable(error)
-    const failure = isPermanent ? new UnrecoverableError(message) : new Error(message)
-    const delay = computeBackoffMs(attemptsStarted, this.#options.initialBackoffMs, this.#options.random())
-    const written = await this.#endRun(lease, (job) => {
+    const failure = retryInMs === undefined ? new UnrecoverableError(message) : new Error(message)
+    const delay = retryInMs ?? 0
+    const write = await this.#endRun(lease, (job) => {
       // BullMQ decides by these options. Which attempt is the last is our decision: BullMQ counts only failed runs.
       job.opts = { ...job.opts, attempts: Number.MAX_SAFE_INTEGER, backoff: { type: 'fixed', delay } }
       return job.moveToFailed(failure, lease, false)
     })
-    if (!written) return 'lost'
-    if (isPermanent) return 'failed'
     // No event is published at the end of a delay. Other processes find the task by polling.
-    setTimeout(() => this.#notifiers.added.notify(), delay).unref()
-    return 'retried'
+    if (write === 'written' && retryInMs !== undefined)
+      setTimeout(() => this.added.notify(), retryInMs).unref()
+    return write
   }
 
-  async release(lease: string): Promise<boolean> {
-    const released = await this.#endRun(lease, async (job) => {
+  async release(lease: string): Promise<LeaseWrite> {
+    const write = await this.#endRun(lease, async (job) => {
       if (!(await this.#backend.release(job, lease))) throw new LeaseLost()
     })
     this.#publish('added')
-    return released
+    return write
   }
 
-  version(): number {
-    return this.#notifiers.added.version
+  async findCancelled(): Promise<readonly string[]> {
+    return []
   }
 
-  waitForTasks(signal: AbortSignal, since: number): Promise<void> {
-    return this.#notifiers.added.wait(pollIntervalMs, signal, since)
-  }
+  async heartbeat(): Promise<void> {}
 
-  /** Writes the end of a run; false when the lease is lost. */
-  async #endRun(lease: string, write: (job: Job) => Promise<unknown>): Promise<boolean> {
+  async leave(): Promise<void> {}
+
+  /** Writes the end of a run. */
+  async #endRun(lease: string, write: (job: Job) => Promise<unknown>): Promise<LeaseWrite> {
     const claim = this.#claims.get(lease)
-    if (claim === undefined) return false
+    if (claim === undefined) return 'lost'
     const written = await this.#backend.use(async (client) => {
       // The job of the claim may belong to a connection that has ended.
       const job =
@@ -214,7 +231,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
     })
     this.#claims.delete(lease)
     this.#publish('updated')
-    return written
+    return written ? 'written' : 'lost'
   }
 
   async #find(id: string, withoutPayload: boolean): Promise<Task | undefined> {
@@ -280,9 +297,12 @@ function fromClaimedJob(job: Job): Task {
   const { payload, traceparent } = job.data as JobData
   return {
     id: job.id as string,
+    kind: 'analysis',
     payload,
     traceparent,
     status: 'processing',
+    priority: defaultPriority,
+    runAt: job.timestamp,
     attempts: job.attemptsStarted,
     createdAt: job.timestamp,
     updatedAt: job.processedOn ?? job.timestamp,

@@ -15,7 +15,7 @@ import {
   type TaskNotifiers,
 } from '../bullmq/backend.ts'
 import type { QueueOptions } from '../queue-options.ts'
-import { createTask, type Task, type TaskStatus } from '../task.ts'
+import { createTask, defaultPriority, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
   maxPageCharacters,
@@ -51,6 +51,7 @@ const jobStates = {
   processing: ['active'],
   completed: ['completed'],
   failed: ['failed'],
+  cancelled: [],
 } as const satisfies Record<TaskStatus, Row['state'][]>
 
 /**
@@ -307,6 +308,9 @@ function fromRow({ id, state, payload, attempts, added, changed, result, error }
     payload,
     status: status ?? 'pending',
     attempts,
+    kind: 'analysis',
+    priority: defaultPriority,
+    runAt: Number(added),
     createdAt: Number(added),
     updatedAt: Number(changed),
     result: status === 'completed' ? (result ?? undefined) : undefined,
@@ -321,5 +325,8 @@ function serializeFirstAnswer({ id, createdAt }: Task): string {
 
 function parseFirstAnswer(first: string, task: Task): Enqueued {
   const { id, now } = JSON.parse(first) as { id: string; now: number }
-  return { task: createTask(id, task.payload, now), replayed: id !== task.id }
+  return {
+    task: createTask(id, { ...task, traceparent: undefined }, { createdAt: now }),
+    replayed: id !== task.id,
+  }
 }

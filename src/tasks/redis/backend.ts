@@ -10,7 +10,7 @@ import {
   type TaskNotifiers,
 } from '../bullmq/backend.ts'
 import type { QueueOptions } from '../queue-options.ts'
-import { createTask, type Task, type TaskStatus } from '../task.ts'
+import { createTask, defaultPriority, type Task, type TaskStatus } from '../task.ts'
 import {
   type Enqueued,
   maxPageCharacters,
@@ -106,7 +106,7 @@ export class RedisBackend implements BullmqBackend {
     const found = (await this.#send('SET', [recordKey, saved, ...unlessExists])) as string | null
     const first = found === null ? own : (JSON.parse(found) as IdempotencyRecord)
     if (first.fingerprint !== fingerprint) throw new IdempotencyMismatch()
-    const firstTask = createTask(first.id, task.payload, first.now, task.traceparent)
+    const firstTask = createTask(first.id, task, { createdAt: first.now })
     const replayed = found !== null
     if (first.accepted) return { task: firstTask, replayed }
     try {
@@ -259,6 +259,9 @@ function fromFields(fields: Fields): Task {
     payload: data === null ? '' : (JSON.parse(data) as JobData).payload,
     status,
     attempts: Number(ats ?? 0),
+    kind: 'analysis',
+    priority: defaultPriority,
+    runAt: Number(timestamp),
     createdAt: Number(timestamp),
     updatedAt: Math.max(...[timestamp, processedOn, finishedOn, changedOn].map((time) => Number(time ?? 0))),
     result: status === 'completed' && returnvalue !== null ? (JSON.parse(returnvalue) as string) : undefined,

@@ -1,0 +1,66 @@
+import { LeaseObserver, type ObservedLease, observationIntervalMs } from './lease-observer.ts'
+import { Notifier } from './notifier.ts'
+
+/** What only time changes in a queue. */
+export interface TimedTasks<L extends ObservedLease = ObservedLease> {
+  /**
+   * Makes delayed tasks claimable that are due.
+   *
+   * @returns in how many ms the next one is due; undefined when there is none
+   */
+  promoteDue(): Promise<number | undefined>
+  /** All leases that are held now. */
+  readLeases(): Promise<readonly L[]>
+  /** Makes the tasks of expired leases pending again, unless the leases have been renewed since they were read. */
+  requeue(expired: readonly L[]): Promise<void>
+}
+
+/** The longest time between two looks for delayed tasks, in ms. */
+const promoteIntervalMs = 500
+
+/** Moves tasks on when their time has come: those whose delay is over, and those whose worker has died. */
+export class TaskScheduler {
+  readonly #stopped = new AbortController()
+  readonly #delayed = new Notifier()
+
+  /** It begins at once. */
+  constructor(tasks: TimedTasks, leaseMs: number) {
+    void this.#promote(tasks)
+    void this.#observeLeases(tasks, leaseMs)
+  }
+
+  /** Looks for delayed tasks now: one was added that may be the next. */
+  notify(): void {
+    this.#delayed.notify()
+  }
+
+  stop(): void {
+    this.#stopped.abort()
+  }
+
+  async #promote(tasks: TimedTasks): Promise<void> {
+    const { signal } = this.#stopped
+    while (!signal.aborted) {
+      const since = this.#delayed.version
+      // While the queue is unavailable, its tasks wait.
+      const nextMs = await tasks.promoteDue().catch(() => undefined)
+      const waitMs = Math.min(promoteIntervalMs, Math.max(1, nextMs ?? promoteIntervalMs))
+      await this.#delayed.wait(waitMs, signal, since)
+    }
+  }
+
+  async #observeLeases(tasks: TimedTasks, leaseMs: number): Promise<void> {
+    const { signal } = this.#stopped
+    const observer = new LeaseObserver(leaseMs)
+    const timer = new Notifier()
+    while (!signal.aborted) {
+      await this.#requeueExpired(tasks, observer).catch(() => {})
+      await timer.wait(observationIntervalMs(leaseMs), signal, timer.version)
+    }
+  }
+
+  async #requeueExpired(tasks: TimedTasks, observer: LeaseObserver): Promise<void> {
+    const expired = observer.observe(await tasks.readLeases())
+    if (expired.length > 0) await tasks.requeue(expired)
+  }
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'bun:test'
+import { LeaseObserver } from '../../src/tasks/lease-observer.ts'
+
+/** An observer of leases of 1,000 ms, by a clock that the test moves. */
+function observe() {
+  let now = 5_000
+  const observer = new LeaseObserver(1_000, () => now)
+  return (afterMs: number, ...leases: [lease: string, beat: number][]) => {
+    now += afterMs
+    return observer.observe(leases.map(([lease, beat]) => ({ lease, beat }))).map(({ lease }) => lease)
+  }
+}
+
+describe('LeaseObserver', () => {
+  test('a lease expires when its beat has stood still for as long as a lease holds', () => {
+    const after = observe()
+    expect(after(250, ['a', 0])).toEqual([])
+    for (let n = 0; n < 3; n++) expect(after(250, ['a', 0])).toEqual([])
+    expect(after(250, ['a', 0])).toEqual(['a'])
+  })
+
+  test('a renewal begins a new lease', () => {
+    const after = observe()
+    for (let n = 0; n < 20; n++) expect(after(250, ['a', Math.floor(n / 3)])).toEqual([])
+  })
+
+  test('a lease that is seen for the first time holds from now on', () => {
+    const after = observe()
+    for (let n = 0; n < 4; n++) expect(after(250, ['a', 0])).toEqual([])
+    expect(after(250, ['a', 0], ['b', 7])).toEqual(['a'])
+    expect(after(250, ['b', 7])).toEqual([])
+  })
+
+  test('time without observations counts for little, because nobody could renew then', () => {
+    const after = observe()
+    expect(after(250, ['a', 0])).toEqual([])
+    expect(after(3_600_000, ['a', 0])).toEqual([])
+    expect(after(250, ['a', 0])).toEqual([])
+    expect(after(250, ['a', 0])).toEqual(['a'])
+  })
+
+  test('a task that was claimed again has another lease', () => {
+    const after = observe()
+    for (let n = 0; n < 4; n++) expect(after(250, ['a', 0])).toEqual([])
+    expect(after(250, ['b', 0])).toEqual([])
+  })
+})
