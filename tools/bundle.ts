@@ -18,7 +18,6 @@ const everythingOf = (name: string): [name: string, text: string] => [name, `exp
  */
 const packages = new Map([
   everythingOf('bullmq'),
-  everythingOf('pg'),
   // CommonJS: what it exports is not known before it runs, so it is said here.
   ['ajv/dist/2020.js', "export { Ajv2020 } from 'ajv/dist/2020.js'"],
   everythingOf('re2js'),

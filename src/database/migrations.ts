@@ -79,7 +79,6 @@ export const sqliteMigrations: readonly string[] = [
    alter table tasks add column delay_ms integer;
    alter table tasks add column beat integer not null default 0;
    alter table tasks add column worker text;
-   alter table tasks add column claimed_at integer;
    update tasks set run_at = created_at;
    update tasks set delayed = 1, delay_ms = max(0, due_at - updated_at) where status = 'pending';
    create index tasks_ready on tasks (priority desc, due_at, seq) where status = 'pending' and delayed = 0;
@@ -99,8 +98,7 @@ export const sqliteMigrations: readonly string[] = [
 ]
 
 /**
- * The same tables on PostgreSQL, without the tasks: BullMQ has its own tables, in the schema `bullmq`. Ids and keys
- * compare by bytes (`collate "C"`), which is exact and cheaper to index.
+ * The same tables on PostgreSQL. Ids and keys compare by bytes (`collate "C"`), which is exact and cheaper to index.
  */
 export const postgresMigrations: readonly string[] = [
   `create table documents (
@@ -120,6 +118,45 @@ export const postgresMigrations: readonly string[] = [
      primary key (scope, key)
    );
    create index idempotency_keys_by_expiry on idempotency_keys (expires_at);`,
+  // The queue: the tables of SQLite's, with the payload beside the rest, because a large one is in TOAST. The table
+  // changes quickly, so it is vacuumed early: claims would otherwise read their way through the index entries of tasks
+  // that have been claimed.
+  `create table tasks (
+     seq bigint generated always as identity primary key,
+     id text collate "C" not null unique,
+     kind text not null,
+     payload text not null,
+     traceparent text,
+     status text collate "C" not null,
+     priority integer not null,
+     attempts integer not null,
+     run_at bigint not null,
+     due_at bigint not null,
+     delayed integer not null,
+     delay_ms bigint,
+     lease text collate "C",
+     beat integer not null default 0,
+     worker text collate "C",
+     result text,
+     error text,
+     created_at bigint not null,
+     updated_at bigint not null
+   ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.05);
+   create index tasks_ready on tasks (priority desc, due_at, seq) where status = 'pending' and delayed = 0;
+   create index tasks_delayed on tasks (due_at) where status = 'pending' and delayed = 1;
+   create index tasks_delayed_since on tasks ((due_at - delay_ms)) where status = 'pending' and delayed = 1;
+   create index tasks_by_status on tasks (status, seq);
+   create index tasks_by_lease on tasks (lease) where lease is not null;
+   create index tasks_ended on tasks (status, updated_at) where status in ('completed', 'failed', 'cancelled');
+   create table task_workers (
+     id text collate "C" primary key,
+     name text not null,
+     version text not null,
+     concurrency integer not null,
+     seen_at bigint not null
+   );
+   create table task_queue (paused integer not null);
+   insert into task_queue values (0);`,
 ]
 
 /** The advisory lock of a migration in PostgreSQL: the ASCII codes of `tally`. */

@@ -29,12 +29,8 @@ export async function openTaskQueue(
     case 'sqlite':
       return new SqliteTaskQueue(backend.file, complete)
     case 'postgres': {
-      const [{ BullmqTaskQueue }, { PostgresBackend }] = await Promise.all([
-        import('./bullmq/queue.ts'),
-        import('./postgres/backend.ts'),
-      ])
-      const { url, pool } = backend
-      return new BullmqTaskQueue((notifiers) => new PostgresBackend(url, pool, complete, notifiers), complete)
+      const { PostgresTaskQueue } = await import('./postgres/queue.ts')
+      return new PostgresTaskQueue(backend.pool, complete)
     }
     case 'redis': {
       const [{ BullmqTaskQueue }, { RedisBackend }] = await Promise.all([

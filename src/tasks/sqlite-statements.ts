@@ -81,7 +81,7 @@ function prepareWrites(db: Database) {
     setPaused: db.query<never, { paused: number }>(sql.setPaused),
     claim: db.query<never, OfLease & Now & { workerId: string }>(
       `update tasks set status = 'processing', attempts = attempts + 1, lease = $lease, worker = $workerId, beat = 0,
-         claimed_at = $now, updated_at = $now
+         updated_at = $now
        where seq = (
          select seq from tasks indexed by tasks_ready
          where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0

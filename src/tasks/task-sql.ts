@@ -56,6 +56,8 @@ const unclaimed = 'lease = null, worker = null'
 /**
  * The statements that SQLite and PostgreSQL share, with named parameters (`$id`). The table is described in
  * database/migrations.ts. Every write of a run names its lease, so a worker that has lost it changes nothing.
+ *
+ * Rows are picked in a CTE: PostgreSQL may run a subquery in `where` several times, and lock other rows each time.
  */
 export function taskStatements({ now, skipLocked }: SqlDialect) {
   return {
@@ -66,8 +68,10 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
       update tasks set status = 'pending', delayed = 0, attempts = 0, due_at = ${now}, updated_at = ${now}
       where id = $id and status = 'failed'`,
     retryFailed: `
+      with picked as materialized (
+        select seq from tasks where status = 'failed' order by seq limit $limit ${skipLocked})
       update tasks set status = 'pending', delayed = 0, attempts = 0, due_at = ${now}, updated_at = ${now}
-      where seq in (select seq from tasks where status = 'failed' order by seq limit $limit ${skipLocked})`,
+      where seq in (select seq from picked)`,
     // The lease stays, so that its worker learns why it no longer holds.
     cancel: `
       update tasks set status = 'cancelled', worker = null, updated_at = ${now}
@@ -96,15 +100,17 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
         error = case when attempts >= $maxAttempts then 'the worker died in every attempt' else error end
       where seq = $seq and lease = $lease and beat = $beat and status = 'processing'`,
     promoteDue: `
-      update tasks set delayed = 0 where seq in (
+      with picked as materialized (
         select seq from tasks where status = 'pending' and delayed = 1 and due_at <= ${now}
-        order by due_at limit ${maxPromoted} ${skipLocked})`,
+        order by due_at limit ${maxPromoted} ${skipLocked})
+      update tasks set delayed = 0 where seq in (select seq from picked)`,
     // The clock went back: these delays began in the future.
     restartDelays: `
-      update tasks set due_at = ${now} + delay_ms where seq in (
+      with picked as materialized (
         select seq from tasks
         where status = 'pending' and delayed = 1 and due_at - delay_ms > ${now} + ${clockToleranceMs}
-        limit ${maxPromoted} ${skipLocked})`,
+        limit ${maxPromoted} ${skipLocked})
+      update tasks set due_at = ${now} + delay_ms where seq in (select seq from picked)`,
     readNextDue: `
       select
         (select min(due_at) from tasks where status = 'pending' and delayed = 1) - ${now} as due_ms,
@@ -119,10 +125,11 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
     setPaused: 'update task_queue set paused = $paused',
 
     deleteEnded: `
-      delete from tasks where seq in (
+      with picked as materialized (
         select seq from tasks where status in ('completed', 'failed', 'cancelled')
           and updated_at < ${now} - $retentionMs
-        limit $limit ${skipLocked})`,
+        limit $limit ${skipLocked})
+      delete from tasks where seq in (select seq from picked)`,
 
     ...readStats(now),
   }

@@ -17,26 +17,25 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   const open = (): Promise<OpenDatabase> =>
     openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5 } })
   const truncate = async (): Promise<void> =>
-    void (await server.psql('truncate bullmq.job, bullmq.event, bullmq.meta, idempotency_keys cascade'))
+    void (await server.psql(
+      'truncate tasks, task_workers, idempotency_keys; update task_queue set paused = 0',
+    ))
 
   describe('the contract', () => {
-    taskQueueContract(
-      async () => {
-        const databases: OpenDatabase[] = []
-        return {
-          async open(options) {
-            const database = await open()
-            databases.push(database)
-            return openTaskQueue(database, options)
-          },
-          async remove() {
-            await Promise.all(databases.map((database) => database.close()))
-            await truncate()
-          },
-        }
-      },
-      { isComplete: false },
-    )
+    taskQueueContract(async () => {
+      const databases: OpenDatabase[] = []
+      return {
+        async open(options) {
+          const database = await open()
+          databases.push(database)
+          return openTaskQueue(database, options)
+        },
+        async remove() {
+          await Promise.all(databases.map((database) => database.close()))
+          await truncate()
+        },
+      }
+    })
   })
 
   describe('several processes', () => {

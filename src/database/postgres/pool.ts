@@ -29,8 +29,17 @@ export const maxWaitingCalls = 1_000
 const waitTimeoutMs = 2_000
 /** After a timeout, calls fail at once for this long instead of waiting for the server one by one. */
 const unreachableMs = 1_000
+/** The wait before the next try to listen, in ms. */
+const listenRetryMs = 500
 /** How long `close` waits for earlier calls, and then for their connections to be closed. */
 const closeTimeoutMs = 2_000
+
+/** Someone who listens to a channel (LISTEN). */
+interface Listener {
+  readonly channel: string
+  readonly onNotification: (payload: string) => void
+  readonly onListening: () => void
+}
 
 /**
  * A connection pool that exists whether or not the server does. Every failure to reach the server is
@@ -41,6 +50,7 @@ export class PostgresPool {
   readonly #url: string
   readonly #options: Required<PostgresPoolOptions>
   readonly #semaphore: Semaphore
+  readonly #listeners: Listener[] = []
   #sql: SQL
   #migrated: Promise<void> | undefined
   #unreachableUntil = 0
@@ -80,6 +90,18 @@ export class PostgresPool {
     })
   }
 
+  /**
+   * Listens to a channel (LISTEN) until the pool is closed, on a connection of its own. While the server is unavailable
+   * it tries again and again.
+   *
+   * @param onListening called whenever it begins to listen: notifications before that were missed
+   */
+  listen(channel: string, onNotification: (payload: string) => void, onListening: () => void): void {
+    const listener = { channel, onNotification, onListening }
+    this.#listeners.push(listener)
+    void this.#listen(listener, this.#sql)
+  }
+
   /** Resolves when the server answers and the schema is up to date. */
   async ping(): Promise<void> {
     await this.run(async (sql) => {
@@ -97,6 +119,20 @@ export class PostgresPool {
     // The second line aborts calls that do not finish in time. Their own callers receive the error.
     await withTimeout(this.#semaphore.idle(), closeTimeoutMs).catch(() => {})
     await withTimeout(this.#sql.close({ timeout: 0 }), closeTimeoutMs).catch(() => {})
+  }
+
+  /** The runtime listens again by itself when an established connection breaks. */
+  async #listen({ channel, onNotification, onListening }: Listener, sql: SQL): Promise<void> {
+    while (this.#sql === sql && !this.#closed) {
+      try {
+        await sql.listen(channel, onNotification, onListening)
+        return
+      } catch {
+        const { promise, resolve } = Promise.withResolvers<void>()
+        setTimeout(resolve, listenRetryMs).unref()
+        await promise
+      }
+    }
   }
 
   async #runOnce<T>(work: (sql: SQL) => Promise<T>): Promise<T> {
@@ -150,6 +186,7 @@ export class PostgresPool {
     this.#sql = this.#connect()
     this.#migrated = undefined
     dead.close({ timeout: 0 }).catch(() => {})
+    for (const listener of this.#listeners) void this.#listen(listener, this.#sql)
   }
 
   #connect(): SQL {

@@ -34,7 +34,7 @@ const lostLeaseCodes: readonly unknown[] = [-1, -2, -3, -6]
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 /**
- * Tasks in BullMQ, on Redis or in PostgreSQL. A lease is BullMQ's lock, and a worker that has lost it writes nothing.
+ * Tasks in BullMQ, on Redis. A lease is BullMQ's lock, and a worker that has lost it writes nothing.
  * Jobs are claimed one by one (BullMQ's "manually processing jobs"), so that leases, time limits and releases are the
  * same as on the embedded queue.
  */
@@ -187,8 +187,7 @@ export class BullmqTaskQueue implements TaskQueue, Leases {
   }
 
   async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
-    const message = replaceUnstorable(error)
-    const failure = retryInMs === undefined ? new UnrecoverableError(message) : new Error(message)
+    const failure = retryInMs === undefined ? new UnrecoverableError(error) : new Error(error)
     const delay = retryInMs ?? 0
     const write = await this.#endRun(lease, (job) => {
       // BullMQ decides by these options. Which attempt is the last is our decision: BullMQ counts only failed runs.
@@ -286,11 +285,6 @@ async function holdsLease(write: () => Promise<unknown>): Promise<boolean> {
       return false
     throw error
   }
-}
-
-/** Replaces what PostgreSQL's text cannot store: NUL and lone surrogates. An error message may contain both. */
-function replaceUnstorable(error: string): string {
-  return error.toWellFormed().replaceAll('\0', '\ufffd')
 }
 
 function fromClaimedJob(job: Job): Task {
