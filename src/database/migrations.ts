@@ -157,6 +157,59 @@ export const postgresMigrations: readonly string[] = [
    );
    create table task_queue (paused integer not null);
    insert into task_queue values (0);`,
+  // Earlier versions kept tasks in BullMQ's tables, in the schema `bullmq`. Their tasks move. A running one is pending
+  // again, with its attempt refunded, because its worker cannot record its result any more.
+  //
+  // Processes of an earlier version may still run. Whatever they do with their tasks then fails with cannot_connect_now,
+  // which they report as a queue that is unavailable; they keep serving documents, and accept no task that nobody runs.
+  `do $migration$
+   declare
+     adding record;
+   begin
+     if to_regclass('bullmq.job') is null then
+       return;
+     end if;
+     lock table bullmq.job in access exclusive mode;
+     if exists (select from bullmq.job where queue <> 'tally' or data ->> 'payload' is null) then
+       raise exception 'the schema bullmq has jobs that are not of this service. Remove them, then start again: %',
+         'delete from bullmq.job where queue <> ''tally'' or data ->> ''payload'' is null';
+     end if;
+     insert into tasks (id, kind, payload, traceparent, status, priority, attempts, run_at, due_at, delayed, delay_ms,
+       result, error, created_at, updated_at)
+     select id, 'analysis', data ->> 'payload', data ->> 'traceparent',
+       case when state::text in ('completed', 'failed') then state::text else 'pending' end,
+       5,
+       case when state::text = 'active' then greatest(0, attempts_started - 1) else attempts_started end,
+       added_at_ms,
+       coalesce(process_at_ms, added_at_ms),
+       (state::text = 'delayed')::int,
+       case when state::text = 'delayed' then delay_ms end,
+       case when state::text = 'completed' then return_value #>> '{}' end,
+       case when state::text <> 'completed' then failed_reason end,
+       added_at_ms,
+       greatest(added_at_ms, processed_at_ms, finished_at_ms, progress::bigint)
+     from bullmq.job order by seq;
+     truncate bullmq.job cascade;
+     alter table bullmq.job rename to job_moved;
+     create function bullmq.job_has_moved() returns setof bullmq.job_moved language plpgsql as $moved$
+       begin
+         raise exception 'the tasks have moved to the table tasks' using errcode = 'cannot_connect_now';
+       end $moved$;
+     create view bullmq.job as select * from bullmq.job_has_moved();
+     create function bullmq.refuse_change() returns trigger language plpgsql as $moved$
+       begin
+         perform bullmq.job_has_moved();
+       end $moved$;
+     create trigger refuse_change instead of insert or update or delete on bullmq.job
+       for each row execute function bullmq.refuse_change();
+     for adding in
+       select pg_get_function_arguments(oid) as arguments, pg_get_function_result(oid) as result
+       from pg_proc where pronamespace = 'bullmq'::regnamespace and proname = 'add_job'
+     loop
+       execute format('create or replace function bullmq.add_job(%s) returns %s language plpgsql
+         as $moved$ begin perform bullmq.job_has_moved(); end $moved$', adding.arguments, adding.result);
+     end loop;
+   end $migration$;`,
 ]
 
 /** The advisory lock of a migration in PostgreSQL: the ASCII codes of `tally`. */
