@@ -1,10 +1,12 @@
 /**
- * What tasks cost: `bun bench/queue.ts [tasks]`, 5,000 unless told otherwise. Each queue in turn, in a place of its own:
+ * What tasks cost: `bun bench/queue.ts [tasks] [sqlite|redis|postgres]`, 5,000 on all unless told otherwise. Each queue
+ * in turn, in a place of its own:
  * tasks added a second (32 at a time), tasks run a second (a handler that does nothing, 8 at a time, all added before),
  * and, over HTTP, the time from sending POST /tasks to the event that says completed, one small task after the other.
  *
- * The embedded queue stands beside bunqueue, whose file is SQLite too, and the one on Redis beside plain BullMQ. Adds
- * are durable everywhere: on the disk before they are confirmed (Redis with an append-only file, fsync at every write).
+ * The embedded queue stands beside bunqueue, whose file is SQLite too, the one on Redis beside plain BullMQ, and the one
+ * in PostgreSQL beside graphile-worker and pg-boss. Adds are durable everywhere: on the disk before they are confirmed
+ * (Redis with an append-only file, fsync at every write).
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,6 +19,7 @@ import { startPostgres } from '../test/support/postgres.ts'
 import { startRedis } from '../test/support/redis.ts'
 import { noDrainWindow, type Service, startService } from '../test/support/service.ts'
 import { describeMachine } from './machine.ts'
+import { type Contestant, graphileWorker, installQueuePeers, pgBoss } from './queue-peers.ts'
 import { quantile } from './statistics.ts'
 
 const addersMax = 32
@@ -24,14 +27,6 @@ const concurrency = 8
 /** Single tasks whose way is timed; the first tenth only warms up. */
 const singles = 300
 const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
-
-/** A queue under the clock. */
-interface Contestant {
-  add(): Promise<unknown>
-  /** Starts to run tasks with a handler that does nothing. */
-  work(onDone: () => void): void
-  close(): Promise<void>
-}
 
 async function measure(name: string, tasks: number, contestant: Contestant): Promise<void> {
   let left = tasks
@@ -45,7 +40,7 @@ async function measure(name: string, tasks: number, contestant: Contestant): Pro
   const all = Promise.withResolvers<void>()
   let done = 0
   const runStart = performance.now()
-  contestant.work(() => {
+  await contestant.work(() => {
     if (++done === tasks) all.resolve()
   })
   await all.promise
@@ -167,6 +162,15 @@ async function onPostgres(tasks: number): Promise<void> {
     const database = await openDatabase({ url: server.url, dataDir: '.' })
     await measure('PostgreSQL', tasks, await tally(database))
     await database.close()
+    const peers = await installQueuePeers()
+    for (const localQueueSize of [0, 64])
+      await measure(
+        localQueueSize === 0 ? 'graphile-worker' : 'graphile-worker, batches',
+        tasks,
+        await graphileWorker(peers, server.url, { concurrency, localQueueSize }),
+      )
+    await measure('pg-boss', tasks, await pgBoss(peers, server.url, concurrency))
+    await peers.remove()
     await measureSingles('PostgreSQL', { DATABASE_URL: server.url }, false)
     await measureSingles('PostgreSQL, worker apart', { DATABASE_URL: server.url }, true)
   } finally {
@@ -174,9 +178,10 @@ async function onPostgres(tasks: number): Promise<void> {
   }
 }
 
-const tasks = Number(process.argv[2] ?? 5_000)
-console.log(JSON.stringify(describeMachine()))
-await onSqlite(tasks)
-await onRedis(tasks)
-await onPostgres(tasks)
-process.exit(0)
+if (import.meta.main) {
+  const [tasks = '5000', only = 'all'] = process.argv.slice(2)
+  console.log(JSON.stringify(describeMachine()))
+  for (const [engine, run] of Object.entries({ sqlite: onSqlite, redis: onRedis, postgres: onPostgres }))
+    if (only === 'all' || only === engine) await run(Number(tasks))
+  process.exit(0)
+}

@@ -79,6 +79,9 @@ interface Run extends Claim {
   readonly controller: AbortController
 }
 
+/** How a handler ended. */
+type Handled = { readonly result: string } | { readonly error: unknown }
+
 /** The run ended before its handler did. Whatever the handler returns later does not count. */
 class RunAborted extends Error {
   override readonly name = 'RunAborted'
@@ -152,10 +155,14 @@ export class LeaseConsumer implements Consumer {
     return [...unfinished].map(({ task }) => task.id)
   }
 
-  /** There are as many loops as tasks may run at a time. */
+  /**
+   * There are as many loops as tasks may run at a time. A loop claims its next task while it records the outcome of the
+   * last one, so that an adapter can do both at once.
+   */
   async #loop(): Promise<void> {
     const { added, cancelled, pollIntervalMs } = this.#leases
     const { signal } = this.#paused
+    let recorded: Promise<void> | undefined
     while (!signal.aborted) {
       const lease = crypto.randomUUID()
       try {
@@ -165,56 +172,74 @@ export class LeaseConsumer implements Consumer {
         if (claim === undefined) await added.wait(pollIntervalMs, signal, since)
         // A claim can return after the pause, and even after `release` has listed the runs.
         else if (signal.aborted) await this.#leases.release(lease)
-        else await this.#run({ ...claim, lease, controller: new AbortController() }, cancelledSince)
+        else {
+          const ended = await this.#run(
+            { ...claim, lease, controller: new AbortController() },
+            cancelledSince,
+          )
+          // One outcome at a time is unrecorded, however long the queue is unavailable.
+          await recorded
+          recorded = ended.recorded
+        }
       } catch {
         // The queue is unavailable. Its tasks are not lost: the leases expire, and the tasks are claimed again.
         if (!signal.aborted) await Bun.sleep(unavailableRetryMs)
       }
     }
+    await recorded
   }
 
-  /** @param cancelledSince the notifications of cancelled tasks before the claim */
-  async #run(run: Run, cancelledSince: number): Promise<void> {
-    const { timeoutMs, onRunEnd } = this.#options
-    const { controller, waitMs } = run
+  /**
+   * Resolves when the handler has ended, while its outcome is being recorded.
+   *
+   * @param cancelledSince the notifications of cancelled tasks before the claim
+   */
+  async #run(run: Run, cancelledSince: number): Promise<{ readonly recorded: Promise<void> }> {
+    const { timeoutMs } = this.#options
+    const { controller, task } = run
+    const { signal } = controller
     this.#runs.add(run)
     const heartbeat = setInterval(() => void this.#renew(run), heartbeatIntervalMs(this.#options))
     const timeout = setTimeout(() => controller.abort(new RunTimeout(timeoutMs)), timeoutMs)
     const startedAt = performance.now()
-    try {
-      // Between the claim and now, the notification found no run to abort.
-      if (this.#leases.cancelled.version !== cancelledSince) void this.#abortCancelled()
-      const report = await this.#handle(run, () => clearTimeout(timeout))
-      onRunEnd?.({ ...report, durationMs: performance.now() - startedAt, waitMs })
-    } finally {
+    // Between the claim and now, the notification found no run to abort.
+    if (this.#leases.cancelled.version !== cancelledSince) void this.#abortCancelled()
+    const handled: Handled = await orAbort(
+      Promise.try(() => this.#handler(task, { signal })),
+      signal,
+    ).then(
+      (result) => ({ result }),
+      (error) => ({ error }),
+    )
+    clearTimeout(timeout)
+    const recorded = this.#recordOutcome(run, handled, startedAt).finally(() => {
       clearInterval(heartbeat)
-      clearTimeout(timeout)
       this.#runs.delete(run)
-    }
+    })
+    // The queue is unavailable, and the lease has expired meanwhile.
+    return { recorded: recorded.catch(() => {}) }
   }
 
-  /** @param onHandled called when the handler has ended and only the outcome is left to record */
-  async #handle(run: Run, onHandled: () => void): Promise<Omit<RunReport, 'durationMs' | 'waitMs'>> {
-    const { lease, task, controller } = run
-    const { signal } = controller
-    try {
-      const result = await orAbort(
-        Promise.try(() => this.#handler(task, { signal })),
-        signal,
-      )
-      onHandled()
-      const write = await this.#record(run, () => this.#leases.complete(lease, result))
-      return { task, outcome: write === 'written' ? 'completed' : write }
-    } catch (error) {
-      onHandled()
-      if (error instanceof QueueUnavailable) throw error
-      if (error instanceof RunAborted) return { task, outcome: error.outcome, error }
-      const message = (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength)
-      const retryInMs = this.#computeRetry(task, error)
-      const write = await this.#record(run, () => this.#leases.fail(lease, message, retryInMs))
-      if (write !== 'written') return { task, outcome: write, error }
-      return { task, outcome: retryInMs === undefined ? 'failed' : 'retried', error }
+  async #recordOutcome(run: Run, handled: Handled, startedAt: number): Promise<void> {
+    const { task, waitMs } = run
+    const outcome = await this.#record(run, handled)
+    const error = 'error' in handled && { error: handled.error }
+    this.#options.onRunEnd?.({ task, outcome, waitMs, durationMs: performance.now() - startedAt, ...error })
+  }
+
+  async #record(run: Run, handled: Handled): Promise<RunReport['outcome']> {
+    const { lease, task } = run
+    if ('result' in handled) {
+      const write = await this.#write(run, () => this.#leases.complete(lease, handled.result))
+      return write === 'written' ? 'completed' : write
     }
+    const { error } = handled
+    if (error instanceof RunAborted) return error.outcome
+    const message = (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength)
+    const retryInMs = this.#computeRetry(task, error)
+    const write = await this.#write(run, () => this.#leases.fail(lease, message, retryInMs))
+    if (write !== 'written') return write
+    return retryInMs === undefined ? 'failed' : 'retried'
   }
 
   /** The wait before the next attempt; undefined when there is none. */
@@ -225,7 +250,7 @@ export class LeaseConsumer implements Consumer {
   }
 
   /** Writes how a run ended. While the queue is unavailable it tries again, until the lease must have expired. */
-  async #record<T>({ controller }: Run, write: () => Promise<T>): Promise<T> {
+  async #write<T>({ controller }: Run, write: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + this.#options.leaseMs
     for (;;) {
       try {

@@ -48,21 +48,18 @@ import {
 } from '../task-sql.ts'
 import { TaskUpdates } from '../task-updates.ts'
 import { watchTask } from '../watch-task.ts'
-import { Batcher } from './batcher.ts'
 import { TaskInserter } from './inserter.ts'
 import { Notifications } from './notifications.ts'
+import { RunWrites } from './run-writes.ts'
 import { execute, listPage } from './statements.ts'
 
 /** How often consumers and watchers look without a notification, in ms. */
 const pollIntervalMs = 500
-/** The most tasks that one statement claims or completes. */
-const maxBatchTasks = 128
 /** Statistics that took longer to read, in ms, are reused for this many times as long. */
 const slowStatsMs = 50
 const statsReuseFactor = 20
 
 type Row = TaskRow & { seq: string }
-type ClaimedRow = Row & { lease: string; wait_ms: string }
 type LeaseRow = { seq: string; lease: string; beat: number }
 
 /**
@@ -78,8 +75,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
   readonly #updates = new TaskUpdates()
   readonly #notifications: Notifications
   readonly #inserter: TaskInserter
-  readonly #claims: Batcher<{ lease: string; workerId: string }, Claim | undefined>
-  readonly #completions: Batcher<{ lease: string; result: string }, LeaseWrite>
+  readonly #runs: RunWrites
   readonly #consumers = new Set<LeaseConsumer>()
   #scheduler: TaskScheduler | undefined
   readonly #cleanup: ReturnType<typeof setInterval>
@@ -96,10 +92,9 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       cancelled: () => this.cancelled.notify(),
       updated: (ids) => this.#updates.notify(ids),
     })
-    this.#claims = new Batcher((claims) => this.#claimBatch(claims), { maxItems: maxBatchTasks })
-    this.#completions = new Batcher((completions) => this.#completeBatch(completions), {
-      maxItems: maxBatchTasks,
-      characters: ({ result }) => result.length,
+    this.#runs = new RunWrites(pool, {
+      onUpdated: (ids) => this.#notifications.publishUpdated(ids),
+      explainLoss: (lease) => this.#explainLoss(lease),
     })
     this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
     this.#cleanup.unref()
@@ -245,11 +240,10 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
   }
 
-  // Leases: the side of the consumers. A claim is not repeated when its connection breaks, because the first try may have
-  // claimed a task already. The other writes have the same effect twice.
+  // Leases: the side of the consumers.
 
   claim(lease: string, workerId: string): Promise<Claim | undefined> {
-    return mapDatabaseErrors(QueueUnavailable, () => this.#claims.add({ lease, workerId }))
+    return mapDatabaseErrors(QueueUnavailable, () => this.#runs.claim({ lease, workerId }))
   }
 
   async renew(lease: string): Promise<LeaseWrite> {
@@ -258,7 +252,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
   }
 
   complete(lease: string, result: string): Promise<LeaseWrite> {
-    return mapDatabaseErrors(QueueUnavailable, () => this.#completions.add({ lease, result }))
+    return mapDatabaseErrors(QueueUnavailable, () => this.#runs.complete({ lease, result }))
   }
 
   async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
@@ -319,52 +313,6 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       if (rows.length > 0) this.#notifications.publishUpdated(rows.map(({ id }) => id))
     }
     this.#notifications.publish('added')
-  }
-
-  async #claimBatch(claims: readonly { lease: string; workerId: string }[]): Promise<(Claim | undefined)[]> {
-    const rows = await this.#pool.run(
-      async (sql) =>
-        await execute<ClaimedRow>(sql, 'claim', {
-          count: claims.length,
-          leases: sql.array(
-            claims.map(({ lease }) => lease),
-            'TEXT',
-          ),
-          workerIds: sql.array(
-            claims.map(({ workerId }) => workerId),
-            'TEXT',
-          ),
-        }),
-      false,
-    )
-    if (rows.length > 0) this.#notifications.publishUpdated(rows.map(({ id }) => id))
-    const claimed = new Map(rows.map((row) => [row.lease, row]))
-    return claims.map(({ lease }) => {
-      const row = claimed.get(lease)
-      return row && { task: fromRow(row), waitMs: Number(row.wait_ms) }
-    })
-  }
-
-  async #completeBatch(completions: readonly { lease: string; result: string }[]): Promise<LeaseWrite[]> {
-    const rows = await this.#pool.run(
-      async (sql) =>
-        await execute<{ lease: string; id: string }>(sql, 'complete', {
-          leases: sql.array(
-            completions.map(({ lease }) => lease),
-            'TEXT',
-          ),
-          results: sql.array(
-            completions.map(({ result }) => result),
-            'TEXT',
-          ),
-        }),
-      false,
-    )
-    if (rows.length > 0) this.#notifications.publishUpdated(rows.map(({ id }) => id))
-    const written = new Set(rows.map(({ lease }) => lease))
-    return await Promise.all(
-      completions.map(({ lease }) => (written.has(lease) ? ('written' as const) : this.#explainLoss(lease))),
-    )
   }
 
   /** Runs a write under a lease. */

@@ -26,6 +26,25 @@ function numberParameters(text: string): Statement {
 /** The due time of a new task: never in the past, because the order of arrival decides then. */
 const runAt = 'greatest(clock.now, coalesce(added.run_at, clock.now + coalesce(added.delay_ms, 0)))'
 
+/** The tasks that can be claimed, in the order of their claims. */
+const readyTasks = `
+  ready as materialized (
+    select seq from tasks
+    where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0
+    order by priority desc, due_at, seq limit $count for update skip locked
+  ), numbered as (select seq, row_number() over () as n from ready)`
+const claimReady = `
+  update tasks set status = 'processing', attempts = attempts + 1, lease = ($leases::text[])[n],
+    worker = ($workerIds::text[])[n], beat = 0, updated_at = ${now}
+  from numbered where tasks.seq = numbered.seq
+  returning ${columns}, lease, greatest(0, ${now} - due_at) as wait_ms`
+const completeClaimed = `
+  update tasks set status = 'completed', result = done.result, error = null, updated_at = ${now}, lease = null,
+    worker = null
+  from unnest($completedLeases::text[], $results::text[]) as done (lease, result)
+  where tasks.lease = done.lease and tasks.status = 'processing'
+  returning tasks.id as completed_id, done.lease as completed_lease`
+
 const texts = {
   ...shared,
   find: `select ${columns} from tasks where id = $id`,
@@ -54,22 +73,13 @@ const texts = {
     returning id, created_at, run_at`,
   findTimes: 'select id, created_at, run_at from tasks where id = any($ids::text[])',
 
-  claim: `
-    with ready as materialized (
-      select seq from tasks
-      where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0
-      order by priority desc, due_at, seq limit $count for update skip locked
-    ), numbered as (select seq, row_number() over () as n from ready)
-    update tasks set status = 'processing', attempts = attempts + 1, lease = ($leases::text[])[n],
-      worker = ($workerIds::text[])[n], beat = 0, updated_at = ${now}
-    from numbered where tasks.seq = numbered.seq
-    returning ${columns}, lease, greatest(0, ${now} - due_at) as wait_ms`,
-  complete: `
-    update tasks set status = 'completed', result = done.result, error = null, updated_at = ${now}, lease = null,
-      worker = null
-    from unnest($leases::text[], $results::text[]) as done (lease, result)
-    where tasks.lease = done.lease and tasks.status = 'processing'
-    returning done.lease, tasks.id`,
+  claim: `with ${readyTasks} ${claimReady}`,
+  complete: `${completeClaimed}`,
+  // Both touch different tasks: a completed one was not pending.
+  completeAndClaim: `
+    with ${readyTasks}, completed as (${completeClaimed}), claimed as (${claimReady})
+    select claimed.*, completed_id, completed_lease
+    from claimed full join completed on false`,
 
   notify: `select pg_notify('tally_tasks', message) from unnest($messages::text[]) as message`,
 }
