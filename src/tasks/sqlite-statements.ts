@@ -94,11 +94,11 @@ function prepareWrites(db: Database) {
 function prepareLeaseWrites(db: Database) {
   return {
     renew: db.query<never, OfLease>(sql.renew),
-    complete: db.query<never, OfLease & Now & { result: string }>(sql.complete),
-    failPermanently: db.query<never, OfLease & Now & { error: string }>(sql.failPermanently),
-    retryLater: db.query<never, OfLease & Now & { error: string; delayMs: number }>(sql.retryLater),
-    release: db.query<never, OfLease & Now>(sql.release),
-    requeue: db.query<never, LeaseRow & Now & { maxAttempts: number }>(sql.requeue),
+    complete: db.query<OfTask, OfLease & Now & { result: string }>(sql.complete),
+    failPermanently: db.query<OfTask, OfLease & Now & { error: string }>(sql.failPermanently),
+    retryLater: db.query<OfTask, OfLease & Now & { error: string; delayMs: number }>(sql.retryLater),
+    release: db.query<OfTask, OfLease & Now>(sql.release),
+    requeue: db.query<OfTask, LeaseRow & Now & { maxAttempts: number }>(sql.requeue),
   }
 }
 

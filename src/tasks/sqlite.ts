@@ -40,6 +40,7 @@ import {
 } from './task-queue.ts'
 import { TaskScheduler, type TimedTasks } from './task-scheduler.ts'
 import { clockToleranceMs, fromRow } from './task-sql.ts'
+import { TaskUpdates } from './task-updates.ts'
 import { watchTask } from './watch-task.ts'
 
 /**
@@ -57,7 +58,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   readonly added = new Notifier()
   readonly cancelled = new Notifier()
   readonly pollIntervalMs = pollIntervalMs
-  readonly #updated = new Notifier()
+  readonly #updates = new TaskUpdates()
   readonly #consumers = new Set<LeaseConsumer>()
   #scheduler: TaskScheduler | undefined
   #unwatch: (() => void) | undefined
@@ -73,7 +74,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     this.#otherProcesses = new CommitWatcher(file, () => {
       this.added.notify()
       this.cancelled.notify()
-      this.#updated.notify()
+      this.#updates.notifyAll()
       this.#scheduler?.notify()
     })
     this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
@@ -113,7 +114,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       }),
     )
     this.added.notify()
-    this.#updated.notify()
+    this.#updates.notify([id])
     return task
   }
 
@@ -126,7 +127,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       )
       retried += changes
       this.added.notify()
-      this.#updated.notify()
+      this.#updates.notifyAll()
       if (changes < batch || retried >= limit) return retried
     }
   }
@@ -142,7 +143,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       }),
     )
     this.cancelled.notify()
-    this.#updated.notify()
+    this.#updates.notify([id])
     return task
   }
 
@@ -150,11 +151,13 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     const readState = () =>
       this.#call(() => this.#file.read(() => this.#statements.readState.get({ id })?.state))
     const find = () => this.find(id)
-    const unwatch = this.#otherProcesses.watch()
+    const ignoreOthers = this.#otherProcesses.watch()
+    const { updated, unwatch } = this.#updates.watch(id)
     try {
-      yield* watchTask({ readState, find, updated: this.#updated, pollIntervalMs }, signal)
+      yield* watchTask({ readState, find, updated, pollIntervalMs }, signal)
     } finally {
       unwatch()
+      ignoreOthers()
     }
   }
 
@@ -227,45 +230,44 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       this.#file.read(() => this.#statements.findClaimable.get()),
     )
     if (claimable === null) return undefined
-    return this.#update(() => {
-      const now = this.#options.now()
-      this.#statements.claim.run({ lease, workerId, now })
-      const row = this.#statements.findClaimed.get({ lease })
-      return row === null ? undefined : { task: fromRow(row), waitMs: Math.max(0, now - row.due_at) }
-    })
+    const claim = await mapDatabaseErrors(QueueUnavailable, () =>
+      this.#file.write(() => {
+        const now = this.#options.now()
+        this.#statements.claim.run({ lease, workerId, now })
+        const row = this.#statements.findClaimed.get({ lease })
+        return row === null ? undefined : { task: fromRow(row), waitMs: Math.max(0, now - row.due_at) }
+      }),
+    )
+    if (claim !== undefined) this.#updates.notify([claim.task.id])
+    return claim
   }
 
   renew(lease: string): Promise<LeaseWrite> {
     return mapDatabaseErrors(QueueUnavailable, () =>
-      this.#file.write(() => this.#written(lease, this.#statements.renew.run({ lease }))),
+      this.#file.write(() => {
+        const { changes } = this.#statements.renew.run({ lease })
+        return changes > 0 ? 'written' : this.#explainLoss(lease)
+      }),
     )
   }
 
   complete(lease: string, result: string): Promise<LeaseWrite> {
-    return this.#update(() =>
-      this.#written(lease, this.#statements.complete.run({ lease, result, now: this.#options.now() })),
-    )
+    return this.#write(lease, (now) => this.#statements.complete.get({ lease, result, now }))
   }
 
   async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
-    const write = await this.#update(() => {
-      const now = this.#options.now()
-      const { failPermanently, retryLater } = this.#statements
-      return this.#written(
-        lease,
-        retryInMs === undefined
-          ? failPermanently.run({ lease, error, now })
-          : retryLater.run({ lease, error, now, delayMs: retryInMs }),
-      )
-    })
+    const { failPermanently, retryLater } = this.#statements
+    const write = await this.#write(lease, (now) =>
+      retryInMs === undefined
+        ? failPermanently.get({ lease, error, now })
+        : retryLater.get({ lease, error, now, delayMs: retryInMs }),
+    )
     this.#scheduler?.notify()
     return write
   }
 
   async release(lease: string): Promise<LeaseWrite> {
-    const write = await this.#update(() =>
-      this.#written(lease, this.#statements.release.run({ lease, now: this.#options.now() })),
-    )
+    const write = await this.#write(lease, (now) => this.#statements.release.get({ lease, now }))
     this.added.notify()
     return write
   }
@@ -307,12 +309,13 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   }
 
   async requeue(expired: readonly LeaseRow[]): Promise<void> {
-    await this.#update(() => {
-      const { maxAttempts, now } = this.#options
+    const { maxAttempts, now } = this.#options
+    await this.#file.write(() => {
       for (const { seq, lease, beat } of expired)
         this.#statements.requeue.run({ seq, lease, beat, maxAttempts, now: now() })
     })
     this.added.notify()
+    this.#updates.notifyAll()
   }
 
   /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */
@@ -349,17 +352,21 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     return new TaskScheduler(this, this.#options.leaseMs)
   }
 
-  /** The outcome of a write under a lease. */
-  #written(lease: string, { changes }: { changes: number }): LeaseWrite {
-    if (changes > 0) return 'written'
-    return this.#statements.findCancelled.get({ lease }) === null ? 'lost' : 'cancelled'
+  /** Runs a write under a lease, then notifies the watchers of its task. */
+  async #write(lease: string, work: (now: number) => { id: string } | null): Promise<LeaseWrite> {
+    const { row, loss } = await mapDatabaseErrors(QueueUnavailable, () =>
+      this.#file.write(() => {
+        const row = work(this.#options.now())
+        return row === null ? { row, loss: this.#explainLoss(lease) } : { row, loss: undefined }
+      }),
+    )
+    if (row === null) return loss
+    this.#updates.notify([row.id])
+    return 'written'
   }
 
-  /** Runs a write of a consumer, then notifies the watchers. */
-  async #update<T>(work: () => T): Promise<T> {
-    const result = await mapDatabaseErrors(QueueUnavailable, () => this.#file.write(work))
-    this.#updated.notify()
-    return result
+  #explainLoss(lease: string): 'lost' | 'cancelled' {
+    return this.#statements.findCancelled.get({ lease }) === null ? 'lost' : 'cancelled'
   }
 
   /** Reads row by row, so that a page of huge payloads ends before all of them are in memory. */

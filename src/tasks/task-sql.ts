@@ -80,17 +80,21 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
     renew: `update tasks set beat = beat + 1 where lease = $lease and status = 'processing'`,
     complete: `
       update tasks set status = 'completed', result = $result, error = null, updated_at = ${now}, ${unclaimed}
-      where lease = $lease and status = 'processing'`,
+      where lease = $lease and status = 'processing'
+      returning id`,
     failPermanently: `
       update tasks set status = 'failed', error = $error, updated_at = ${now}, ${unclaimed}
-      where lease = $lease and status = 'processing'`,
+      where lease = $lease and status = 'processing'
+      returning id`,
     retryLater: `
       update tasks set status = 'pending', error = $error, updated_at = ${now}, ${unclaimed},
         delayed = 1, delay_ms = $delayMs, due_at = ${now} + $delayMs
-      where lease = $lease and status = 'processing'`,
+      where lease = $lease and status = 'processing'
+      returning id`,
     release: `
       update tasks set status = 'pending', attempts = attempts - 1, due_at = ${now}, updated_at = ${now}, ${unclaimed}
-      where lease = $lease and status = 'processing'`,
+      where lease = $lease and status = 'processing'
+      returning id`,
     findCancelled: `select 1 from tasks where lease = $lease and status = 'cancelled'`,
 
     readLeases: `select seq, lease, beat from tasks where status = 'processing'`,
@@ -98,7 +102,8 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
       update tasks set updated_at = ${now}, due_at = ${now}, ${unclaimed},
         status = case when attempts >= $maxAttempts then 'failed' else 'pending' end,
         error = case when attempts >= $maxAttempts then 'the worker died in every attempt' else error end
-      where seq = $seq and lease = $lease and beat = $beat and status = 'processing'`,
+      where seq = $seq and lease = $lease and beat = $beat and status = 'processing'
+      returning id`,
     promoteDue: `
       with picked as materialized (
         select seq from tasks where status = 'pending' and delayed = 1 and due_at <= ${now}

@@ -1,15 +1,23 @@
 import type { SqliteFile } from './file.ts'
 
-/** The time between two polls, in ms. A poll reads one number from memory that the processes share. */
-const pollIntervalMs = 5
+/** The time between two polls, in ms: while other processes commit, and after they have been silent for `activeMs`. */
+const activePollIntervalMs = 4
+const idlePollIntervalMs = 15
+const activeMs = 2_000
 
-/** Notices that other processes have committed to an SQLite file. Watches only while there is a reason to. */
+/**
+ * Notices that other processes have committed to an SQLite file. Watches only while there is a reason to.
+ *
+ * It polls a number that SQLite keeps in memory, which costs little and works on every file system. Events of the file
+ * system would come for each page that this process writes itself.
+ */
 export class CommitWatcher {
   readonly #file: SqliteFile
   readonly #onCommit: () => void
   readonly #reasons = new Set<symbol>()
-  #timer: ReturnType<typeof setInterval> | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
   #seen: number | undefined
+  #activeUntil = 0
 
   /** @param onCommit called after one or several commits of other processes */
   constructor(file: SqliteFile, onCommit: () => void) {
@@ -21,22 +29,30 @@ export class CommitWatcher {
   watch(): () => void {
     const reason = Symbol('reason to watch')
     this.#reasons.add(reason)
+    this.#activeUntil = performance.now() + activeMs
     if (this.#timer === undefined) {
       this.#seen = this.#file.dataVersion()
-      this.#timer = setInterval(() => this.#poll(), pollIntervalMs)
+      this.#schedule()
     }
     return () => {
       this.#reasons.delete(reason)
       if (this.#reasons.size > 0) return
-      clearInterval(this.#timer)
+      clearTimeout(this.#timer)
       this.#timer = undefined
     }
   }
 
+  #schedule(): void {
+    const isActive = performance.now() < this.#activeUntil
+    this.#timer = setTimeout(() => this.#poll(), isActive ? activePollIntervalMs : idlePollIntervalMs)
+  }
+
   #poll(): void {
+    this.#schedule()
     const version = this.#file.dataVersion()
     if (version === undefined || version === this.#seen) return
     this.#seen = version
+    this.#activeUntil = performance.now() + activeMs
     this.#onCommit()
   }
 }

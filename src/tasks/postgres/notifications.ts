@@ -9,8 +9,10 @@ export interface QueueEvents {
   delayed(): void
   /** A running task may have been cancelled. */
   cancelled(): void
-  /** These tasks have changed; without ids, any task may have. */
-  updated(ids?: readonly string[]): void
+  /** These tasks were updated. */
+  updated(ids: readonly string[]): void
+  /** Any task may have been updated. */
+  anyUpdated(): void
 }
 
 /** The most ids in one message, whose length PostgreSQL limits to 8,000 bytes. */
@@ -64,7 +66,7 @@ export class Notifications {
     this.#events.added()
     this.#events.delayed()
     this.#events.cancelled()
-    this.#events.updated()
+    this.#events.anyUpdated()
   }
 
   #receive(message: string): void {

@@ -91,6 +91,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       delayed: () => this.#scheduler?.notify(),
       cancelled: () => this.cancelled.notify(),
       updated: (ids) => this.#updates.notify(ids),
+      anyUpdated: () => this.#updates.notifyAll(),
     })
     this.#runs = new RunWrites(pool, {
       onUpdated: (ids) => this.#notifications.publishUpdated(ids),
