@@ -12,6 +12,8 @@ export interface QueueFixture {
   consume(handler: TaskHandler, options?: Partial<ConsumeOptions>, on?: TaskQueue): Consumer
   /** Resolves with the task when it has ended. */
   waitForEnd(id: string, on?: TaskQueue): Promise<Task>
+  /** Sets the clock of the queue's server off by this many ms; undefined where there is no server, or no way to do it. */
+  readonly jumpServerClock: ((ms: number) => Promise<void>) | undefined
   /** Adds a task and returns its id. */
   add(payload?: string, options?: Partial<NewTask>): Promise<string>
 }

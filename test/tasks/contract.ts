@@ -33,9 +33,15 @@ const quick = { leaseMs: 600, initialBackoffMs: 20, maxAttempts: 3 } satisfies P
  * The promises of `TaskQueue` as tests. Each adapter runs them on its real engine.
  *
  * @param createQueue called before each test
- * @param options whether the adapter can cancel, plan and pause tasks yet
+ * @param options whether the adapter can cancel, plan and pause tasks yet, and how to set its server's clock off
  */
-export function taskQueueContract(createQueue: () => Promise<EmptyQueue>, { isComplete = true } = {}): void {
+export function taskQueueContract(
+  createQueue: () => Promise<EmptyQueue>,
+  {
+    isComplete = true,
+    jumpServerClock,
+  }: { isComplete?: boolean; jumpServerClock?: (ms: number) => Promise<void> } = {},
+): void {
   let emptyQueue: EmptyQueue
   let queue: TaskQueue
   const opened: TaskQueue[] = []
@@ -583,6 +589,7 @@ export function taskQueueContract(createQueue: () => Promise<EmptyQueue>, { isCo
     consume,
     waitForEnd,
     add,
+    jumpServerClock,
   }
   if (isComplete) {
     cancelContract(fixture)

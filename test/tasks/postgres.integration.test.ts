@@ -11,31 +11,47 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startPostgres()
+    await installClock()
   }, 60_000)
   afterAll(() => server.remove())
 
   const open = (): Promise<OpenDatabase> =>
     openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5 } })
+  /** Puts a clock that the tests set before PostgreSQL's own in the search path: all statements of the queue follow it. */
+  const installClock = () =>
+    server.psql(`
+      create schema clock;
+      create table clock.jump (by interval not null);
+      insert into clock.jump values ('0');
+      create function clock.clock_timestamp() returns timestamptz language sql volatile
+        as 'select pg_catalog.clock_timestamp() + by from clock.jump';
+      alter database tally set search_path = public, clock, pg_catalog`)
+  const jumpServerClock = async (ms: number): Promise<void> =>
+    void (await server.psql(`update clock.jump set by = '${ms} milliseconds'`))
   const truncate = async (): Promise<void> =>
     void (await server.psql(
-      'truncate tasks, task_workers, idempotency_keys; update task_queue set paused = 0',
+      `truncate tasks, task_workers, idempotency_keys; update task_queue set paused = 0;
+       update clock.jump set by = '0'`,
     ))
 
   describe('the contract', () => {
-    taskQueueContract(async () => {
-      const databases: OpenDatabase[] = []
-      return {
-        async open(options) {
-          const database = await open()
-          databases.push(database)
-          return openTaskQueue(database, options)
-        },
-        async remove() {
-          await Promise.all(databases.map((database) => database.close()))
-          await truncate()
-        },
-      }
-    })
+    taskQueueContract(
+      async () => {
+        const databases: OpenDatabase[] = []
+        return {
+          async open(options) {
+            const database = await open()
+            databases.push(database)
+            return openTaskQueue(database, options)
+          },
+          async remove() {
+            await Promise.all(databases.map((database) => database.close()))
+            await truncate()
+          },
+        }
+      },
+      { jumpServerClock },
+    )
   })
 
   describe('several processes', () => {

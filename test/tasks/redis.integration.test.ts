@@ -30,7 +30,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
         dataDir: '.',
         remove: () => server.flush(),
       }),
-      { severalHosts: true },
+      { severalHosts: true, isComplete: false },
     )
   })
 

@@ -58,6 +58,7 @@ if (import.meta.main) {
     {
       concurrency: 2,
       timeoutMs: 60_000,
+      worker: { name, version: '1' },
       onRunEnd: ({ outcome, task }) => process.stdout.write(`${outcome} ${task.id}\n`),
     },
   )

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { Idempotency } from '../../src/database/idempotency.ts'
+import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import type { NewTask, Task } from '../../src/tasks/task.ts'
 import { QueueFull } from '../../src/tasks/task-queue.ts'
 import { until } from '../support/until.ts'
@@ -143,13 +144,31 @@ export function scheduleContract(fixture: QueueFixture): void {
     })
   })
 
-  describe('the clock of a process jumps by two hours', () => {
+  describe.each([
+    ['a process', undefined],
+    ...(fixture.jumpServerClock === undefined ? [] : ([['the server', fixture.jumpServerClock]] as const)),
+  ] as const)('the clock of %s jumps by two hours', (_, jumpServerClock) => {
+    /** Opens instances whose clock, or whose server's clock, jumps when `jump` is called. */
+    const openJumping = async (options: Partial<QueueOptions>) => {
+      let offsetMs = 0
+      const now = () => Date.now() + offsetMs
+      return {
+        instances: [await open({ ...options, now }), await open({ ...options, now })] as const,
+        async jump(ms: number): Promise<void> {
+          if (jumpServerClock === undefined) offsetMs = ms
+          else await jumpServerClock(ms)
+        },
+      }
+    }
+
     test.each([
       ['ahead', twoHoursMs],
       ['back', -twoHoursMs],
     ])('%s: nothing stays pending', async (_, jumpMs) => {
-      let offsetMs = 0
-      const jumping = await open({ now: () => Date.now() + offsetMs, initialBackoffMs: 100 })
+      const {
+        instances: [jumping],
+        jump,
+      } = await openJumping({ initialBackoffMs: 100 })
       const addOn = async (payload: string, options: Partial<NewTask> = {}) =>
         (await jumping.enqueue({ kind: 'analysis', payload, ...options })).task.id
       const failing = await addOn('"fails once"')
@@ -157,7 +176,7 @@ export function scheduleContract(fixture: QueueFixture): void {
       await until(async () => (await jumping.find(failing))?.error)
       await consumer.finish()
       const ids = [failing, await addOn('"due"'), await addOn('"delayed"', { delayMs: 200 })]
-      offsetMs = jumpMs
+      await jump(jumpMs)
       ids.push(await addOn('"added after"'))
       consume(async () => '1', {}, jumping)
       for (const id of ids) expect(await waitForEnd(id, jumping)).toMatchObject({ status: 'completed' })
@@ -167,9 +186,8 @@ export function scheduleContract(fixture: QueueFixture): void {
       ['ahead', twoHoursMs],
       ['back', -twoHoursMs],
     ])('%s: nothing runs twice', async (_, jumpMs) => {
-      let offsetMs = 0
-      const options = { now: () => Date.now() + offsetMs, leaseMs: 400 }
-      const instances = [await open(options), await open(options)]
+      const leaseMs = 600
+      const { instances, jump } = await openJumping({ leaseMs })
       const { promise: hold, resolve: release } = Promise.withResolvers<string>()
       let runs = 0
       for (const on of instances)
@@ -184,13 +202,27 @@ export function scheduleContract(fixture: QueueFixture): void {
         )
       const id = await add('"long"')
       await until(() => runs === 1)
-      offsetMs = jumpMs
+      await jump(jumpMs)
       // Longer than a lease: whoever believed the clock would have claimed the task by now.
       const start = performance.now()
-      while (performance.now() - start < 3 * options.leaseMs) await waitForEnd(await add('"short"'))
+      while (performance.now() - start < 3 * leaseMs) await waitForEnd(await add('"short"'))
       release('"once"')
       expect(await waitForEnd(id)).toMatchObject({ status: 'completed', attempts: 1, result: '"once"' })
       expect(runs).toBe(1)
+    })
+
+    test('back: the workers that live are still seen, and a time that was chosen is kept', async () => {
+      const {
+        instances: [jumping],
+        jump,
+      } = await openJumping({ leaseMs: 300 })
+      consume(async () => '1', { worker: { name: 'steady', version: '1' } }, jumping)
+      const { task } = await jumping.enqueue({ kind: 'analysis', payload: '1', runAt: Date.now() + 1_000 })
+      await jump(-twoHoursMs)
+      await until(async () => (await jumping.stats()).workers.some(({ name }) => name === 'steady'))
+      expect(await jumping.stats()).toMatchObject({ waiting: 0, delayed: 1 })
+      await jump(0)
+      expect(await waitForEnd(task.id, jumping)).toMatchObject({ status: 'completed', runAt: task.runAt })
     })
   })
 }

@@ -16,19 +16,14 @@ export interface SharedQueue extends QueueLocation {
  * The promises of `TaskQueue` about workers that die or are suspended, as tests with real processes.
  *
  * @param createQueue called in each test
- * @param options whether the processes may be on several hosts, whose clocks differ
+ * @param options whether the processes may be on several hosts, whose clocks differ; whether the adapter can cancel and
+ *   pause tasks, and knows its workers, yet
  */
 export function workersContract(
   createQueue: () => Promise<SharedQueue>,
-  { severalHosts = false } = {},
+  { severalHosts = false, isComplete = true } = {},
 ): void {
-  const testWithQueue = (
-    name: string,
-    run: (
-      queue: TaskQueue,
-      start: (runner: Omit<RunnerTask, keyof QueueLocation>) => Runner,
-    ) => Promise<void>,
-  ) =>
+  const testWithQueue: TestWithQueue = (name, run) =>
     test(
       name,
       async () => {
@@ -50,8 +45,6 @@ export function workersContract(
       },
       timeoutMs,
     )
-  const findStatus = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
-
   testWithQueue('another worker runs the task of a killed worker again', async (queue, start) => {
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
     const first = start({ name: 'first', runMs: 60_000 })
@@ -112,6 +105,8 @@ export function workersContract(
     expect(failed?.error).toContain('the worker died')
   })
 
+  if (isComplete) operatorsContract(testWithQueue)
+
   testWithQueue('every task ends once while three workers are killed and replaced', async (queue, start) => {
     const ids = (
       await Promise.all(
@@ -132,6 +127,69 @@ export function workersContract(
     expect(tasks.filter(({ result }) => !/^"by w\d/.test(result ?? ''))).toEqual([])
   })
 }
+
+const findStatus = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
+
+/** What an operator does, while the tasks are in other processes. */
+function operatorsContract(testWithQueue: TestWithQueue): void {
+  testWithQueue('a task that runs in another process can be cancelled', async (queue, start) => {
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
+    const runner = start({ name: 'runner', runMs: 60_000 })
+    await until(async () => (await findStatus(queue, task.id)) === 'processing')
+    await queue.cancel(task.id)
+    await until(() => runner.lines.includes(`cancelled ${task.id}`))
+    const { task: next } = await queue.enqueue({ kind: 'analysis', payload: '"b"' })
+    await until(async () => (await findStatus(queue, next.id)) === 'processing')
+    expect(await queue.find(task.id)).toMatchObject({ status: 'cancelled', result: undefined, attempts: 1 })
+  })
+
+  testWithQueue(
+    'a worker that was suspended cannot record the result of a cancelled task',
+    async (queue, start) => {
+      const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
+      const sleeper = start({ name: 'sleeper', runMs: 300 })
+      await until(async () => (await findStatus(queue, task.id)) === 'processing')
+      sleeper.child.kill('SIGSTOP')
+      const cancelled = await queue.cancel(task.id)
+      sleeper.child.kill('SIGCONT')
+      await until(() => sleeper.lines.includes(`cancelled ${task.id}`))
+      expect(await queue.find(task.id)).toEqual(cancelled)
+    },
+  )
+
+  testWithQueue('a killed worker is out of sight after three heartbeats', async (queue, start) => {
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
+    const victim = start({ name: 'victim', runMs: 60_000 })
+    const survivor = start({ name: 'survivor', runMs: 60_000 })
+    const names = async () => (await queue.stats()).workers.map(({ name }) => name).sort()
+    await until(async () => (await names()).join() === 'survivor,victim')
+    await until(async () => (await findStatus(queue, task.id)) === 'processing')
+    const { workers } = await queue.stats()
+    expect(workers.flatMap(({ taskIds }) => taskIds)).toEqual([task.id])
+    victim.child.kill('SIGKILL')
+    await until(async () => (await names()).join() === 'survivor')
+    expect(survivor.child.exitCode).toBeNull()
+  })
+
+  testWithQueue('a pause holds for workers that start later, until it ends', async (queue, start) => {
+    const early = start({ name: 'early', runMs: 0 })
+    const first = await queue.enqueue({ kind: 'analysis', payload: '"first"' })
+    await until(async () => (await findStatus(queue, first.task.id)) === 'completed')
+    await queue.setPaused(true)
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
+    early.child.kill('SIGKILL')
+    start({ name: 'late', runMs: 0 })
+    await until(async () => (await queue.stats()).workers.some(({ name }) => name === 'late'))
+    expect(await queue.find(task.id)).toMatchObject({ status: 'pending', attempts: 0 })
+    await queue.setPaused(false)
+    await until(async () => (await findStatus(queue, task.id)) === 'completed')
+  })
+}
+
+type TestWithQueue = (
+  name: string,
+  run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueueLocation>) => Runner) => Promise<void>,
+) => void
 
 interface Runner {
   readonly child: Bun.Subprocess
