@@ -1,5 +1,6 @@
 import { analyzeTaskPayload } from '../../../src/analysis/payload.ts'
 import { noDrainWindow, type Service, startService } from '../../support/service.ts'
+import type { PlannedTasks } from './planned-tasks.ts'
 
 export interface ChaosOptions {
   /** Tasks that must be accepted. */
@@ -12,6 +13,11 @@ export interface ChaosOptions {
   readonly env: Readonly<Record<string, string>>
   /** Takes the queue's own server away and brings it back; done at even distances. */
   readonly outages?: { readonly count: number; strike(): Promise<void> }
+  /**
+   * Adds every third task with a priority and a delay, and cancels every fifth one. Default: every task is due at once,
+   * and none is cancelled.
+   */
+  readonly planned?: PlannedTasks
   /** How many processes of each kind. Default 2. */
   readonly processes?: number
 }
@@ -22,12 +28,18 @@ export interface ChaosReport {
   readonly failed: number
   /** Runs of all tasks; may exceed the tasks, for a killed worker's run counts. */
   readonly runs: number
-  /** Accepted tasks that did not end completed. */
+  /** Tasks that ended cancelled. */
+  readonly cancelled: number
+  /** Accepted tasks that ended neither completed nor cancelled. */
   readonly lost: number
   /** Tasks beyond one for each that a client wanted. */
   readonly doubled: number
   /** Completed tasks with a result other than the right one. */
   readonly wrong: number
+  /** Tasks whose cancellation was confirmed and that ended otherwise, and cancelled ones that nobody had cancelled. */
+  readonly wronglyEnded: number
+  /** Tasks that were completed before they were due. */
+  readonly early: number
   readonly kills: number
   readonly outages: number
   /** Requests that had no answer, or none but 5xx, and were sent again under the same key. */
@@ -40,6 +52,7 @@ interface TaskBody {
   readonly payload: { readonly numbers: readonly number[]; readonly text: string }
   readonly status: string
   readonly attempts: number
+  readonly updated_at: string
   readonly result?: { readonly processing_time_ms?: number }
 }
 
@@ -51,7 +64,7 @@ const endMsMax = 120_000
  * Idempotency-Key, so each task that a client wanted must be there once, completed, with the right result.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { tasks, clients, kills, env, outages, processes = 2 } = options
+  const { tasks, clients, kills, env, outages, planned, processes = 2 } = options
   const startedAt = performance.now()
   const apis = await startAll('src/main.ts', { ...env, WORKER: 'off' }, processes)
   const workers = await startAll('src/worker.ts', env, processes)
@@ -59,18 +72,22 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   let wanted = 0
   let repeated = 0
 
+  const addOne = async (n: number): Promise<string> => {
+    if (planned !== undefined && n % 3 === 0)
+      return await planned.add(`task-${n}`, JSON.stringify(workOf(n)), n)
+    for (;;) {
+      const id = await post(apis, n)
+      if (id !== undefined) return id
+      repeated++
+      await Bun.sleep(20)
+    }
+  }
   const client = async (): Promise<void> => {
     while (wanted < tasks) {
       const n = wanted++
-      for (;;) {
-        const id = await post(apis, n)
-        if (id !== undefined) {
-          accepted.set(id, n)
-          break
-        }
-        repeated++
-        await Bun.sleep(20)
-      }
+      const id = await addOne(n)
+      accepted.set(id, n)
+      if (n % 5 === 0) planned?.cancelLater(id)
     }
   }
   const killer = async (): Promise<void> => {
@@ -88,6 +105,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   }
   try {
     await Promise.all([...Array.from({ length: clients }, client), killer(), outage()])
+    const cancelled: ReadonlySet<string> = (await planned?.cancelled()) ?? new Set()
     const ended = await everyTaskEnded(apis)
     const found = new Map(ended.map((task) => [task.id, task]))
     const completed = ended.filter(({ status }) => status === 'completed')
@@ -96,9 +114,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       completed: completed.length,
       failed: ended.filter(({ status }) => status === 'failed').length,
       runs: ended.reduce((runs, { attempts }) => runs + attempts, 0),
-      lost: [...accepted.keys()].filter((id) => found.get(id)?.status !== 'completed').length,
+      cancelled: ended.filter(({ status }) => status === 'cancelled').length,
+      lost: [...accepted.keys()].filter((id) => !isAccountedFor(found.get(id))).length,
       doubled: ended.length - new Set(ended.map(({ payload }) => payload.text)).size,
       wrong: completed.filter((task) => !isRight(task)).length,
+      wronglyEnded: ended.filter(({ id, status }) => (status === 'cancelled') !== cancelled.has(id)).length,
+      early: completed.filter(({ id, updated_at }) => Date.parse(updated_at) < (planned?.runAt(id) ?? 0))
+        .length,
       kills,
       outages: outages?.count ?? 0,
       repeated,
@@ -160,7 +182,7 @@ async function everyTaskEnded({ all }: Fleet): Promise<TaskBody[]> {
   const deadline = performance.now() + endMsMax
   for (;;) {
     const tasks = await listAll((all[0] as Service).url).catch(() => undefined)
-    const ended = tasks?.every(({ status }) => status === 'completed' || status === 'failed')
+    const ended = tasks?.every(({ status }) => ['completed', 'failed', 'cancelled'].includes(status))
     if (tasks !== undefined && (ended || performance.now() > deadline)) return tasks
     await Bun.sleep(200)
   }
@@ -176,6 +198,10 @@ async function listAll(url: string): Promise<TaskBody[]> {
     path = /<([^>]+)>; rel="next"/.exec(response.headers.get('link') ?? '')?.[1]
   }
   return tasks
+}
+
+function isAccountedFor(task: TaskBody | undefined): boolean {
+  return task?.status === 'completed' || task?.status === 'cancelled'
 }
 
 function isRight({ payload, result }: TaskBody): boolean {
