@@ -62,8 +62,7 @@ FROM dependencies AS test
 RUN ["bun", "install", "--frozen-lockfile", "--ignore-scripts"]
 COPY . .
 # Not `bun run test`: Bun wants a shell for a script of package.json, also where it would not use it.
-# A builder has other work too: a test may take longer than on a machine of its own.
-RUN ["bun", "--no-orphans", "tools/test.ts", "--timeout=30000"]
+RUN ["bun", "--no-orphans", "tools/test.ts"]
 
 # What a build without --target gives. The tests stand before it and not further up, for Docker's classic
 # builder runs every stage down to its target, needed or not.

@@ -26,6 +26,8 @@ import { haveRedis, serverVariable as redisServerVariable, startRedis } from '..
 const slowTests = ['test/e2e/**', '**/*.integration.test.ts']
 /** What has a command of its own, because it needs a container engine or a running instance. */
 const separateTests = ['test/e2e/image/**', 'test/e2e/conformance/**']
+/** How long a test may take that names no time of its own, in ms: for a machine that has other work too. */
+const timeoutMs = 30_000
 /** A tmpfs smaller than this is not used, in bytes: a container's has 64 MB. */
 const minTmpfsBytes = 2 * 2 ** 30
 const folderPrefix = 'tally-test-'
@@ -57,7 +59,7 @@ async function runTests(): Promise<number> {
   const ignored = quick ? [...slowTests, ...separateTests] : positionals.length > 0 ? [] : separateTests
   const tests = Bun.spawn(
     [
-      ...[process.execPath, 'test', '--no-orphans', '--parallel'],
+      ...[process.execPath, 'test', '--no-orphans', '--parallel', `--timeout=${timeoutMs}`],
       ...ignored.map((pattern) => `--path-ignore-patterns=${pattern}`),
       ...passedOn,
     ],

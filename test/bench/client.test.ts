@@ -23,7 +23,7 @@ test('with more connections than requests under way all of them take turns', asy
     },
   })
   const client = await connect(server.port!, request, 20, 3)
-  const { latenciesMs } = await client.run(50, () => {})
+  const { latenciesMs } = await client.run(500, () => {})
   client.close()
 
   expect(served.size).toBe(20)
