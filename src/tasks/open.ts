@@ -33,11 +33,8 @@ export async function openTaskQueue(
       return new PostgresTaskQueue(backend.pool, complete)
     }
     case 'redis': {
-      const [{ BullmqTaskQueue }, { RedisBackend }] = await Promise.all([
-        import('./bullmq/queue.ts'),
-        import('./redis/backend.ts'),
-      ])
-      return new BullmqTaskQueue((notifiers) => new RedisBackend(backend.url, complete, notifiers), complete)
+      const { RedisTaskQueue } = await import('./redis/queue.ts')
+      return new RedisTaskQueue(backend.url, complete)
     }
   }
 }

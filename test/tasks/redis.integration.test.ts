@@ -14,13 +14,10 @@ describe.skipIf(!haveRedis())('on Redis', () => {
   afterAll(() => server.remove())
 
   describe('the contract', () => {
-    taskQueueContract(
-      async () => ({
-        open: (options) => openTaskQueue({ engine: 'redis', url: server.url }, options),
-        remove: () => server.flush(),
-      }),
-      { isComplete: false },
-    )
+    taskQueueContract(async () => ({
+      open: (options) => openTaskQueue({ engine: 'redis', url: server.url }, options),
+      remove: () => server.flush(),
+    }))
   })
 
   describe('several processes', () => {

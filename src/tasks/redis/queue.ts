@@ -1,0 +1,395 @@
+import { type Idempotency, IdempotencyMismatch, idempotencyRetentionMs } from '../../database/idempotency.ts'
+import { InvalidCursor } from '../../database/invalid-cursor.ts'
+import {
+  type Claim,
+  LeaseConsumer,
+  type Leases,
+  type LeaseWrite,
+  type WorkerAnnouncement,
+} from '../lease-consumer.ts'
+import type { ObservedLease } from '../lease-observer.ts'
+import { Notifier } from '../notifier.ts'
+import {
+  cleanupBatchSize,
+  cleanupIntervalMs,
+  type QueueOptions,
+  retryBatchSize,
+  silentWorkerMs,
+} from '../queue-options.ts'
+import { createTask, defaultPriority, type NewTask, type Task, type TaskStatus } from '../task.ts'
+import {
+  type ConsumeOptions,
+  type Consumer,
+  type Enqueued,
+  maxPageCharacters,
+  QueueFull,
+  type QueueStats,
+  QueueUnavailable,
+  TaskEnded,
+  type TaskHandler,
+  TaskNotFailed,
+  type TaskPage,
+  type TaskPageRequest,
+  type TaskQueue,
+} from '../task-queue.ts'
+import { TaskScheduler, type TimedTasks } from '../task-scheduler.ts'
+import { watchTask } from '../watch-task.ts'
+import { Batcher } from './batcher.ts'
+import { RedisConnection } from './connection.ts'
+import { Publisher } from './publisher.ts'
+import { parseHash, parseStats, parseTask, parseTaskOrUndefined, type Reply, toJobData } from './reply.ts'
+import * as scripts from './scripts.ts'
+
+/** The prefix of BullMQ's keys: its own default and the queue's name. */
+const prefix = 'bull:tally:'
+/** Our own keys. The names on the server must not change: processes of two versions share them. */
+const ownKeys = ['tally:tasks', 'tally:tasks:cancelled', 'tally:tasks:workers'] as const
+const cancelledKey = ownKeys[1]
+const idempotencyPrefix = 'tally:idempotency:'
+const keys = [prefix, ...ownKeys]
+
+/** The longest time between two polls, in ms, with or without notifications. */
+const pollIntervalMs = 500
+/** The most ids that one call scans, because the server serves nobody else meanwhile, and the most calls for one page. */
+const maxScannedIds = 1_000
+const maxCallsPerPage = 20
+/** How long the first call waits for the first connection, in ms. */
+const firstConnectionTimeoutMs = 1_000
+/**
+ * How long BullMQ's lock lasts, in ms. It never ends by itself while its task runs, because that would depend on the
+ * server's clock: a lease has expired when its renewals have stopped, which LeaseObserver finds.
+ */
+const lockMs = 24 * 60 * 60 * 1_000
+/** How far two readings of the server's clock may differ before it counts as set back, in ms. */
+const clockToleranceMs = 1_000
+const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+type EnqueueArgs = readonly string[]
+type EnqueueReply = readonly [outcome: string, id: string, createdAt: number, runAt: number]
+type ClaimReply = readonly [id: string, hash: readonly string[]]
+
+/** A lease as it is observed. Its `beat` is when BullMQ's lock would expire, which each renewal changes. */
+type RedisLease = ObservedLease
+
+/**
+ * Tasks in BullMQ's layout on Redis, by BullMQ's own scripts and ours (scripts.ts). BullMQ's classes are not used: their
+ * times are those of the process, and their client for Bun answers calls in flight with null when its connection ends.
+ */
+export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease> {
+  readonly added = new Notifier()
+  readonly cancelled = new Notifier()
+  readonly pollIntervalMs = pollIntervalMs
+  readonly #updated = new Notifier()
+  readonly #connection: RedisConnection
+  readonly #publisher: Publisher
+  readonly #firstConnection: Promise<void>
+  readonly #options: QueueOptions
+  readonly #consumers = new Set<LeaseConsumer>()
+  /** The ids of the tasks that run here, by lease. */
+  readonly #running = new Map<string, string>()
+  /** Only where tasks are run: a process without consumers has no use for it. */
+  #scheduler: TaskScheduler | undefined
+  readonly #enqueues = new Batcher<EnqueueArgs, EnqueueReply>(async (tasks) => {
+    const args = [`${this.#options.capacity}`, `${idempotencyRetentionMs}`, ...tasks.flat()]
+    return (await this.#run(scripts.enqueueScript, ...args)) as EnqueueReply[]
+  })
+  readonly #claims = new Batcher<readonly [lease: string, workerId: string], ClaimReply | undefined>(
+    async (claims) => (await this.#run(scripts.claimScript, `${lockMs}`, ...claims.flat())) as ClaimReply[],
+  )
+  readonly #ends = new Batcher<
+    readonly [id: string, lease: string, status: TaskStatus, value: string],
+    unknown
+  >(async (ends) => (await this.#run(scripts.finishScript, ...ends.flat())) as unknown[])
+  #serverTime: number | undefined
+  readonly #cleanup: ReturnType<typeof setInterval>
+  #closed: Promise<void> | undefined
+
+  constructor(url: string, options: QueueOptions) {
+    this.#options = options
+    const notifiers = { added: this.added, updated: this.#updated, cancelled: this.cancelled }
+    this.#publisher = new Publisher(notifiers, (channel, message) =>
+      this.#send('PUBLISH', [channel, message]),
+    )
+    this.#connection = new RedisConnection({
+      url,
+      subscriptions: this.#publisher.subscriptions,
+      onConnected: () => {
+        for (const notifier of Object.values(notifiers)) notifier.notify()
+      },
+    })
+    this.#firstConnection = this.#connection.connected(firstConnectionTimeoutMs)
+    this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
+    this.#cleanup.unref()
+  }
+
+  async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
+    this.#assertOpen()
+    const { scope, key, fingerprint = '' } = idempotency ?? {}
+    const [outcome, id, createdAt, runAt] = await this.#enqueues.call([
+      ...[Bun.randomUUIDv7(), toJobData(task), task.kind],
+      `${scripts.toBullmqPriority(task.priority ?? defaultPriority)}`,
+      ...[`${task.runAt ?? ''}`, `${task.delayMs ?? ''}`],
+      ...[key === undefined ? '' : `${idempotencyPrefix}${scope}:${key}`, fingerprint],
+    ])
+    if (outcome === 'mismatch') throw new IdempotencyMismatch()
+    if (outcome === 'full') throw new QueueFull(this.#options.capacity)
+    const replayed = outcome === 'replayed'
+    if (!replayed) {
+      this.#publisher.publish('added')
+      this.#scheduler?.notify()
+    }
+    return { task: createTask(id, task, { createdAt, runAt }), replayed }
+  }
+
+  find(id: string): Promise<Task | undefined> {
+    return this.#find(id, false)
+  }
+
+  /** A page can be shorter than the limit, even empty, when few of many tasks have the status. */
+  async list({ limit, status, after }: TaskPageRequest): Promise<TaskPage> {
+    this.#assertOpen()
+    if (after !== undefined && !uuidV7.test(after)) throw new InvalidCursor()
+    const tasks: Task[] = []
+    let characters = 0
+    let next = after ?? ''
+    for (let call = 0; call < maxCallsPerPage && tasks.length < limit; call++) {
+      const charactersLeft = maxPageCharacters - characters
+      if (tasks.length > 0 && charactersLeft <= 0) break
+      const page = await this.#run(
+        scripts.listScript,
+        ...[next, `${limit - tasks.length}`, status ?? '', `${charactersLeft}`, `${maxScannedIds}`],
+      )
+      const [last, replies] = page as [string, Reply[]]
+      const found = replies.map(parseTask)
+      // The script returns at least one task, however large. This page may already have tasks.
+      characters += found.reduce((sum, { payload }) => sum + payload.length, 0)
+      if (tasks.length > 0 && characters > maxPageCharacters) break
+      tasks.push(...found)
+      next = last
+      if (next === '') break
+    }
+    return { tasks, next: next === '' ? undefined : next }
+  }
+
+  async retry(id: string): Promise<Task | undefined> {
+    if (!(await this.#mayExist(id))) return undefined
+    const reply = (await this.#run(scripts.retryScript, id)) as [TaskStatus, Reply] | null
+    if (reply === null) return undefined
+    const [before, task] = reply
+    if (before !== 'failed') throw new TaskNotFailed(before)
+    this.#publisher.publish('added', 'updated')
+    return parseTask(task)
+  }
+
+  async retryFailed(limit = Number.MAX_SAFE_INTEGER): Promise<number> {
+    this.#assertOpen()
+    let retried = 0
+    for (;;) {
+      const batch = Math.min(retryBatchSize, limit - retried)
+      const changed = Number(await this.#run(scripts.retryFailedScript, `${batch}`))
+      retried += changed
+      if (changed > 0) this.#publisher.publish('added', 'updated')
+      if (changed < batch || retried >= limit) return retried
+    }
+  }
+
+  async cancel(id: string): Promise<Task | undefined> {
+    if (!(await this.#mayExist(id))) return undefined
+    const task = parseTaskOrUndefined(await this.#run(scripts.cancelScript, id))
+    if (task === undefined) return undefined
+    if (task.status !== 'cancelled') throw new TaskEnded(task.status)
+    this.#publisher.publish('cancelled', 'updated')
+    return task
+  }
+
+  watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
+    const readState = async (): Promise<string | undefined> => {
+      const task = await this.#find(id, true)
+      return task && `${task.status} ${task.attempts} ${task.updatedAt}`
+    }
+    const find = () => this.find(id)
+    return watchTask({ readState, find, updated: this.#updated, pollIntervalMs }, signal)
+  }
+
+  async depth(): Promise<number> {
+    this.#assertOpen()
+    return Number(await this.#run(scripts.depthScript))
+  }
+
+  async stats(): Promise<QueueStats> {
+    this.#assertOpen()
+    const reply = await this.#run(scripts.statsScript, `${silentWorkerMs(this.#options)}`)
+    return parseStats(reply)
+  }
+
+  async setPaused(paused: boolean): Promise<void> {
+    this.#assertOpen()
+    await this.#run(scripts.pauseScript, paused ? 'paused' : 'resumed')
+    this.#publisher.publish('added')
+  }
+
+  consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
+    this.#scheduler ??= new TaskScheduler(this, this.#options.leaseMs)
+    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
+    this.#consumers.add(consumer)
+    return consumer
+  }
+
+  async ping(): Promise<void> {
+    this.#assertOpen()
+    await this.#send('PING', [])
+  }
+
+  /** Reads the server's settings for the append-only file and for eviction. */
+  async durability() {
+    this.#assertOpen()
+    const info = String(await this.#send('INFO', []))
+    const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
+    if (value('aof_enabled') !== '1')
+      return { durable: false, reason: 'Redis does not persist accepted tasks (appendonly is off)' } as const
+    const policy = value('maxmemory_policy')
+    if (value('maxmemory') !== '0' && policy !== 'noeviction')
+      return {
+        durable: false,
+        reason: `Redis evicts tasks when it is full (maxmemory-policy is ${policy})`,
+      } as const
+    return { durable: true } as const
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#cleanup)
+    this.#scheduler?.stop()
+    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
+    await this.#connection.close()
+  }
+
+  // Leases: the side of the consumers.
+
+  async claim(lease: string, workerId: string): Promise<Claim | undefined> {
+    const reply = await this.#claims.call([lease, workerId])
+    if (reply === undefined) return undefined
+    const [id, hash] = reply
+    this.#running.set(lease, id)
+    this.#publisher.publish('updated')
+    return parseHash(id, hash)
+  }
+
+  async renew(lease: string): Promise<LeaseWrite> {
+    const id = this.#running.get(lease)
+    if (id === undefined) return 'lost'
+    return (await this.#run(scripts.renewScript, id, lease, `${lockMs}`)) as LeaseWrite
+  }
+
+  async complete(lease: string, result: string): Promise<LeaseWrite> {
+    return await this.#end(lease, (id) => this.#ends.call([id, lease, 'completed', JSON.stringify(result)]))
+  }
+
+  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
+    if (retryInMs === undefined)
+      return await this.#end(lease, (id) => this.#ends.call([id, lease, 'failed', error]))
+    const write = await this.#end(lease, (id) =>
+      this.#run(scripts.retryLaterScript, id, lease, error, `${retryInMs}`),
+    )
+    this.#scheduler?.notify()
+    return write
+  }
+
+  async release(lease: string): Promise<LeaseWrite> {
+    const write = await this.#end(lease, (id) => this.#run(scripts.releaseScript, id, lease))
+    this.#publisher.publish('added')
+    return write
+  }
+
+  async findCancelled(leases: readonly string[]): Promise<readonly string[]> {
+    const ids = leases.map((lease) => this.#running.get(lease) ?? '')
+    const scores = (await this.#send('ZMSCORE', [cancelledKey, ...ids])) as (number | null)[]
+    return leases.filter((_, n) => scores[n] !== null)
+  }
+
+  async heartbeat({ id, ...announcement }: WorkerAnnouncement): Promise<void> {
+    await this.#run(scripts.heartbeatScript, id, JSON.stringify(announcement))
+  }
+
+  async leave(workerId: string): Promise<void> {
+    await this.#send('HDEL', [ownKeys[2], workerId])
+  }
+
+  // TimedTasks: the side of the scheduler.
+
+  async promoteDue(): Promise<number | undefined> {
+    const reply = await this.#run(scripts.promoteScript)
+    const [time, promoted, next] = reply as [number, number, number | null]
+    if (promoted > 0) this.#publisher.publish('added')
+    // Before the first look the clock may have been set back as well.
+    const isSetBack = time < (this.#serverTime ?? Number.POSITIVE_INFINITY) - clockToleranceMs
+    if (isSetBack) await this.#restartDelays()
+    this.#serverTime = time
+    return promoted > 0 || isSetBack ? 0 : (next ?? undefined)
+  }
+
+  async readLeases(): Promise<readonly RedisLease[]> {
+    const reply = (await this.#run(scripts.leasesScript)) as [string, number][]
+    return reply.map(([lease, beat]) => ({ lease, beat }))
+  }
+
+  async requeue(expired: readonly RedisLease[]): Promise<void> {
+    const leases = expired.flatMap(({ lease, beat }) => [lease, `${beat}`])
+    await this.#run(scripts.requeueScript, `${this.#options.maxAttempts}`, ...leases)
+    this.#publisher.publish('added', 'updated')
+  }
+
+  async #restartDelays(): Promise<void> {
+    for (let skipped = 0; ; skipped += maxScannedIds) {
+      const args = [`${clockToleranceMs}`, `${skipped}`, `${maxScannedIds}`]
+      if (Number(await this.#run(scripts.restartDelaysScript, ...args)) < maxScannedIds) return
+    }
+  }
+
+  /** Writes the end of a run. */
+  async #end(lease: string, write: (id: string) => Promise<unknown>): Promise<LeaseWrite> {
+    const id = this.#running.get(lease)
+    if (id === undefined) return 'lost'
+    const outcome = (await write(id)) as LeaseWrite
+    this.#running.delete(lease)
+    this.#publisher.publish('updated')
+    return outcome
+  }
+
+  async #find(id: string, withoutPayload: boolean): Promise<Task | undefined> {
+    if (!(await this.#mayExist(id))) return undefined
+    return parseTaskOrUndefined(await this.#run(scripts.findScript, id, withoutPayload ? '1' : '0'))
+  }
+
+  /** Whether an id may be one of a task. Other keys of the queue must not be read as tasks. */
+  async #mayExist(id: string): Promise<boolean> {
+    this.#assertOpen()
+    if (uuidV7.test(id)) return true
+    await this.ping()
+    return false
+  }
+
+  /** Checked by calls of the port only, so that a consumer can still finish while the queue closes. */
+  #assertOpen(): void {
+    if (this.#closed) throw new QueueUnavailable(1, { cause: 'the queue is closed' })
+  }
+
+  async #deleteEnded(): Promise<void> {
+    const args = [`${this.#options.retentionMs}`, `${cleanupBatchSize}`]
+    while ((await this.#run(scripts.deleteEndedScript, ...args)) === 1);
+  }
+
+  async #run(script: scripts.Script, ...args: string[]): Promise<unknown> {
+    await this.#firstConnection
+    return await this.#connection.run(script, keys, args)
+  }
+
+  async #send(command: string, args: readonly string[]): Promise<unknown> {
+    await this.#firstConnection
+    return await this.#connection.send(command, args)
+  }
+}
