@@ -10,6 +10,8 @@ import { Impossible, until } from './until.ts'
 export interface RedisServerOptions {
   /** Whether it keeps an append-only file, on the disk before a write is confirmed. Default true. */
   readonly appendonly?: boolean
+  /** Variables of the server, such as those of faketime. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A real Redis server of the test's own, which it may kill: on a free loopback port, in a temporary folder. */
@@ -63,7 +65,10 @@ export async function takeRedisDatabase(): Promise<RedisDatabase> {
 }
 
 /** @throws Error when the server does not start; its own words are in the message */
-export async function startRedis({ appendonly = true }: RedisServerOptions = {}): Promise<RedisServer> {
+export async function startRedis({
+  appendonly = true,
+  env = {},
+}: RedisServerOptions = {}): Promise<RedisServer> {
   const home = await mkdtemp(join(tmpdir(), 'tally-redis-'))
   const port = freePort()
   const log = join(home, 'server.log')
@@ -76,6 +81,7 @@ export async function startRedis({ appendonly = true }: RedisServerOptions = {})
         ...['--databases', `${databases}`],
         ...(appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : []),
       ],
+      env,
       output: { file: log },
     })
     server = started
