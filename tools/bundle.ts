@@ -12,12 +12,25 @@ const outdir = values.outdir ?? 'dist/app'
 
 const everythingOf = (name: string): [name: string, text: string] => [name, `export * from '${name}'`]
 
+const bullmqScripts = [
+  'addDelayedJob-6',
+  'addPrioritizedJob-9',
+  'cleanJobsInSet-3',
+  'moveJobFromActiveToWait-9',
+  'moveToActive-11',
+  'moveToDelayed-11',
+  'moveToFinished-14',
+  'pause-7',
+  'reprocessJob-9',
+]
+
 /**
  * What a start without PostgreSQL, Redis, a schema of documents, tokens and tracing does not load: most of all code. They
  * are in files of their own, or main.js would be read with them, 3.5 MB more of source and bytecode.
  */
 const packages = new Map([
-  everythingOf('bullmq'),
+  // Only the scripts of BullMQ are used.
+  ...bullmqScripts.map((name) => everythingOf(`bullmq/dist/esm/scripts/${name}.js`)),
   // CommonJS: what it exports is not known before it runs, so it is said here.
   ['ajv/dist/2020.js', "export { Ajv2020 } from 'ajv/dist/2020.js'"],
   everythingOf('re2js'),
@@ -28,8 +41,8 @@ const packages = new Map([
   ),
 ])
 
-/** `ajv.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
-const fileOf = (name: string): string => `${name.replace(/^@|\/dist\/.*/g, '').replace('/', '-')}.js`
+/** `ajv-dist-2020.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
+const fileOf = (name: string): string => `${name.replace(/^@|\.js$/g, '').replaceAll('/', '-')}.js`
 
 /** Loads node:util for prom-client at its first error: only messages of errors need it, and it delays the start. */
 const lazyUtil: Bun.BunPlugin = {

@@ -2,9 +2,9 @@ import type { SQL, TransactionSQL } from 'bun'
 import type { Idempotency } from '../../database/idempotency.ts'
 import { PostgresIdempotencyKeys } from '../../database/postgres/idempotency-keys.ts'
 import type { PostgresPool } from '../../database/postgres/pool.ts'
+import { Batcher } from '../batcher.ts'
 import { createTask, defaultPriority, type NewTask, type Task } from '../task.ts'
 import { type Enqueued, QueueFull } from '../task-queue.ts'
-import { Batcher } from './batcher.ts'
 import { execute } from './statements.ts'
 
 /** How long a count of the pending tasks is reused, in ms, because counting a long queue is slow. */

@@ -1,5 +1,6 @@
 import { type Idempotency, IdempotencyMismatch, idempotencyRetentionMs } from '../../database/idempotency.ts'
 import { InvalidCursor } from '../../database/invalid-cursor.ts'
+import { Batcher } from '../batcher.ts'
 import {
   type Claim,
   LeaseConsumer,
@@ -33,10 +34,10 @@ import {
   type TaskQueue,
 } from '../task-queue.ts'
 import { TaskScheduler, type TimedTasks } from '../task-scheduler.ts'
+import { TaskUpdates } from '../task-updates.ts'
 import { watchTask } from '../watch-task.ts'
-import { Batcher } from './batcher.ts'
 import { RedisConnection } from './connection.ts'
-import { Publisher } from './publisher.ts'
+import { Notifications } from './notifications.ts'
 import { parseHash, parseStats, parseTask, parseTaskOrUndefined, type Reply, toJobData } from './reply.ts'
 import * as scripts from './scripts.ts'
 
@@ -53,6 +54,8 @@ const pollIntervalMs = 500
 /** The most ids that one call scans, because the server serves nobody else meanwhile, and the most calls for one page. */
 const maxScannedIds = 1_000
 const maxCallsPerPage = 20
+/** The most calls of a batch, because the server serves nobody else meanwhile. */
+const maxBatchTasks = 64
 /** How long the first call waits for the first connection, in ms. */
 const firstConnectionTimeoutMs = 1_000
 /**
@@ -64,11 +67,15 @@ const lockMs = 24 * 60 * 60 * 1_000
 const clockToleranceMs = 1_000
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
+/** What the scripts take and return for each call of a batch. */
 type EnqueueArgs = readonly string[]
 type EnqueueReply = readonly [outcome: string, id: string, createdAt: number, runAt: number]
+type ClaimArgs = readonly [lease: string, workerId: string]
 type ClaimReply = readonly [id: string, hash: readonly string[]]
 
-/** A lease as it is observed. Its `beat` is when BullMQ's lock would expire, which each renewal changes. */
+type EndArgs = readonly [id: string, lease: string, status: 'completed' | 'failed', value: string]
+
+/** A lease as it is observed: the id of its task. Its `beat` is when BullMQ's lock would expire, which each renewal changes. */
 type RedisLease = ObservedLease
 
 /**
@@ -79,9 +86,9 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   readonly added = new Notifier()
   readonly cancelled = new Notifier()
   readonly pollIntervalMs = pollIntervalMs
-  readonly #updated = new Notifier()
+  readonly #updates = new TaskUpdates()
   readonly #connection: RedisConnection
-  readonly #publisher: Publisher
+  readonly #notifications: Notifications
   readonly #firstConnection: Promise<void>
   readonly #options: QueueOptions
   readonly #consumers = new Set<LeaseConsumer>()
@@ -89,34 +96,43 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   readonly #running = new Map<string, string>()
   /** Only where tasks are run: a process without consumers has no use for it. */
   #scheduler: TaskScheduler | undefined
-  readonly #enqueues = new Batcher<EnqueueArgs, EnqueueReply>(async (tasks) => {
-    const args = [`${this.#options.capacity}`, `${idempotencyRetentionMs}`, ...tasks.flat()]
-    return (await this.#run(scripts.enqueueScript, ...args)) as EnqueueReply[]
-  })
-  readonly #claims = new Batcher<readonly [lease: string, workerId: string], ClaimReply | undefined>(
-    async (claims) => (await this.#run(scripts.claimScript, `${lockMs}`, ...claims.flat())) as ClaimReply[],
-  )
-  readonly #ends = new Batcher<
-    readonly [id: string, lease: string, status: TaskStatus, value: string],
-    unknown
-  >(async (ends) => (await this.#run(scripts.finishScript, ...ends.flat())) as unknown[])
+  readonly #enqueues: Batcher<EnqueueArgs, EnqueueReply>
+  readonly #claims: Batcher<ClaimArgs, ClaimReply | undefined>
+  readonly #ends: Batcher<EndArgs, LeaseWrite>
   #serverTime: number | undefined
   readonly #cleanup: ReturnType<typeof setInterval>
   #closed: Promise<void> | undefined
 
   constructor(url: string, options: QueueOptions) {
     this.#options = options
-    const notifiers = { added: this.added, updated: this.#updated, cancelled: this.cancelled }
-    this.#publisher = new Publisher(notifiers, (channel, message) =>
-      this.#send('PUBLISH', [channel, message]),
+    this.#notifications = new Notifications(
+      {
+        added: () => this.added.notify(),
+        delayed: () => this.#scheduler?.notify(),
+        cancelled: () => this.cancelled.notify(),
+        updated: (ids) => this.#updates.notify(ids),
+      },
+      (channel, message) => this.#connection.send('PUBLISH', [channel, message]),
     )
     this.#connection = new RedisConnection({
       url,
-      subscriptions: this.#publisher.subscriptions,
-      onConnected: () => {
-        for (const notifier of Object.values(notifiers)) notifier.notify()
-      },
+      subscriptions: this.#notifications.subscriptions,
+      onConnected: () => this.#notifications.notifyAll(),
     })
+    const batch = { maxItems: maxBatchTasks, characters: countCharacters }
+    const retention = `${idempotencyRetentionMs}`
+    this.#enqueues = new Batcher(async (tasks) => {
+      const args = [`${options.capacity}`, retention, ...tasks.flat()]
+      return (await this.#run(scripts.enqueueScript, ...args)) as EnqueueReply[]
+    }, batch)
+    this.#claims = new Batcher<ClaimArgs, ClaimReply | undefined>(
+      async (claims) => (await this.#run(scripts.claimScript, `${lockMs}`, ...claims.flat())) as ClaimReply[],
+      batch,
+    )
+    this.#ends = new Batcher<EndArgs, LeaseWrite>(
+      async (ends) => (await this.#run(scripts.finishScript, ...ends.flat())) as LeaseWrite[],
+      batch,
+    )
     this.#firstConnection = this.#connection.connected(firstConnectionTimeoutMs)
     this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
     this.#cleanup.unref()
@@ -125,7 +141,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
     this.#assertOpen()
     const { scope, key, fingerprint = '' } = idempotency ?? {}
-    const [outcome, id, createdAt, runAt] = await this.#enqueues.call([
+    const [outcome, id, createdAt, runAt] = await this.#enqueues.add([
       ...[Bun.randomUUIDv7(), toJobData(task), task.kind],
       `${scripts.toBullmqPriority(task.priority ?? defaultPriority)}`,
       ...[`${task.runAt ?? ''}`, `${task.delayMs ?? ''}`],
@@ -134,10 +150,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     if (outcome === 'mismatch') throw new IdempotencyMismatch()
     if (outcome === 'full') throw new QueueFull(this.#options.capacity)
     const replayed = outcome === 'replayed'
-    if (!replayed) {
-      this.#publisher.publish('added')
-      this.#scheduler?.notify()
-    }
+    if (!replayed) this.#notifications.publish(runAt > createdAt ? 'delayed' : 'added')
     return { task: createTask(id, task, { createdAt, runAt }), replayed }
   }
 
@@ -177,7 +190,8 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     if (reply === null) return undefined
     const [before, task] = reply
     if (before !== 'failed') throw new TaskNotFailed(before)
-    this.#publisher.publish('added', 'updated')
+    this.#notifications.publish('added')
+    this.#notifications.publishUpdated([id])
     return parseTask(task)
   }
 
@@ -188,7 +202,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
       const batch = Math.min(retryBatchSize, limit - retried)
       const changed = Number(await this.#run(scripts.retryFailedScript, `${batch}`))
       retried += changed
-      if (changed > 0) this.#publisher.publish('added', 'updated')
+      if (changed > 0) this.#notifications.publish('added')
       if (changed < batch || retried >= limit) return retried
     }
   }
@@ -198,17 +212,22 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     const task = parseTaskOrUndefined(await this.#run(scripts.cancelScript, id))
     if (task === undefined) return undefined
     if (task.status !== 'cancelled') throw new TaskEnded(task.status)
-    this.#publisher.publish('cancelled', 'updated')
+    this.#notifications.publish('cancelled')
+    this.#notifications.publishUpdated([id])
     return task
   }
 
-  watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
+  async *watch(id: string, signal: AbortSignal): AsyncIterable<Task> {
     const readState = async (): Promise<string | undefined> => {
       const task = await this.#find(id, true)
       return task && `${task.status} ${task.attempts} ${task.updatedAt}`
     }
-    const find = () => this.find(id)
-    return watchTask({ readState, find, updated: this.#updated, pollIntervalMs }, signal)
+    const { updated, unwatch } = this.#updates.watch(id)
+    try {
+      yield* watchTask({ readState, find: () => this.find(id), updated, pollIntervalMs }, signal)
+    } finally {
+      unwatch()
+    }
   }
 
   async depth(): Promise<number> {
@@ -225,7 +244,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   async setPaused(paused: boolean): Promise<void> {
     this.#assertOpen()
     await this.#run(scripts.pauseScript, paused ? 'paused' : 'resumed')
-    this.#publisher.publish('added')
+    this.#notifications.publish('added')
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
@@ -271,11 +290,11 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   // Leases: the side of the consumers.
 
   async claim(lease: string, workerId: string): Promise<Claim | undefined> {
-    const reply = await this.#claims.call([lease, workerId])
+    const reply = await this.#claims.add([lease, workerId])
     if (reply === undefined) return undefined
     const [id, hash] = reply
     this.#running.set(lease, id)
-    this.#publisher.publish('updated')
+    this.#notifications.publishUpdated([id])
     return parseHash(id, hash)
   }
 
@@ -286,14 +305,19 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   }
 
   async complete(lease: string, result: string): Promise<LeaseWrite> {
-    return await this.#end(lease, (id) => this.#ends.call([id, lease, 'completed', JSON.stringify(result)]))
+    return await this.#end(lease, (id) => this.#ends.add([id, lease, 'completed', JSON.stringify(result)]))
   }
 
-  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
+  async fail(
+    lease: string,
+    error: string,
+    retryInMs: number | undefined,
+    isRefunded = false,
+  ): Promise<LeaseWrite> {
     if (retryInMs === undefined)
-      return await this.#end(lease, (id) => this.#ends.call([id, lease, 'failed', error]))
+      return await this.#end(lease, (id) => this.#ends.add([id, lease, 'failed', error]))
     const write = await this.#end(lease, (id) =>
-      this.#run(scripts.retryLaterScript, id, lease, error, `${retryInMs}`),
+      this.#run(scripts.retryLaterScript, id, lease, error, `${retryInMs}`, isRefunded ? '1' : '0'),
     )
     this.#scheduler?.notify()
     return write
@@ -301,7 +325,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
 
   async release(lease: string): Promise<LeaseWrite> {
     const write = await this.#end(lease, (id) => this.#run(scripts.releaseScript, id, lease))
-    this.#publisher.publish('added')
+    this.#notifications.publish('added')
     return write
   }
 
@@ -324,7 +348,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   async promoteDue(): Promise<number | undefined> {
     const reply = await this.#run(scripts.promoteScript)
     const [time, promoted, next] = reply as [number, number, number | null]
-    if (promoted > 0) this.#publisher.publish('added')
+    if (promoted > 0) this.#notifications.publish('added')
     // Before the first look the clock may have been set back as well.
     const isSetBack = time < (this.#serverTime ?? Number.POSITIVE_INFINITY) - clockToleranceMs
     if (isSetBack) await this.#restartDelays()
@@ -340,7 +364,8 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   async requeue(expired: readonly RedisLease[]): Promise<void> {
     const leases = expired.flatMap(({ lease, beat }) => [lease, `${beat}`])
     await this.#run(scripts.requeueScript, `${this.#options.maxAttempts}`, ...leases)
-    this.#publisher.publish('added', 'updated')
+    this.#notifications.publishUpdated(expired.map(({ lease }) => lease))
+    this.#notifications.publish('added')
   }
 
   async #restartDelays(): Promise<void> {
@@ -356,7 +381,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     if (id === undefined) return 'lost'
     const outcome = (await write(id)) as LeaseWrite
     this.#running.delete(lease)
-    this.#publisher.publish('updated')
+    this.#notifications.publishUpdated([id])
     return outcome
   }
 
@@ -392,4 +417,8 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     await this.#firstConnection
     return await this.#connection.send(command, args)
   }
+}
+
+function countCharacters(args: readonly string[]): number {
+  return args.reduce((sum, { length }) => sum + length, 0)
 }

@@ -287,7 +287,10 @@ return outcomes
 `,
 )
 
-/** Records a failed attempt. ARGV: id, lease, the error, the wait before the next attempt, in ms. Returns the outcome. */
+/**
+ * Records a failed attempt. ARGV: id, lease, the error, the wait before the next attempt, in ms, `1` to refund the attempt.
+ * Returns the outcome.
+ */
 export const retryLaterScript = script(
   shared,
   asFunction(moveToDelayed),
@@ -298,6 +301,7 @@ local delayKeys = keys('marker', 'active', 'prioritized', 'delayed', id, 'events
 local code = moveToDelayed(delayKeys, { prefix, now, id, ARGV[2], delay, '0', '', '0' })
 if code >= 0 then
   redis.call('HSET', prefix .. id, 'failedReason', ARGV[3], 'due', now + delay, 'rest', delay, 'changedOn', now)
+  if ARGV[5] == '1' then redis.call('HINCRBY', prefix .. id, 'ats', -1) end
 end
 return written(code, id)
 `,

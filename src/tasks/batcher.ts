@@ -1,4 +1,4 @@
-import { DatabaseUnavailable } from '../../database/errors.ts'
+import { QueueUnavailable } from './task-queue.ts'
 
 export interface BatcherOptions<Item> {
   /** The most items of one batch. */
@@ -19,7 +19,7 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Runs calls that arrive at the same time as one batch: one statement and one commit for all of them. While a batch is
+ * Runs calls that arrive at the same time as one batch: one call to the server for all of them. While a batch is
  * under way, the next one gathers, so that batches grow with the load and a single call does not wait.
  */
 export class Batcher<Item, Result> {
@@ -34,11 +34,11 @@ export class Batcher<Item, Result> {
     this.#options = options
   }
 
-  /** @throws what the run of its batch threw; DatabaseUnavailable (busy) when too many items are waiting */
+  /** @throws what the run of its batch threw; QueueUnavailable when too many items are waiting */
   add(item: Item): Promise<Result> {
     if (this.#waiting.length >= maxWaitingItems)
       return Promise.reject(
-        new DatabaseUnavailable('busy', `${maxWaitingItems} calls are already waiting for the database`),
+        new QueueUnavailable(1, { cause: `${maxWaitingItems} calls are already waiting` }),
       )
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })

@@ -1,0 +1,97 @@
+/** What processes are notified of. */
+export interface QueueEvents {
+  /** A task can be claimed. */
+  added(): void
+  /** A delayed task was added. */
+  delayed(): void
+  /** A running task may have been cancelled. */
+  cancelled(): void
+  /** These tasks have changed; without ids, any task may have. */
+  updated(ids?: readonly string[]): void
+}
+
+/** The channels of the server. Their names must not change: processes of two versions share them. */
+const channels = {
+  added: 'tally:tasks:came',
+  delayed: 'tally:tasks:delayed',
+  cancelled: 'tally:tasks:cancelled',
+  updated: 'tally:tasks:changed',
+} as const
+
+type Event = keyof QueueEvents
+
+/** The most ids in one message. */
+const maxIds = 1_000
+
+/**
+ * Notifies all processes. What happens while a message is under way goes with the next one. A message that is lost costs
+ * the others a poll.
+ */
+export class Notifications {
+  readonly #events: QueueEvents
+  readonly #publish: (channel: string, message: string) => Promise<unknown>
+  /** Marks the messages of this process, which has notified itself already. */
+  readonly #origin = crypto.randomUUID().slice(0, 8)
+  readonly #pending = new Set<Exclude<Event, 'updated'>>()
+  readonly #updatedIds = new Set<string>()
+  #sending = false
+
+  /** @param publish publishes a message of a channel */
+  constructor(events: QueueEvents, publish: (channel: string, message: string) => Promise<unknown>) {
+    this.#events = events
+    this.#publish = publish
+  }
+
+  /** The listener of each channel. A message of a former version is empty. */
+  get subscriptions(): Readonly<Record<string, (message: string) => void>> {
+    const listen = (event: Event) => (message: string) => {
+      const [origin, ids] = message.split(' ')
+      if (origin !== this.#origin) this.#events[event](ids?.split(','))
+    }
+    return Object.fromEntries(
+      Object.entries(channels).map(([event, channel]) => [channel, listen(event as Event)]),
+    )
+  }
+
+  /** Notifies this process of everything, because messages may have been missed. */
+  notifyAll(): void {
+    for (const event of Object.keys(channels) as Event[]) this.#events[event]()
+  }
+
+  /** Notifies this process at once, and the others soon. */
+  publish(event: Exclude<Event, 'updated'>): void {
+    this.#events[event]()
+    this.#pending.add(event)
+    this.#send()
+  }
+
+  publishUpdated(ids: readonly string[]): void {
+    this.#events.updated(ids)
+    for (const id of ids) this.#updatedIds.add(id)
+    this.#send()
+  }
+
+  #send(): void {
+    if (this.#sending) return
+    this.#sending = true
+    setImmediate(() => void this.#sendAll())
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#pending.size + this.#updatedIds.size > 0)
+      await Promise.all(
+        this.#takeMessages().map(([channel, message]) => this.#publish(channel, message).catch(() => {})),
+      )
+    this.#sending = false
+  }
+
+  #takeMessages(): [channel: string, message: string][] {
+    const messages = [...this.#pending].map((event): [string, string] => [channels[event], this.#origin])
+    const ids = [...this.#updatedIds]
+    this.#pending.clear()
+    this.#updatedIds.clear()
+    for (let n = 0; n < ids.length; n += maxIds)
+      messages.push([channels.updated, `${this.#origin} ${ids.slice(n, n + maxIds).join(',')}`])
+    return messages
+  }
+}
