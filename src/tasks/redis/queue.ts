@@ -63,6 +63,8 @@ const firstConnectionTimeoutMs = 1_000
  * server's clock: a lease has expired when its renewals have stopped, which LeaseObserver finds.
  */
 const lockMs = 24 * 60 * 60 * 1_000
+/** The first version of Redis with PEXPIRETIME. */
+const minVersion = 7
 /** How far two readings of the server's clock may differ before it counts as set back, in ms. */
 const clockToleranceMs = 1_000
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -259,11 +261,17 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     await this.#send('PING', [])
   }
 
-  /** Reads the server's settings for the append-only file and for eviction. */
+  /** Reads the server's version, and its settings for the append-only file and for eviction. */
   async durability() {
     this.#assertOpen()
     const info = String(await this.#send('INFO', []))
     const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
+    const version = value('redis_version') ?? ''
+    if (Number.parseInt(version, 10) < minVersion)
+      return {
+        durable: false,
+        reason: `Redis ${version} does not tell whether a worker lives (version ${minVersion} is needed)`,
+      } as const
     if (value('aof_enabled') !== '1')
       return { durable: false, reason: 'Redis does not persist accepted tasks (appendonly is off)' } as const
     const policy = value('maxmemory_policy')
