@@ -377,9 +377,11 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   }
 
   async #restartDelays(): Promise<void> {
-    for (let skipped = 0; ; skipped += maxScannedIds) {
+    for (let skipped = 0; ; ) {
       const args = [`${clockToleranceMs}`, `${skipped}`, `${maxScannedIds}`]
-      if (Number(await this.#run(scripts.restartDelaysScript, ...args)) < maxScannedIds) return
+      const [looked, left] = (await this.#run(scripts.restartDelaysScript, ...args)) as [number, number]
+      if (looked < maxScannedIds) return
+      skipped += left
     }
   }
 

@@ -335,23 +335,25 @@ return { now, promoted, next[2] and math.max(0, math.floor(next[2] / 0x1000) - n
 /**
  * Counts relative delays again that began in the future, because the server's clock was set back.
  *
- * ARGV: how far two readings of a clock may differ, in ms, the number of tasks to skip, and the most to look at.
- * Returns how many it looked at.
+ * ARGV: how far two readings of a clock may differ, in ms, how many of the latest to skip, and the most to look at.
+ * Returns how many it looked at, and how many of those it left where they are.
  */
 export const restartDelaysScript = script(
   shared,
   `
 local from = tonumber(ARGV[2])
-local ids = redis.call('ZRANGE', prefix .. 'delayed', from, from + ARGV[3] - 1, 'WITHSCORES')
+local ids = redis.call('ZREVRANGE', prefix .. 'delayed', from, from + ARGV[3] - 1, 'WITHSCORES')
+local left = #ids / 2
 for n = 1, #ids, 2 do
   local id, due = ids[n], math.floor(ids[n + 1] / 0x1000)
   local rest = tonumber(redis.call('HGET', prefix .. id, 'rest'))
   if rest and due - rest > now + ARGV[1] then
     redis.call('ZADD', prefix .. 'delayed', (now + rest) * 0x1000, id)
     redis.call('HSET', prefix .. id, 'due', now + rest)
+    left = left - 1
   end
 end
-return #ids / 2
+return { #ids / 2, left }
 `,
 )
 
