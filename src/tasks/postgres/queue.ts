@@ -3,7 +3,6 @@ import type { Idempotency } from '../../database/idempotency.ts'
 import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
 import type { PostgresPool } from '../../database/postgres/pool.ts'
-import { Batcher } from '../batcher.ts'
 import {
   type Claim,
   LeaseConsumer,

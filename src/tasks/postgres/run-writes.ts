@@ -1,7 +1,7 @@
 import type { PostgresPool } from '../../database/postgres/pool.ts'
+import { Batcher } from '../batcher.ts'
 import type { Claim, LeaseWrite } from '../lease-consumer.ts'
 import { fromRow, type TaskRow } from '../task-sql.ts'
-import { Batcher } from './batcher.ts'
 import { execute } from './statements.ts'
 
 /** The most tasks that one statement claims and completes. */
