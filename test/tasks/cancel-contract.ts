@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import type { Task } from '../../src/tasks/task.ts'
-import { type RunReport, TaskEnded, TaskNotFailed, UnrecoverableTask } from '../../src/tasks/task-queue.ts'
+import {
+  QueueFull,
+  type RunReport,
+  TaskEnded,
+  TaskNotFailed,
+  UnrecoverableTask,
+} from '../../src/tasks/task-queue.ts'
+import { rejectionOf } from '../support/rejection.ts'
 import { until } from '../support/until.ts'
 import { hangUntilAborted, type QueueFixture } from './contract-fixture.ts'
 
@@ -116,7 +123,7 @@ export function cancelContract(fixture: QueueFixture): void {
     test('a cancelled task cannot be retried', async () => {
       const id = await add()
       await fixture.queue.cancel(id)
-      await expect(fixture.queue.retry(id)).rejects.toBeInstanceOf(TaskNotFailed)
+      expect(await rejectionOf(fixture.queue.retry(id))).toBeInstanceOf(TaskNotFailed)
       expect(await fixture.queue.find(id)).toMatchObject({ status: 'cancelled' })
     })
 
@@ -174,7 +181,7 @@ export function cancelContract(fixture: QueueFixture): void {
     test('a cancelled task makes room in a full queue', async () => {
       const small = await open({ capacity: 1 })
       const id = await add('"a"')
-      await expect(small.enqueue({ kind: 'analysis', payload: '"b"' })).rejects.toThrow('full')
+      expect(await rejectionOf(small.enqueue({ kind: 'analysis', payload: '"b"' }))).toBeInstanceOf(QueueFull)
       await small.cancel(id)
       await small.enqueue({ kind: 'analysis', payload: '"b"' })
     })

@@ -3,6 +3,7 @@ import type { Idempotency } from '../../src/database/idempotency.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
 import type { NewTask, Task } from '../../src/tasks/task.ts'
 import { QueueFull } from '../../src/tasks/task-queue.ts'
+import { rejectionOf } from '../support/rejection.ts'
 import { until } from '../support/until.ts'
 import { hangUntilAborted, type QueueFixture } from './contract-fixture.ts'
 
@@ -124,7 +125,7 @@ export function scheduleContract(fixture: QueueFixture): void {
       await add('"a"', { delayMs: 60_000 })
       await add('"b"', { runAt: Date.now() + 60_000 })
       expect(await small.depth()).toBe(2)
-      await expect(small.enqueue({ kind: 'analysis', payload: '1' })).rejects.toBeInstanceOf(QueueFull)
+      expect(await rejectionOf(small.enqueue({ kind: 'analysis', payload: '1' }))).toBeInstanceOf(QueueFull)
     })
 
     test('a delay survives that its queue is closed', async () => {

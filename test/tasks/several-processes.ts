@@ -16,12 +16,11 @@ export interface SharedQueue extends QueueLocation {
  * The promises of `TaskQueue` about workers that die or are suspended, as tests with real processes.
  *
  * @param createQueue called in each test
- * @param options whether the processes may be on several hosts, whose clocks differ; whether the adapter can cancel and
- *   pause tasks, and knows its workers, yet
+ * @param options whether the processes may be on several hosts, whose clocks differ
  */
 export function workersContract(
   createQueue: () => Promise<SharedQueue>,
-  { severalHosts = false, isComplete = true } = {},
+  { severalHosts = false } = {},
 ): void {
   const testWithQueue: TestWithQueue = (name, run) =>
     test(
@@ -105,7 +104,7 @@ export function workersContract(
     expect(failed?.error).toContain('the worker died')
   })
 
-  if (isComplete) operatorsContract(testWithQueue)
+  operatorsContract(testWithQueue)
 
   testWithQueue('every task ends once while three workers are killed and replaced', async (queue, start) => {
     const ids = (

@@ -6,8 +6,10 @@ export interface QueueEvents {
   delayed(): void
   /** A running task may have been cancelled. */
   cancelled(): void
-  /** These tasks have changed; without ids, any task may have. */
-  updated(ids?: readonly string[]): void
+  /** These tasks were updated. */
+  updated(ids: readonly string[]): void
+  /** Any task may have been updated. */
+  anyUpdated(): void
 }
 
 /** The channels of the server. Their names must not change: processes of two versions share them. */
@@ -18,7 +20,7 @@ const channels = {
   updated: 'tally:tasks:changed',
 } as const
 
-type Event = keyof QueueEvents
+type Event = keyof typeof channels
 
 /** The most ids in one message. */
 const maxIds = 1_000
@@ -42,20 +44,22 @@ export class Notifications {
     this.#publish = publish
   }
 
-  /** The listener of each channel. A message of a former version is empty. */
+  /** The listener of each channel. */
   get subscriptions(): Readonly<Record<string, (message: string) => void>> {
-    const listen = (event: Event) => (message: string) => {
-      const [origin, ids] = message.split(' ')
-      if (origin !== this.#origin) this.#events[event](ids?.split(','))
-    }
     return Object.fromEntries(
-      Object.entries(channels).map(([event, channel]) => [channel, listen(event as Event)]),
+      Object.entries(channels).map(([event, channel]) => [
+        channel,
+        (message: string) => this.#receive(event as Event, message),
+      ]),
     )
   }
 
   /** Notifies this process of everything, because messages may have been missed. */
   notifyAll(): void {
-    for (const event of Object.keys(channels) as Event[]) this.#events[event]()
+    this.#events.added()
+    this.#events.delayed()
+    this.#events.cancelled()
+    this.#events.anyUpdated()
   }
 
   /** Notifies this process at once, and the others soon. */
@@ -69,6 +73,15 @@ export class Notifications {
     this.#events.updated(ids)
     for (const id of ids) this.#updatedIds.add(id)
     this.#send()
+  }
+
+  #receive(event: Event, message: string): void {
+    const [origin, ids] = message.split(' ')
+    if (origin === this.#origin) return
+    if (event !== 'updated') this.#events[event]()
+    // A former version publishes no ids.
+    else if (ids === undefined) this.#events.anyUpdated()
+    else this.#events.updated(ids.split(','))
   }
 
   #send(): void {

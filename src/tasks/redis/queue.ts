@@ -113,6 +113,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
         delayed: () => this.#scheduler?.notify(),
         cancelled: () => this.cancelled.notify(),
         updated: (ids) => this.#updates.notify(ids),
+        anyUpdated: () => this.#updates.notifyAll(),
       },
       (channel, message) => this.#connection.send('PUBLISH', [channel, message]),
     )
