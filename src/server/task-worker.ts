@@ -21,6 +21,7 @@ const runMessages = {
   failed: 'task failed',
   retried: 'task attempt failed, will retry',
   released: 'task released',
+  postponed: 'task postponed',
   lost: 'task lease lost',
   cancelled: 'task cancelled',
 } as const satisfies Record<RunReport['outcome'], string>

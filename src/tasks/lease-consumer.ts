@@ -1,7 +1,7 @@
 import { withTimeout } from '../lifecycle/timeout.ts'
 import { Notifier } from './notifier.ts'
 import { heartbeatIntervalMs, type QueueOptions } from './queue-options.ts'
-import { computeBackoffMs, type Task } from './task.ts'
+import { computeBackoffMs, computePostponeMs, type Task } from './task.ts'
 import {
   type ConsumeOptions,
   type Consumer,
@@ -9,6 +9,7 @@ import {
   type RunReport,
   RunTimeout,
   type TaskHandler,
+  TaskPostponed,
   UnrecoverableTask,
 } from './task-queue.ts'
 
@@ -45,8 +46,11 @@ export interface Leases {
   /** Shows that the worker lives. */
   renew(lease: string): Promise<LeaseWrite>
   complete(lease: string, result: string): Promise<LeaseWrite>
-  /** @param retryInMs the wait before the next attempt; undefined when the task has failed permanently */
-  fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite>
+  /**
+   * @param retryInMs the wait before the next attempt; undefined when the task has failed permanently
+   * @param isRefunded whether the attempt does not count; default false
+   */
+  fail(lease: string, error: string, retryInMs: number | undefined, isRefunded?: boolean): Promise<LeaseWrite>
   /** Makes the task pending again, due at once, and refunds the attempt. */
   release(lease: string): Promise<LeaseWrite>
   /** Which of the leases are of tasks that were cancelled. */
@@ -65,7 +69,7 @@ export interface Leases {
 
 /** A lease is renewed three times in `leaseMs`. A worker announces itself as often. */
 export type LeaseConsumerOptions = ConsumeOptions &
-  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'random'>
+  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random'>
 
 /** The wait before the next try when the queue is unavailable, in ms. */
 const unavailableRetryMs = 300
@@ -195,8 +199,8 @@ export class LeaseConsumer implements Consumer {
    * @param cancelledSince the notifications of cancelled tasks before the claim
    */
   async #run(run: Run, cancelledSince: number): Promise<{ readonly recorded: Promise<void> }> {
-    const { timeoutMs } = this.#options
     const { controller, task } = run
+    const timeoutMs = this.#findTimeout(task)
     const { signal } = controller
     this.#runs.add(run)
     const heartbeat = setInterval(() => void this.#renew(run), heartbeatIntervalMs(this.#options))
@@ -237,14 +241,22 @@ export class LeaseConsumer implements Consumer {
     if (error instanceof RunAborted) return error.outcome
     const message = (error instanceof Error ? error.message : String(error)).slice(0, maxErrorLength)
     const retryInMs = this.#computeRetry(task, error)
-    const write = await this.#write(run, () => this.#leases.fail(lease, message, retryInMs))
+    const isPostponed = error instanceof TaskPostponed
+    const write = await this.#write(run, () => this.#leases.fail(lease, message, retryInMs, isPostponed))
     if (write !== 'written') return write
+    if (isPostponed) return 'postponed'
     return retryInMs === undefined ? 'failed' : 'retried'
   }
 
+  #findTimeout(task: Task): number {
+    const { timeoutMs } = this.#options
+    return typeof timeoutMs === 'number' ? timeoutMs : timeoutMs(task)
+  }
+
   /** The wait before the next attempt; undefined when there is none. */
-  #computeRetry({ attempts }: Task, error: unknown): number | undefined {
-    const { maxAttempts, initialBackoffMs, random } = this.#options
+  #computeRetry({ attempts, runAt }: Task, error: unknown): number | undefined {
+    const { maxAttempts, initialBackoffMs, now, random } = this.#options
+    if (error instanceof TaskPostponed) return computePostponeMs(now() - runAt, initialBackoffMs, random())
     if (error instanceof UnrecoverableTask || attempts >= maxAttempts) return undefined
     return computeBackoffMs(attempts, initialBackoffMs, random())
   }

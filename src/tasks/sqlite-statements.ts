@@ -97,6 +97,7 @@ function prepareLeaseWrites(db: Database) {
     complete: db.query<OfTask, OfLease & Now & { result: string }>(sql.complete),
     failPermanently: db.query<OfTask, OfLease & Now & { error: string }>(sql.failPermanently),
     retryLater: db.query<OfTask, OfLease & Now & { error: string; delayMs: number }>(sql.retryLater),
+    postpone: db.query<OfTask, OfLease & Now & { error: string; delayMs: number }>(sql.postpone),
     release: db.query<OfTask, OfLease & Now>(sql.release),
     requeue: db.query<OfTask, LeaseRow & Now & { maxAttempts: number }>(sql.requeue),
   }

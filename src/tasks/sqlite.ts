@@ -255,12 +255,18 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     return this.#write(lease, (now) => this.#statements.complete.get({ lease, result, now }))
   }
 
-  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
-    const { failPermanently, retryLater } = this.#statements
+  async fail(
+    lease: string,
+    error: string,
+    retryInMs: number | undefined,
+    isRefunded = false,
+  ): Promise<LeaseWrite> {
+    const { failPermanently, retryLater, postpone } = this.#statements
+    const later = isRefunded ? postpone : retryLater
     const write = await this.#write(lease, (now) =>
       retryInMs === undefined
         ? failPermanently.get({ lease, error, now })
-        : retryLater.get({ lease, error, now, delayMs: retryInMs }),
+        : later.get({ lease, error, now, delayMs: retryInMs }),
     )
     this.#scheduler?.notify()
     return write

@@ -35,15 +35,16 @@ export interface RunContext {
 
 /**
  * Does the work of a task and returns its result as JSON text. When it throws, the run has failed, and the task is
- * tried again later until its attempts are used up. A task that throws UnrecoverableTask is not tried again.
+ * tried again later until its attempts are used up. A task that throws UnrecoverableTask is not tried again. One that
+ * throws TaskPostponed is offered again later, with its attempt refunded.
  */
 export type TaskHandler = (task: Task, context: RunContext) => Promise<string>
 
 export interface ConsumeOptions {
   /** The most tasks that run at a time. */
   readonly concurrency: number
-  /** How long one run may take, in ms. Then it is aborted, which counts as a failed attempt. */
-  readonly timeoutMs: number
+  /** How long one run may take, in ms; may depend on the task. Then it is aborted, which counts as a failed attempt. */
+  readonly timeoutMs: number | ((task: Task) => number)
   /** Called after every run, for metrics and logs. */
   readonly onRunEnd?: (run: RunReport) => void
   /** How the worker introduces itself in `QueueStats.workers`. Default: without a name. */
@@ -54,10 +55,10 @@ export interface RunReport {
   readonly task: Task
   /**
    * `retried`: the attempt failed, and the task will run again. `released`: the worker stops, and the task is pending
-   * again. `lost`: the lease expired, and nothing was written. `cancelled`: the task was cancelled during the run, and
-   * nothing was written.
+   * again. `postponed`: this worker cannot run the task, which is pending again. `lost`: the lease expired, and nothing
+   * was written. `cancelled`: the task was cancelled during the run, and nothing was written.
    */
-  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'lost' | 'cancelled'
+  readonly outcome: 'completed' | 'failed' | 'retried' | 'released' | 'postponed' | 'lost' | 'cancelled'
   readonly durationMs: number
   /** How long the task was due before it was claimed, in ms, by the queue's clock. Never negative. */
   readonly waitMs: number
@@ -239,6 +240,11 @@ export class TaskEnded extends Error {
 /** Thrown by a handler when another attempt of the task would fail the same way. */
 export class UnrecoverableTask extends Error {
   override readonly name = 'UnrecoverableTask'
+}
+
+/** Thrown by a handler when this process cannot run the task, but another may. */
+export class TaskPostponed extends Error {
+  override readonly name = 'TaskPostponed'
 }
 
 /** A handler exceeded its time limit. */

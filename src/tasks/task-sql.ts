@@ -91,6 +91,12 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
         delayed = 1, delay_ms = $delayMs, due_at = ${now} + $delayMs
       where lease = $lease and status = 'processing'
       returning id`,
+    // This worker cannot run the task: a retry later that uses up no attempt.
+    postpone: `
+      update tasks set status = 'pending', attempts = attempts - 1, error = $error, updated_at = ${now}, ${unclaimed},
+        delayed = 1, delay_ms = $delayMs, due_at = ${now} + $delayMs
+      where lease = $lease and status = 'processing'
+      returning id`,
     release: `
       update tasks set status = 'pending', attempts = attempts - 1, due_at = ${now}, updated_at = ${now}, ${unclaimed}
       where lease = $lease and status = 'processing'

@@ -105,3 +105,19 @@ export function computeBackoffMs(attempts: number, initialMs: number, random: nu
   const longest = Math.min(maxBackoffMs, initialMs * 2 ** (attempts - 1))
   return Math.round((longest / 2) * (1 + random))
 }
+
+/**
+ * The wait before a task is offered again that a worker cannot run. It grows with the time for which the task has been
+ * due: at first another worker is probably there, as during a rolling update, and later probably not.
+ *
+ * @param dueForMs how long the task has been due
+ * @param shortestMs the shortest wait
+ * @param random uniform in [0, 1)
+ * @returns milliseconds, between half and the whole of `dueForMs`, which counts as `shortestMs` at least and as a minute
+ *   at most
+ * @example computePostponeMs(10_000, 1_000, 0.5) // 7,500
+ */
+export function computePostponeMs(dueForMs: number, shortestMs: number, random: number): number {
+  const longest = Math.min(maxBackoffMs, Math.max(shortestMs, dueForMs))
+  return Math.round((longest / 2) * (1 + random))
+}

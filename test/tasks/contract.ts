@@ -19,6 +19,7 @@ import { until } from '../support/until.ts'
 import { cancelContract } from './cancel-contract.ts'
 import type { QueueFixture } from './contract-fixture.ts'
 import { insightContract } from './insight-contract.ts'
+import { postponeContract } from './postpone-contract.ts'
 import { scheduleContract } from './schedule-contract.ts'
 
 /** An empty queue of one engine, on which several instances can be opened. */
@@ -594,6 +595,7 @@ export function taskQueueContract(
   cancelContract(fixture)
   scheduleContract(fixture)
   insightContract(fixture)
+  postponeContract(fixture)
 
   test('ping resolves and durability reports durable on a working queue', async () => {
     await queue.ping()

@@ -256,11 +256,18 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     return mapDatabaseErrors(QueueUnavailable, () => this.#runs.complete({ lease, result }))
   }
 
-  async fail(lease: string, error: string, retryInMs: number | undefined): Promise<LeaseWrite> {
+  async fail(
+    lease: string,
+    error: string,
+    retryInMs: number | undefined,
+    isRefunded = false,
+  ): Promise<LeaseWrite> {
+    const message = replaceUnstorable(error)
+    const later = isRefunded ? 'postpone' : 'retryLater'
     const write =
       retryInMs === undefined
-        ? await this.#write('failPermanently', lease, { error: replaceUnstorable(error) })
-        : await this.#write('retryLater', lease, { error: replaceUnstorable(error), delayMs: retryInMs })
+        ? await this.#write('failPermanently', lease, { error: message })
+        : await this.#write(later, lease, { error: message, delayMs: retryInMs })
     this.#scheduler?.notify()
     return write
   }
@@ -318,7 +325,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
 
   /** Runs a write under a lease. */
   async #write(
-    name: 'failPermanently' | 'retryLater' | 'release',
+    name: 'failPermanently' | 'retryLater' | 'postpone' | 'release',
     lease: string,
     parameters: Readonly<Record<string, unknown>>,
   ): Promise<LeaseWrite> {
