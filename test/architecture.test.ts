@@ -82,6 +82,11 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
       '../lifecycle/index.ts',
     ],
   ],
+  [
+    'tasks/kinds/example.ts',
+    ['../task-queue.ts', './kind.ts', '../../analysis/payload.ts'],
+    ['../sqlite.ts', '../open.ts', '../../http/problem.ts', '../../server/run.ts', '../../config.ts'],
+  ],
   ['tasks/open.ts', ['./sqlite.ts', './redis/queue.ts'], ['../database/sqlite/file.ts', '../config.ts']],
   ['tasks/sqlite.ts', ['../database/sqlite/file.ts'], ['./redis/queue.ts', '../database/postgres/pool.ts']],
   [

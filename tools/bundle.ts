@@ -81,7 +81,7 @@ const reExports = Object.fromEntries(
 const split = await Bun.build({
   ...common,
   entrypoints: [
-    ...['worker', 'healthcheck', 'analysis/pool/analysis-worker', 'documents/checking/document-worker'].map(
+    ...['worker', 'healthcheck', 'server/analysis-worker', 'documents/checking/document-worker'].map(
       (name) => `${root}src/${name}.ts`,
     ),
     ...Object.keys(reExports),

@@ -66,7 +66,7 @@ export interface ManagementDeps {
 export interface AppDeps
   extends ManagementDeps,
     Pick<DataDeps, 'store' | 'checker'>,
-    Pick<TaskDeps, 'queue'> {
+    Pick<TaskDeps, 'queue' | 'debugRoutes'> {
   readonly metrics: Metrics
   readonly pool: Pick<AnalysisPool, 'warmUp' | 'run'>
   readonly limits: PayloadDeps['limits'] &
@@ -76,7 +76,7 @@ export interface AppDeps
       /** Larger bodies, in bytes, go to a thread. Default: see `LargeBodies`. */
       readonly largeBodyThreshold?: number
     }
-  /** Whether the debug routes exist. */
+  /** Whether the debug routes exist, and kinds of work for debugging are accepted. */
   readonly debugRoutes: boolean
   /** Requests above these limits are shed. Default: none are. */
   readonly overload?: { readonly maxInFlight: number; readonly maxLagMs: number }

@@ -21,6 +21,8 @@ export class RouteTable {
   readonly #options: RouteTableOptions
   /** The labels of routes without parameters, by `METHOD path`. */
   readonly #labels = new Map<string, string>()
+  /** The paths of those routes. */
+  readonly #staticPaths = new Set<string>()
 
   constructor(hono: Hono<Env>, options: RouteTableOptions) {
     this.#hono = hono
@@ -29,8 +31,11 @@ export class RouteTable {
 
   /** Call it when all routes are registered. */
   complete(): void {
-    for (const { method, path } of this.#hono.routes.filter(isHandler))
-      if (!path.includes(':')) this.#labels.set(`${method} ${path}`, this.#label(path))
+    for (const { method, path } of this.#hono.routes.filter(isHandler)) {
+      if (path.includes(':')) continue
+      this.#labels.set(`${method} ${path}`, this.#label(path))
+      this.#staticPaths.add(path)
+    }
   }
 
   /**
@@ -41,7 +46,9 @@ export class RouteTable {
   findLabel(c: Context<Env>, method: string): string | undefined {
     const label = this.#labels.get(`${method === 'HEAD' ? 'GET' : method} ${c.req.path}`)
     if (label !== undefined) return label
-    const path = matchedRoutes(c).findLast(isHandler)?.path
+    // A path such as /tasks/stats also matches the route of ids, which has other methods.
+    const isStatic = this.#staticPaths.has(c.req.path)
+    const path = isStatic ? undefined : matchedRoutes(c).findLast(isHandler)?.path
     if (path !== undefined) return this.#label(path)
     const isPreflight = this.#options.hasCors && method === 'OPTIONS' && !this.isProbe(c.req.path)
     return isPreflight ? this.findAllowed(c)?.label : undefined
@@ -65,14 +72,15 @@ export class RouteTable {
     })
     const [first] = found
     if (first === undefined) return undefined
-    const methods = found.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+    const ofRoute = found.filter(({ path }) => path === first.path)
+    const methods = ofRoute.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
     return { methods, label: this.#label(first.path) }
   }
 
   /** The path of the route that would answer a request with another method. */
   #matchPath(method: string, path: string): string | undefined {
     const [handlers] = this.#hono.router.match(method, path)
-    return handlers.findLast(([[, route]]) => isHandler(route))?.[0][1].path
+    return handlers.find(([[, route]]) => isHandler(route))?.[0][1].path
   }
 
   #label(path: string): string {

@@ -1,15 +1,28 @@
 import { availableParallelism } from 'node:os'
-import { createAnalysisPool } from '../analysis/pool/analysis-pool.ts'
+import { createAnalysisPool, type ThreadProgram } from '../analysis/pool/analysis-pool.ts'
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
+import type { NewTaskOptions } from '../tasks/new-task.ts'
 
 /** Opens the pool that analyzes large inputs, with the configured limits; the lifecycle closes it. */
 export function openAnalysisPool(lifecycle: Lifecycle, config: Config): AnalysisPool {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const pool = createAnalysisPool(limits, countThreads(config))
+  const program = analysisProgram({ limits, debug: config.DEBUG_ROUTES })
+  const pool = createAnalysisPool(program, countThreads(config))
   lifecycle.onClose('threads', () => pool.close())
   return pool
+}
+
+/**
+ * The program of a thread. As source it lies beside this file, as a bundle beside the program that was started. The
+ * bundle cannot use `import.meta.url`: for CommonJS the bundler replaces it with the path of the source.
+ */
+export function analysisProgram(argument: NewTaskOptions): ThreadProgram {
+  const url = Bun.main.endsWith('.js')
+    ? new URL('./analysis-worker.js', Bun.pathToFileURL(Bun.main)).href
+    : new URL('./analysis-worker.ts', import.meta.url).href
+  return { url, argument }
 }
 
 /** The configured number of threads. Default: this process's share of the cores, minus one for the event loop. */

@@ -1,10 +1,11 @@
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { createAnalysisHandler } from '../tasks/handlers.ts'
+import { createTaskHandler, findTimeout } from '../tasks/task-handler.ts'
 import type { Consumer, RunReport, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
+import { getBuild } from './metrics.ts'
 
 export interface TaskWorkerOptions {
   readonly queue: TaskQueue
@@ -36,13 +37,15 @@ export function startTaskWorker(
   { queue, threads, metrics, log, holdsDrainWindow = false }: TaskWorkerOptions,
 ): Consumer {
   const limits = { maxNumbers: config.MAX_NUMBERS, maxTextLength: config.MAX_TEXT_LENGTH }
-  const consumer = queue.consume(createAnalysisHandler(limits, threads), {
+  const consumer = queue.consume(createTaskHandler({ limits, threads }), {
     concurrency: config.WORKER_CONCURRENCY,
-    timeoutMs: config.TASK_TIMEOUT,
+    timeoutMs: (task) => findTimeout(task, config.TASK_TIMEOUT),
+    worker: { name: config.INSTANCE_NAME, version: getBuild(config).version },
     onRunEnd({ task, outcome, durationMs, error }) {
       metrics.observeRun(outcome, durationMs / 1_000)
       const fields = {
         task_id: task.id,
+        kind: task.kind,
         outcome,
         attempt: task.attempts,
         duration_ms: Math.round(durationMs * 100) / 100,

@@ -70,6 +70,7 @@ function consumeTraced(
         ...attributes,
         'messaging.operation.name': 'process',
         'messaging.message.id': task.id,
+        'tally.task.kind': task.kind,
         'tally.task.attempt': task.attempts,
       },
     })
@@ -77,7 +78,7 @@ function consumeTraced(
     runs.set(task.id, run)
     return await tracing.withSpan(whole, async () => {
       try {
-        return await tracing.trace('analysis', {}, () => handler(task, context))
+        return await tracing.trace(task.kind, {}, () => handler(task, context))
       } finally {
         run.recording = tracing.startSpan(`record ${queueName}`, { kind: 'client', attributes })
       }

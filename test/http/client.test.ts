@@ -120,6 +120,23 @@ describe.each([
     expect(await events.text()).toContain(`"id":"${id}"`)
   })
 
+  test('plans and cancels tasks, and reads the statistics', async () => {
+    const created = await tasks.$post({
+      json: { kind: 'analysis', payload: examplePayload, priority: 9, delay: '1h' },
+    })
+    const { task_id: id } = await created.json()
+    const cancelled = await tasks[':id'].$delete({ param: { id } })
+    expectTypeOf(cancelled.status).toEqualTypeOf<200>()
+    const { task } = await cancelled.json()
+    expectTypeOf(task.priority).toEqualTypeOf<number>()
+    expect(task).toMatchObject({ id, kind: 'analysis', status: 'cancelled', priority: 9 })
+
+    const stats = await (await tasks.stats.$get()).json()
+    expectTypeOf(stats.oldest_waiting_seconds).toEqualTypeOf<number | null>()
+    expectTypeOf(stats.workers).items.toExtend<{ name: string; task_ids: readonly string[] }>()
+    expect(stats).toMatchObject({ waiting: 0, delayed: 0, paused: false })
+  })
+
   test('creates tasks with a payload', async () => {
     const created = await tasks.$post({ json: { payload: examplePayload } })
     const { task_id: id } = await created.json()
@@ -138,9 +155,13 @@ test('inputs and outputs have exact types', () => {
     format?: 'full' | 'compact' | undefined
   }>()
   expectTypeOf<InferResponseType<Analyze, 200>>().toEqualTypeOf<Summary | CompactSummary>()
-  expectTypeOf<InferRequestType<typeof client.tasks.$post>['json']['payload']>().toEqualTypeOf<
-    string | { numbers: readonly number[]; text: string }
+  type NewTask = InferRequestType<typeof client.tasks.$post>['json']
+  type Analysis = Extract<NewTask, { kind?: 'analysis' | undefined }>
+  expectTypeOf<Analysis['payload']>().toEqualTypeOf<string | { numbers: readonly number[]; text: string }>()
+  expectTypeOf<Extract<NewTask, { kind: 'demo' }>['payload']['fail']>().toEqualTypeOf<
+    'first' | 'always' | 'permanently' | undefined
   >()
+  expectTypeOf<NewTask['priority']>().toEqualTypeOf<number | undefined>()
   type Status = InferRequestType<typeof client.tasks.$get>['query']['status']
   expectTypeOf<Status>().toEqualTypeOf<TaskJson['status'] | undefined>()
 })
@@ -165,6 +186,18 @@ test('invalid requests do not compile', () => {
     client.data.$get({ query: { page: '2' } }),
     // @ts-expect-error a payload is a text, or numbers and a text
     client.tasks.$post({ json: { payload: 1 } }),
+    // @ts-expect-error unknown kind
+    client.tasks.$post({ json: { kind: 'other', payload: 'text' } }),
+    // @ts-expect-error the payload of another kind
+    client.tasks.$post({ json: { kind: 'demo', payload: 'text' } }),
+    // @ts-expect-error a kind other than the default is required
+    client.tasks.$post({ json: { payload: { seconds: 1 } } }),
+    // @ts-expect-error a priority is a number
+    client.tasks.$post({ json: { payload: 'text', priority: 'high' } }),
+    // @ts-expect-error a time is text
+    client.tasks.$post({ json: { payload: 'text', run_at: 0 } }),
+    // @ts-expect-error id is required
+    client.tasks[':id'].$delete({}),
     // @ts-expect-error unknown status
     client.tasks.$get({ query: { status: 'done' } }),
     // @ts-expect-error id is required

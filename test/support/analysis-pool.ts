@@ -1,6 +1,7 @@
 import { createAnalysisPool } from '../../src/analysis/pool/analysis-pool.ts'
 import type { AnalysisPool } from '../../src/analysis/pool/jobs.ts'
 import { type DocumentChecker, openDocumentChecker } from '../../src/documents/checking/document-checker.ts'
+import { analysisProgram } from '../../src/server/analysis-pool.ts'
 
 let checker: DocumentChecker | undefined
 
@@ -15,10 +16,11 @@ export function documentChecker(): Pick<DocumentChecker, 'check'> {
   }
 }
 
+const limits = { maxNumbers: 1_000_000, maxTextLength: 1_000_000 }
 let opened: AnalysisPool | undefined
 
 /** The threads of a test's services: one, started when the first large body comes. */
 export function analysisThreads(): AnalysisPool {
-  opened ??= createAnalysisPool({ maxNumbers: 1_000_000, maxTextLength: 1_000_000 }, 1)
+  opened ??= createAnalysisPool(analysisProgram({ limits, debug: true }), 1)
   return opened
 }

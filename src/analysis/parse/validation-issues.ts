@@ -45,6 +45,8 @@ function formatPointer(path: readonly PropertyKey[]): string {
 function toIssueCode(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom') return String(issue.params?.code ?? 'invalid')
   // An issue does not carry its input. Only zod's own message tells that the input was absent.
+  // No member of a union has this discriminator: the same as a wrong value of an enumeration.
+  if (issue.code === 'invalid_union' && 'discriminator' in issue) return 'invalid-value'
   if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'missing' : 'type'
   return issue.code.replaceAll('_', '-')
 }

@@ -1,4 +1,3 @@
-import type { PayloadLimits } from '../payload.ts'
 import type { AnalysisJob, AnalysisPool, BodyJob, BodyJobKind, BodyJobs } from './jobs.ts'
 import { type RunOptions, ThreadPool } from './thread-pool.ts'
 
@@ -11,15 +10,22 @@ const maxWaiting = 1_000
 /** How long an idle thread is kept, in ms: longer than the pauses of a client that sends one body after another. */
 const idleMs = 5_000
 
+/** The program of the threads. It works on every AnalysisJob. */
+export interface ThreadProgram {
+  readonly url: string
+  /** Its last argument, as JSON. */
+  readonly argument: unknown
+}
+
 /**
  * Creates the analysis threads of a process. Requests and tasks take turns, so that no number of tasks delays a
  * request for long.
  */
-export function createAnalysisPool(limits: PayloadLimits, maxThreads: number): AnalysisPool {
+export function createAnalysisPool({ url, argument }: ThreadProgram, maxThreads: number): AnalysisPool {
   const pool = new ThreadPool<AnalysisJob>({
     // `ref: false`: an idle thread must not keep the process alive. `smol`: a heap that grows in smaller steps, so that
     // less of a payload's garbage is kept.
-    start: () => new Worker(workerUrl(), { argv: [JSON.stringify(limits)], ref: false, smol: true }),
+    start: () => new Worker(url, { argv: [JSON.stringify(argument)], ref: false, smol: true }),
     maxThreads,
     maxWaiting,
     idleMs,
@@ -31,14 +37,4 @@ export function createAnalysisPool(limits: PayloadLimits, maxThreads: number): A
     runTask: (payload, signal) => pool.run<string>({ kind: 'task', payload }, { signal, lane: 'tasks' }),
     close: () => pool.close(),
   }
-}
-
-/**
- * The thread's program. As source it lies beside this file, as a bundle beside the program that was started. The
- * bundle cannot use `import.meta.url`: for CommonJS the bundler replaces it with the path of the source.
- */
-function workerUrl(): string {
-  return Bun.main.endsWith('.js')
-    ? new URL('./analysis-worker.js', Bun.pathToFileURL(Bun.main)).href
-    : new URL('./analysis-worker.ts', import.meta.url).href
 }

@@ -1,5 +1,23 @@
-import type { NewTaskResult } from '../parse/parse-new-task.ts'
+import type { InputError } from '../parse/input-error.ts'
 import type { PayloadResult } from '../payload-analyzer.ts'
+
+/** What the body of POST /tasks asks for, or why it was rejected. */
+export type NewTaskResult =
+  | {
+      readonly ok: true
+      readonly task: {
+        readonly kind: string
+        /** JSON text: what the queue stores. */
+        readonly payload: string
+        readonly priority: number | undefined
+        /** Milliseconds since the epoch. */
+        readonly runAt: number | undefined
+        readonly delayMs: number | undefined
+      }
+      /** Of the body as it was sent; computed only for a request with an Idempotency-Key. */
+      readonly fingerprint: string | undefined
+    }
+  | { readonly ok: false; readonly error: InputError }
 
 /** What can be done with a request body, and the result. */
 export interface BodyJobs {

@@ -37,6 +37,8 @@ export interface DocumentOptions {
   readonly hasMetrics: boolean
   /** Whether the admin routes are served on this port. */
   readonly hasAdmin: boolean
+  /** Whether kinds of work for debugging are accepted. */
+  readonly debugRoutes: boolean
   /** The status for bodies whose content is invalid. */
   readonly validationStatus: 400 | 422
   /** Default: everything is open. */
@@ -49,14 +51,23 @@ type SchemeName = keyof typeof securitySchemes
 
 /** The OpenAPI 3.1 document of the service, from the same schemas that validate its requests. */
 export function createOpenApiDocument(options: DocumentOptions) {
-  const { build, limits, hasMetrics, hasAdmin, security = open, validationStatus, basePath } = options
+  const {
+    build,
+    limits,
+    hasMetrics,
+    hasAdmin,
+    debugRoutes,
+    security = open,
+    validationStatus,
+    basePath,
+  } = options
   const clientSchemes: SchemeName[] = [
     ...(security.keys ? (['key', 'keyAsBearer'] as const) : []),
     ...(security.tokens ? (['token'] as const) : []),
   ]
   const operatorSchemes: SchemeName[] = hasAdmin && security.adminToken ? ['operator'] : []
   const scraperSchemes: SchemeName[] = hasMetrics && security.metricsToken ? ['scraper'] : []
-  const application = { ...payloadPaths(limits), ...dataPaths, ...taskPaths(limits) }
+  const application = { ...payloadPaths(limits), ...dataPaths, ...taskPaths({ limits, debug: debugRoutes }) }
   const admin = hasAdmin ? { ...adminPaths, ...faultPaths } : {}
   const describe = (operation: ZodOpenApiOperationObject, schemes: readonly SchemeName[]) =>
     requireSchemes(validationStatus === 422 ? withUnprocessable(operation) : operation, schemes)
@@ -76,7 +87,7 @@ export function createOpenApiDocument(options: DocumentOptions) {
     tags: [
       { name: 'payload', description: 'Analysis' },
       { name: 'data', description: 'Documents' },
-      { name: 'tasks', description: 'Queued analysis' },
+      { name: 'tasks', description: 'Queued work' },
       { name: 'operations', description: 'Probes, build and metrics' },
       ...(hasAdmin ? [{ name: 'admin', description: 'Settings of a running instance' }] : []),
     ],

@@ -1,28 +1,42 @@
 import { z } from 'zod'
 import type { ZodOpenApiPathsObject } from 'zod-openapi'
-import { newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
-import type { PayloadLimits } from '../../analysis/payload.ts'
-import { summarySchema, textAnalysisSchema } from '../../analysis/summary-schemas.ts'
-import { taskStatuses } from '../../tasks/task.ts'
+import { acceptedKinds } from '../../tasks/kinds/registry.ts'
+import { describeNewTask, type NewTaskOptions } from '../../tasks/new-task.ts'
+import { maxPriority, taskStatuses } from '../../tasks/task.ts'
 import { idempotencyKeyParameter } from '../headers/idempotency-key.ts'
 import { problemResponses } from './problem.ts'
 
-const taskSchema = z
-  .strictObject({
-    id: z.string(),
-    status: z.enum(taskStatuses),
-    attempts: z.int().min(0).max(1_000_000).describe('Runs started and not released'),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-    payload: z.unknown().meta({ description: 'The accepted payload' }),
-    result: z
-      .union([summarySchema, z.strictObject({ text_analysis: textAnalysisSchema })])
-      .optional()
-      .describe('The response of /payload; for text alone its analysis'),
-    error: z.string().optional().describe('Why the latest run failed'),
-  })
-  .meta({ id: 'Task' })
-const oneTask = z.strictObject({ task: taskSchema }).meta({ id: 'OneTask' })
+const count = z.int().min(0).max(Number.MAX_SAFE_INTEGER)
+
+function createTaskSchema({ debug }: NewTaskOptions) {
+  const [result, ...others] = acceptedKinds({ debug }).map((kind) => kind.resultSchema())
+  if (result === undefined) throw new Error('there is no kind of work')
+  return z
+    .strictObject({
+      id: z.string(),
+      kind: z
+        .string()
+        .describe('The kind of work. During a rolling update it may be one that is not listed here'),
+      status: z.enum(taskStatuses),
+      priority: z
+        .int()
+        .min(0)
+        .max(maxPriority)
+        .describe(`Tasks of priority ${maxPriority} are claimed first`),
+      attempts: z.int().min(0).max(1_000_000).describe('Runs started and not released'),
+      created_at: z.iso.datetime(),
+      run_at: z.iso
+        .datetime()
+        .describe('Not claimed before; the time of creation for a task that is due at once'),
+      updated_at: z.iso.datetime(),
+      payload: z.unknown().meta({ description: 'The accepted payload' }),
+      result: (others.length === 0 ? result : z.union([result, ...others]))
+        .optional()
+        .describe('The result, by the kind of the task'),
+      error: z.string().optional().describe('Why the latest run failed'),
+    })
+    .meta({ id: 'Task' })
+}
 /** One event of the stream; each member is a line of it. */
 const taskEventSchema = z
   .strictObject({
@@ -32,6 +46,36 @@ const taskEventSchema = z
       .meta({ description: 'The task as GET answers it', contentMediaType: 'application/json' }),
   })
   .meta({ id: 'TaskEvent' })
+const statsSchema = z
+  .strictObject({
+    waiting: count.describe('Pending and due'),
+    delayed: count.describe('Pending and not due yet: planned for later, or waiting for the next attempt'),
+    processing: count,
+    completed: count.describe('Ended tasks are counted until they are deleted, after TASK_TTL'),
+    failed: count,
+    cancelled: count,
+    oldest_waiting_seconds: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe('How long the task that has been due for longest has waited; null when no task waits'),
+    runs_per_minute: count.describe('Tasks completed in the last minute'),
+    paused: z.boolean().describe('Whether an operator has paused claiming'),
+    workers: z
+      .array(
+        z
+          .strictObject({
+            name: z.string(),
+            version: z.string(),
+            concurrency: z.int().min(1).max(1_000_000),
+            task_ids: z.array(z.string()).describe('The tasks that it runs now'),
+            seen_at: z.iso.datetime().describe('When it was last heard from'),
+          })
+          .meta({ id: 'Worker' }),
+      )
+      .describe('The workers that live'),
+  })
+  .meta({ id: 'QueueStats' })
 const acceptedSchema = z
   .strictObject({ task_id: z.string(), status: z.literal('pending') })
   .meta({ id: 'Accepted' })
@@ -46,7 +90,13 @@ const idParam = {
 }
 
 /** The paths of `routes/tasks.ts`. */
-export const taskPaths = (limits: PayloadLimits): ZodOpenApiPathsObject => ({
+export function taskPaths(options: NewTaskOptions): ZodOpenApiPathsObject {
+  const taskSchema = createTaskSchema(options)
+  const oneTask = z.strictObject({ task: taskSchema }).meta({ id: 'OneTask' })
+  return { ...collectionPaths(options, taskSchema), ...taskPath(oneTask), ...taskSubPaths(oneTask) }
+}
+
+const collectionPaths = (options: NewTaskOptions, taskSchema: z.ZodType): ZodOpenApiPathsObject => ({
   '/tasks': {
     get: {
       operationId: 'listTasks',
@@ -73,7 +123,7 @@ export const taskPaths = (limits: PayloadLimits): ZodOpenApiPathsObject => ({
       summary: 'Queue a task',
       tags,
       parameters: [idempotencyKeyParameter],
-      requestBody: { required: true, content: json(newTaskSchema(limits)) },
+      requestBody: { required: true, content: json(describeNewTask(options)) },
       responses: {
         '201': {
           description: 'Stored durably: it survives crashes and restarts',
@@ -92,6 +142,20 @@ export const taskPaths = (limits: PayloadLimits): ZodOpenApiPathsObject => ({
       },
     },
   },
+  '/tasks/stats': {
+    get: {
+      operationId: 'readQueueStats',
+      summary: 'Read the statistics of the queue and its workers',
+      tags,
+      responses: {
+        '200': { description: 'The queue at this moment', content: json(statsSchema) },
+        ...problemResponses('queue-unavailable'),
+      },
+    },
+  },
+})
+
+const taskPath = (oneTask: z.ZodType): ZodOpenApiPathsObject => ({
   '/tasks/{id}': {
     get: {
       operationId: 'readTask',
@@ -103,7 +167,23 @@ export const taskPaths = (limits: PayloadLimits): ZodOpenApiPathsObject => ({
         ...problemResponses('not-found', 'queue-unavailable'),
       },
     },
+    delete: {
+      operationId: 'cancelTask',
+      summary: 'Cancel a task that has not ended',
+      description:
+        'A pending task never runs. The run of a task in process is aborted soon, and its result is not recorded. ' +
+        'Cancelling a cancelled task changes nothing and answers the same.',
+      tags,
+      parameters: [idParam],
+      responses: {
+        '200': { description: 'The task, cancelled', content: json(oneTask) },
+        ...problemResponses('not-found', 'task-ended', 'queue-unavailable'),
+      },
+    },
   },
+})
+
+const taskSubPaths = (oneTask: z.ZodType): ZodOpenApiPathsObject => ({
   '/tasks/{id}/events': {
     get: {
       operationId: 'watchTask',

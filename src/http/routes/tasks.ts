@@ -2,9 +2,15 @@ import { zValidator } from '@hono/zod-validator'
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import { fingerprint } from '../../analysis/parse/fingerprint.ts'
-import { createNewTaskParser, newTaskSchema } from '../../analysis/parse/parse-new-task.ts'
-import { isPayload, isPayloadText, type PayloadLimits } from '../../analysis/payload.ts'
-import { type Task, taskStatuses } from '../../tasks/task.ts'
+import type { PayloadLimits } from '../../analysis/payload.ts'
+import {
+  createNewTaskCheck,
+  createNewTaskParser,
+  type NewTaskInput,
+  newTaskSchema,
+  toNewTask,
+} from '../../tasks/new-task.ts'
+import { type NewTask, type Task, taskStatuses } from '../../tasks/task.ts'
 import { maxPageTasks } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { jsonBody } from '../body/json-body.ts'
@@ -13,8 +19,9 @@ import type { Env } from '../env.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
-import { respondJsonText } from '../respond.ts'
+import { respondJson, respondJsonText } from '../respond.ts'
 import { acceptIf, invalidBody, invalidQuery, pageCursor, pageLimit } from '../validate.ts'
+import { type StatsJson, toStatsJson } from './stats-json.ts'
 import { streamTask, type TaskStreamDeps } from './task-events.ts'
 import { serializeTask, type TaskJson } from './task-json.ts'
 
@@ -24,6 +31,8 @@ export interface TaskDeps extends TaskStreamDeps {
   readonly limits: PayloadLimits & { readonly maxBodyBytes: number }
   readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'countTask'>
+  /** Whether kinds of work for debugging are accepted. */
+  readonly debugRoutes: boolean
 }
 
 const listQuery = z.lazy(() =>
@@ -34,15 +43,23 @@ const listQuery = z.lazy(() =>
   }),
 )
 
-/** /tasks: the work of /payload, done later by a worker and never lost. */
-export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, log, compress }: TaskDeps) {
-  const parseNewTask = createNewTaskParser(limits)
-  const isNewTask = (value: unknown): value is NewTask => isValidTask(value, limits)
+/** /tasks: work done later by a worker, and never lost. */
+export function taskRoutes({
+  queue,
+  limits,
+  largeBodies,
+  metrics,
+  debugRoutes,
+  compress,
+  ...deps
+}: TaskDeps) {
+  const newTasks = { limits, debug: debugRoutes }
+  const parseNewTask = createNewTaskParser(newTasks)
   const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
 
-  const enqueue = async (c: Context<Env>, payload: string, bodyFingerprint: () => string) => {
+  const enqueue = async (c: Context<Env>, newTask: NewTask, bodyFingerprint: () => string) => {
     const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /tasks', bodyFingerprint)
-    const { task, replayed } = await queue.enqueue({ kind: 'analysis', payload }, idempotency)
+    const { task, replayed } = await queue.enqueue(newTask, idempotency)
     if (!replayed) metrics.countTask()
     // A repeated key gets the first response again: the task was pending then, whatever it is by now.
     return respondJsonText<{ task_id: string; status: 'pending' }, 201>(
@@ -59,67 +76,66 @@ export function taskRoutes({ queue, limits, largeBodies, metrics, eventStreams, 
     runHere: (bytes, c) => parseNewTask(bytes, isKeyed(c)),
     respond: (c, result) => {
       if (!result.ok) throw new ProblemError(inputProblem(result.error))
-      return enqueue(c, result.payload, () => result.fingerprint ?? '')
+      return enqueue(c, result.task, () => result.fingerprint ?? '')
     },
   })
 
   const respondTask = (c: Context<Env>, task: Task) =>
     respondJsonText<{ task: TaskJson }>(c, ['{"task":', ...serializeTask(task), '}'])
 
-  return new Hono<Env>()
-    .get('/tasks', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
-      const { status, limit, cursor } = c.req.valid('query')
-      const after = cursor === undefined ? undefined : decodeCursor(cursor)
-      const { tasks, next } = await queue.list({ status, limit, after })
-      const parts = tasks.flatMap((task, i) =>
-        i === 0 ? serializeTask(task) : [',', ...serializeTask(task)],
+  return (
+    new Hono<Env>()
+      .get('/tasks', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
+        const { status, limit, cursor } = c.req.valid('query')
+        const after = cursor === undefined ? undefined : decodeCursor(cursor)
+        const { tasks, next } = await queue.list({ status, limit, after })
+        const parts = tasks.flatMap((task, i) =>
+          i === 0 ? serializeTask(task) : [',', ...serializeTask(task)],
+        )
+        return respondJsonText<{ tasks: TaskJson[] }>(
+          c,
+          ['{"tasks":[', ...parts, ']}'],
+          200,
+          nextLink(c.req.path, { status, limit }, next),
+        )
+      })
+      .post(
+        '/tasks',
+        jsonBody({ maxBytes: limits.maxBodyBytes, large }),
+        zValidator(
+          'json',
+          z.lazy(() => newTaskSchema(newTasks)),
+          invalidBody,
+          acceptIf(createNewTaskCheck(newTasks)),
+        ),
+        async (c) => {
+          const [text, { payload }] = await Promise.all([c.req.text(), c.req.json<NewTaskInput>()])
+          return enqueue(c, toNewTask(c.req.valid('json'), payload), () => fingerprint(text))
+        },
       )
-      return respondJsonText<{ tasks: TaskJson[] }>(
-        c,
-        ['{"tasks":[', ...parts, ']}'],
-        200,
-        nextLink(c.req.path, { status, limit }, next),
+      // Before the routes with an id, which would take it for one.
+      .get('/tasks/stats', async (c) =>
+        respondJson<StatsJson>(c.get('request'), toStatsJson(await queue.stats())),
       )
-    })
-    .post(
-      '/tasks',
-      jsonBody({ maxBytes: limits.maxBodyBytes, large }),
-      zValidator(
-        'json',
-        z.lazy(() => newTaskSchema(limits)),
-        invalidBody,
-        acceptIf(isNewTask),
-      ),
-      async (c) => {
-        const text = await c.req.text()
-        return enqueue(c, JSON.stringify(c.req.valid('json').payload), () => fingerprint(text))
-      },
-    )
-    .get('/tasks/:id', compress, async (c) =>
-      respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()),
-    )
-    .get('/tasks/:id/events', async (c) =>
-      streamTask(c, (await queue.find(c.req.param('id'))) ?? notFound(), { queue, eventStreams, log }),
-    )
-    .post('/tasks/:id/retry', async (c) =>
-      respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),
-    )
-}
-
-type NewTask = z.output<ReturnType<typeof newTaskSchema>>
-
-/** Whether `newTaskSchema` accepts a value. */
-function isValidTask(value: unknown, limits: PayloadLimits): value is NewTask {
-  if (typeof value !== 'object' || value === null || Object.keys(value).length !== 1) return false
-  const { payload } = value as Partial<NewTask>
-  return typeof payload === 'string'
-    ? isPayloadText(payload, limits.maxTextLength)
-    : isPayload(payload, limits)
+      .get('/tasks/:id', compress, async (c) =>
+        respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()),
+      )
+      // Nothing is left to wait for: from now on no run of the task can record a result. So the response is never 202.
+      .delete('/tasks/:id', async (c) =>
+        respondTask(c, (await queue.cancel(c.req.param('id'))) ?? notFound()),
+      )
+      .get('/tasks/:id/events', async (c) =>
+        streamTask(c, (await queue.find(c.req.param('id'))) ?? notFound(), { ...deps, queue }),
+      )
+      .post('/tasks/:id/retry', async (c) =>
+        respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),
+      )
+  )
 }
 
 function notFound(): never {
   throw new ProblemError({
     code: 'not-found',
-    detail: 'There is no task with this id. Finished tasks are deleted after TASK_TTL.',
+    detail: 'There is no task with this id. Ended tasks are deleted after TASK_TTL.',
   })
 }

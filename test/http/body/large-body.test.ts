@@ -215,11 +215,11 @@ describe('when the byte budget is used up', () => {
 })
 
 describe('a thread that exits', () => {
-  const programs = ['./dying-thread.ts', '../../../src/analysis/pool/analysis-worker.ts'].values()
+  const programs = ['./dying-thread.ts', '../../../src/server/analysis-worker.ts'].values()
   const pool = new ThreadPool<BodyJob>({
     start: () => {
       const program = new URL(programs.next().value ?? '', import.meta.url).href
-      return new Worker(program, { argv: [JSON.stringify(limits)], ref: false })
+      return new Worker(program, { argv: [JSON.stringify({ limits, debug: false })], ref: false })
     },
     maxThreads: 1,
     maxWaiting: 10,

@@ -140,9 +140,33 @@ describe('the document and the routes of the app', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
+  test('a new task has a form for each kind that is accepted', async () => {
+    const { paths, components } = (await readDocument(createApp(appDeps({ debugRoutes: true })))) as Document
+    expect(paths['/tasks']?.post?.requestBody?.content['application/json']?.schema).toEqual({
+      $ref: '#/components/schemas/NewTask',
+    })
+    expect(components.schemas.NewTask).toMatchObject({
+      oneOf: [{ $ref: '#/components/schemas/NewAnalysisTask' }, { $ref: '#/components/schemas/NewDemoTask' }],
+    })
+    expect(document.components.schemas).not.toHaveProperty('NewDemoTask')
+    for (const [name, required] of [
+      ['NewAnalysisTask', ['payload']],
+      ['NewDemoTask', ['kind', 'payload']],
+    ] as const)
+      expect(components.schemas[name]).toMatchObject({ required, additionalProperties: false })
+  })
+
   test('/openapi.json is the generated document', () => {
     const { build, limits, validationStatus } = deps
-    const options = { build, limits, validationStatus, hasMetrics: true, hasAdmin: false, basePath: '' }
+    const options = {
+      build,
+      limits,
+      validationStatus,
+      hasMetrics: true,
+      hasAdmin: false,
+      debugRoutes: false,
+      basePath: '',
+    }
     expect(document as object).toEqual(JSON.parse(JSON.stringify(createOpenApiDocument(options))))
   })
 

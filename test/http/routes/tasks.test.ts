@@ -56,6 +56,9 @@ function startWorker(): Consumer {
 
 interface TaskBody {
   readonly id: string
+  readonly kind: string
+  readonly priority: number
+  readonly run_at: string
   readonly payload: unknown
   readonly status: string
   readonly attempts: number
@@ -65,8 +68,12 @@ interface TaskBody {
   readonly error?: string
 }
 
-async function create(payload: unknown, headers: Record<string, string> = {}): Promise<string> {
-  const response = await app.request('/tasks', json({ payload }, headers))
+async function create(
+  payload: unknown,
+  headers: Record<string, string> = {},
+  schedule: object = {},
+): Promise<string> {
+  const response = await app.request('/tasks', json({ payload, ...schedule }, headers))
   expect(response.status).toBe(201)
   return ((await response.json()) as { task_id: string }).task_id
 }
@@ -76,6 +83,9 @@ async function read(id: string): Promise<TaskBody> {
   expect(response.status).toBe(200)
   return ((await response.json()) as { task: TaskBody }).task
 }
+
+const midnight = Math.floor(Date.now() / 86_400_000) * 86_400_000
+const inDays = (days: number): string => new Date(midnight + days * 86_400_000).toISOString()
 
 const untilEnded = (id: string): Promise<TaskBody> =>
   until(async () => {
@@ -112,22 +122,36 @@ describe('creating a task', () => {
   })
 
   test('is the same, or the same refusal, however its body is processed', async () => {
-    const threaded = createApp(appDeps({ queue, limits: { ...limits, largeBodyThreshold: 0 } }))
-    for (const body of [
-      { payload: examplePayload },
-      { payload: 'Größe' },
-      { payload: { numbers: [1, 'x'], text: 'a' } },
-      { payload: 1 },
-      [],
-    ]) {
+    const debug = createApp(appDeps({ queue, limits, debugRoutes: true }))
+    const threaded = createApp(
+      appDeps({ queue, debugRoutes: true, limits: { ...limits, largeBodyThreshold: 0 } }),
+    )
+    const bodies: [body: unknown, expected?: Partial<TaskBody>][] = [
+      [{ payload: examplePayload }],
+      [{ payload: 'Größe' }, { kind: 'analysis', priority: 5 }],
+      [{ payload: 'a', kind: 'analysis', priority: 9 }, { priority: 9 }],
+      [
+        { payload: 'a', run_at: inDays(29), priority: 0 },
+        { priority: 0, run_at: inDays(29) },
+      ],
+      [{ payload: 'a', delay: '0s' }],
+      [{ payload: { seconds: 0 }, kind: 'demo' }, { kind: 'demo' }],
+      [{ payload: { seconds: 0, more: 1 }, kind: 'demo', priority: 10 }],
+      [{ payload: { numbers: [1, 'x'], text: 'a' } }],
+      [{ payload: 'a', run_at: inDays(31), delay: '721h' }],
+      [{ payload: 'a', kind: 'other' }],
+      [{ payload: 1 }],
+      [[]],
+    ]
+    for (const [n, [body, expected = {}]] of bodies.entries()) {
       // With one key, the first task is returned again only if the fingerprint of the body is the same.
-      const key = { 'idempotency-key': `key-${JSON.stringify(body).length}` }
+      const key = { 'idempotency-key': `key-${n}` }
       const init = json(body, key)
       const responses = [
         await threaded.request('/tasks', init),
-        await app.request('/tasks', init),
+        await debug.request('/tasks', init),
         // Without a length, the body is received in blocks.
-        await app.request('/tasks', { ...init, headers: { 'content-type': 'application/json', ...key } }),
+        await debug.request('/tasks', { ...init, headers: { 'content-type': 'application/json', ...key } }),
       ]
       const results = await Promise.all(
         responses.map(async (response) => {
@@ -138,9 +162,10 @@ describe('creating a task', () => {
       expect(new Set(results.map((result) => JSON.stringify(result))).size).toBe(1)
       const [first] = results
       if (first?.status === 201)
-        expect((await read(String(first.rest.task_id))).payload).toEqual(
-          (body as { payload: unknown }).payload,
-        )
+        expect(await read(String(first.rest.task_id))).toMatchObject({
+          payload: (body as { payload: unknown }).payload,
+          ...expected,
+        })
     }
   })
 
@@ -154,7 +179,29 @@ describe('creating a task', () => {
 
   test.each([
     [{}, ['/payload missing']],
-    [{ payload: 'a', priority: 1 }, ['/priority unknown']],
+    [{ payload: 'a', prio: 1, at: 2 }, ['/prio unknown', '/at unknown']],
+    [{ payload: '', prio: 1, delay: 1 }, ['/payload too-short', '/delay type', '/prio unknown']],
+    [{ payload: 'a', priority: 10 }, ['/priority too-big']],
+    [{ payload: 'a', priority: -1 }, ['/priority too-small']],
+    [{ payload: 'a', priority: 1.5 }, ['/priority type']],
+    [{ payload: 'a', priority: '5' }, ['/priority type']],
+    [{ payload: 'a', priority: null }, ['/priority type']],
+    [{ payload: 'a', delay: '5' }, ['/delay invalid-format']],
+    [{ payload: 'a', delay: '5 s' }, ['/delay invalid-format']],
+    [{ payload: 'a', delay: '-5s' }, ['/delay invalid-format']],
+    [{ payload: 'a', delay: '1d' }, ['/delay invalid-format']],
+    [{ payload: 'a', delay: '721h' }, ['/delay invalid']],
+    [{ payload: 'a', delay: `${'9'.repeat(400)}h` }, ['/delay invalid']],
+    [{ payload: 'a', run_at: '2026-01-01T00:00:00' }, ['/run_at invalid-format']],
+    [{ payload: 'a', run_at: '2026-02-30T00:00:00Z' }, ['/run_at invalid-format']],
+    [{ payload: 'a', run_at: '2026-01-01' }, ['/run_at invalid-format']],
+    [{ payload: 'a', run_at: 1767225600000 }, ['/run_at type']],
+    [{ payload: 'a', run_at: '9999-12-31T23:59:59Z' }, ['/run_at invalid']],
+    [{ payload: 'a', run_at: '2026-01-01T00:00:00Z', delay: '1s' }, ['/delay invalid']],
+    [{ payload: 'a', kind: 'other' }, ['/kind invalid-value']],
+    [{ payload: 'a', kind: 1 }, ['/kind invalid-value']],
+    // Without debug routes there are no kinds for debugging.
+    [{ payload: { seconds: 1 }, kind: 'demo' }, ['/kind invalid-value']],
     [{ payload: '' }, ['/payload too-short']],
     [{ payload: 'x'.repeat(101) }, ['/payload too-long']],
     [{ payload: null }, ['/payload type']],
@@ -194,6 +241,206 @@ describe('creating a task', () => {
     await app.request('/tasks', json({}))
     const scrape = parseMetrics(await (await app.request('/metrics')).text())
     expect(scrape.get('api_tasks_created_total')).toBe(1)
+  })
+})
+
+describe('planning a task', () => {
+  test('run_at is when it may be claimed, whatever its offset', async () => {
+    for (const [run_at, expected] of [
+      [`${inDays(3).slice(0, 19)}+02:00`, new Date(midnight + 3 * 86_400_000 - 7_200_000).toISOString()],
+      [inDays(2), inDays(2)],
+    ]) {
+      const task = await read(await create('text', {}, { run_at }))
+      expect(task).toMatchObject({ status: 'pending', run_at: expected })
+    }
+    expect(await queue.stats()).toMatchObject({ waiting: 0, delayed: 2 })
+  })
+
+  test('a past run_at is due at once', async () => {
+    const task = await read(await create('text', {}, { run_at: '2020-01-01T00:00:00Z' }))
+    expect(task.run_at).toBe(task.created_at)
+    startWorker()
+    expect(await untilEnded(task.id)).toMatchObject({ status: 'completed' })
+  })
+
+  test.each([
+    ['1500ms', 1_500],
+    ['90s', 90_000],
+    ['15m', 900_000],
+    ['720h', 2_592_000_000],
+  ])('a delay of %s counts from the creation', async (delay, ms) => {
+    const { created_at, run_at } = await read(await create('text', {}, { delay }))
+    expect(Date.parse(run_at) - Date.parse(created_at)).toBe(ms)
+  })
+
+  test('a delayed task runs when its delay is over, and no sooner', async () => {
+    startWorker()
+    const id = await create('text', {}, { delay: '300ms' })
+    const now = await create('text')
+    await untilEnded(now)
+    expect((await read(id)).status).toBe('pending')
+    const task = await untilEnded(id)
+    expect(Date.parse(task.updated_at)).toBeGreaterThanOrEqual(Date.parse(task.run_at))
+  })
+
+  test('tasks of a high priority run first', async () => {
+    const ids = [
+      await create('low', {}, { priority: 0 }),
+      await create('default'),
+      await create('high', {}, { priority: 9 }),
+    ]
+    const order: string[] = []
+    const handler = async ({ payload }: { payload: string }) => {
+      order.push(payload)
+      return '1'
+    }
+    queue.consume(handler, { concurrency: 1, timeoutMs: 10_000 })
+    for (const id of ids) await untilEnded(id)
+    expect(order).toEqual(['"high"', '"default"', '"low"'])
+  })
+
+  test('a repeated key gets the same task, with its first plan', async () => {
+    const key = { 'idempotency-key': 'planned' }
+    const id = await create('text', key, { delay: '1h', priority: 7 })
+    const { run_at } = await read(id)
+    expect(await create('text', key, { delay: '1h', priority: 7 })).toBe(id)
+    expect(await read(id)).toMatchObject({ run_at, priority: 7 })
+    const other = json({ payload: 'text', delay: '2h', priority: 7 }, key)
+    await expectProblem(await app.request('/tasks', other), 422, 'idempotency-key-reused')
+  })
+})
+
+describe('cancelling a task', () => {
+  const cancel = (id: string) => app.request(`/tasks/${id}`, { method: 'DELETE' })
+
+  test('that waits responds 200 with it, and it never runs', async () => {
+    const id = await create('text')
+    const response = await cancel(id)
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ task: { id, status: 'cancelled', attempts: 0 } })
+    startWorker()
+    await untilEnded(await create('other'))
+    expect(await read(id)).toMatchObject({ status: 'cancelled', attempts: 0 })
+  })
+
+  test('that runs aborts its run, and its result is not recorded', async () => {
+    const { promise: aborted, resolve } = Promise.withResolvers<unknown>()
+    queue.consume(
+      (_, { signal }) =>
+        new Promise((done) => {
+          signal.addEventListener('abort', () => resolve(signal.reason))
+          signal.addEventListener('abort', () => done('"late"'))
+        }),
+      { concurrency: 1, timeoutMs: 10_000 },
+    )
+    const id = await create('text')
+    await until(async () => (await read(id)).status === 'processing')
+    const response = await cancel(id)
+    expect(response.status).toBe(200)
+    const { task } = (await response.json()) as { task: TaskBody }
+    expect(task).toMatchObject({ status: 'cancelled', attempts: 1 })
+    expect(await aborted).toMatchObject({ outcome: 'cancelled' })
+    expect(await read(id)).toEqual(task)
+    expect(task).not.toHaveProperty('result')
+  })
+
+  test('again responds the same', async () => {
+    const id = await create('text')
+    const first = await (await cancel(id)).text()
+    const second = await cancel(id)
+    expect([second.status, await second.text()]).toEqual([200, first])
+  })
+
+  test('that has ended is 409', async () => {
+    startWorker()
+    for (const payload of ['text', 'poison']) {
+      const id = await create(payload)
+      const { status } = await untilEnded(id)
+      expect((await expectProblem(await cancel(id), 409, 'task-ended')).detail).toContain(status)
+    }
+  })
+
+  test('with an unknown id is 404', async () => {
+    for (const id of ['x', crypto.randomUUID()]) await expectProblem(await cancel(id), 404, 'not-found')
+  })
+
+  test('ends its event stream', async () => {
+    await using service = listen({ queue, limits })
+    const id = await create('text')
+    const events = await fetch(`${service.url}/tasks/${id}/events`)
+    await cancel(id)
+    expect(await events.text()).toMatch(/"status":"pending".*"status":"cancelled"/s)
+  })
+
+  test('is not retrying: a cancelled task stays cancelled', async () => {
+    const id = await create('text')
+    await cancel(id)
+    await expectProblem(await app.request(`/tasks/${id}/retry`, { method: 'POST' }), 409, 'task-not-failed')
+  })
+
+  test('filters the list by the status', async () => {
+    const id = await create('text')
+    await create('other')
+    await cancel(id)
+    const { tasks } = (await (await app.request('/tasks?status=cancelled')).json()) as { tasks: TaskBody[] }
+    expect(tasks.map((task) => task.id)).toEqual([id])
+  })
+})
+
+describe('the statistics', () => {
+  const readStats = async () => (await (await app.request('/tasks/stats')).json()) as Record<string, unknown>
+
+  test('of an empty queue are zero', async () => {
+    expect(await readStats()).toEqual({
+      waiting: 0,
+      delayed: 0,
+      processing: 0,
+      completed: 0,
+      failed: 0,
+      cancelled: 0,
+      oldest_waiting_seconds: null,
+      runs_per_minute: 0,
+      paused: false,
+      workers: [],
+    })
+  })
+
+  test('count tasks by state, and show the workers with what they hold', async () => {
+    const worker = { name: 'worker-1', version: '1.2.3' }
+    const consumer = queue.consume(
+      ({ payload }, { signal }) =>
+        payload === '"hold"'
+          ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+          : Promise.resolve('1'),
+      { concurrency: 1, timeoutMs: 10_000, worker },
+    )
+    await untilEnded(await create('text'))
+    const held = await create('hold')
+    await until(() => consumer.activeCount === 1)
+    await create('waiting')
+    await create('later', {}, { delay: '1h' })
+    const stats = await readStats()
+    expect(stats).toMatchObject({
+      waiting: 1,
+      delayed: 1,
+      processing: 1,
+      completed: 1,
+      runs_per_minute: 1,
+      workers: [{ ...worker, concurrency: 1, task_ids: [held] }],
+    })
+    expect(stats.oldest_waiting_seconds).toBeWithin(0, 10)
+    const [{ seen_at }] = stats.workers as [{ seen_at: string }]
+    expect(seen_at).toBe(new Date(seen_at).toISOString())
+  })
+
+  test('have no other methods', async () => {
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+      const response = await app.request('/tasks/stats', { method })
+      expect(response.headers.get('allow')).toBe('GET, HEAD')
+      await expectProblem(response, 405, 'method-not-allowed')
+    }
+    const task = await app.request('/tasks/x', { method: 'PUT' })
+    expect(task.headers.get('allow')).toBe('GET, HEAD, DELETE')
   })
 })
 
@@ -243,6 +490,11 @@ describe('reading tasks', () => {
     for (const path of ['/tasks/x', `/tasks/${crypto.randomUUID()}`, '/tasks/x/events'])
       await expectProblem(await app.request(path), 404, 'not-found')
     await expectProblem(await app.request('/tasks/x/retry', { method: 'POST' }), 404, 'not-found')
+  })
+
+  test('a task shows its kind, priority and when it is due', async () => {
+    const task = await read(await create('text'))
+    expect(task).toMatchObject({ kind: 'analysis', priority: 5, run_at: task.created_at })
   })
 
   test('the list is newest first, and its links lead through all pages', async () => {
@@ -371,6 +623,8 @@ describe('while the queue is unavailable', () => {
       await request('/tasks', json({ payload: 'text' })),
       await request('/tasks'),
       await request('/tasks/x'),
+      await request('/tasks/x', { method: 'DELETE' }),
+      await request('/tasks/stats'),
       await request('/tasks/x/events'),
       await request('/tasks/x/retry', { method: 'POST' }),
     ]) {

@@ -1,12 +1,12 @@
-import { createNewTaskParser, type NewTaskResult } from '../parse/parse-new-task.ts'
-import type { PayloadLimits } from '../payload.ts'
-import { createPayloadAnalyzer, type PayloadResult } from '../payload-analyzer.ts'
-import { createTaskAnalyzer } from '../task-analyzer.ts'
-import { concatBlocks } from './concat-blocks.ts'
-import type { AnalysisJob, BodyJob } from './jobs.ts'
-import type { Answer } from './thread-pool.ts'
+import { createPayloadAnalyzer, type PayloadResult } from '../analysis/payload-analyzer.ts'
+import { concatBlocks } from '../analysis/pool/concat-blocks.ts'
+import type { AnalysisJob, BodyJob, NewTaskResult } from '../analysis/pool/jobs.ts'
+import type { Answer } from '../analysis/pool/thread-pool.ts'
+import { createTaskAnalyzer } from '../analysis/task-analyzer.ts'
+import { createNewTaskParser, type NewTaskOptions } from '../tasks/new-task.ts'
 
-// The program of an analysis thread. analysis-pool.ts starts it with the limits as its last argument.
+// The program of an analysis thread. Its last argument is what decides which payloads and tasks are accepted. It is here
+// because it knows both payloads and the kinds of tasks.
 
 declare const self: Worker
 
@@ -18,10 +18,11 @@ const collectMinBytes = 4 * 2 ** 20
 const collectDelayMs = 100
 let collection: ReturnType<typeof setTimeout> | undefined
 
-const limits = JSON.parse(process.argv.at(-1) as string) as PayloadLimits
+const options = JSON.parse(process.argv.at(-1) as string) as NewTaskOptions
+const { limits } = options
 const analyzeTask = createTaskAnalyzer(limits)
 const analyzePayload = createPayloadAnalyzer(limits)
-const parseNewTask = createNewTaskParser(limits)
+const parseNewTask = createNewTaskParser(options)
 
 self.onmessage = ({ data }: MessageEvent<AnalysisJob>) => {
   clearTimeout(collection)

@@ -1,28 +1,17 @@
 import { afterAll, describe, expect, test } from 'bun:test'
-import { createAnalysisPool } from '../../src/analysis/pool/analysis-pool.ts'
-import { createAnalysisHandler } from '../../src/tasks/handlers.ts'
-import type { Task } from '../../src/tasks/task.ts'
-import { UnrecoverableTask } from '../../src/tasks/task-queue.ts'
+import { createAnalysisPool } from '../../../src/analysis/pool/analysis-pool.ts'
+import { analysisProgram } from '../../../src/server/analysis-pool.ts'
+import { analysis } from '../../../src/tasks/kinds/analysis.ts'
+import { createTask, type Task } from '../../../src/tasks/task.ts'
+import { UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
 
 const limits = { maxNumbers: 200_000, maxTextLength: 1_000_000 }
-const pool = createAnalysisPool(limits, 1)
-const handle = createAnalysisHandler(limits, pool)
+const pool = createAnalysisPool(analysisProgram({ limits, debug: false }), 1)
+const handle = analysis.createHandler({ limits, threads: pool })
 afterAll(() => pool.close())
 
 async function handleTask(payload: unknown, signal = new AbortController().signal): Promise<unknown> {
-  const task: Task = {
-    id: 'a',
-    payload: JSON.stringify(payload),
-    kind: 'analysis',
-    priority: 5,
-    runAt: 0,
-    status: 'processing',
-    attempts: 1,
-    createdAt: 0,
-    updatedAt: 0,
-    result: undefined,
-    error: undefined,
-  }
+  const task: Task = createTask('a', { kind: 'analysis', payload: JSON.stringify(payload) }, { createdAt: 0 })
   return JSON.parse(await handle(task, { signal }))
 }
 
