@@ -18,7 +18,6 @@ import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
-import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { describeSecurity, openChecks } from './access.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { countThreads, openAnalysisPool } from './analysis-pool.ts'
@@ -29,14 +28,8 @@ import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
-import {
-  openDatabaseFromConfig,
-  openQueueFromConfig,
-  openStoreFromConfig,
-  queueChecks,
-  readQueueLength,
-} from './storage.ts'
-import { startTaskWorker } from './task-worker.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
+import { openWorkerMetrics, startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
 import { openTracing } from './tracing.ts'
 
@@ -71,7 +64,7 @@ export async function startServer(
 
   const storage = await openStorage(lifecycle, config, log)
   const { queue } = storage
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
+  const workerMetrics = openWorkerMetrics(metrics, queue)
   const checks = createServerChecks(config, storage, log)
   const pool = openAnalysisPool(lifecycle, config)
 

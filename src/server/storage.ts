@@ -5,7 +5,7 @@ import { createDocumentStore } from '../documents/open.ts'
 import { traceDocumentStore } from '../documents/traced-store.ts'
 import { type Check, type Lifecycle, withTimeout } from '../lifecycle/index.ts'
 import { openTaskQueue } from '../tasks/open.ts'
-import type { TaskQueue } from '../tasks/task-queue.ts'
+import type { QueueStats, TaskQueue } from '../tasks/task-queue.ts'
 import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
@@ -83,9 +83,9 @@ export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
 }
 
 /** How long a scrape waits for the queue, in ms. */
-const queueLengthTimeoutMs = 1_000
+const statsTimeoutMs = 1_000
 
-/** The number of waiting tasks, for metrics; undefined while the queue is unreachable or slow. */
-export function readQueueLength(queue: TaskQueue): Promise<number | undefined> {
-  return withTimeout(queue.depth(), queueLengthTimeoutMs, () => undefined).catch(() => undefined)
+/** The statistics of the queue, for metrics; undefined while the queue is unreachable or slow. */
+export function readQueueStats(queue: TaskQueue): Promise<QueueStats | undefined> {
+  return withTimeout(queue.stats(), statsTimeoutMs, () => undefined).catch(() => undefined)
 }

@@ -1,11 +1,14 @@
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
-import { createTaskHandler, findTimeout } from '../tasks/task-handler.ts'
+import { taskKinds } from '../tasks/kinds/registry.ts'
+import { createTaskHandler, findTimeout, kindLabel } from '../tasks/task-handler.ts'
 import type { Consumer, RunReport, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
-import type { WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
+import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { createWorkerMetrics, type WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { getBuild } from './metrics.ts'
+import { readQueueStats } from './storage.ts'
 
 export interface TaskWorkerOptions {
   readonly queue: TaskQueue
@@ -27,6 +30,12 @@ const runMessages = {
   cancelled: 'task cancelled',
 } as const satisfies Record<RunReport['outcome'], string>
 
+/** Creates the metrics of a queue and of the runs in this process. */
+export function openWorkerMetrics({ registry }: Pick<Metrics, 'registry'>, queue: TaskQueue): WorkerMetrics {
+  const kinds = taskKinds.map(({ name }) => name)
+  return createWorkerMetrics(registry, kinds, () => readQueueStats(queue))
+}
+
 /**
  * Runs the tasks of a queue in this process. From the start of a shutdown it claims no more tasks and finishes the
  * running ones. Tasks that are unfinished at the deadline are released to the queue.
@@ -41,14 +50,15 @@ export function startTaskWorker(
     concurrency: config.WORKER_CONCURRENCY,
     timeoutMs: (task) => findTimeout(task, config.TASK_TIMEOUT),
     worker: { name: config.INSTANCE_NAME, version: getBuild(config).version },
-    onRunEnd({ task, outcome, durationMs, error }) {
-      metrics.observeRun(outcome, durationMs / 1_000)
+    onRunEnd({ task, outcome, durationMs, waitMs, error }) {
+      metrics.observeRun({ kind: kindLabel(task), outcome, durationMs, waitMs })
       const fields = {
         task_id: task.id,
         kind: task.kind,
         outcome,
         attempt: task.attempts,
         duration_ms: Math.round(durationMs * 100) / 100,
+        wait_ms: Math.round(waitMs),
       }
       if (outcome === 'completed') log.debug(runMessages[outcome], fields)
       else if (outcome === 'cancelled') log.info(runMessages[outcome], fields)

@@ -5,7 +5,6 @@ import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
-import { createWorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { openAnalysisPool } from './analysis-pool.ts'
 import { localHeapSnapshot } from './heap-snapshot.ts'
@@ -15,8 +14,8 @@ import { getBuild, openMetrics } from './metrics.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, queueChecks, readQueueLength } from './storage.ts'
-import { startTaskWorker } from './task-worker.ts'
+import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
+import { openWorkerMetrics, startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
 /**
@@ -38,7 +37,7 @@ export async function startWorker(
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log)
 
   const queue = await openQueue(lifecycle, config, log)
-  const workerMetrics = createWorkerMetrics(metrics.registry, () => readQueueLength(queue))
+  const workerMetrics = openWorkerMetrics(metrics, queue)
 
   server = listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
   const threads = openAnalysisPool(lifecycle, config)
