@@ -422,7 +422,9 @@ const operation = {
   ),
   DEBUG_ROUTES: boolean
     .prefault('false')
-    .describe('Adds the routes `/debug/*` for testing a platform; never use in production'),
+    .describe(
+      'Adds the routes `/debug/*` and the kind of tasks `demo`, for testing a platform; never use in production',
+    ),
 }
 
 // ---- Secrets in files ----

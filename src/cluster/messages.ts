@@ -21,7 +21,22 @@ export type WorkerRequest =
   | { readonly kind: 'checks' }
   | { readonly kind: 'apply-settings'; readonly settings: Settings }
   | { readonly kind: 'heap-snapshot'; readonly path: string }
+  | { readonly kind: 'queue'; readonly call: QueueCall }
   | SteerRequest
+
+/** What an operator asks of the task queue. */
+export type QueueCall =
+  | { readonly method: 'stats' }
+  | { readonly method: 'set-paused'; readonly paused: boolean }
+  | { readonly method: 'retry-failed' }
+
+export type QueueCallResponse =
+  | { readonly value: unknown }
+  | {
+      readonly error: string
+      /** Whether a later try may succeed. */
+      readonly isUnavailable: boolean
+    }
 
 /** Which listeners get new connections; see `Steering` of the lifecycle. */
 export type SteerRequest =
@@ -35,6 +50,7 @@ export interface WorkerResponses {
   /** Sent when the settings are applied. */
   readonly 'apply-settings': null
   readonly 'heap-snapshot': string | null
+  readonly queue: QueueCallResponse
   readonly 'exclude-listener': string | null
   readonly 'reset-steering': string | null
 }

@@ -7,6 +7,8 @@ import type {
   MetricsSnapshot,
   PrimaryRequest,
   PrimaryResponses,
+  QueueCall,
+  QueueCallResponse,
   SteerRequest,
 } from './messages.ts'
 import { MetricsAggregator } from './metrics-aggregator.ts'
@@ -26,6 +28,8 @@ const metricsTimeoutMs = 500
 const checksTimeoutMs = 800
 /** How long a process may take to apply changed settings, in ms. */
 const settingsTimeoutMs = 1_000
+/** Timeout of a call of the task queue, in ms. Retrying very many tasks takes a while. */
+const queueTimeoutMs = 60_000
 /** Timeout of a heap snapshot, in ms. Writing a large heap takes minutes. */
 const heapSnapshotTimeoutMs = 300_000
 
@@ -128,6 +132,12 @@ export class Supervisor {
     const problem = await worker.request({ kind: 'heap-snapshot', path }, heapSnapshotTimeoutMs)
     if (problem !== null) throw new Error(`no heap snapshot: ${problem ?? 'no response'}`)
     return worker.pid
+  }
+
+  /** Calls the task queue in one of the processes. @returns undefined when none responds */
+  async callQueue(call: QueueCall): Promise<QueueCallResponse | undefined> {
+    const worker = [...this.#workers].find(({ state }) => state === 'running')
+    return await worker?.request({ kind: 'queue', call }, queueTimeoutMs)
   }
 
   /** Replaces every process, one after the other. Each new process listens before the old one drains. */

@@ -5,6 +5,8 @@ import {
   type FromWorker,
   type PrimaryRequest,
   type PrimaryResponses,
+  type QueueCall,
+  type QueueCallResponse,
   type SteerRequest,
   snapshotMetrics,
   type ToWorker,
@@ -43,6 +45,8 @@ export interface WorkerProcessOptions {
   readonly settings: RuntimeSettings
   /** Writes a heap snapshot of this process into a file. */
   readonly writeHeapSnapshot: (path: string) => Promise<void>
+  /** Answers what an operator asks of the task queue. */
+  readonly handleQueueCall: (call: QueueCall) => Promise<QueueCallResponse>
   /** The port that this process listens on. */
   readonly port: number
 }
@@ -91,7 +95,7 @@ function send(message: FromWorker): void {
 
 async function handleRequest(
   request: WorkerRequest,
-  { registry, checks, settings, writeHeapSnapshot, port }: WorkerProcessOptions,
+  { registry, checks, settings, writeHeapSnapshot, handleQueueCall, port }: WorkerProcessOptions,
 ): Promise<WorkerResponses[WorkerRequest['kind']]> {
   switch (request.kind) {
     case 'metrics':
@@ -103,6 +107,8 @@ async function handleRequest(
       return null
     case 'heap-snapshot':
       return await writeHeapSnapshot(request.path).then(() => null, String)
+    case 'queue':
+      return await handleQueueCall(request.call)
     case 'exclude-listener':
     case 'reset-steering':
       return steer(port, request)

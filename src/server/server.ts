@@ -25,6 +25,7 @@ import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
+import { handleQueueCall, localQueueControl } from './queue-control.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
@@ -86,6 +87,7 @@ export async function startServer(
         checks,
         settings: runtimeSettings,
         writeHeapSnapshot,
+        handleQueueCall: (call) => handleQueueCall(localQueueControl(queue, log), call),
         port: server.port,
       },
       () => process.kill(process.pid, 'SIGTERM'),
@@ -205,6 +207,7 @@ async function openApp(
   const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
+    queue: localQueueControl(storage.queue, log),
     canInjectFaults: true,
     takeHeapSnapshot: localHeapSnapshot,
     token: tokens.adminToken,

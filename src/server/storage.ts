@@ -82,6 +82,17 @@ export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
   ]
 }
 
+/** Whether this worker may claim tasks. A paused one stays ready: nothing is wrong with it. */
+export function claimingCheck(queue: TaskQueue): Check {
+  return {
+    name: 'queue_claiming',
+    probe: async () => {
+      const { paused } = await queue.stats()
+      if (paused) throw new Error('claiming is paused')
+    },
+  }
+}
+
 /** How long a scrape waits for the queue, in ms. */
 const statsTimeoutMs = 1_000
 

@@ -82,6 +82,7 @@ async function openSharedAdminServer(
   // Loaded only here: a supervisor without this port does not need the HTTP code in its memory.
   const { managementDeps, openAdminServer } = await import('./admin-server.ts')
   const { remoteHeapSnapshot } = await import('./heap-snapshot.ts')
+  const { remoteQueueControl } = await import('./queue-control.ts')
   const { openManagementTokens } = await import('./secrets.ts')
   const tokens = openManagementTokens(lifecycle, config, log)
   const registry = new Registry()
@@ -94,6 +95,7 @@ async function openSharedAdminServer(
     log,
     admin: {
       settings,
+      queue: remoteQueueControl(async (call) => supervisor()?.callQueue(call)),
       canInjectFaults: true,
       token: tokens.adminToken,
       takeHeapSnapshot: (pid) =>

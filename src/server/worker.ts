@@ -11,10 +11,11 @@ import { localHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
 import { getBuild, openMetrics } from './metrics.ts'
+import { localQueueControl } from './queue-control.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
-import { openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
+import { claimingCheck, openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
 import { openWorkerMetrics, startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
 
@@ -84,11 +85,14 @@ function listen(
   config: Config,
   { log, metrics, runtimeSettings, queue }: WorkerParts,
 ): BoundServer {
-  const checks = createChecks(queueChecks(queue, true), { onChange: (change) => logCheckChange(log, change) })
+  const checks = createChecks([...queueChecks(queue, true), claimingCheck(queue)], {
+    onChange: (change) => logCheckChange(log, change),
+  })
   const tokens = openManagementTokens(lifecycle, config, log)
   const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
+    queue: localQueueControl(queue, log),
     canInjectFaults: false,
     takeHeapSnapshot: localHeapSnapshot,
     token: tokens.adminToken,

@@ -1,17 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import type { AppDeps } from '../../src/http/app.ts'
 import { type App, createApp } from '../../src/http/app.ts'
+import { adminDeps } from '../support/admin-deps.ts'
 import { appDeps } from '../support/app-deps.ts'
-import { liveSettings } from '../support/live.ts'
 
-const admin = {
-  settings: liveSettings(),
-  canInjectFaults: true,
-  takeHeapSnapshot: async () => undefined,
-}
 const configurations: [name: string, changes: Partial<AppDeps>][] = [
   ['the default configuration', {}],
-  ['debug and admin routes', { debugRoutes: true, admin: { ...admin, token: 'a token of an operator' } }],
+  ['debug and admin routes', { debugRoutes: true, admin: adminDeps({ token: 'a token of an operator' }) }],
   ['tokens, a base path and CORS', { basePath: '/a/b', metricsToken: 'a scraper', corsOrigins: '*' }],
 ]
 

@@ -3,8 +3,8 @@ import type { DocumentStore } from '../../src/documents/document-store.ts'
 import { type AppDeps, createApp } from '../../src/http/app.ts'
 import type { TakeHeapSnapshot } from '../../src/http/routes/heap.ts'
 import { createTask } from '../../src/tasks/task.ts'
+import { adminDeps } from '../support/admin-deps.ts'
 import { appDeps } from '../support/app-deps.ts'
-import { liveSettings } from '../support/live.ts'
 import { expectProblem } from '../support/problems.ts'
 import { until } from '../support/until.ts'
 
@@ -205,7 +205,7 @@ describe('a handler that exceeds the deadline', () => {
       return { pid: 1, body: new ReadableStream({ cancel: () => void cancelled++ }) }
     }
     using service = createService({
-      admin: { settings: liveSettings(), canInjectFaults: false, takeHeapSnapshot },
+      admin: adminDeps({ canInjectFaults: false, takeHeapSnapshot }),
     })
     await expectProblem(await service.request('/debug/heap'), 503, 'request-timeout')
     await expectProblem(await service.request('/debug/heap'), 503, 'overloaded')

@@ -5,6 +5,7 @@ import { createLifecycle } from '../../src/lifecycle/index.ts'
 import { adminWithToken, managementDeps } from '../../src/server/admin-server.ts'
 import { openRuntimeSettings } from '../../src/server/runtime-settings.ts'
 import { openManagementTokens } from '../../src/server/secrets.ts'
+import { adminDeps } from '../support/admin-deps.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { expectProblem } from '../support/problems.ts'
@@ -18,12 +19,7 @@ async function openPort(env: Record<string, string>, port: 'application' | 'metr
   const { config } = parsed
   const settings = await openRuntimeSettings(createLifecycle(), config, memoryLog().log)
   const tokens = openManagementTokens(createLifecycle(), config, memoryLog().log)
-  const admin = {
-    settings,
-    canInjectFaults: true,
-    takeHeapSnapshot: async () => undefined,
-    token: tokens.adminToken,
-  }
+  const admin = adminDeps({ settings, token: tokens.adminToken })
   const app = createManagementApp({
     ...appDeps(),
     ...managementDeps(config, tokens),

@@ -3,10 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../../src/config.ts'
+import { openDatabase } from '../../src/database/open.ts'
 import { createLifecycle } from '../../src/lifecycle/index.ts'
 import type { StartService } from '../../src/server/run.ts'
 import { startServer } from '../../src/server/server.ts'
 import { startWorker } from '../../src/server/worker.ts'
+import { openTaskQueue } from '../../src/tasks/open.ts'
 import { memoryLog } from '../support/memory-log.ts'
 import { until } from '../support/until.ts'
 
@@ -29,6 +31,7 @@ async function start(startService: StartService, env: Record<string, string> = {
     ...memory,
     lifecycle,
     directory,
+    url: `http://127.0.0.1:${server.port}`,
     ask: (path: string, body?: unknown) =>
       fetch(new URL(path, `http://127.0.0.1:${server.port}`), {
         method: body === undefined ? 'GET' : 'POST',
@@ -123,4 +126,67 @@ describe('the worker', () => {
     expect((await worker.ask('/payload', { numbers: [1], text: 'a' })).status).toBe(404)
     expect(await worker.lifecycle.shutdown('SIGTERM')).toMatchObject({ exitCode: 0 })
   })
+
+  test('stays ready while its queue is paused, shows the pause, and claims nothing', async () => {
+    const admin = { ADMIN_TOKEN: 'a token for the operator' }
+    await using api = await start(startServer, { WORKER: 'off', ...admin })
+    await using worker = await start(startWorker, admin, api.directory)
+    const pause = async (paused: boolean, service: typeof api) => {
+      const response = await fetch(`${service.url}/admin/queue`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json', authorization: `Bearer ${admin.ADMIN_TOKEN}` },
+        body: JSON.stringify({ paused }),
+      })
+      expect(response.status).toBe(200)
+    }
+    expect(await (await worker.ask('/ready')).json()).toMatchObject({ checks: { queue_claiming: 'ok' } })
+    await pause(true, api)
+    const created = await api.ask('/tasks', { payload: 'two words' })
+    const { task_id } = (await created.json()) as { task_id: string }
+    // A check fails after three failures.
+    await until(async () => {
+      const response = await worker.ask('/ready')
+      expect(response.status).toBe(200)
+      const { checks } = (await response.json()) as { checks: Record<string, string> }
+      return checks.queue_claiming === 'failing'
+    })
+    for (const { ask } of [api, worker]) {
+      const metrics = await (await ask('/metrics')).text()
+      for (const line of ['worker_queue_paused 1', 'worker_queue_tasks{state="waiting"} 1'])
+        expect(metrics).toContain(`${line}\n`)
+    }
+    expect(await (await api.ask('/tasks/stats')).json()).toMatchObject({ waiting: 1, paused: true })
+    await pause(false, worker)
+    await until(async () => (await (await api.ask(`/tasks/${task_id}`)).text()).includes('"completed"'))
+    const { workers } = (await (await api.ask('/tasks/stats')).json()) as { workers: unknown[] }
+    expect(workers).toMatchObject([{ concurrency: 4, version: expect.stringMatching(/^\d+\./) }])
+  }, 30_000)
+
+  test('gives back the tasks of a newer version, which a newer worker runs', async () => {
+    await using api = await start(startServer, { WORKER: 'off' })
+    await using old = await start(startWorker, {}, api.directory)
+    await using stack = new AsyncDisposableStack()
+    const database = await openDatabase({ dataDir: api.directory })
+    stack.defer(() => database.close())
+    const queue = await openTaskQueue(database)
+    stack.defer(() => queue.close())
+    const { task } = await queue.enqueue({ kind: 'newer', payload: '1' })
+    const other = (await (await api.ask('/tasks', { payload: 'two words' })).json()) as { task_id: string }
+    await until(async () => (await (await api.ask(`/tasks/${other.task_id}`)).text()).includes('"completed"'))
+    const postponed = 'worker_task_runs_total{kind="unknown",outcome="postponed"}'
+    await until(async () => (await (await old.ask('/metrics')).text()).includes(postponed))
+    await until(async () => {
+      const { task: shown } = (await (await api.ask(`/tasks/${task.id}`)).json()) as { task: object }
+      return Bun.deepMatch(
+        { kind: 'newer', status: 'pending', attempts: 0, error: 'this worker does not know the kind newer' },
+        shown,
+      )
+    })
+    const [logged] = (await old.messages()).filter(({ msg }) => msg === 'task postponed')
+    expect(logged).toMatchObject({ level: 'warn', kind: 'newer', task_id: task.id })
+    // The newer worker, while the old one still runs.
+    queue.consume(async () => '"done"', { concurrency: 1, timeoutMs: 1_000 })
+    await until(async () => (await (await api.ask(`/tasks/${task.id}`)).text()).includes('"completed"'))
+    expect(await queue.find(task.id)).toMatchObject({ attempts: 1, result: '"done"', error: undefined })
+  }, 30_000)
 })

@@ -23,7 +23,7 @@ const absentStore: DocumentStore = {
 const queueAway = (): Promise<never> => Promise.reject(new QueueUnavailable(1, {}))
 
 /** A queue that is away. What needs tasks is given a real one. */
-const absentQueue: TaskQueue = {
+export const absentQueue: TaskQueue = {
   enqueue: queueAway,
   find: queueAway,
   list: queueAway,

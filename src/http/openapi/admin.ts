@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi'
 import { createFaultsSchema, createLogLevelBody } from '../../runtime-settings/schemas.ts'
+import { createQueueBody, createRetryQuery } from '../routes/admin.ts'
 import { createHeapQuery } from '../routes/heap.ts'
 import { problemResponses } from './problem.ts'
 
 const logLevelBody = createLogLevelBody()
 const faultsSchema = createFaultsSchema()
+const queueBody = createQueueBody()
 const enabledBody = z
   .strictObject({ enabled: z.boolean().describe('Whether `/ready` may answer 200') })
   .meta({ id: 'Enabled' })
@@ -23,6 +25,38 @@ export const adminPaths: ZodOpenApiPathsObject = {
   '/admin/log-level': {
     get: operation('showLogLevel', 'Show the log level', logLevelBody),
     put: operation('setLogLevel', 'Change the log level until the next start', logLevelBody, logLevelBody),
+  },
+  '/admin/queue': {
+    get: addQueueProblems(operation('showQueue', 'Show whether claiming tasks is paused', queueBody)),
+    put: addQueueProblems(
+      operation(
+        'setQueue',
+        'Pause or resume claiming tasks, for all workers of the queue and across restarts',
+        queueBody,
+        queueBody,
+      ),
+    ),
+  },
+  '/admin/tasks/retry': {
+    post: {
+      operationId: 'retryFailedTasks',
+      summary: 'Retry all failed tasks, with all their attempts',
+      tags: ['admin'],
+      requestParams: { query: createRetryQuery() },
+      responses: {
+        '200': {
+          description: 'How many',
+          content: {
+            'application/json': {
+              schema: z
+                .strictObject({ retried: z.int().min(0).max(Number.MAX_SAFE_INTEGER) })
+                .meta({ id: 'Retried' }),
+            },
+          },
+        },
+        ...problemResponses('invalid-query', 'queue-unavailable'),
+      },
+    },
   },
   '/debug/heap': {
     get: {
@@ -48,6 +82,10 @@ export const faultPaths: ZodOpenApiPathsObject = {
     put: operation('setFaults', 'Inject faults; omitted ones are off', faultsSchema, faultsSchema),
     delete: operation('clearFaults', 'Stop injecting faults', faultsSchema),
   },
+}
+
+function addQueueProblems(one: ZodOpenApiOperationObject): ZodOpenApiOperationObject {
+  return { ...one, responses: { ...problemResponses('queue-unavailable'), ...one.responses } }
 }
 
 function operation(

@@ -4,16 +4,21 @@ import { z } from 'zod'
 import type { RuntimeSettings, SettingsChange } from '../../runtime-settings/runtime-settings.ts'
 import { createFaultsSchema, createLogLevelBody } from '../../runtime-settings/schemas.ts'
 import { noFaults } from '../../runtime-settings/settings.ts'
+import type { TaskQueue } from '../../tasks/task-queue.ts'
 import { jsonBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
 import { type BearerToken, bearerToken } from '../middleware/bearer-token.ts'
 import { asMiddleware } from '../middleware/check.ts'
 import { csrf } from '../middleware/csrf.ts'
-import { invalidBody } from '../validate.ts'
+import { invalidBody, invalidQuery } from '../validate.ts'
 import { heapRoutes, type TakeHeapSnapshot } from './heap.ts'
+
+/** What an operator does to the queue. */
+export type QueueControl = Pick<TaskQueue, 'stats' | 'setPaused' | 'retryFailed'>
 
 export interface AdminDeps {
   readonly settings: RuntimeSettings
+  readonly queue: QueueControl
   /** Whether there are application routes into which faults can be injected. */
   readonly canInjectFaults: boolean
   readonly takeHeapSnapshot: TakeHeapSnapshot
@@ -24,8 +29,14 @@ export interface AdminDeps {
 /** Bodies here are a few settings, in bytes. */
 const maxBodyBytes = 16 * 1024
 
-/** Changes a running instance: its readiness, its log level, injected faults. And a look at its memory. */
-export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token }: AdminDeps) {
+export const createQueueBody = () =>
+  z.strictObject({ paused: z.boolean().describe('Whether no worker claims tasks') }).meta({ id: 'Queue' })
+
+/** The status is required, so that nobody retries more than was meant. */
+export const createRetryQuery = () => z.strictObject({ status: z.literal('failed', 'must be failed') })
+
+/** Changes a running instance: its readiness, its log level, injected faults, its queue. And a look at its memory. */
+export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot, token }: AdminDeps) {
   const change = (c: Context<Env>, wanted: SettingsChange): Promise<void> =>
     settings.change(wanted, `request ${c.get('request').requestId}`)
   const body = jsonBody({ maxBytes: maxBodyBytes })
@@ -51,6 +62,7 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
       return showLogLevel(c)
     })
     .route('/', heapRoutes(takeHeapSnapshot))
+    .route('/', queueRoutes(queue, body))
   if (!canInjectFaults) return routes
 
   const showFaults = (c: Context<Env>) => c.json(settings.current.faults)
@@ -64,4 +76,18 @@ export function adminRoutes({ settings, canInjectFaults, takeHeapSnapshot, token
       await change(c, { faults: noFaults })
       return showFaults(c)
     })
+}
+
+/** The queue that all instances share: pausing it holds for all of them, until it is resumed. */
+function queueRoutes(queue: QueueControl, body: ReturnType<typeof jsonBody>) {
+  return new Hono<Env>()
+    .get('/admin/queue', async (c) => c.json({ paused: (await queue.stats()).paused }))
+    .put('/admin/queue', body, zValidator('json', z.lazy(createQueueBody), invalidBody), async (c) => {
+      const { paused } = c.req.valid('json')
+      await queue.setPaused(paused)
+      return c.json({ paused })
+    })
+    .post('/admin/tasks/retry', zValidator('query', z.lazy(createRetryQuery), invalidQuery), async (c) =>
+      c.json({ retried: await queue.retryFailed() }),
+    )
 }

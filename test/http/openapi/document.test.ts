@@ -3,6 +3,7 @@ import Ajv2020 from 'ajv/dist/2020.js'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
 import { createOpenApiDocument } from '../../../src/http/openapi/document.ts'
 import { createChecks, createLifecycle } from '../../../src/lifecycle/index.ts'
+import { adminDeps } from '../../support/admin-deps.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
 
@@ -67,7 +68,7 @@ async function expectDocumented(path: string, method: string, response: Response
 }
 
 describe('the document and the routes of the app', () => {
-  const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+  const admin = adminDeps()
   const aliases = ['/healthz', '/livez', '/readyz']
   const isPage = (path: string): boolean => path === '/' || path === '/openapi.json' || /^\/docs\b/.test(path)
   const isDebug = (path: string): boolean => path.startsWith('/debug/') && path !== '/debug/heap'
@@ -197,7 +198,7 @@ describe('errors', () => {
 
   test('VALIDATION_STATUS=422 adds 422 to the operations with a body, and to no other', async () => {
     const settings = liveSettings()
-    const admin = { settings, canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+    const admin = adminDeps({ settings })
     const strict = listOperations(await readDocument(createApp(appDeps({ validationStatus: 422, admin }))))
     expect(strict.map(({ name }) => name)).toContain('PUT /admin/faults')
     for (const { name, operation } of strict)
@@ -226,7 +227,7 @@ describe('credentials', () => {
       createApp(
         appDeps({
           security: { keys: true, tokens: true, metricsToken: true, adminToken: true, rateLimit: true },
-          admin: { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined },
+          admin: adminDeps(),
         }),
       ),
     )

@@ -1,27 +1,27 @@
 import { describe, expect, test } from 'bun:test'
+import { openDatabase } from '../../../src/database/open.ts'
 import { createApp, createManagementApp } from '../../../src/http/app.ts'
-import { appDeps } from '../../support/app-deps.ts'
+import type { AdminDeps } from '../../../src/http/routes/admin.ts'
+import { openTaskQueue } from '../../../src/tasks/open.ts'
+import { UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
+import { adminDeps } from '../../support/admin-deps.ts'
+import { absentQueue, appDeps } from '../../support/app-deps.ts'
 import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
+import { until } from '../../support/until.ts'
 
 const json = { 'content-type': 'application/json', 'x-request-id': 'by-hand' }
 
 /** An app with admin routes, the settings that they change, and the changes made so far. */
-function createAdminApp({
-  canInjectFaults = true,
-  token,
-}: {
-  canInjectFaults?: boolean
-  token?: string
-} = {}) {
+function createAdminApp({ canInjectFaults = true, token, queue = absentQueue }: Partial<AdminDeps> = {}) {
   const live = liveSettings()
   const changes: [change: object, by: string][] = []
   const { request } = createManagementApp(
     appDeps({
-      admin: {
+      admin: adminDeps({
         canInjectFaults,
         token,
-        takeHeapSnapshot: async () => undefined,
+        queue,
         settings: {
           ...live,
           get current() {
@@ -32,7 +32,7 @@ function createAdminApp({
             await live.change(change, by)
           },
         },
-      },
+      }),
     }),
   )
   return { live, request, changes }
@@ -46,6 +46,8 @@ describe('admin routes', () => {
         ['GET', '/admin/log-level'],
         ['GET', '/admin/faults'],
         ['GET', '/debug/heap'],
+        ['PUT', '/admin/queue'],
+        ['POST', '/admin/tasks/retry'],
       ] as const)
         await expectProblem(await app.request(path, { method }), 404, 'not-found')
   })
@@ -126,6 +128,79 @@ describe('admin routes', () => {
   })
 })
 
+describe('the queue', () => {
+  const openQueue = async (stack: AsyncDisposableStack) => {
+    const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
+    stack.defer(() => database.close())
+    const queue = await openTaskQueue(database, { initialBackoffMs: 1 })
+    stack.defer(() => queue.close())
+    return queue
+  }
+  const put = (body: unknown) => ({ method: 'PUT', headers: json, body: JSON.stringify(body) })
+
+  test('is paused and resumed', async () => {
+    await using stack = new AsyncDisposableStack()
+    const queue = await openQueue(stack)
+    const { request } = createAdminApp({ queue })
+    expect(await (await request('/admin/queue')).json()).toEqual({ paused: false })
+    for (const paused of [true, true, false]) {
+      const response = await request('/admin/queue', put({ paused }))
+      expect([response.status, await response.json()]).toEqual([200, { paused }])
+      expect((await queue.stats()).paused).toBe(paused)
+      expect(await (await request('/admin/queue')).json()).toEqual({ paused })
+    }
+  })
+
+  test('has all its failed tasks retried, and no others', async () => {
+    await using stack = new AsyncDisposableStack()
+    const queue = await openQueue(stack)
+    const { request } = createAdminApp({ queue })
+    const consumer = queue.consume(
+      async ({ payload }) => {
+        if (payload === '"bad"') throw new UnrecoverableTask('no')
+        return '1'
+      },
+      { concurrency: 1, timeoutMs: 1_000 },
+    )
+    for (const payload of ['"bad"', '"good"', '"bad"']) await queue.enqueue({ kind: 'analysis', payload })
+    await until(async () => {
+      const { failed, completed } = await queue.stats()
+      return failed === 2 && completed === 1
+    })
+    await consumer.finish()
+    for (const retried of [2, 0]) {
+      const response = await request('/admin/tasks/retry?status=failed', { method: 'POST' })
+      expect([response.status, await response.json()]).toEqual([200, { retried }])
+    }
+    expect(await queue.stats()).toMatchObject({ failed: 0, waiting: 2, completed: 1 })
+  })
+
+  test('refuses what it does not know, and names it', async () => {
+    const { request } = createAdminApp()
+    for (const [path, init, code, pointer] of [
+      ['/admin/queue', put({}), 'invalid-input', '/paused'],
+      ['/admin/queue', put({ paused: 'yes' }), 'invalid-input', '/paused'],
+      ['/admin/queue', put({ paused: true, for: '1h' }), 'invalid-input', '/for'],
+      ['/admin/tasks/retry', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/admin/tasks/retry?status=completed', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/admin/tasks/retry?status=failed&limit=1', { method: 'POST' }, 'invalid-query', '/limit'],
+    ] as const) {
+      const problem = await expectProblem(await request(path, init), 400, code)
+      expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
+    }
+  })
+
+  test('that is unavailable is 503', async () => {
+    const { request } = createAdminApp()
+    for (const [path, init] of [
+      ['/admin/queue', {}],
+      ['/admin/queue', put({ paused: true })],
+      ['/admin/tasks/retry?status=failed', { method: 'POST' }],
+    ] as const)
+      await expectProblem(await request(path, init), 503, 'queue-unavailable')
+  })
+})
+
 describe('access to admin routes', () => {
   const routes = [
     ['POST', '/ready/enable'],
@@ -136,6 +211,9 @@ describe('access to admin routes', () => {
     ['PUT', '/admin/faults'],
     ['DELETE', '/admin/faults'],
     ['GET', '/debug/heap'],
+    ['GET', '/admin/queue'],
+    ['PUT', '/admin/queue'],
+    ['POST', '/admin/tasks/retry?status=failed'],
   ] as const
 
   test('with a token, every admin route requires it', async () => {

@@ -3,9 +3,9 @@ import { hostname } from 'node:os'
 import { type AppDeps, createApp } from '../../../src/http/app.ts'
 import type { Check } from '../../../src/http/middleware/check.ts'
 import { createChecks, createLifecycle } from '../../../src/lifecycle/index.ts'
+import { adminDeps } from '../../support/admin-deps.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { listen } from '../../support/listening.ts'
-import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
 import { connectRaw } from '../../support/raw-connection.ts'
 
@@ -165,7 +165,7 @@ describe('other routes', () => {
 })
 
 describe('methods', () => {
-  const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot: async () => undefined }
+  const admin = adminDeps()
   const complete = createApp(appDeps({ admin, debugRoutes: true }))
   const methodsByPath = new Map<string, Set<string>>()
   for (const route of complete.routes) {
@@ -267,12 +267,7 @@ describe('404 and 405', () => {
       pageChecks: [refused],
       corsOrigins: ['https://page.example'],
       metricsToken: 'scraper',
-      admin: {
-        settings: liveSettings(),
-        canInjectFaults: true,
-        takeHeapSnapshot: async () => undefined,
-        token: 'operator',
-      },
+      admin: adminDeps({ token: 'operator' }),
     }),
   )
 

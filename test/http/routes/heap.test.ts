@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { createApp, createManagementApp } from '../../../src/http/app.ts'
 import type { TakeHeapSnapshot } from '../../../src/http/routes/heap.ts'
+import { adminDeps } from '../../support/admin-deps.ts'
 import { appDeps } from '../../support/app-deps.ts'
-import { liveSettings } from '../../support/live.ts'
 import { expectProblem } from '../../support/problems.ts'
 
 /** Admin routes of a process with the pid 42, whose snapshot has three parts. */
@@ -10,9 +10,7 @@ function createHeapApp(
   takeHeapSnapshot: TakeHeapSnapshot = async (pid = 42) =>
     pid === 42 ? { pid, body: createSnapshot() } : undefined,
 ) {
-  return createManagementApp(
-    appDeps({ admin: { settings: liveSettings(), canInjectFaults: false, takeHeapSnapshot } }),
-  )
+  return createManagementApp(appDeps({ admin: adminDeps({ canInjectFaults: false, takeHeapSnapshot }) }))
 }
 
 function createSnapshot(): ReadableStream<Uint8Array> {
@@ -80,7 +78,7 @@ describe('a heap snapshot', () => {
 
   test('has its own route label, though it is below the paths of debug routes', async () => {
     const takeHeapSnapshot = async () => ({ pid: 42, body: createSnapshot() })
-    const admin = { settings: liveSettings(), canInjectFaults: true, takeHeapSnapshot }
+    const admin = adminDeps({ takeHeapSnapshot })
     for (const debugRoutes of [true, false]) {
       const { request } = createApp(appDeps({ admin, debugRoutes }))
       await (await request('/debug/heap')).text()
