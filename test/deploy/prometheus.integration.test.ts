@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createWorkerMetrics } from '../../src/telemetry/metrics/worker-metrics.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { runCommand } from '../support/command.ts'
 import { hasProgram } from '../support/programs.ts'
@@ -65,17 +66,19 @@ describe.skipIf(!promtool)('Prometheus', () => {
 })
 
 test('every metric of the dashboard is one that the service or the balancer has', async () => {
-  const text = await appDeps().metrics.registry.metrics()
+  const { registry } = appDeps().metrics
+  createWorkerMetrics(registry, [], async () => undefined)
+  const text = await registry.metrics()
   const names = new Set(
     [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = '', type]) =>
       type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
     ),
   )
   const used = new Set(
-    expressions.flatMap((expr) => expr.match(/\b(api_\w+|app_\w+|process_\w+|nodejs_\w+)/g) ?? []),
+    expressions.flatMap((expr) => expr.match(/\b((?:api|app|worker|process|nodejs)_\w+)/g) ?? []),
   )
   expect([...used].filter((name) => !names.has(name))).toEqual([])
-  expect(used.size).toBeGreaterThan(6)
+  expect(used.size).toBeGreaterThan(12)
 })
 
 test('every instance of compose.yaml is scraped, under its own name', async () => {
