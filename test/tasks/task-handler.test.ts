@@ -57,8 +57,9 @@ describe('the registry', () => {
 
   test('offers kinds for debugging only there', () => {
     const names = (debug: boolean) => acceptedKinds({ debug }).map(({ name }) => name)
-    expect(names(false)).toEqual(['analysis'])
-    expect(names(true)).toEqual(['analysis', 'demo'])
+    expect(names(false)).toContain('analysis')
+    expect(names(false)).not.toContain('demo')
+    expect(names(true)).toEqual(taskKinds.map(({ name }) => name))
   })
 
   test('has kinds that end before a worker waits for them forever', () => {

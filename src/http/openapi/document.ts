@@ -67,7 +67,11 @@ export function createOpenApiDocument(options: DocumentOptions) {
   ]
   const operatorSchemes: SchemeName[] = hasAdmin && security.adminToken ? ['operator'] : []
   const scraperSchemes: SchemeName[] = hasMetrics && security.metricsToken ? ['scraper'] : []
-  const application = { ...payloadPaths(limits), ...dataPaths, ...taskPaths({ limits, debug: debugRoutes }) }
+  const application = {
+    ...payloadPaths(limits),
+    ...dataPaths,
+    ...taskPaths({ limits, debug: debugRoutes }),
+  }
   const admin = hasAdmin ? { ...adminPaths, ...faultPaths } : {}
   const describe = (operation: ZodOpenApiOperationObject, schemes: readonly SchemeName[]) =>
     requireSchemes(validationStatus === 422 ? withUnprocessable(operation) : operation, schemes)
