@@ -17,10 +17,10 @@ const problemHook =
   }
 
 /**
- * Options for `zValidator`: a check answers for valid input, and the schema says what is wrong with all other. Schemas here
- * are synchronous, and awaiting one costs more than running it.
+ * Options for `zValidator`: a check answers for usual valid input, and the schema for all other. Schemas here are
+ * synchronous, and awaiting one costs more than running it.
  *
- * @param isValid accepts exactly what the schema accepts
+ * @param isValid accepts only what the schema accepts, and what the schema does not change
  */
 export const acceptIf = <Value>(isValid: (value: unknown) => value is Value) => ({
   validationFunction: <Schema extends z.ZodType<Value>>(schema: Schema, value: unknown) =>

@@ -109,7 +109,8 @@ export function taskRoutes({
           acceptIf(createNewTaskCheck(newTasks)),
         ),
         async (c) => {
-          const [text, { payload }] = await Promise.all([c.req.text(), c.req.json<NewTaskInput>()])
+          const text = await c.req.text()
+          const { payload } = await c.req.json<NewTaskInput>()
           return enqueue(c, toNewTask(c.req.valid('json'), payload), () => fingerprint(text))
         },
       )

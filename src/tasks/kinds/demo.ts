@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { UnrecoverableTask } from '../task-queue.ts'
 import { defineKind } from './kind.ts'
@@ -29,9 +28,21 @@ export const demo = defineKind({
     }),
   result: () => z.strictObject({ slept_seconds: z.number() }),
   async run({ seconds = minSeconds + Math.random() * (maxSeconds - minSeconds), fail }, { task, signal }) {
-    await sleep(seconds * 1_000, undefined, { signal })
+    await sleep(seconds * 1_000, signal)
     if (fail === 'permanently') throw new UnrecoverableTask('failed on demand')
     if (fail === 'always' || (fail === 'first' && task.attempts === 1)) throw new Error('failed on demand')
     return { slept_seconds: seconds }
   },
 })
+
+/** Not that of node:timers/promises, which every start would load. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
+  })
+}

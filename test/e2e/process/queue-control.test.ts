@@ -45,3 +45,21 @@ test('several processes: the supervisor pauses the queue and retries its failed 
   ])
     expect(metrics).toContain(`${line}\n`)
 }, 30_000)
+
+test('a running task is aborted when it is cancelled, and its event stream ends', async () => {
+  await using service = await startService({ env: { DEBUG_ROUTES: 'true', DRAIN_QUIET: '0s' } })
+  const url = `http://127.0.0.1:${service.port}/tasks`
+  const body = JSON.stringify({ kind: 'demo', payload: { seconds: 60 } })
+  const created = await fetch(url, { method: 'POST', headers: json, body })
+  const { task_id } = (await created.json()) as { task_id: string }
+  const events = await fetch(`${url}/${task_id}/events`)
+  await until(async () => (await (await fetch(`${url}/${task_id}`)).text()).includes('"processing"'))
+  const cancelled = await fetch(`${url}/${task_id}`, { method: 'DELETE' })
+  expect(cancelled.status).toBe(200)
+  expect(await cancelled.json()).toMatchObject({ task: { status: 'cancelled', attempts: 1 } })
+  expect(await events.text()).toEndWith('\n\n')
+  expect(await service.line('task cancelled')).toMatchObject({ task_id, kind: 'demo', outcome: 'cancelled' })
+  const metrics = await (await fetch(`http://127.0.0.1:${service.port}/metrics`)).text()
+  expect(metrics).toContain('worker_task_runs_total{kind="demo",outcome="cancelled"} 1\n')
+  expect(await (await fetch(`${url}/stats`)).json()).toMatchObject({ processing: 0, cancelled: 1 })
+}, 30_000)
