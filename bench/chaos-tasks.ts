@@ -2,8 +2,8 @@
  * Whether tasks are lost: `bun bench/chaos-tasks.ts [sqlite|redis|postgres] [tasks] [kills]`, all three, 10,000 tasks
  * and 20 kills unless told otherwise. Eight clients post tasks with an Idempotency-Key to two API processes while these
  * and two workers are killed with -9 at random moments and started again; Redis and PostgreSQL are killed three times
- * as well, Redis with an append-only file on the disk at every write. On SQLite and PostgreSQL every third task has a
- * priority and a delay, and every fifth one is cancelled, at a random moment of its life. Ends with 1 when anything was
+ * as well, Redis with an append-only file on the disk at every write. Every third task has a priority and a delay, and every
+ * fifth one is cancelled, at a random moment of its life. Ends with 1 when anything was
  * lost or doubled, or ended otherwise than its clients were told.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -45,7 +45,7 @@ async function onServer<S extends Server>(
   server: S,
   strikeDown: (server: S) => Promise<void>,
   place: Readonly<Record<string, string>>,
-  planned?: PlannedTasks,
+  planned: PlannedTasks,
 ): Promise<ChaosReport> {
   const strike = async (): Promise<void> => {
     await strikeDown(server)
@@ -57,10 +57,10 @@ async function onServer<S extends Server>(
       clients,
       env: { ...env, ...place },
       outages: { count: outages, strike },
-      ...(planned !== undefined && { planned }),
+      planned,
     })
   } finally {
-    await planned?.close()
+    await planned.close()
     await server.remove()
   }
 }
@@ -68,7 +68,8 @@ async function onServer<S extends Server>(
 async function onRedis(load: Load): Promise<ChaosReport> {
   const server = await startRedis()
   const place = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
-  return await onServer(load, server, (redis) => redis.kill(), place)
+  const planned = await openPlannedTasks({ redisUrl: server.url, dataDir: '.' })
+  return await onServer(load, server, (redis) => redis.kill(), place, planned)
 }
 
 async function onPostgres(load: Load): Promise<ChaosReport> {

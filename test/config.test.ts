@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Config, environment, type Program, parseConfig, secretNames } from '../src/config.ts'
 import { createManagementApp } from '../src/http/app.ts'
+import { adminDeps } from './support/admin-deps.ts'
 import { appDeps } from './support/app-deps.ts'
-import { liveSettings } from './support/live.ts'
 
 setDefaultTimeout(20_000)
 
@@ -344,12 +344,7 @@ describe('problems name the variable', () => {
   }
 
   test('BASE_PATH must not hide a probe, the metrics or an admin route', () => {
-    const admin = {
-      settings: liveSettings(),
-      canInjectFaults: true,
-      takeHeapSnapshot: async () => undefined,
-    }
-    const { routes } = createManagementApp({ ...appDeps(), admin })
+    const { routes } = createManagementApp({ ...appDeps(), admin: adminDeps() })
     const parts = new Set(routes.map((route) => route.split(' ')[1]?.split('/')[1]))
     for (const part of ['*', '']) parts.delete(part)
     expect(parts.size).toBeGreaterThan(5)

@@ -23,13 +23,16 @@ export interface PlannedTasks {
   close(): Promise<void>
 }
 
-/** @param place the data directory or the URL of the database */
-export async function openPlannedTasks(place: {
+/** Where the tasks are: a Redis server, or else the database of `url` or `dataDir`. */
+export interface PlannedTasksPlace {
+  readonly redisUrl?: string
   readonly url?: string
   readonly dataDir: string
-}): Promise<PlannedTasks> {
-  const database = await openDatabase(place)
-  const queue = await openTaskQueue(database)
+}
+
+export async function openPlannedTasks({ redisUrl, ...place }: PlannedTasksPlace): Promise<PlannedTasks> {
+  const database = redisUrl === undefined ? await openDatabase(place) : undefined
+  const queue = await openTaskQueue(database ?? { engine: 'redis', url: redisUrl as string })
   const confirmed = new Set<string>()
   const cancellations: Promise<void>[] = []
   const runAts = new Map<string, number>()
@@ -53,7 +56,7 @@ export async function openPlannedTasks(place: {
     },
     async close() {
       await queue.close()
-      await database.close()
+      await database?.close()
     },
   }
 }

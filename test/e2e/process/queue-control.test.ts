@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { startService } from '../../support/service-process.ts'
+import { startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 const json = { 'content-type': 'application/json' }
@@ -8,7 +8,7 @@ test('several processes: the supervisor pauses the queue and retries its failed 
   await using service = await startService({
     env: { METRICS_PORT: '0', WEB_CONCURRENCY: '2', DRAIN_QUIET: '0s', DEBUG_ROUTES: 'true' },
   })
-  const operations = String((await service.line('admin server listening')).url)
+  const operations = String((await service.log.line('admin server listening')).url)
   const application = `http://127.0.0.1:${service.port}`
   const readStats = async () => (await (await fetch(`${application}/tasks/stats`)).json()) as object
   const setPaused = async (paused: boolean) => {
@@ -58,7 +58,11 @@ test('a running task is aborted when it is cancelled, and its event stream ends'
   expect(cancelled.status).toBe(200)
   expect(await cancelled.json()).toMatchObject({ task: { status: 'cancelled', attempts: 1 } })
   expect(await events.text()).toEndWith('\n\n')
-  expect(await service.line('task cancelled')).toMatchObject({ task_id, kind: 'demo', outcome: 'cancelled' })
+  expect(await service.log.line('task cancelled')).toMatchObject({
+    task_id,
+    kind: 'demo',
+    outcome: 'cancelled',
+  })
   const metrics = await (await fetch(`http://127.0.0.1:${service.port}/metrics`)).text()
   expect(metrics).toContain('worker_task_runs_total{kind="demo",outcome="cancelled"} 1\n')
   expect(await (await fetch(`${url}/stats`)).json()).toMatchObject({ processing: 0, cancelled: 1 })
