@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startService } from '../support/service-process.ts'
+import { startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 // docs/extending.md, followed to the letter on a copy of the project.
