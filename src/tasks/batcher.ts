@@ -47,9 +47,10 @@ export class Batcher<Item, Result> {
   }
 
   async #runBatches(): Promise<void> {
-    // All calls of this turn of the event loop join the first batch.
-    await new Promise((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
+      // All calls of this turn of the event loop join the batch, also those that follow from the last one. Otherwise the
+      // callers would split into two halves that wait for each other.
+      await new Promise((resolve) => setImmediate(resolve))
       const batch = this.#takeBatch()
       try {
         const results = await this.#run(batch.map(({ item }) => item))

@@ -113,6 +113,7 @@ export class LeaseConsumer implements Consumer {
   readonly #paused = new AbortController()
   readonly #ended = new AbortController()
   readonly #loops: Promise<unknown>
+  readonly #announcing: Promise<void>
 
   constructor(leases: Leases, handler: TaskHandler, options: LeaseConsumerOptions) {
     const { concurrency, worker = { name: '', version: '' } } = options
@@ -121,7 +122,7 @@ export class LeaseConsumer implements Consumer {
     this.#options = options
     this.#worker = { id: crypto.randomUUID(), name: worker.name, version: worker.version, concurrency }
     this.#loops = Promise.all(Array.from({ length: concurrency }, () => this.#loop()))
-    void this.#announce()
+    this.#announcing = this.#announce()
     void this.#watchCancellations()
   }
 
@@ -314,7 +315,9 @@ export class LeaseConsumer implements Consumer {
   async #leave(): Promise<void> {
     if (this.#ended.signal.aborted) return
     this.#ended.abort()
-    // Without this, the announcement ends by itself.
+    // A heartbeat under way would announce it again.
+    await this.#announcing
+    // When this fails, the announcement expires.
     await this.#leases.leave(this.#worker.id).catch(() => {})
   }
 }

@@ -1,7 +1,7 @@
 import type { SqliteFile } from './file.ts'
 
 /** The time between two polls, in ms: while other processes commit, and after they have been silent for `activeMs`. */
-const activePollIntervalMs = 4
+const activePollIntervalMs = 2
 const idlePollIntervalMs = 15
 const activeMs = 2_000
 

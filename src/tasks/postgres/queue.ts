@@ -55,9 +55,9 @@ import { execute, listPage } from './statements.ts'
 
 /** How often consumers and watchers look without a notification, in ms. */
 const pollIntervalMs = 500
-/** Statistics that took longer to read, in ms, are reused for this many times as long. */
-const slowStatsMs = 50
-const statsReuseFactor = 20
+/** Counting the ended tasks takes long when there are many. From this number on, a count is reused for this long, in ms. */
+const manyTasks = 200_000
+const countsReuseMs = 10_000
 
 type Row = TaskRow & { seq: string }
 type LeaseRow = { seq: string; lease: string; beat: number }
@@ -79,7 +79,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
   readonly #consumers = new Set<LeaseConsumer>()
   #scheduler: TaskScheduler | undefined
   readonly #cleanup: ReturnType<typeof setInterval>
-  #stats: { readonly value: QueueStats; readonly until: number } | undefined
+  #ended: { readonly rows: readonly CountRow[]; readonly until: number } | undefined
   #closed: Promise<void> | undefined
 
   constructor(pool: PostgresPool, options: QueueOptions) {
@@ -186,21 +186,21 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     return Number(row?.n ?? 0)
   }
 
-  /** Counting the ended tasks of a day may take long, so slow statistics are reused for a while. */
   async stats(): Promise<QueueStats> {
-    this.#assertOpen()
-    const startedAt = performance.now()
-    if (this.#stats !== undefined && startedAt < this.#stats.until) return this.#stats.value
-    const value = await this.#readStats()
-    const endedAt = performance.now()
-    const tookMs = endedAt - startedAt
-    this.#stats = { value, until: tookMs > slowStatsMs ? endedAt + statsReuseFactor * tookMs : 0 }
-    return value
+    const silentMs = silentWorkerMs(this.#options)
+    const [active, ended, [waiting], workers, held] = await Promise.all([
+      this.#call((sql) => execute<CountRow>(sql, 'countActive'), true),
+      this.#countEnded(),
+      this.#call((sql) => execute<WaitingRow>(sql, 'readWaiting'), true),
+      this.#call((sql) => execute<WorkerRow>(sql, 'readWorkers', { silentMs }), true),
+      this.#call((sql) => execute<HeldTaskRow>(sql, 'readHeldTasks'), true),
+    ])
+    if (waiting === undefined) throw new Error('a statement without a from clause returned no row')
+    return toQueueStats([...active, ...ended], waiting, workers, held)
   }
 
   async setPaused(paused: boolean): Promise<void> {
     await this.#call((sql) => execute(sql, 'setPaused', { paused: paused ? 1 : 0 }), true)
-    this.#stats = undefined
     this.#notifications.publish('added')
   }
 
@@ -339,16 +339,12 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     return (await this.findCancelled([lease])).length > 0 ? 'cancelled' : 'lost'
   }
 
-  async #readStats(): Promise<QueueStats> {
-    const silentMs = silentWorkerMs(this.#options)
-    const [counts, [waiting], workers, held] = await Promise.all([
-      this.#call((sql) => execute<CountRow>(sql, 'readCounts'), true),
-      this.#call((sql) => execute<WaitingRow>(sql, 'readWaiting'), true),
-      this.#call((sql) => execute<WorkerRow>(sql, 'readWorkers', { silentMs }), true),
-      this.#call((sql) => execute<HeldTaskRow>(sql, 'readHeldTasks'), true),
-    ])
-    if (waiting === undefined) throw new Error('a statement without a from clause returned no row')
-    return toQueueStats(counts, waiting, workers, held)
+  async #countEnded(): Promise<readonly CountRow[]> {
+    if (this.#ended !== undefined && performance.now() < this.#ended.until) return this.#ended.rows
+    const rows = await this.#call((sql) => execute<CountRow>(sql, 'countEnded'), true)
+    const total = rows.reduce((sum, { n }) => sum + Number(n), 0)
+    this.#ended = { rows, until: total >= manyTasks ? performance.now() + countsReuseMs : 0 }
+    return rows
   }
 
   async #deleteEnded(): Promise<void> {

@@ -52,7 +52,10 @@ const texts = {
   cancel: `${shared.cancel} returning ${columns}`,
   findCancelled: `select lease from tasks where lease = any($leases::text[]) and status = 'cancelled'`,
   countPending: `select count(*) as n from tasks where status = 'pending'`,
-  readCounts: 'select status, count(*) as n from tasks group by status',
+  countActive: `
+    select status, count(*) as n from tasks where status in ('pending', 'processing') group by status`,
+  countEnded: `
+    select status, count(*) as n from tasks where status in ('completed', 'failed', 'cancelled') group by status`,
 
   // A conflict is the first attempt of this statement, whose confirmation was lost.
   insert: `
