@@ -10,13 +10,14 @@
  * scripts never send one: a lost POST would come back as an answer.
  */
 
-import { sleep } from 'k6'
+import { check, sleep } from 'k6'
 import { SharedArray } from 'k6/data'
 import exec from 'k6/execution'
 import http from 'k6/http'
-import { Counter, Trend } from 'k6/metrics'
+import { Counter, Gauge, Trend } from 'k6/metrics'
 import { problemOf } from './answer.ts'
 import { classify } from './classify.ts'
+import { instanceCounterNames, instanceCountersOf } from './instance-times.ts'
 import { makeCases, type PayloadCase, type Size } from './payloads.ts'
 import { recordLine } from './record.ts'
 import type { Settings } from './settings.ts'
@@ -33,10 +34,15 @@ const closedIdle = new Counter('connections_closed_idle')
 const keepAliveSaid = new Counter('keep_alive_said')
 const answerTime = new Trend('answer_time', true)
 
+/** When requests started and ended, in Unix ms: its least and its largest value are the time of the load. */
+const requestClock = new Gauge('request_clock')
+
 /** A SYN that got lost is sent again after 1 s: an answer this late hides a refusal. */
 const slowMs = 1_000
 
 const records = __ENV.LOAD_RECORDS === '1'
+/** The times of instances, for the summary of a plain `k6 run`; run.ts has a record of every request. */
+const instanceMs = new Map(records ? [] : instanceCounterNames.map((name) => [name, new Counter(name)]))
 const runId = __ENV.LOAD_RUN_ID || 'load'
 
 // One user (VU) is one JavaScript runtime with one transport, so this is the state of its connection.
@@ -124,7 +130,12 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
       response.status !== 0 &&
       (saidKeepAlive || !serverSaysKeepAlive)
 
-    if (records) {
+    if (!records) {
+      requestClock.add(startedMs)
+      requestClock.add(endedMs)
+      if (response.status !== 0)
+        countInstance(response.headers['X-Served-By'] ?? '', outcome.class === 'answered', durationMs)
+    } else {
       console.log(
         recordLine({
           endedMs,
@@ -146,6 +157,14 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     // FIN is read. The pause keeps this user's next request off it: that loss would be our own making.
     else if (closing && response.status !== 0) sleep(0.005)
   }
+}
+
+/** Counts an answer for its instance. A check is the only thing of k6's summary that may get its name now. */
+function countInstance(servedBy: string, isRight: boolean, durationMs: number): void {
+  // k6 refuses a name with two colons, which separate groups.
+  const instance = servedBy.replaceAll('::', ':') || '(no X-Served-By)'
+  check(null, { [instance]: () => isRight })
+  for (const name of instanceCountersOf(instance)) instanceMs.get(name)?.add(durationMs)
 }
 
 /** k6's `setup`: refuses to start on a dead target. run.ts has looked already; `k6 run` alone has not. */

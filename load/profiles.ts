@@ -111,7 +111,8 @@ export function optionsOf(name: ProfileName, settings: Settings): Options {
     thresholds: profile.thresholds,
     noConnectionReuse: settings.connection === 'no-reuse',
     // Tags make every sample a time series of its own; the report reads none of k6's.
-    systemTags: ['scenario'],
+    // The summary of a plain `k6 run` finds its checks, one for each instance, by the last two.
+    systemTags: ['scenario', 'group', 'check'],
     summaryTrendStats: ['min', 'avg', 'med', 'max', 'p(95)', 'p(99)'],
     discardResponseBodies: false,
   }

@@ -1,3 +1,6 @@
+import { totalMsOf } from './instance-times.ts'
+import { closedIdleText, identityText, knownLines, type PodRow } from './report/lines.ts'
+
 /**
  * What k6 itself counted, as the scripts hand it to run.ts: the authority for the totals. The records
  * (record.ts) are checked against it.
@@ -25,6 +28,8 @@ type SummaryData = {
     string,
     { values: Record<string, number>; thresholds?: Record<string, { ok: boolean }> } | undefined
   >
+  /** The checks are one for each instance: passes are answers, fails are errors. */
+  root_group?: { checks: { name: string; passes: number; fails: number }[] }
 }
 
 /** A metric without a single sample is absent from k6's data: its count is 0. */
@@ -50,25 +55,57 @@ export function summarize(data: SummaryData): Summary {
 }
 
 /**
- * k6's `handleSummary`: for run.ts a file (LOAD_SUMMARY names it), for a plain `k6 run` the counts as text.
+ * k6's `handleSummary`: for run.ts a file (LOAD_SUMMARY names it), for a plain `k6 run` the report from the client's side.
  */
 export function handleSummary(data: SummaryData): Record<string, string> {
-  const summary = summarize(data)
   const file = __ENV.LOAD_SUMMARY
-  if (file) return { [file]: JSON.stringify(summary) }
-  const failed = summary.thresholds.filter(({ passed }) => !passed)
-  return {
-    stdout: [
-      `sent ${summary.sent} = answered ${summary.answered} + refused before sending ${summary.refused} + lost ${summary.lost}`,
-      `slow answers ${summary.slow}, connections closed while idle ${closedIdleText(summary)}, not started ${summary.notStarted}`,
-      ...failed.map(({ metric, expression }) => `threshold crossed: ${metric} ${expression}`),
-      '',
-    ].join('\n'),
-  }
+  return file ? { [file]: JSON.stringify(summarize(data)) } : { stdout: renderSummary(data) }
 }
 
-/** The count of connections closed while idle, with what it is worth: `0`, `3`, `at most 3 (…)`. */
-export function closedIdleText({ closedIdle, closedIdleExact }: Summary): string {
-  if (closedIdle === 0 || closedIdleExact) return String(closedIdle)
-  return `at most ${closedIdle} (this server does not say Connection: keep-alive, so closes that it announced are among them)`
+/** The report of a plain `k6 run`: the known lines, the totals and a table of instances, all as the client saw it. */
+export function renderSummary(data: SummaryData): string {
+  const summary = summarize(data)
+  const value = (metric: string, name: string): number | undefined => data.metrics[metric]?.values[name]
+  const time = (name: string): number => (value('answer_time', name) ?? Number.NaN) / 1_000
+  const failed = summary.thresholds.filter(({ passed }) => !passed)
+  return [
+    'Sending load...',
+    ...knownLines({
+      sent: summary.sent,
+      seconds: ((value('request_clock', 'max') ?? 0) - (value('request_clock', 'min') ?? 0)) / 1_000,
+      fatal: summary.sent - summary.answered - summary.refused,
+      refused: summary.refused,
+      times:
+        summary.answered === 0
+          ? null
+          : { min: time('min'), max: time('max'), avg: time('avg'), p95: time('p(95)'), p99: time('p(99)') },
+      concurrency: value('vus_max', 'max') ?? 0,
+      pods: podRows(data),
+    }),
+    "Only the client's side is counted, by X-Served-By; load/run.ts reads the service's own count too",
+    '',
+    `Identity: ${identityText(summary)}`,
+    `Slow answers (over 1 s): ${summary.slow}`,
+    `Connections closed while idle: ${closedIdleText(summary)}`,
+    ...(summary.notStarted > 0 ? [`Not started: ${summary.notStarted}`] : []),
+    ...failed.map(({ metric, expression }) => `FAILED: threshold ${metric} ${expression}`),
+    '',
+  ].join('\n')
+}
+
+function podRows({ metrics, root_group }: SummaryData): PodRow[] {
+  const checks = root_group?.checks ?? []
+  const names = checks.map(({ name }) => name)
+  return checks
+    .map(({ name, passes, fails }) => {
+      const totalMs = totalMsOf(name, names, (counter) => metrics[counter]?.values.count ?? 0)
+      return {
+        name,
+        requests: passes + fails,
+        errors: fails,
+        avgSeconds: (totalMs ?? Number.NaN) / (passes + fails) / 1_000,
+        clientSaw: null,
+      }
+    })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -2,6 +2,7 @@ import type { LoadEvent } from '../events.ts'
 import type { ServiceCounts, ServiceView } from '../service-side.ts'
 import type { Settings } from '../settings.ts'
 import type { Summary } from '../summary.ts'
+import { identityText } from './lines.ts'
 import type { ClientView, Tally } from './tally.ts'
 
 /** A demand on the run. `skipped` was not judged, for the reason that `detail` gives. */
@@ -76,7 +77,7 @@ export function buildReport(run: {
     requestsPerSecond: seconds > 0 ? summary.answered / seconds : 0,
     summary,
     unaccounted,
-    identity: identityText(summary, unaccounted),
+    identity: identityText(summary),
     times: tally.times,
     timesBySize: tally.timesBySize,
     reasons: tally.reasons,
@@ -103,19 +104,13 @@ export function gradeOf(summary: Summary, p95Seconds: number | null): Grade {
   return p95Seconds < 0.5 ? 'GOOD' : 'ACCEPTABLE'
 }
 
-function identityText(summary: Summary, unaccounted: number): string {
-  const { sent, answered, refused, lost } = summary
-  const sum = `answered ${answered} + refused ${refused} + lost ${lost}`
-  return unaccounted === 0 ? `sent ${sent} = ${sum}` : `sent ${sent} ≠ ${sum}: ${unaccounted} unaccounted for`
-}
-
 function identityChecks(summary: Summary, tally: Tally, unaccounted: number): Check[] {
   const { counts } = tally
   const recorded =
     counts.answered === summary.answered && counts.refused === summary.refused && counts.lost === summary.lost
   return [
     check('no request is lost', summary.lost === 0, `lost ${summary.lost}`),
-    check('sent = answered + refused + lost', unaccounted === 0, identityText(summary, unaccounted)),
+    check('sent = answered + refused + lost', unaccounted === 0, identityText(summary)),
     check(
       'the records are complete',
       recorded,

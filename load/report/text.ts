@@ -1,4 +1,4 @@
-import { closedIdleText } from '../summary.ts'
+import { closedIdleText, knownLines, type PodRow, inSeconds as s } from './lines.ts'
 import type { InstanceRow, Report } from './report.ts'
 
 /**
@@ -8,15 +8,15 @@ import type { InstanceRow, Report } from './report.ts'
 export function renderText(report: Report): string {
   const { summary, times } = report
   const lines = [
-    `Sent ${summary.sent} requests in ${report.seconds.toFixed(2)}s`,
-    `Fatal errors: ${summary.lost + report.unaccounted}`,
-    `Connection errors (pre-flight): ${summary.refused}`,
-    times
-      ? `Response time: min=${s(times.min)}, max=${s(times.max)}, avg=${s(times.avg)}, p95=${s(times.p95)}, p99=${s(times.p99)}`
-      : 'Response time: nothing was answered',
-    '',
-    `--- Per-Pod /payload Metrics Report (CONCURRENCY=${report.concurrency}) ---`,
-    ...report.instances.map(podLine),
+    ...knownLines({
+      sent: summary.sent,
+      seconds: report.seconds,
+      fatal: summary.lost + report.unaccounted,
+      refused: summary.refused,
+      times,
+      concurrency: report.concurrency,
+      pods: report.instances.map(toPodRow),
+    }),
     report.agreement.text,
     ...report.agreement.notes.map((note) => `  ${note}`),
     '',
@@ -39,14 +39,13 @@ export function renderText(report: Report): string {
   return `${lines.join('\n')}\n`
 }
 
-function podLine({ name, client, service }: InstanceRow): string {
-  // Without the service's side the client's numbers stand in, and the line below the table says so.
-  const requests = service?.requests ?? client?.answers ?? 0
-  const errors = service?.errors ?? client?.errors ?? 0
-  const avg = service?.avgSeconds ?? client?.avgSeconds ?? Number.NaN
-  const rate = requests === 0 ? 0 : (100 * errors) / requests
-  const line = `Pod: ${name}  | /payload Requests: ${requests} | Errors: ${errors} | Error Rate: ${rate.toFixed(2)}% | Avg /payload Latency: ${s(avg, 6)}`
-  return service ? `${line} | Client saw: ${client?.answers ?? 0}` : line
+function toPodRow({ name, client, service }: InstanceRow): PodRow {
+  const { requests, errors, avgSeconds } = service ?? {
+    requests: client?.answers ?? 0,
+    errors: client?.errors ?? 0,
+    avgSeconds: client?.avgSeconds ?? Number.NaN,
+  }
+  return { name, requests, errors, avgSeconds, clientSaw: service ? (client?.answers ?? 0) : null }
 }
 
 function sizeLines(report: Report): string[] {
@@ -86,10 +85,6 @@ function failureLines(report: Report): string[] {
   const failed = report.checks.filter(({ result }) => result === 'failed')
   if (failed.length === 0) return []
   return ['', ...failed.map(({ name, detail }) => `FAILED: ${name} (${detail})`)]
-}
-
-function s(seconds: number, digits = 4): string {
-  return Number.isFinite(seconds) ? `${seconds.toFixed(digits)}s` : 'n/a'
 }
 
 function clock(ms: number): string {
