@@ -56,9 +56,15 @@ export interface Page {
   readonly next: string | undefined
 }
 
+/** Some versions, or `*`: any version that exists. */
+export type VersionSet = readonly string[] | '*'
+
+/** What must be true of a document for a request to go on. */
 export interface Condition {
-  /** Write only over one of these versions, or over any existing version (`*`): HTTP's If-Match. */
-  readonly ifMatch?: readonly string[] | '*' | undefined
+  /** The document has one of these versions: HTTP's If-Match. */
+  readonly ifMatch?: VersionSet | undefined
+  /** The document has none of these versions, or does not exist: HTTP's If-None-Match. */
+  readonly ifNoneMatch?: VersionSet | undefined
 }
 
 /**
@@ -107,18 +113,18 @@ export interface DocumentStore {
   list(request: PageRequest): Promise<Page>
 
   /**
-   * Stores a body under an id, whether or not the id is taken; with `ifMatch` only over one of the named versions.
+   * Stores a body under an id, whether or not the id is taken. A condition is checked in the step that writes.
    *
-   * @throws PreconditionFailed with `ifMatch`, when the document has another version or does not exist
+   * @throws PreconditionFailed when the condition is not met; then nothing has changed
    * @throws RangeError when the id or the body cannot be stored (assertStorable)
    */
   replace(id: string, body: string, condition?: Condition): Promise<Replaced>
 
   /**
-   * Deletes a document.
+   * Deletes a document. A condition is checked in the step that deletes.
    *
-   * @returns whether it existed
-   * @throws PreconditionFailed as `replace`
+   * @returns whether it existed. Of a missing document no condition is checked: the failure comes first (RFC 9110 §13.2.1).
+   * @throws PreconditionFailed when the condition is not met; then nothing has changed
    */
   delete(id: string, condition?: Condition): Promise<boolean>
 
@@ -138,13 +144,39 @@ export class DocumentExists extends Error {
   }
 }
 
-/** The document has none of the versions that the caller named, or does not exist. */
+/** The document does not meet a condition of the caller. */
 export class PreconditionFailed extends Error {
   override readonly name = 'PreconditionFailed'
   readonly code = 'precondition-failed'
-  constructor(readonly id: string) {
-    super(`the document with the id ${JSON.stringify(id)} does not have the expected version`)
+  constructor(
+    readonly id: string,
+    readonly condition: keyof Condition,
+  ) {
+    super(`the document with the id ${JSON.stringify(id)} does not meet ${condition}`)
   }
+}
+
+/**
+ * Evaluates a condition, in the order of RFC 9110 §13.2.2.
+ *
+ * @param version of the document; undefined when it does not exist
+ * @returns the first part that is not met
+ * @example unmetCondition({ ifNoneMatch: '*' }, 'a') // 'ifNoneMatch'
+ */
+export function unmetCondition(
+  { ifMatch, ifNoneMatch }: Condition,
+  version: string | undefined,
+): keyof Condition | undefined {
+  const isIn = (versions: VersionSet): boolean =>
+    version !== undefined && (versions === '*' || versions.includes(version))
+  if (ifMatch !== undefined && !isIn(ifMatch)) return 'ifMatch'
+  return ifNoneMatch !== undefined && isIn(ifNoneMatch) ? 'ifNoneMatch' : undefined
+}
+
+/** @throws PreconditionFailed when a document with this version, or none, does not meet the condition */
+export function assertCondition(id: string, condition: Condition, version: string | undefined): void {
+  const unmet = unmetCondition(condition, version)
+  if (unmet !== undefined) throw new PreconditionFailed(id, unmet)
 }
 
 /** The store cannot do this now; a later try may succeed. The cause is for the log, not for clients. */

@@ -5,6 +5,7 @@ import { mapDatabaseErrors } from '../database/map-database-errors.ts'
 import { PostgresIdempotencyKeys } from '../database/postgres/idempotency-keys.ts'
 import type { PostgresPool } from '../database/postgres/pool.ts'
 import {
+  assertCondition,
   assertPageRequest,
   assertStorable,
   type Condition,
@@ -18,9 +19,10 @@ import {
   maxPageBytes,
   type Page,
   type PageRequest,
-  PreconditionFailed,
   type Replaced,
   StoreUnavailable,
+  unmetCondition,
+  type VersionSet,
 } from './document-store.ts'
 
 /** 64-bit integers arrive as text. */
@@ -33,8 +35,8 @@ interface Row {
   updated_at: string
 }
 
-/** How often an upsert is repeated when others create and delete the same id between its two halves. */
-const maxUpsertAttempts = 5
+/** How often a write is repeated when others create, replace and delete the same document between its statements. */
+const maxWriteAttempts = 5
 
 /**
  * Documents in PostgreSQL.
@@ -108,26 +110,14 @@ export class PostgresDocumentStore implements DocumentStore {
       assertStorable({ id, body })
       const now = this.#now()
       const values = { id, body, version: createVersion(), createdAt: now, updatedAt: now }
-      return await this.#pool.run(
-        (sql) =>
-          condition.ifMatch === undefined ? upsert(sql, values) : update(sql, values, condition.ifMatch),
-        false,
-      )
+      return await this.#pool.run((sql) => upsert(sql, values, condition), false)
     })
   }
 
   delete(id: string, condition: Condition = {}): Promise<boolean> {
     return mapDatabaseErrors(StoreUnavailable, async () => {
-      const { ifMatch } = condition
-      const deleted =
-        isDocumentId(id) &&
-        (await this.#pool.run(
-          async (sql) =>
-            (await sql`delete from documents where id = ${id} ${andVersion(sql, ifMatch)}`).count > 0,
-          false,
-        ))
-      if (!deleted && ifMatch !== undefined) throw new PreconditionFailed(id)
-      return deleted
+      if (!isDocumentId(id)) return false
+      return await this.#pool.run((sql) => remove(sql, id, condition), false)
     })
   }
 
@@ -181,35 +171,62 @@ async function findOwn(sql: SQL, values: NewDocument): Promise<Document | undefi
   return row && { ...values, position: row.seq }
 }
 
-async function update(sql: SQL, values: NewDocument, ifMatch: readonly string[] | '*'): Promise<Replaced> {
+/** @returns undefined when no document with this id meets the condition */
+async function update(sql: SQL, values: NewDocument, condition: Condition): Promise<Document | undefined> {
   const [row] = await sql<Pick<Row, 'seq' | 'created_at'>[]>`
     update documents set body = ${values.body}, version = ${values.version}, updated_at = ${values.updatedAt}
-    where id = ${values.id} ${andVersion(sql, ifMatch)} returning seq, created_at`
-  if (row === undefined) throw new PreconditionFailed(values.id)
-  return { document: { ...values, position: row.seq, createdAt: Number(row.created_at) }, created: false }
+    where id = ${values.id} ${andMeets(sql, condition)} returning seq, created_at`
+  return row && { ...values, position: row.seq, createdAt: Number(row.created_at) }
 }
 
 /**
  * Updates, or else inserts. Unlike `on conflict do update` this tells which one happened, and an update uses up no
- * position.
+ * position. Each statement checks the condition itself: an insert finds no version, so it meets whatever a missing
+ * document meets.
  */
-async function upsert(sql: SQL, values: NewDocument): Promise<Replaced> {
-  for (let attempt = 1; attempt <= maxUpsertAttempts; attempt++) {
-    try {
-      return await update(sql, values, '*')
-    } catch (error) {
-      if (!(error instanceof PreconditionFailed)) throw error
+async function upsert(sql: SQL, values: NewDocument, condition: Condition): Promise<Replaced> {
+  const { id } = values
+  const mayCreate = unmetCondition(condition, undefined) === undefined
+  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+    if (condition.ifNoneMatch !== '*') {
+      const updated = await update(sql, values, condition)
+      if (updated !== undefined) return { document: updated, created: false }
     }
-    const document = await insert(sql, values)
-    if (document !== undefined) return { document, created: true }
+    const created = mayCreate ? await insert(sql, values) : undefined
+    if (created !== undefined) return { document: created, created: true }
+    assertCondition(id, condition, await findVersion(sql, id))
   }
-  throw new DatabaseUnavailable('busy', 'other clients keep creating and deleting this document')
+  throw contended()
 }
 
-function andVersion(sql: SQL, ifMatch: Condition['ifMatch']) {
-  return ifMatch === undefined || ifMatch === '*'
-    ? sql``
-    : sql`and version = any(${sql.array([...ifMatch], 'TEXT')})`
+/** @returns whether the document existed */
+async function remove(sql: SQL, id: string, condition: Condition): Promise<boolean> {
+  for (let attempt = 1; attempt <= maxWriteAttempts; attempt++) {
+    const { count } = await sql`delete from documents where id = ${id} ${andMeets(sql, condition)}`
+    if (count > 0) return true
+    if (condition.ifMatch === undefined && condition.ifNoneMatch === undefined) return false
+    const version = await findVersion(sql, id)
+    if (version === undefined) return false
+    assertCondition(id, condition, version)
+  }
+  throw contended()
+}
+
+/** The current version of a document; undefined when it does not exist. */
+async function findVersion(sql: SQL, id: string): Promise<string | undefined> {
+  const [row] = await sql<Pick<Row, 'version'>[]>`select version from documents where id = ${id}`
+  return row?.version
+}
+
+const contended = () =>
+  new DatabaseUnavailable('busy', 'other clients keep creating, replacing and deleting this document')
+
+/** The condition for the statement that writes: the row is locked while it is evaluated. */
+function andMeets(sql: SQL, { ifMatch = '*', ifNoneMatch = [] }: Condition) {
+  const versions = (set: VersionSet) => sql.array([...set], 'TEXT')
+  const isOneOf = ifMatch === '*' ? sql`` : sql`and version = any(${versions(ifMatch)})`
+  if (ifNoneMatch === '*') return sql`and false`
+  return ifNoneMatch.length === 0 ? isOneOf : sql`${isOneOf} and version <> all(${versions(ifNoneMatch)})`
 }
 
 function fromRow(row: Row): Document {

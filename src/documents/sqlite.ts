@@ -3,6 +3,7 @@ import { mapDatabaseErrors } from '../database/map-database-errors.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
 import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
 import {
+  assertCondition,
   assertPageRequest,
   assertStorable,
   type Condition,
@@ -15,7 +16,6 @@ import {
   maxPageBytes,
   type Page,
   type PageRequest,
-  PreconditionFailed,
   type Replaced,
   StoreUnavailable,
 } from './document-store.ts'
@@ -77,12 +77,13 @@ export class SqliteDocumentStore implements DocumentStore {
     return mapDatabaseErrors(StoreUnavailable, async () => {
       assertStorable({ id, body })
       return await this.#file.write(() => {
-        const found = this.#assertMatch(id, condition)
+        const found = this.#statements.findVersion.get(id)
+        assertCondition(id, condition, found?.version)
         const now = this.#now()
         const document = found
-          ? this.#update({ ...found, body, version: createVersion(), updatedAt: now })
+          ? this.#update({ ...metadata(found), body, version: createVersion(), updatedAt: now })
           : (this.#insert({ id, body }, now) as Document)
-        return { document, created: found === undefined }
+        return { document, created: found === null }
       })
     })
   }
@@ -92,7 +93,9 @@ export class SqliteDocumentStore implements DocumentStore {
       StoreUnavailable,
       async () =>
         await this.#file.write(() => {
-          this.#assertMatch(id, condition)
+          const found = this.#statements.findVersion.get(id)
+          if (found === null) return false
+          assertCondition(id, condition, found.version)
           return this.#statements.remove.run(id).changes > 0
         }),
     )
@@ -119,14 +122,6 @@ export class SqliteDocumentStore implements DocumentStore {
   #update(document: Document): Document {
     this.#statements.update.run(document.id, document.body, document.version, document.updatedAt)
     return document
-  }
-
-  #assertMatch(id: string, { ifMatch }: Condition): Omit<Document, 'body'> | undefined {
-    const row = this.#statements.findVersion.get(id)
-    if (ifMatch !== undefined && (row === null || (ifMatch !== '*' && !ifMatch.includes(row.version)))) {
-      throw new PreconditionFailed(id)
-    }
-    return row === null ? undefined : metadata(row)
   }
 
   /** Reads row by row, so that a page of huge documents ends before all of them are in memory. */

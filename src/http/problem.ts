@@ -103,6 +103,11 @@ export function inputProblem({ code, detail, issues }: InputError): Problem {
 
 type DomainError = DocumentStoreError | TaskQueueError | PoolFull | CheckTimedOut
 
+const preconditionDetails = {
+  ifMatch: 'The current version of the document does not match If-Match.',
+  ifNoneMatch: 'The document exists, or has a version named in If-None-Match.',
+} as const
+
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) })
 
 /** What each error of the domain is over HTTP, by its code. */
@@ -113,9 +118,9 @@ const domainProblems: {
     code: 'document-exists',
     detail: 'A document with this id already exists.',
   }),
-  'precondition-failed': () => ({
+  'precondition-failed': ({ condition }) => ({
     code: 'precondition-failed',
-    detail: 'The current version of the document does not match If-Match.',
+    detail: preconditionDetails[condition],
   }),
   'idempotency-key-reused': () => ({
     code: 'idempotency-key-reused',

@@ -29,7 +29,7 @@ export class RequestContext {
   headers: Readonly<Record<string, string>> | undefined = undefined
   /** True once a response was built with the headers that every response carries. */
   hasCommonHeaders = false
-  /** The length of the response in characters, where known. */
+  /** The length of the selected representation in characters, where known. A 304 or HEAD does not send it. */
   responseSize: number | undefined = undefined
   /** Answers in place of the handler when the deadline passes. */
   onTimeout: (() => void) | undefined = undefined

@@ -6,6 +6,7 @@ import {
 } from '../../src/database/idempotency.ts'
 import { InvalidCursor } from '../../src/database/invalid-cursor.ts'
 import {
+  type Condition,
   type Document,
   DocumentExists,
   type DocumentStore,
@@ -260,9 +261,82 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
     test('with ifMatch, replace never creates', async () => {
       for (const ifMatch of ['*', ['x']] as const) {
         await expect(store.replace('a', '1', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
-        await expect(store.delete('a', { ifMatch })).rejects.toBeInstanceOf(PreconditionFailed)
       }
       expect(await store.get('a')).toBeUndefined()
+    })
+
+    test('of a missing document, delete checks no condition', async () => {
+      for (const set of ['*', ['x'], []] as const) {
+        expect(await store.delete('a', { ifMatch: set })).toBe(false)
+        expect(await store.delete('a', { ifNoneMatch: set })).toBe(false)
+      }
+    })
+
+    test('a write that a condition refuses changes nothing, and one that it allows is done', async () => {
+      const { document: first } = await store.create({ id: 'a', body: '1' })
+      const { version } = first
+      const refused: [Condition, keyof Condition][] = [
+        [{ ifNoneMatch: '*' }, 'ifNoneMatch'],
+        [{ ifNoneMatch: ['x', version] }, 'ifNoneMatch'],
+        [{ ifMatch: '*', ifNoneMatch: [version] }, 'ifNoneMatch'],
+        [{ ifMatch: [version], ifNoneMatch: '*' }, 'ifNoneMatch'],
+        [{ ifMatch: ['x'], ifNoneMatch: ['y'] }, 'ifMatch'],
+        [{ ifMatch: [], ifNoneMatch: '*' }, 'ifMatch'],
+      ]
+      for (const [condition, unmet] of refused)
+        for (const write of [() => store.replace('a', '2', condition), () => store.delete('a', condition)])
+          await expect(write()).rejects.toMatchObject({ code: 'precondition-failed', condition: unmet })
+      expect(await store.get('a')).toEqual(first)
+
+      const second = await store.replace('a', '3', { ifMatch: '*', ifNoneMatch: ['x'] })
+      expect(second).toMatchObject({ created: false, document: { body: '3', position: first.position } })
+      const third = await store.replace('a', '4', { ifMatch: [second.document.version], ifNoneMatch: [] })
+      expect(third.document.body).toBe('4')
+      expect(await store.delete('a', { ifNoneMatch: [version] })).toBe(true)
+      expect(await store.get('a')).toBeUndefined()
+    })
+
+    test('with ifNoneMatch, replace creates a missing document, and never replaces with *', async () => {
+      for (const [id, ifNoneMatch] of [
+        ['any', '*'],
+        ['one', ['x']],
+        ['none', []],
+      ] as const) {
+        expect((await store.replace(id, '1', { ifNoneMatch })).created).toBe(true)
+        expect((await store.get(id))?.body).toBe('1')
+      }
+      await expect(store.replace('any', '2', { ifNoneMatch: '*' })).rejects.toBeInstanceOf(PreconditionFailed)
+      expect((await store.get('any'))?.body).toBe('1')
+    })
+
+    test('with ifNoneMatch *, one of 30 concurrent replacements on two instances creates', async () => {
+      const other = await open()
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 30 }, (_, n) =>
+          (n % 2 ? store : other).replace('a', `{"n":${n}}`, { ifNoneMatch: '*' }),
+        ),
+      )
+      const won = outcomes.filter((outcome) => outcome.status === 'fulfilled')
+      const lost = outcomes.filter((outcome) => outcome.status === 'rejected')
+      expect(won.map(({ value }) => value.created)).toEqual([true])
+      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(29).fill('precondition-failed'))
+      expect(await store.get('a')).toEqual(won[0]?.value.document as Document)
+    })
+
+    test('with ifNoneMatch of one version, of 30 concurrent deletions and replacements none meets it', async () => {
+      const other = await open()
+      const { document } = await store.create({ id: 'a', body: '{}' })
+      const condition = { ifNoneMatch: [document.version] }
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 30 }, (_, n) => {
+          const instance = n % 2 ? store : other
+          return n % 3 ? instance.replace('a', '1', condition) : instance.delete('a', condition)
+        }),
+      )
+      expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual(
+        Array(30).fill('precondition-failed'),
+      )
+      expect(await store.get('a')).toEqual(document)
     })
 
     test('one of 30 concurrent replacements of one version on two instances succeeds', async () => {

@@ -14,10 +14,10 @@ const repeated = (part: string, end = ''): string =>
 
 const app = createApp(appDeps())
 
-async function measureMs(path: string, headers: Record<string, string>): Promise<number> {
+async function measureMs(path: string, headers: Record<string, string>, method = 'POST'): Promise<number> {
   const start = performance.now()
   const response = await app.request(path, {
-    method: 'POST',
+    method,
     body: '{}',
     headers: { host: 'localhost', 'content-type': 'application/json', ...headers },
   })
@@ -41,6 +41,8 @@ describe('a header', () => {
     ['idempotency-key', repeated('a', ' ')],
     ['if-match', repeated('"a", ', '"')],
     ['if-match', repeated('W/"', 'x')],
+    ['if-match', repeated(',', 'x')],
+    ['if-match', repeated(' ', '*')],
     ['if-none-match', repeated('"', 'a')],
     ['authorization', `Bearer ${repeated('a.', '!')}`],
     ['accept', repeated('a/b;q=0.', ',')],
@@ -51,6 +53,7 @@ describe('a header', () => {
   ])('%s is processed in time, however long and invalid it is', async (name, value) => {
     for (const path of ['/payload', '/data', '/tasks', '/nothing'])
       expect(await measureMs(path, { [name]: value })).toBeLessThan(maxMs)
+    expect(await measureMs('/data/a', { [name]: value }, 'PUT')).toBeLessThan(maxMs)
   })
 })
 

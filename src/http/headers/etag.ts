@@ -13,16 +13,10 @@ export function withCoding(tag: string, coding: string): string {
 }
 
 /**
- * Parses If-Match or If-None-Match: `*`, or the versions of the strong tags in the list. Weak tags are left out, because
- * If-Match compares strongly and ours are never weak. A version is the same in any coding.
+ * The version in an opaque tag. A version is the same in any coding.
  *
- * @returns undefined without a header
- * @example parseEtags('"a", W/"b"') // ['a']
+ * @example tagVersion('7-gzip') // '7'
  */
-export function parseEtags(header: string | undefined): readonly string[] | '*' | undefined {
-  if (header === undefined) return undefined
-  if (header.trim() === '*') return '*'
-  return [...header.matchAll(/(?:^|,)\s*"([^"]*)"/g)].map(([, tag = '']) =>
-    tag.replace(/-(?:zstd|gzip)$/, ''),
-  )
+export function tagVersion(opaque: string): string {
+  return opaque.replace(/-(?:zstd|gzip)$/, '')
 }

@@ -38,10 +38,11 @@ export const compress = () =>
     await next()
     if (c.req.method !== 'GET') return
     const { status, headers, body } = c.res
+    if (status !== 200 && status !== 304) return
+    const isLarge = (c.get('request').responseSize ?? 0) >= compressionThreshold
+    if (isLarge) headers.append('vary', 'Accept-Encoding')
     if (status === 304) return useStoredTag(c.req.raw, headers)
-    if (status !== 200 || body === null) return
-    if ((c.get('request').responseSize ?? 0) < compressionThreshold) return
-    headers.append('vary', 'Accept-Encoding')
+    if (!isLarge || body === null) return
     const coding = chooseCoding(c.req.header('accept-encoding'))
     if (coding === undefined) return
     headers.set('content-encoding', coding)

@@ -35,12 +35,23 @@ const idParam = {
   description: 'The key of the document',
   schema: { type: 'string' as const, pattern: idPattern.source },
 }
-const ifMatch = {
-  name: 'If-Match',
-  in: 'header' as const,
-  description: 'Proceed only if the document has this version, otherwise 412',
-  schema: { type: 'string' as const },
-}
+/** `*`, or entity tags. A list may also have empty elements and more space, which nobody needs to know. */
+const entityTagList = '^(\\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
+const preconditions = (unmet: string) => [
+  {
+    name: 'If-Match',
+    in: 'header' as const,
+    description:
+      'Proceed only if the document has one of these entity tags, or exists at all (`*`), otherwise 412. Weak tags never match',
+    schema: { type: 'string' as const, pattern: entityTagList },
+  },
+  {
+    name: 'If-None-Match',
+    in: 'header' as const,
+    description: `Proceed only if the document has none of these entity tags, or does not exist (\`*\`), otherwise ${unmet}. Weak tags match as well`,
+    schema: { type: 'string' as const, pattern: entityTagList },
+  },
+]
 
 /** The paths of `routes/data.ts`. */
 export const dataPaths: ZodOpenApiPathsObject = {
@@ -104,18 +115,18 @@ export const dataPaths: ZodOpenApiPathsObject = {
       operationId: 'readDocument',
       summary: 'Read a document',
       tags,
-      parameters: [idParam],
+      parameters: [idParam, ...preconditions('304')],
       responses: {
         '200': { description: 'The document', headers: etag, content: json(documentSchema) },
-        '304': { description: 'The document has the version named in If-None-Match' },
-        ...problemResponses('not-found', 'store-unavailable'),
+        '304': { description: 'The document has a version named in If-None-Match', headers: etag },
+        ...problemResponses('not-found', 'invalid-header', 'precondition-failed', 'store-unavailable'),
       },
     },
     put: {
       operationId: 'replaceDocument',
       summary: 'Create or replace a document',
       tags,
-      parameters: [idParam, ifMatch],
+      parameters: [idParam, ...preconditions('412')],
       requestBody: { required: true, content: json(documentSchema) },
       responses: {
         '200': { description: 'Replaced', headers: etag, content: json(documentSchema) },
@@ -125,6 +136,7 @@ export const dataPaths: ZodOpenApiPathsObject = {
           'body-too-large',
           'unsupported-media-type',
           'not-found',
+          'invalid-header',
           'precondition-failed',
           'store-unavailable',
           'overloaded',
@@ -136,10 +148,10 @@ export const dataPaths: ZodOpenApiPathsObject = {
       operationId: 'deleteDocument',
       summary: 'Delete a document',
       tags,
-      parameters: [idParam, ifMatch],
+      parameters: [idParam, ...preconditions('412')],
       responses: {
         '204': { description: 'Deleted' },
-        ...problemResponses('not-found', 'precondition-failed', 'store-unavailable'),
+        ...problemResponses('not-found', 'invalid-header', 'precondition-failed', 'store-unavailable'),
       },
     },
   },

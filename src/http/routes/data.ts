@@ -5,13 +5,20 @@ import { z } from 'zod'
 import { type CheckedDocument, idRule } from '../../documents/checking/check-document.ts'
 import type { DocumentChecker } from '../../documents/checking/document-checker.ts'
 import { insertId } from '../../documents/document-json.ts'
-import { type DocumentStore, isDocumentId, maxPageDocuments } from '../../documents/document-store.ts'
+import {
+  type DocumentStore,
+  isDocumentId,
+  maxPageDocuments,
+  PreconditionFailed,
+  unmetCondition,
+} from '../../documents/document-store.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { incompleteBody, readBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
-import { formatEtag, parseEtags } from '../headers/etag.ts'
+import { formatEtag } from '../headers/etag.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
+import { parsePreconditions } from '../headers/preconditions.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
 import { respondJsonText } from '../respond.ts'
 import { invalidQuery, pageCursor, pageLimit } from '../validate.ts'
@@ -76,8 +83,12 @@ export function dataRoutes({ store, checker, limits, metrics, compress }: DataDe
       const found = await store.get(c.req.param('id'))
       if (found === undefined) throw notFound()
       const headers = { etag: formatEtag(found.version) }
-      const known = parseEtags(c.req.header('if-none-match'))
-      if (known === '*' || known?.includes(found.version)) return c.body(null, 304, headers)
+      const unmet = unmetCondition(parsePreconditions('GET', c.req.raw.headers), found.version)
+      if (unmet === 'ifMatch') throw new PreconditionFailed(found.id, unmet)
+      if (unmet === 'ifNoneMatch') {
+        c.get('request').responseSize = found.body.length
+        return c.body(null, 304, headers)
+      }
       return respondJsonText<JsonDocument>(c, [found.body], 200, headers)
     })
     .put('/data/:id', documentId, document, async (c) => {
@@ -87,7 +98,7 @@ export function dataRoutes({ store, checker, limits, metrics, compress }: DataDe
       const { document: stored, created } = await store.replace(
         id,
         sentId === undefined ? insertId(text, id) : text,
-        { ifMatch: parseEtags(c.req.header('if-match')) },
+        parsePreconditions('PUT', c.req.raw.headers),
       )
       if (created) metrics.countDocument()
       return respondJsonText<JsonDocument, 200 | 201>(c, [stored.body], created ? 201 : 200, {
@@ -96,7 +107,7 @@ export function dataRoutes({ store, checker, limits, metrics, compress }: DataDe
     })
     .delete('/data/:id', documentId, async (c) => {
       const { id } = c.req.valid('param')
-      const isDeleted = await store.delete(id, { ifMatch: parseEtags(c.req.header('if-match')) })
+      const isDeleted = await store.delete(id, parsePreconditions('DELETE', c.req.raw.headers))
       if (!isDeleted) throw notFound()
       return c.body(null, 204)
     })

@@ -120,12 +120,16 @@ describe('a response', () => {
       [tag, tag],
       [plainTag, plainTag],
       [`"other", ${tag}`, tag],
+      [`W/${tag}`, tag],
+      [`W/${plainTag}`, plainTag],
+      ['*', plainTag],
     ] as const) {
       const response = await get('/data/large', { ...gzip, 'if-none-match': known })
       expect({ status: response.status, tag: response.headers.get('etag') }).toEqual({
         status: 304,
         tag: answered,
       })
+      expect(response.headers.get('vary')).toBe('Accept-Encoding')
     }
     const put = (ifMatch: string) =>
       app.request('/data/large', {
@@ -135,6 +139,12 @@ describe('a response', () => {
       })
     expect((await put('"other-gzip"')).status).toBe(412)
     expect((await put(tag)).status).toBe(200)
+  })
+
+  test('that is small has no Vary, and neither has its 304', async () => {
+    const { headers } = await get('/data/small')
+    const known = await get('/data/small', { 'if-none-match': headers.get('etag') ?? '' })
+    expect([known.status, headers.get('vary'), known.headers.get('vary')]).toEqual([304, null, null])
   })
 
   test('is never compressed when compression is off', async () => {
