@@ -2,10 +2,8 @@ import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { parseJson } from '../../analysis/parse/parse-json.ts'
 import type { Env } from '../env.ts'
+import { isJsonInUtf8 } from '../headers/media-type.ts'
 import { inputProblem, type Problem, ProblemError } from '../problem.ts'
-
-/** A JSON media type, with UTF-8 if it names a charset. */
-const jsonType = /^application\/(?:[\w.-]+\+)?json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i
 
 /** Answers requests whose body is large or of unknown size. */
 export interface LargeBodyHandler {
@@ -73,7 +71,7 @@ export function checkBodyHeaders(request: Request, length: number, maxBytes: num
 
 export function checkContentType({ headers }: Request): Problem | undefined {
   const type = headers.get('content-type')
-  if (type !== 'application/json' && !(type !== null && jsonType.test(type)))
+  if (type === null || !isJsonInUtf8(type))
     return { code: 'unsupported-media-type', detail: 'Content-Type must be application/json, in UTF-8.' }
   const encoding = headers.get('content-encoding')
   if (encoding !== null && encoding.toLowerCase() !== 'identity')

@@ -34,6 +34,10 @@ describe.each(readers)('a body %s', (_, payloadFastPath, hasLength) => {
       'Application/JSON',
       'application/json; charset="utf-8"',
       'application/vnd.tally+json',
+      'application/json;',
+      'application/json; charset=utf8',
+      'application/json; odata.metadata=minimal',
+      'application/vnd.api+json; ext="https://jsonapi.example/a;b, c"',
     ]) {
       test(`${type} is JSON`, async () => {
         expect((await send(good, { 'content-type': type })).status).toBe(200)
