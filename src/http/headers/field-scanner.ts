@@ -5,6 +5,7 @@ const quotedPattern = /"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e
 /** RFC 9110 §8.8.3. An opaque tag has no escapes and no spaces, unlike a quoted string. */
 const entityTagPattern = /(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"/y
 const spacePattern = /[\t ]*/y
+const unquotedPattern = /[^\t ",;]+/y
 
 /** An entity tag as it is sent (RFC 9110 §8.8.3). */
 export interface EntityTag {
@@ -45,6 +46,11 @@ export class FieldScanner {
     return this.#match(quotedPattern)?.[1]?.replace(/\\(.)/g, '$1')
   }
 
+  /** What stands before white space, a separator or a quote: for values that some senders fail to quote. */
+  unquotedText(): string | undefined {
+    return this.#match(unquotedPattern)?.[0]
+  }
+
   entityTag(): EntityTag | undefined {
     const match = this.#match(entityTagPattern)
     return match === undefined ? undefined : { isWeak: match[1] !== undefined, opaque: match[2] ?? '' }
@@ -81,4 +87,31 @@ export function parseList<T>(
     scanner.skipSpace()
     if (!scanner.isAtEnd && !scanner.take(',')) return undefined
   }
+}
+
+/**
+ * The elements of a list from its end, for lists to which each proxy appends one. A comma in a quoted string separates
+ * nothing. Whatever stands at the left, an open quote for example, does not change what is found to the right of it.
+ *
+ * @example [...elementsFromEnd('a, b="c,d"')] // [' b="c,d"', 'a']
+ */
+export function* elementsFromEnd(list: string): Generator<string, undefined> {
+  let end = list.length
+  let isQuoted = false
+  for (let i = list.length - 1; i >= 0; i--) {
+    const character = list[i]
+    if (character === '"' && !isEscaped(list, i)) isQuoted = !isQuoted
+    else if (character === ',' && !isQuoted) {
+      yield list.slice(i + 1, end)
+      end = i
+    }
+  }
+  yield list.slice(0, end)
+}
+
+/** Whether an odd number of backslashes stands before a character. */
+function isEscaped(text: string, index: number): boolean {
+  let first = index
+  while (text[first - 1] === '\\') first--
+  return (index - first) % 2 === 1
 }

@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net'
+import { elementsFromEnd, FieldScanner } from '../headers/field-scanner.ts'
 
 /** The header that trusted proxies write; a client may have sent the other one. */
 export type ForwardedHeader = 'x-forwarded-for' | 'forwarded'
@@ -27,11 +28,15 @@ export function createClientAddress(
     let client = peer === undefined ? undefined : unmapIpv4(peer)
     if (trusted.length === 0) return client
     const value = headers.get(header)
-    const list = value === null ? [] : header === 'forwarded' ? parseForwarded(value) : value.split(',')
-    while (client !== undefined && isTrusted(client)) {
-      const next = list.pop()
+    if (value === null) return client
+    // X-Forwarded-For knows no quoted strings, so every comma of it separates.
+    const elements = header === 'forwarded' ? elementsFromEnd(value) : value.split(',').reverse()
+    for (const element of elements) {
+      if (client === undefined || !isTrusted(client)) return client
+      if (element.trim() === '') continue
+      const node = header === 'forwarded' ? forwardedNode(element) : element
       // When a proxy hides the address (`unknown`, `_hidden`), the proxy is the closest known client.
-      const address = next === undefined ? undefined : parseAddress(next)
+      const address = node === undefined ? undefined : parseAddress(node)
       if (address === undefined) return client
       client = address
     }
@@ -51,10 +56,10 @@ function fail(network: string): never {
   throw new Error(`${network} is not a network such as 10.0.0.0/8`)
 }
 
-/** Parses `1.2.3.4`, `1.2.3.4:5678`, `::1` or `[::1]:5678`. */
+/** Parses `1.2.3.4`, `1.2.3.4:5678`, `::1` or `[::1]:5678`. A port may be hidden: `1.2.3.4:_port` (RFC 7239 §6). */
 function parseAddress(text: string): string | undefined {
   const bare = text.trim().replace(/^"(.*)"$/, '$1')
-  const [, bracketed, dotted] = /^(?:\[([^\]]+)\]|([\d.]+))(?::\d+)?$/.exec(bare) ?? []
+  const [, bracketed, dotted] = /^(?:\[([^\]]+)\]|([\d.]+))(?::(?:\d+|_[\w.-]+))?$/.exec(bare) ?? []
   const address = unmapIpv4((bracketed ?? dotted ?? bare).toLowerCase())
   return isIP(address) === 0 || address.includes('%') ? undefined : address
 }
@@ -68,10 +73,23 @@ function unmapIpv4(address: string): string {
     : address
 }
 
-/** Every `for` of a Forwarded header (RFC 7239), in order; an element without one is unknown. */
-function parseForwarded(header: string): string[] {
-  return header.split(',').map((element) => {
-    const [, quoted, token] = /(?:^|;)\s*for=(?:"([^"]*)"|([^;\s]+))/i.exec(element) ?? []
-    return quoted ?? token ?? 'unknown'
-  })
+/** The `for` of one element of Forwarded (RFC 7239 §4); undefined without one, and for an element that is malformed. */
+function forwardedNode(element: string): string | undefined {
+  const scanner = new FieldScanner(element)
+  let node: string | undefined
+  for (;;) {
+    scanner.skipSpace()
+    if (scanner.isAtEnd) return node
+    if (scanner.take(';')) continue
+    const name = scanner.token()
+    const value = scanner.take('=') ? (scanner.quotedString() ?? scanner.unquotedText()) : undefined
+    if (name === undefined || value === undefined) return undefined
+    if (name.toLowerCase() === 'for') {
+      // A parameter must not occur twice; which one the proxy wrote is unknown.
+      if (node !== undefined) return undefined
+      node = value
+    }
+    scanner.skipSpace()
+    if (!scanner.isAtEnd && !scanner.take(';')) return undefined
+  }
 }
