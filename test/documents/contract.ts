@@ -17,6 +17,7 @@ import {
   PreconditionFailed,
   StoreUnavailable,
 } from '../../src/documents/document-store.ts'
+import { awkwardScopes } from '../support/awkward-scopes.ts'
 
 /** An empty database of one engine, on which several stores can be opened, as several instances would. */
 export interface EmptyDatabase {
@@ -421,6 +422,14 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
         { ...key, scope: 'other', fingerprint: 'g' },
       )
       expect(replayed).toBe(false)
+    })
+
+    test('scopes and keys of any text are never taken for each other', async () => {
+      const pairs = awkwardScopes.map(({ scope, key }) => ({ scope, key, fingerprint: scope + key }))
+      for (const [i, pair] of pairs.entries())
+        expect((await store.create({ id: `${i}`, body: '{}' }, pair)).replayed).toBe(false)
+      for (const pair of pairs)
+        expect((await store.create({ id: 'again', body: '{}' }, pair)).replayed).toBe(true)
     })
 
     test('a rejected creation does not use up its key', async () => {

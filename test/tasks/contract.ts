@@ -14,6 +14,7 @@ import {
   type TaskQueue,
   UnrecoverableTask,
 } from '../../src/tasks/task-queue.ts'
+import { awkwardScopes } from '../support/awkward-scopes.ts'
 import { rejectionOf } from '../support/rejection.ts'
 import { until } from '../support/until.ts'
 import { cancelContract } from './cancel-contract.ts'
@@ -531,6 +532,14 @@ export function taskQueueContract(
           )
         ).replayed,
       ).toBe(false)
+    })
+
+    test('scopes and keys of any text are never taken for each other', async () => {
+      const pairs = awkwardScopes.map(({ scope, key }) => ({ scope, key, fingerprint: scope + key }))
+      const task = { kind: 'analysis', payload: '"a"' }
+      for (const pair of pairs) expect((await queue.enqueue(task, pair)).replayed).toBe(false)
+      for (const pair of pairs) expect((await queue.enqueue(task, pair)).replayed).toBe(true)
+      expect(await queue.depth()).toBe(pairs.length)
     })
 
     test('100 concurrent calls with one key on two instances create one task and get equal answers', async () => {

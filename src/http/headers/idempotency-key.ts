@@ -9,21 +9,23 @@ export const idempotencyKeyParameter = {
   name: 'Idempotency-Key',
   in: 'header' as const,
   description:
-    'Requests with the same key and body count once and get the first response again, for 24 hours.',
+    'Requests of one client with the same key and body count once and get the first response again, for 24 hours. Clients are told apart by their API key or the subject of their token.',
   schema: { type: 'string' as const, pattern: keyPattern.source },
 }
 
 /**
- * Reads `Idempotency-Key`: requests with the same key and body count once.
+ * Reads `Idempotency-Key`: requests of one client to one route with the same key and body count once.
  *
- * @param scope keeps the keys of one route apart from all others
+ * @param route such as `POST /data`
+ * @param client as the request context names it; undefined for anonymous clients, who share their keys
  * @param fingerprint of the body, to tell a repetition from another request
  * @returns undefined without the header
  * @throws ProblemError when it is not a valid key
  */
 export function parseIdempotencyKey(
   key: string | undefined,
-  scope: string,
+  route: string,
+  client: string | undefined,
   fingerprint: () => string,
 ): Idempotency | undefined {
   if (key === undefined) return undefined
@@ -32,5 +34,7 @@ export function parseIdempotencyKey(
       code: 'invalid-header',
       detail: 'Idempotency-Key must be 1 to 255 visible ASCII characters without spaces.',
     })
+  // Quoted: a subject may be any text, also one that no database stores as it is.
+  const scope = client === undefined ? route : `${route} ${JSON.stringify(client)}`
   return { scope, key, fingerprint: fingerprint() }
 }

@@ -66,6 +66,7 @@ export function dataRoutes({ store, checker, limits, metrics, compress }: DataDe
       const idempotency = parseIdempotencyKey(
         c.req.header('idempotency-key'),
         'POST /data',
+        c.get('request').client,
         () => fingerprint ?? '',
       )
       const id = sentId ?? Bun.randomUUIDv7()

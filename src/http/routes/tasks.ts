@@ -58,7 +58,12 @@ export function taskRoutes({
   const isKeyed = (c: Context<Env>): boolean => c.req.header('idempotency-key') !== undefined
 
   const enqueue = async (c: Context<Env>, newTask: NewTask, bodyFingerprint: () => string) => {
-    const idempotency = parseIdempotencyKey(c.req.header('idempotency-key'), 'POST /tasks', bodyFingerprint)
+    const idempotency = parseIdempotencyKey(
+      c.req.header('idempotency-key'),
+      'POST /tasks',
+      c.get('request').client,
+      bodyFingerprint,
+    )
     const { task, replayed } = await queue.enqueue(newTask, idempotency)
     if (!replayed) metrics.countTask()
     // A repeated key gets the first response again: the task was pending then, whatever it is by now.

@@ -143,12 +143,11 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
 
   async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
     this.#assertOpen()
-    const { scope, key, fingerprint = '' } = idempotency ?? {}
     const [outcome, id, createdAt, runAt] = await this.#enqueues.add([
       ...[Bun.randomUUIDv7(), toJobData(task), task.kind],
       `${scripts.toBullmqPriority(task.priority ?? defaultPriority)}`,
       ...[`${task.runAt ?? ''}`, `${task.delayMs ?? ''}`],
-      ...[key === undefined ? '' : `${idempotencyPrefix}${scope}:${key}`, fingerprint],
+      ...[idempotency === undefined ? '' : recordKey(idempotency), idempotency?.fingerprint ?? ''],
     ])
     if (outcome === 'mismatch') throw new IdempotencyMismatch()
     if (outcome === 'full') throw new QueueFull(this.#options.capacity)
@@ -432,4 +431,9 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
 
 function countCharacters(args: readonly string[]): number {
   return args.reduce((sum, { length }) => sum + length, 0)
+}
+
+/** The colon ends the scope, so it cannot be a part of it. */
+function recordKey({ scope, key }: Idempotency): string {
+  return `${idempotencyPrefix}${scope.replace(/[%:]/g, encodeURIComponent)}:${key}`
 }

@@ -5,6 +5,7 @@ import type { DocumentStore } from '../../../src/documents/document-store.ts'
 import { openDocumentStore } from '../../../src/documents/open.ts'
 import { type App, createApp } from '../../../src/http/app.ts'
 import { appDeps } from '../../support/app-deps.ts'
+import { clientByHeader, clientNames } from '../../support/client-by-header.ts'
 import { expectProblem, placesOf } from '../../support/problems.ts'
 
 let store: DocumentStore
@@ -264,6 +265,16 @@ describe('Idempotency-Key', () => {
     const first = await text(app.request('/data', init))
     await app.request('/data/kept', json('PUT', '{"n":2}'))
     expect(await text(app.request('/data', init))).toBe(first)
+  })
+
+  test('is of the client who sent it: API keys, subjects and anonymous clients do not share keys', async () => {
+    const shared = createApp(appDeps({ store, applicationChecks: [clientByHeader] }))
+    const post = (client: string, body: string) =>
+      shared.request('/data', json('POST', body, { 'idempotency-key': 'order-1', 'x-test-client': client }))
+    const first = await Promise.all(clientNames.map(async (name) => text(post(name, '{"n":1}'))))
+    expect(new Set(first).size).toBe(clientNames.length)
+    expect(await Promise.all(clientNames.map(async (name) => text(post(name, '{"n":1}'))))).toEqual(first)
+    await expectProblem(await post('key:one', '{"n":2}'), 422, 'idempotency-key-reused')
   })
 
   test('an invalid key is refused', async () => {

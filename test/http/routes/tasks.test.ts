@@ -5,6 +5,7 @@ import { createApp, type ServiceApp } from '../../../src/http/app.ts'
 import { openTaskQueue } from '../../../src/tasks/open.ts'
 import { type Consumer, type TaskQueue, UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
 import { appDeps } from '../../support/app-deps.ts'
+import { clientByHeader, clientNames } from '../../support/client-by-header.ts'
 import { examplePayload } from '../../support/example-payload.ts'
 import { listen } from '../../support/listening.ts'
 import { parseMetrics } from '../../support/metrics.ts'
@@ -471,6 +472,15 @@ describe('Idempotency-Key', () => {
       'idempotency-key-reused',
     )
     expect(await queue.depth()).toBe(1)
+  })
+
+  test('is of the client who sent it: API keys, subjects and anonymous clients do not share keys', async () => {
+    const shared = createApp(appDeps({ queue, applicationChecks: [clientByHeader] }))
+    const post = async (client: string) =>
+      (await shared.request('/tasks', json({ payload: 'text' }, { ...key, 'x-test-client': client }))).text()
+    const first = await Promise.all(clientNames.map(post))
+    expect(new Set(first).size).toBe(clientNames.length)
+    expect(await Promise.all(clientNames.map(post))).toEqual(first)
   })
 
   test.each(['', 'a b', 'ü', 'x'.repeat(256)])('the invalid key %p is refused', async (key) => {
