@@ -297,6 +297,16 @@ const network = {
     .describe(
       'Comma-separated origins whose pages may call the service, or `*` for all (default: none, only its own pages)',
     ),
+  CORS_HEADERS: text
+    .transform((list) => list.split(',').map((item) => item.trim()))
+    .refine(
+      (list) => list.every((item) => /^[\w!#$%&'*+.^`|~-]+$/.test(item)),
+      'must be a list of header names such as X-Tenant,X-App',
+    )
+    .optional()
+    .describe(
+      'Comma-separated request headers that those pages may send, beyond those of the service and of common tracing libraries (default: none)',
+    ),
   COMPRESSION: boolean
     .prefault('true')
     .describe('Compresses responses of 16 kB and more (zstd, gzip) for clients that accept it'),

@@ -11,9 +11,9 @@ import { DeferredRouter } from './deferred-router.ts'
 import type { Env } from './env.ts'
 import { createFetch, type FetchHandler } from './fetch.ts'
 import type { BearerToken } from './middleware/bearer-token.ts'
-import { asMiddleware, type Check } from './middleware/check.ts'
+import { allChecks, asMiddleware, type Check, forPreflights } from './middleware/check.ts'
 import { compress } from './middleware/compress.ts'
-import { cors } from './middleware/cors.ts'
+import { type CorsOptions, cors } from './middleware/cors.ts'
 import { loadShedding } from './middleware/load-shedding.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { traceRequests } from './middleware/tracing.ts'
@@ -22,7 +22,7 @@ import { createPayloadFastPath } from './payload-fast-path.ts'
 import { createProblemResponse, toProblem } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 import { RequestTracker } from './request-tracker.ts'
-import { RouteTable } from './route-table.ts'
+import { RouteTable, routedMethods } from './route-table.ts'
 import { type AdminDeps, adminRoutes } from './routes/admin.ts'
 import { type DataDeps, dataRoutes } from './routes/data.ts'
 import { debugRoutes } from './routes/debug.ts'
@@ -82,12 +82,12 @@ export interface AppDeps
   readonly overload?: { readonly maxInFlight: number; readonly maxLagMs: number }
   /** Checks before the application routes, after load shedding. Default: none. */
   readonly applicationChecks?: readonly Check[]
-  /** Checks before the pages, after load shedding. Default: none. */
+  /** Checks before the pages and CORS preflights, after load shedding. Default: none. */
   readonly pageChecks?: readonly Check[]
   /** What clients need, for the OpenAPI document. Default: nothing. */
   readonly security?: Security
-  /** Origins whose pages may read responses. Default: only the service's own. */
-  readonly corsOrigins?: readonly string[] | '*' | undefined
+  /** Which pages of other origins may use the service. Default: none. */
+  readonly cors?: CorsOptions | undefined
   /** Whether large responses are compressed. Default false. */
   readonly compress?: boolean
   /** Default: nothing is traced. */
@@ -170,8 +170,8 @@ export interface ServiceApp extends App {
 /** The service: every route, behind the request context. */
 export function createApp(deps: AppDeps): ServiceApp {
   const { limits, metrics, overload, tracing, basePath = '' } = deps
-  const shell = createShell(deps, { hasCors: deps.corsOrigins !== undefined })
-  const { tracker, hono, table, management } = shell
+  const shell = createShell(deps, deps.cors)
+  const { tracker, hono, management } = shell
   const shedding =
     overload === undefined
       ? []
@@ -179,13 +179,12 @@ export function createApp(deps: AppDeps): ServiceApp {
   const applicationChecks = [...shedding, ...(deps.applicationChecks ?? [])]
   const eventStreams = new EventStreams()
   const largeBodies = new LargeBodies({ ...limits, pool: deps.pool, threshold: limits.largeBodyThreshold })
+  const pageCheck = allChecks([...shedding, ...(deps.pageChecks ?? [])])
   const first = [
-    ...(deps.corsOrigins === undefined
-      ? []
-      : [cors(deps.corsOrigins, (c) => table.findAllowed(c)?.methods ?? [])]),
+    ...(shell.cors === undefined ? [] : [asMiddleware(forPreflights(pageCheck)), shell.cors]),
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
   ]
-  const pageMiddleware = [...first, asMiddleware(...shedding, ...(deps.pageChecks ?? []))]
+  const pageMiddleware = [...first, asMiddleware(pageCheck)]
   const routes = createRoutes({
     ...deps,
     management,
@@ -202,7 +201,7 @@ export function createApp(deps: AppDeps): ServiceApp {
       .use(`${basePath}/`, ...pageMiddleware)
       .route(`${basePath}/`, indexRoutes({ ...deps, basePath, hasMetrics: deps.hasMetrics ?? true }))
 
-  const isFast = (deps.payloadFastPath ?? true) && tracing === undefined && deps.corsOrigins === undefined
+  const isFast = (deps.payloadFastPath ?? true) && tracing === undefined && deps.cors === undefined
   const fastPath = isFast
     ? createPayloadFastPath({
         ...shell,
@@ -227,7 +226,7 @@ export function createManagementApp(deps: ManagementDeps): App {
 }
 
 /** The app around any routes: request context and problems. */
-function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
+function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
   const { log, metrics, basePath = '' } = deps
   const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
   const problemResponse = createProblemResponse(deps.validationStatus)
@@ -253,9 +252,11 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
     // With a malformed Host, Bun's URL is relative. Such a request must reach `requestContext`, which refuses it.
     getPath: (request, options) => pathname(options?.env?.url ?? request.url),
   })
-  const table = new RouteTable(hono, { basePath, probePaths, hasCors })
+  const table = new RouteTable(hono, { basePath, probePaths, hasCors: corsOptions !== undefined })
+  const corsMiddleware =
+    corsOptions && cors(corsOptions, (c) => table.findAllowed(c)?.methods ?? routedMethods)
   hono
-    .use(requestContext({ tracker, table, problemResponse, onError }))
+    .use(requestContext({ tracker, table, problemResponse, onError, cors: corsMiddleware }))
     .onError((error, c) => onError(error, c.get('request')))
     .notFound((c) => {
       const context = c.get('request')
@@ -276,6 +277,8 @@ function createShell(deps: ManagementDeps, { hasCors = false } = {}) {
     management,
     tracker,
     table,
+    /** Undefined when no other origin may use the service. */
+    cors: corsMiddleware,
     problemResponse,
     onError,
     /** Call it when all routes are registered. */

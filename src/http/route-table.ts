@@ -12,6 +12,9 @@ export interface RouteTableOptions {
   readonly hasCors: boolean
 }
 
+/** The methods that routes have; a GET also answers HEAD. */
+export const routedMethods = ['GET', 'POST', 'PUT', 'DELETE'] as const
+
 /** Middleware is registered for all methods, a handler for one. */
 const isHandler = ({ method }: { readonly method: string }): boolean => method !== 'ALL'
 
@@ -66,7 +69,7 @@ export class RouteTable {
   findAllowed({
     req,
   }: Context<Env>): { readonly methods: readonly string[]; readonly label: string } | undefined {
-    const found = ['GET', 'POST', 'PUT', 'DELETE'].flatMap((method) => {
+    const found = routedMethods.flatMap((method) => {
       const path = this.#matchPath(method, req.path)
       return path === undefined ? [] : [{ method, path }]
     })

@@ -3,7 +3,7 @@ import { parseApiKeys } from '../http/middleware/api-keys.ts'
 import { auth } from '../http/middleware/auth.ts'
 import type { Check } from '../http/middleware/check.ts'
 import { faultInjection } from '../http/middleware/fault-injection.ts'
-import { rateLimit } from '../http/middleware/rate-limit.ts'
+import { limitFailures, rateLimit } from '../http/middleware/rate-limit.ts'
 import { strictTransport } from '../http/middleware/security-headers.ts'
 import type { Security } from '../http/openapi/document.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
@@ -40,16 +40,20 @@ export async function openChecks(
   config: Config,
   options: ChecksOptions,
 ): Promise<RequestChecks> {
+  const [auth, limits] = await Promise.all([
+    openAuth(lifecycle, config, options),
+    openRateLimits(lifecycle, config, options),
+  ])
   const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
   return {
     applicationChecks: [
       ...hsts,
-      ...(await openAuth(lifecycle, config, options)),
       // After authentication: a known client has a rate of its own, whatever address it shares with others.
-      ...(await openRateLimit(lifecycle, config, options)),
+      ...auth.map((check) => (limits === undefined ? check : limitFailures(check, limits.application))),
+      ...(limits === undefined ? [] : [limits.application]),
       ...openFaultInjection(config, options),
     ],
-    pageChecks: hsts,
+    pageChecks: limits === undefined ? hsts : [...hsts, limits.pages],
   }
 }
 
@@ -104,12 +108,13 @@ async function openApiKeys(
   return () => all
 }
 
-async function openRateLimit(
+/** One limiter, and what it counts. */
+async function openRateLimits(
   lifecycle: Lifecycle,
   { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
   { metrics, remoteAddress }: ChecksOptions,
-): Promise<Check[]> {
-  if (rate === undefined) return []
+): Promise<{ readonly application: Check; readonly pages: Check } | undefined> {
+  if (rate === undefined) return undefined
   const limiter =
     url === undefined
       ? createMemoryRateLimiter(rate)
@@ -118,13 +123,12 @@ async function openRateLimit(
   // Loaded only here: node:net would lengthen every start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')
   const findAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
-  return [
-    rateLimit({
-      rate,
-      limiter,
-      clientAddress: (request) => findAddress(request.headers, remoteAddress(request)),
-    }),
-  ]
+  const options = {
+    rate,
+    limiter,
+    clientAddress: (request: Request) => findAddress(request.headers, remoteAddress(request)),
+  }
+  return { application: rateLimit(options), pages: rateLimit({ ...options, kind: 'page' }) }
 }
 
 /** Only where an operator can set faults: elsewhere neither the metrics nor the cost exist. */

@@ -236,7 +236,10 @@ async function openApp(
     },
     debugRoutes: config.DEBUG_ROUTES,
     basePath: config.BASE_PATH ?? '',
-    corsOrigins: config.CORS_ORIGIN,
+    cors:
+      config.CORS_ORIGIN === undefined
+        ? undefined
+        : { origins: config.CORS_ORIGIN, headers: config.CORS_HEADERS },
     compress: config.COMPRESSION,
     overload: { maxInFlight: config.MAX_IN_FLIGHT, maxLagMs: config.SHED_AFTER },
     security: describeSecurity(config),

@@ -102,7 +102,7 @@ describe('below a base path', () => {
   })
 
   test('has the same middleware with and without a slash at its end', async () => {
-    const { request } = createApp(appDeps({ basePath: '/a/tally', corsOrigins: '*' }))
+    const { request } = createApp(appDeps({ basePath: '/a/tally', cors: { origins: '*' } }))
     for (const path of ['/a/tally', '/a/tally/']) {
       const response = await request(path)
       expect([path, response.status, response.headers.get('access-control-allow-origin')]).toEqual([

@@ -7,7 +7,7 @@ import { appDeps } from '../support/app-deps.ts'
 const configurations: [name: string, changes: Partial<AppDeps>][] = [
   ['the default configuration', {}],
   ['debug and admin routes', { debugRoutes: true, admin: adminDeps({ token: 'a token of an operator' }) }],
-  ['tokens, a base path and CORS', { basePath: '/a/b', metricsToken: 'a scraper', corsOrigins: '*' }],
+  ['tokens, a base path and CORS', { basePath: '/a/b', metricsToken: 'a scraper', cors: { origins: '*' } }],
 ]
 
 /** Status and problem code of each method on each route, and on paths that no route has. */

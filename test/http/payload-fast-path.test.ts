@@ -6,7 +6,7 @@ import { hashKey } from '../../src/http/middleware/api-keys.ts'
 import { auth } from '../../src/http/middleware/auth.ts'
 import type { Check } from '../../src/http/middleware/check.ts'
 import { faultInjection } from '../../src/http/middleware/fault-injection.ts'
-import { rateLimit } from '../../src/http/middleware/rate-limit.ts'
+import { limitFailures, rateLimit } from '../../src/http/middleware/rate-limit.ts'
 import { strictTransport } from '../../src/http/middleware/security-headers.ts'
 import { createPayloadFastPath } from '../../src/http/payload-fast-path.ts'
 import { createProblemResponse, ProblemError } from '../../src/http/problem.ts'
@@ -112,6 +112,12 @@ const setups: Readonly<Record<string, Setup>> = {
   'with compression and debug routes': () => ({ compress: true, debugRoutes: true }),
   'with HSTS': withChecks(strictTransport),
   'with API keys and a rate': () => ({ applicationChecks: [keyAuth(), limitedRate(20)] }),
+  'with limited failures': () => ({
+    applicationChecks: [limitFailures(keyAuth(), limitedRate(5)), limitedRate(20)],
+  }),
+  'with limited failures of slow checks': () => ({
+    applicationChecks: [limitFailures(later(tokenAuth()), later(limitedRate(5)))],
+  }),
   'with slow checks': () => ({ applicationChecks: [later(keyAuth()), later(limitedRate(20)), keyAuth()] }),
   'with an exceeded rate': () => ({ applicationChecks: [strictTransport, limitedRate(3)] }),
   'with a limiter that fails open': () => {
@@ -254,7 +260,7 @@ describe('the fast path', () => {
 
   for (const [name, changes] of [
     ['requests are traced', { tracing: silentTracing }],
-    ['other origins may read responses', { corsOrigins: '*' }],
+    ['other origins may read responses', { cors: { origins: '*' } }],
   ] as const)
     test(`is off when ${name}`, async () => {
       using lanes = openLanes(() => ({}), changes)

@@ -30,10 +30,12 @@ async function createService(env: Record<string, string>) {
     runtimeSettings,
     remoteAddress: () => '192.0.2.1',
   })
+  const { CORS_ORIGIN: origins } = parsed.config
   const app = createApp({
     ...deps,
     ...managementDeps(parsed.config, openManagementTokens(lifecycle, parsed.config, memory.log)),
     ...checks,
+    cors: origins === undefined ? undefined : { origins },
   })
   const send = (headers: Record<string, string> = {}, path = '/payload') =>
     app.request(path, {
@@ -137,12 +139,63 @@ test('RATE_LIMIT limits clients, by their address without credentials', async ()
   expect([await service.status(), await service.status(), await service.status()]).toEqual([200, 200, 429])
 })
 
+describe('RATE_LIMIT limits', () => {
+  const get = (service: Awaited<ReturnType<typeof createService>>, path: string, method = 'GET') =>
+    Promise.resolve(service.get(path, { method })).then(({ status }) => status)
+
+  test('guesses by their address, and never the owner of a key there', async () => {
+    const { key, entry } = await makeKey('one')
+    await using service = await createService({ API_KEYS: entry, RATE_LIMIT: '3/1h' })
+    const statuses = await Promise.all(
+      Array.from({ length: 150 }, (_, i) => service.status({ 'x-api-key': `tally_guess-${i}` })),
+    )
+    expect(statuses).toEqual([...Array(3).fill(401), ...Array(147).fill(429)])
+    expect(await service.status()).toBe(429)
+    for (const expected of [200, 200, 200, 429])
+      expect(await service.status({ 'x-api-key': key })).toBe(expected)
+  })
+
+  test('forged tokens by their address', async () => {
+    await using service = await createService({
+      JWT_SECRET: 'a secret of thirty-two characters',
+      RATE_LIMIT: '1/1h',
+    })
+    const forged = { authorization: `Bearer ${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.` }
+    expect([await service.status(forged), await service.status(forged)]).toEqual([401, 429])
+  })
+
+  test('HEAD with the quota of GET', async () => {
+    await using service = await createService({ RATE_LIMIT: '2/1h' })
+    expect([await get(service, '/data', 'HEAD'), await get(service, '/data')]).toEqual([503, 503])
+    expect([await get(service, '/data', 'HEAD'), await get(service, '/data')]).toEqual([429, 429])
+  })
+
+  test('pages and preflights by address, apart from the requests of the application', async () => {
+    await using service = await createService({ RATE_LIMIT: '2/1h', CORS_ORIGIN: 'https://app.example' })
+    expect([await get(service, '/docs'), await get(service, '/payload', 'OPTIONS')]).toEqual([200, 204])
+    for (const [path, method] of [
+      ['/', 'GET'],
+      ['/docs', 'HEAD'],
+      ['/openapi.json', 'GET'],
+      ['/payload', 'OPTIONS'],
+    ] as const)
+      expect(await get(service, path, method)).toBe(429)
+    expect(await service.status()).toBe(200)
+  })
+
+  test('neither probes nor metrics', async () => {
+    await using service = await createService({ RATE_LIMIT: '1/1h' })
+    for (const path of ['/health', '/ready', '/version', '/metrics', '/health'])
+      expect(await get(service, path)).toBe(200)
+  })
+})
+
 test('checks run in order: authentication, then the rate limit, then faults', async () => {
   const { key, entry } = await makeKey('one')
   await using service = await createService({ API_KEYS: entry, RATE_LIMIT: '1/10s', METRICS_PORT: '9091' })
   await service.runtimeSettings.change({ faults: { ...noFaults, error_rate: 1 } }, 'test')
-  // Refused requests cost no rate, and faults are injected only into accepted ones.
-  for (let i = 0; i < 3; i++) expect(await service.status()).toBe(401)
+  // A failure counts for the address alone, and faults are injected only into accepted requests.
+  expect([await service.status(), await service.status()]).toEqual([401, 429])
   expect(await service.status({ 'x-api-key': key })).toBe(503)
   expect(await service.status({ 'x-api-key': key })).toBe(429)
 })

@@ -27,6 +27,12 @@ export function allChecks(checks: readonly Check[]): Check {
   return (request, context) => run(0, request, context)
 }
 
+/** A check for preflights alone, which CORS answers before any other check. */
+export const forPreflights =
+  (check: Check): Check =>
+  (request, context) =>
+    request.method === 'OPTIONS' ? check(request, context) : undefined
+
 /** The checks as one middleware: each further one would cost a request more than most checks do. */
 export function asMiddleware(...checks: readonly Check[]) {
   const check = allChecks(checks)

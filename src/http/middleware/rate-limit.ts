@@ -14,13 +14,15 @@ export interface RateLimitOptions {
   readonly limiter: RateLimiter
   /** The address of the client, for those without credentials. */
   readonly clientAddress: (request: Request) => string | undefined
+  /** What is counted: requests of one kind use no quota of another. Default `address`. */
+  readonly kind?: 'address' | 'page'
 }
 
 /**
  * Limits the rate of each client: by the name of its key or token, or by its address. Responses tell where the client
  * stands, in the header fields of draft-ietf-httpapi-ratelimit-headers-10.
  */
-export function rateLimit({ rate, limiter, clientAddress }: RateLimitOptions): Check {
+export function rateLimit({ rate, limiter, clientAddress, kind = 'address' }: RateLimitOptions): Check {
   const seconds = (ms: number): number => Math.ceil(ms / 1_000)
   const policy = `"default";q=${rate.quota};w=${seconds(rate.windowMs)}`
 
@@ -40,11 +42,32 @@ export function rateLimit({ rate, limiter, clientAddress }: RateLimitOptions): C
 
   return function checkRate(request, context) {
     const verdict = limiter.take(
-      context.client ?? `address:${clientNetwork(clientAddress(request) ?? 'unknown')}`,
+      context.client ?? `${kind}:${clientNetwork(clientAddress(request) ?? 'unknown')}`,
     )
     return verdict instanceof Promise
       ? verdict.then((taken) => judge(context, taken))
       : judge(context, verdict)
+  }
+}
+
+/**
+ * Limits how often a check may fail: each failure counts as a request of its client, or of its address when the client is
+ * unknown, and above the rate it gets 429 instead.
+ *
+ * Only failures are refused. Were an address locked out, one client with a wrong key could keep out all others behind the
+ * same proxy; and a key of 256 random bits is not found by trying.
+ */
+export function limitFailures(check: Check, limit: Check): Check {
+  const limited = (request: Request, context: RequestContext, failure: Problem | undefined) => {
+    if (failure === undefined) return undefined
+    const refusal = limit(request, context)
+    return refusal instanceof Promise ? refusal.then((problem) => problem ?? failure) : (refusal ?? failure)
+  }
+  return function checkLimited(request, context) {
+    const problem = check(request, context)
+    return problem instanceof Promise
+      ? problem.then((failure) => limited(request, context, failure))
+      : limited(request, context, problem)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Env } from '../env.ts'
 import type { Problem, ProblemResponse } from '../problem.ts'
@@ -12,6 +13,8 @@ export interface RequestContextOptions {
   readonly problemResponse: ProblemResponse
   /** Renders whatever a handler throws. */
   readonly onError: (error: unknown, context: RequestContext) => Response
+  /** Lets pages of other origins read a 404 or 405 as well. Default: they may not. */
+  readonly cors?: MiddlewareHandler<Env> | undefined
 }
 
 export const requestTimeout: Problem = {
@@ -24,8 +27,18 @@ export const requestTimeout: Problem = {
  * The outermost middleware: names the request, refuses a bad Host, enforces the deadline, then counts and logs the
  * response.
  */
-export const requestContext = ({ tracker, table, problemResponse, onError }: RequestContextOptions) =>
-  createMiddleware<Env>(function requestContext(c, next) {
+export const requestContext = ({ tracker, table, problemResponse, onError, cors }: RequestContextOptions) => {
+  /** A 404 or 405 depends neither on credentials nor on load, so no other middleware but CORS sees it. */
+  const answerUnmatched = async (c: Context<Env>): Promise<Response> => {
+    const isPreflight = c.req.header('access-control-request-method') !== undefined
+    if (cors === undefined || table.isProbe(c.req.path) || (c.req.method === 'OPTIONS' && !isPreflight))
+      return c.notFound()
+    const preflight = await cors(c, async () => {
+      c.res = await c.notFound()
+    })
+    return preflight ?? c.res
+  }
+  return createMiddleware<Env>(function requestContext(c, next) {
     const { method, headers } = c.env?.headRequest ?? c.req.raw
     const context = tracker.begin(method, headers)
     c.set('request', context)
@@ -34,9 +47,7 @@ export const requestContext = ({ tracker, table, problemResponse, onError }: Req
     if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
     const label = table.findLabel(c, method)
-    // A 404 or 405 depends neither on credentials nor on load, so no other middleware sees it.
-    if (label === undefined)
-      return Promise.resolve(c.notFound()).then((response) => tracker.finish(context, response))
+    if (label === undefined) return answerUnmatched(c).then((response) => tracker.finish(context, response))
     context.route = label
     context.isQuiet = table.isProbe(c.req.path)
     return new Promise((resolve) => {
@@ -52,3 +63,4 @@ export const requestContext = ({ tracker, table, problemResponse, onError }: Req
       })
     })
   })
+}

@@ -105,7 +105,7 @@ describe('a response', () => {
   })
 
   test('names Origin and Accept-Encoding in Vary when it depends on both', async () => {
-    const service = createApp(appDeps({ store, compress: true, corsOrigins: ['https://app.example'] }))
+    const service = createApp(appDeps({ store, compress: true, cors: { origins: ['https://app.example'] } }))
     const response = await service.request('/data/large', { headers: { 'accept-encoding': 'gzip' } })
     expect(response.headers.get('vary')?.split(', ').toSorted()).toEqual(['Accept-Encoding', 'Origin'])
   })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { createApp } from '../../../src/http/app.ts'
+import { type AppDeps, createApp } from '../../../src/http/app.ts'
 import type { Check } from '../../../src/http/middleware/check.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { examplePayload } from '../../support/example-payload.ts'
@@ -7,10 +7,21 @@ import { expectProblem } from '../../support/problems.ts'
 
 const page = 'https://app.example'
 const other = 'https://other.example'
+/** What the service understands, and what libraries for requests and tracing add. */
+const requestHeaders = [
+  ...['authorization', 'content-type', 'x-api-key', 'idempotency-key', 'if-match', 'if-none-match'],
+  ...['baggage', 'sentry-trace', 'traceparent', 'tracestate', 'x-requested-with', 'last-event-id'],
+]
 const refuse: Check = () => ({ code: 'unauthorized', detail: 'Refused.' })
 
-function serviceFor(corsOrigins: readonly string[] | '*' | undefined, applicationChecks: Check[] = []) {
-  const app = createApp(appDeps({ corsOrigins, applicationChecks }))
+function serviceFor(
+  origins: readonly string[] | '*' | undefined,
+  applicationChecks: Check[] = [],
+  changes: Partial<AppDeps> = {},
+) {
+  const app = createApp(
+    appDeps({ cors: origins === undefined ? undefined : { origins }, applicationChecks, ...changes }),
+  )
   const send = async (path: string, init: RequestInit) => {
     const response = await app.request(path, init)
     const { headers } = response
@@ -110,8 +121,8 @@ describe('a page of another site', () => {
       })
       expect(headers.get('access-control-allow-methods')).toBe(methods)
       expect(headers.get('access-control-max-age')).toBe('7200')
-      for (const name of ['Authorization', 'Content-Type', 'X-API-Key', 'Idempotency-Key', 'If-Match'])
-        expect(headers.get('access-control-allow-headers')?.split(',')).toContain(name)
+      const allowed = headers.get('access-control-allow-headers')?.toLowerCase().split(',')
+      for (const name of requestHeaders) expect(allowed).toContain(name)
       expect(headers.get('x-request-id')).not.toBeNull()
     }
   })
@@ -123,10 +134,55 @@ describe('a page of another site', () => {
     expect(headers.has('access-control-allow-methods')).toBe(false)
   })
 
-  test('gets no preflight response for probes and metrics, nor for unknown paths', async () => {
+  test('may send the request headers that are configured as well', async () => {
+    const { preflight } = serviceFor([page], [], {
+      cors: { origins: [page], headers: ['X-Tenant', 'X-App'] },
+    })
+    const { headers } = await preflight('/payload')
+    const allowed = headers.get('access-control-allow-headers')?.split(',')
+    for (const name of ['X-Tenant', 'X-App', 'Authorization']) expect(allowed).toContain(name)
+  })
+
+  test('may read a 404, which a preflight does not prevent, and a 405', async () => {
+    const { preflight, send } = serviceFor([page])
+    const asked = await preflight('/nowhere', page, 'DELETE')
+    expect({ status: asked.status, origin: asked.origin }).toEqual({ status: 204, origin: page })
+    expect(asked.headers.get('access-control-allow-methods')).toBe('GET,POST,PUT,DELETE')
+    const missing = await send('/nowhere', { method: 'DELETE', headers: { origin: page } })
+    expect(missing).toMatchObject({ status: 404, origin: page, vary: 'Origin' })
+    expect(missing.headers.get('access-control-expose-headers')).toContain('X-Request-ID')
+    await expectProblem(missing.response, 404, 'not-found')
+    const wrong = await send('/payload', { headers: { origin: page } })
+    expect(wrong).toMatchObject({ status: 405, origin: page, vary: 'Origin' })
+    expect(wrong.headers.get('allow')).toBe('POST')
+    await expectProblem(wrong.response, 405, 'method-not-allowed')
+    expect(await send('/nowhere', { headers: { origin: other } })).toMatchObject({
+      status: 404,
+      origin: null,
+    })
+  })
+
+  test('may read the 503 of a deadline, and a 500', async () => {
+    const slow = serviceFor([page], [() => Bun.sleep(200).then(() => undefined)], { requestTimeoutMs: 20 })
+    expect(await slow.analyze({ origin: page })).toMatchObject({ status: 503, origin: page })
+    const broken = serviceFor([page], [() => Promise.reject(new Error('broken'))])
+    expect(await broken.analyze({ origin: page })).toMatchObject({ status: 500, origin: page })
+  })
+
+  test('has a limit for its preflights', async () => {
+    const refused: Check = () => ({ code: 'rate-limited', detail: 'Too many.' })
+    const { preflight, analyze } = serviceFor([page], [], { pageChecks: [refused] })
+    for (const path of ['/payload', '/data/1', '/openapi.json'])
+      expect((await preflight(path)).status).toBe(429)
+    expect((await analyze({ origin: page })).status).toBe(200)
+  })
+
+  test('gets no preflight response for probes and metrics', async () => {
     const { preflight, send } = serviceFor('*')
-    for (const path of ['/metrics', '/health']) expect((await preflight(path)).status).toBe(405)
-    expect((await preflight('/nowhere')).status).toBe(404)
+    for (const path of ['/metrics', '/health']) {
+      const { status, origin } = await preflight(path)
+      expect({ status, origin }).toEqual({ status: 405, origin: null })
+    }
     expect((await send('/metrics', { headers: { origin: page } })).origin).toBeNull()
   })
 })

@@ -264,8 +264,11 @@ describe('404 and 405', () => {
   const guarded = createApp(
     appDeps({
       applicationChecks: [refused],
-      pageChecks: [refused],
-      corsOrigins: ['https://page.example'],
+      // Those of the service ask for no credentials, so they let a preflight pass.
+      pageChecks: [
+        (request, context) => (request.method === 'OPTIONS' ? undefined : refused(request, context)),
+      ],
+      cors: { origins: ['https://page.example'] },
       metricsToken: 'scraper',
       admin: adminDeps({ token: 'operator' }),
     }),
