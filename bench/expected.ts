@@ -25,8 +25,8 @@ export function analyzeApart(numbers: readonly number[], text: string): Expected
   const sorted = numbers.toSorted((a, b) => a - b)
   const at = (index: number): number => sorted[index] ?? Number.NaN
   const { mean, standardDeviation } = exactMoments(numbers)
-  const pieces = (separator: RegExp): number =>
-    text.split(separator).filter((piece) => piece.trim() !== '').length
+  const pieces = (separator: RegExp, content = /\S/): number =>
+    text.split(separator).filter((piece) => content.test(piece)).length
   return {
     numeric_analysis: {
       count,
@@ -40,7 +40,7 @@ export function analyzeApart(numbers: readonly number[], text: string): Expected
       word_count: pieces(/\s+/),
       character_count: text.length,
       character_count_no_spaces: text.replaceAll(' ', '').length,
-      sentence_count: pieces(/[!?]|(?<!\d)\.|\.(?!\d)/),
+      sentence_count: pieces(/[!?]|\.(?=[\s)\]}"']|$)/, /[^\s.)\]}"']/),
       paragraph_count: pieces(/\n/),
     },
   }

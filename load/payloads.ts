@@ -44,7 +44,7 @@ const recipes: Record<Size, Recipe> = {
 
 // Letters outside ASCII and one character of two UTF-16 units, so that counting bytes or units shows.
 const words =
-  'the load of a bridge is carried by every cable and measured each minute naïve Straße 東京 🙂 3.14 café'.split(
+  'the load of a bridge is carried by every cable and measured each minute naïve Straße 東京 🙂 3.14 café example.com'.split(
     ' ',
   )
 const sentenceEnds = ['.', '.', '.', '!', '?', '…']

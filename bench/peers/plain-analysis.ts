@@ -46,11 +46,12 @@ export function analyzeText(text: string) {
     inWord = true
     if (!inParagraph) paragraphs++
     inParagraph = true
-    if (!endsSentence(text, i, unit)) {
-      inSentence = true
-    } else if (inSentence) {
+    if (isTerminator(unit)) {
+      if (!inSentence || (unit === 0x2e && !canFollowSentence(text, i + 1))) continue
       sentences++
       inSentence = false
+    } else if (!inSentence) {
+      inSentence = !isClosing(unit)
     }
   }
   if (inSentence) sentences++
@@ -75,16 +76,25 @@ function isWhiteSpace(unit: number): boolean {
   return [0x85, 0xa0, 0x1680, 0x2028, 0x2029, 0x202f, 0x205f, 0x3000].includes(unit)
 }
 
-function endsSentence(text: string, index: number, unit: number): boolean {
-  if (unit === 0x2e) return !(isDigit(text.charCodeAt(index - 1)) && isDigit(text.charCodeAt(index + 1)))
-  // ! ? … 。 ！ ？
-  return (
-    unit === 0x21 || unit === 0x3f || unit === 0x2026 || unit === 0x3002 || unit === 0xff01 || unit === 0xff1f
-  )
+/** . ! ? … 。 ！ ？ */
+function isTerminator(unit: number): boolean {
+  if (unit < 0x80) return unit === 0x2e || unit === 0x21 || unit === 0x3f
+  return unit === 0x2026 || unit === 0x3002 || unit === 0xff01 || unit === 0xff1f
 }
 
-function isDigit(unit: number): boolean {
-  return unit >= 0x30 && unit <= 0x39
+/** A full stop ends a sentence only before white space, closing punctuation or the end of the text. */
+function canFollowSentence(text: string, index: number): boolean {
+  if (index === text.length) return true
+  const unit = text.charCodeAt(index)
+  return isWhiteSpace(unit) || isClosing(unit)
+}
+
+const closingPunctuation = /[\p{Pe}\p{Pi}\p{Pf}"']/u
+
+function isClosing(unit: number): boolean {
+  // " ' ) ] }
+  if (unit < 0x80) return unit === 0x22 || unit === 0x27 || unit === 0x29 || unit === 0x5d || unit === 0x7d
+  return closingPunctuation.test(String.fromCharCode(unit))
 }
 
 function isHighSurrogate(unit: number): boolean {

@@ -18,7 +18,9 @@ export const textAnalysisSchema = z
     word_count: countSchema('Runs of anything but Unicode white space'),
     character_count: countSchema('Code points'),
     character_count_no_spaces: countSchema('Code points that are not U+0020'),
-    sentence_count: countSchema('Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text'),
+    sentence_count: countSchema(
+      'Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text. A full stop ends one only before white space, closing punctuation or the end: `example.com` is no end',
+    ),
     paragraph_count: countSchema('Non-blank pieces between line breaks'),
   })
   .meta({ id: 'TextAnalysis' })

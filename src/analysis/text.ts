@@ -15,6 +15,7 @@ const lineBreak = 3
 const terminator = 4
 const fullStop = 5
 const lowSurrogate = 6
+const closing = 7
 
 /** The class of every code unit. A text touches only the part of the table that its script uses. */
 const classes = new Uint8Array(0x10000)
@@ -27,6 +28,11 @@ for (const unit of [0x85, 0xa0, 0x1680, 0x202f, 0x205f, 0x3000]) classes[unit] =
 for (const unit of [0x0a, 0x0d, 0x2028, 0x2029]) classes[unit] = lineBreak
 for (const mark of '!?…。！？') classes[mark.charCodeAt(0)] = terminator
 classes[0x2e] = fullStop
+// Unicode's closing punctuation (Pe) and its quotes (Pi, Pf) with those of ASCII: which quote closes depends on the language.
+const closingPunctuation =
+  '"\')]}»༻༽᚜’”›⁆⁾₎⌉⌋〉❩❫❭❯❱❳❵⟆⟧⟩⟫⟭⟯⦄⦆⦈⦊⦌⦎⦐⦒⦔⦖⦘⧙⧛⧽⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩⹖⹘⹚⹜〉》」』】〕〗〙〛〞〟﴾︘︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞）］｝｠｣' +
+  '«‘‛“‟‹⸂⸄⸉⸌⸜⸠'
+for (const mark of closingPunctuation) classes[mark.charCodeAt(0)] = closing
 classes.fill(lowSurrogate, 0xdc00, 0xe000)
 
 /** Bits of the state. All three are set within a word, which is the usual case. */
@@ -41,8 +47,9 @@ const inAll = inWord | inSentence | inParagraph
  * - Words are maximal runs without white space, as defined by Python's `str.split()`.
  * - Characters are code points; an unpaired surrogate counts as one. `character_count_no_spaces` excludes only U+0020.
  * - Sentences are runs with something other than white space in them, ended by `.`, `!`, `?`, `…`, `。`, `！`, `？` or
- *   the end of the text. The terminators themselves are not content: `...` is not a sentence. A full stop between two
- *   ASCII digits ends nothing: `3.14`.
+ *   the end of the text. A full stop ends one only before white space, closing punctuation or the end of the text:
+ *   `3.14`, `example.com` and `e.g.` go on. The terminators themselves are not content, so `...` is not a sentence; nor
+ *   is closing punctuation after them, so `He said: "Go."` is one.
  * - Paragraphs are the pieces between line breaks (LF, CR, CR LF, U+2028, U+2029) that hold more than white space.
  *
  * Cost: linear for every text.
@@ -59,7 +66,7 @@ export function analyzeText(text: string): TextAnalysis {
   let paragraphs = 0
   let state = 0
   for (let i = 0; i < text.length; i++) {
-    let kind = classes[text.charCodeAt(i)]!
+    const kind = classes[text.charCodeAt(i)]!
     if (kind === ordinary && state === inAll) continue
     if (kind === space) {
       spaces++
@@ -78,12 +85,12 @@ export function analyzeText(text: string): TextAnalysis {
     if ((state & inParagraph) === 0) paragraphs++
     state |= inWord | inParagraph
     if (kind === lowSurrogate && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
-    if (kind === fullStop) kind = isBetweenDigits(text, i) ? ordinary : terminator
-    if (kind !== terminator) {
-      state |= inSentence
-    } else if ((state & inSentence) !== 0) {
+    if (kind === terminator || kind === fullStop) {
+      if ((state & inSentence) === 0 || (kind === fullStop && !canFollowSentence(text, i + 1))) continue
       sentences++
       state &= ~inSentence
+    } else if (kind !== closing) {
+      state |= inSentence
     }
   }
   if ((state & inSentence) !== 0) sentences++
@@ -115,11 +122,9 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00
 }
 
-/** Outside the text `charCodeAt` returns NaN, which is not a digit. */
-function isBetweenDigits(text: string, index: number): boolean {
-  return isDigit(text.charCodeAt(index - 1)) && isDigit(text.charCodeAt(index + 1))
-}
-
-function isDigit(unit: number): boolean {
-  return unit >= 0x30 && unit <= 0x39
+/** Whether what stands at an index can follow the full stop of a sentence. */
+function canFollowSentence(text: string, index: number): boolean {
+  if (index === text.length) return true
+  const kind = classes[text.charCodeAt(index)]
+  return kind === space || kind === whiteSpace || kind === lineBreak || kind === closing
 }

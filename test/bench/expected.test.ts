@@ -4,7 +4,7 @@ import { analyzeApart, checkFigures, checkRefused, wrongBodies } from '../../ben
 import { analyze } from '../../src/analysis/payload.ts'
 
 const numbers = Array.from({ length: 1_000 }, (_, i) => ((i * 7_919) % 1_000) + i / 2 ** 29)
-const text = 'Pi is 3.14. Yes!\nNo?'
+const text = 'Pi is 3.14, see (example.com.) "Yes!"\nNo?'
 const answer = (change: Record<string, number> = {}) => {
   const expected = analyzeApart(numbers, text)
   const body = { ...expected, numeric_analysis: { ...expected.numeric_analysis, ...change } }

@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from typing import Annotated
+from unicodedata import category
 
 import uvicorn
 from fastapi import FastAPI, Request
@@ -62,7 +63,10 @@ def analyze_numbers(numbers: list[float]) -> NumericAnalysis:
     )
 
 
-SENTENCE_END = re.compile(r"[!?…。！？]|(?<![0-9])\.|\.(?![0-9])")
+# Unicode's closing punctuation and quotes, and the quotes of ASCII.
+CLOSING = "\"'" + re.escape("".join(c for c in map(chr, range(0x10000)) if category(c) in ("Pe", "Pi", "Pf")))
+SENTENCE_END = re.compile(rf"[!?…。！？]|\.(?=[\s{CLOSING}]|\Z)")
+SENTENCE_CONTENT = re.compile(rf"[^\s.{CLOSING}]")
 LINE_BREAK = re.compile("[\n\r\u2028\u2029]")
 
 
@@ -76,7 +80,7 @@ def analyze_text(text: str) -> TextAnalysis:
         word_count=len(text.split()),
         character_count=len(text),
         character_count_no_spaces=len(text) - text.count(" "),
-        sentence_count=pieces(SENTENCE_END, text),
+        sentence_count=sum(1 for piece in SENTENCE_END.split(text) if SENTENCE_CONTENT.search(piece)),
         paragraph_count=pieces(LINE_BREAK, text),
     )
 

@@ -99,7 +99,6 @@ func analyzeNumbers(numbers []float64) numericAnalysis {
 
 func analyzeText(text string) (a textAnalysis) {
 	var inWord, inSentence, inParagraph bool
-	var before rune
 	for i, r := range text {
 		a.CharacterCount++
 		if r != ' ' {
@@ -119,14 +118,13 @@ func analyzeText(text string) (a textAnalysis) {
 				a.ParagraphCount++
 			}
 			inWord, inParagraph = true, true
-			if !endsSentence(before, r, text[i:]) {
-				inSentence = true
-			} else if inSentence {
+			if !isTerminator(r) {
+				inSentence = inSentence || !isClosing(r)
+			} else if inSentence && (r != '.' || canFollowSentence(text[i+1:])) {
 				a.SentenceCount++
 				inSentence = false
 			}
 		}
-		before = r
 	}
 	if inSentence {
 		a.SentenceCount++
@@ -139,17 +137,26 @@ func isWhiteSpace(r rune) bool {
 	return unicode.IsSpace(r) || (r >= 0x1c && r <= 0x1f)
 }
 
-func endsSentence(before, r rune, rest string) bool {
+func isTerminator(r rune) bool {
 	switch r {
-	case '.':
-		return !(isDigit(before) && len(rest) > 1 && isDigit(rune(rest[1])))
-	case '!', '?', '…', '。', '！', '？':
+	case '.', '!', '?', '…', '。', '！', '？':
 		return true
 	}
 	return false
 }
 
-func isDigit(r rune) bool { return r >= '0' && r <= '9' }
+// A full stop ends a sentence only before white space, closing punctuation or the end of the text.
+func canFollowSentence(rest string) bool {
+	if rest == "" {
+		return true
+	}
+	r, _ := utf8.DecodeRuneInString(rest)
+	return isWhiteSpace(r) || isClosing(r)
+}
+
+func isClosing(r rune) bool {
+	return r == '"' || r == '\'' || unicode.In(r, unicode.Pe, unicode.Pi, unicode.Pf)
+}
 
 type statusWriter struct {
 	http.ResponseWriter

@@ -98,7 +98,6 @@ fn analyze_numbers(numbers: &mut [f64]) -> NumericAnalysis {
 fn analyze_text(text: &str) -> TextAnalysis {
     let mut analysis = TextAnalysis::default();
     let (mut in_word, mut in_sentence, mut in_paragraph) = (false, false, false);
-    let mut before = '\0';
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
         analysis.character_count += 1;
@@ -114,14 +113,13 @@ fn analyze_text(text: &str) -> TextAnalysis {
             analysis.word_count += usize::from(!in_word);
             analysis.paragraph_count += usize::from(!in_paragraph);
             (in_word, in_paragraph) = (true, true);
-            if !ends_sentence(before, c, characters.peek()) {
-                in_sentence = true;
-            } else if in_sentence {
+            if !is_terminator(c) {
+                in_sentence = in_sentence || !is_closing(c);
+            } else if in_sentence && (c != '.' || can_follow_sentence(characters.peek())) {
                 analysis.sentence_count += 1;
                 in_sentence = false;
             }
         }
-        before = c;
     }
     analysis.sentence_count += usize::from(in_sentence);
     analysis
@@ -132,12 +130,20 @@ fn is_white_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
 
-fn ends_sentence(before: char, c: char, after: Option<&char>) -> bool {
-    match c {
-        '.' => !(before.is_ascii_digit() && after.is_some_and(char::is_ascii_digit)),
-        '!' | '?' | '…' | '。' | '！' | '？' => true,
-        _ => false,
-    }
+fn is_terminator(c: char) -> bool {
+    matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？')
+}
+
+/// A full stop ends a sentence only before white space, closing punctuation or the end of the text.
+fn can_follow_sentence(after: Option<&char>) -> bool {
+    after.is_none_or(|&c| is_white_space(c) || is_closing(c))
+}
+
+/// Unicode's closing punctuation (Pe) and quotes (Pi, Pf) beyond ASCII.
+const CLOSING: &str = "»༻༽᚜’”›⁆⁾₎⌉⌋〉❩❫❭❯❱❳❵⟆⟧⟩⟫⟭⟯⦄⦆⦈⦊⦌⦎⦐⦒⦔⦖⦘⧙⧛⧽⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩⹖⹘⹚⹜〉》」』】〕〗〙〛〞〟﴾︘︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞）］｝｠｣«‘‛“‟‹⸂⸄⸉⸌⸜⸠";
+
+fn is_closing(c: char) -> bool {
+    matches!(c, '"' | '\'' | ')' | ']' | '}') || (!c.is_ascii() && CLOSING.contains(c))
 }
 
 async fn access_log(request: Request, next: Next) -> Response {
