@@ -83,14 +83,17 @@ export function analyzeText(text: string): TextAnalysis {
     }
     if ((state & inWord) === 0) words++
     if ((state & inParagraph) === 0) paragraphs++
+    if (kind === ordinary) {
+      state = inAll
+      continue
+    }
     state |= inWord | inParagraph
-    if (kind === lowSurrogate && isHighSurrogate(text.charCodeAt(i - 1))) pairs++
-    if (kind === terminator || kind === fullStop) {
-      if ((state & inSentence) === 0 || (kind === fullStop && !canFollowSentence(text, i + 1))) continue
+    if (kind === lowSurrogate) {
+      state = inAll
+      if (isHighSurrogate(text.charCodeAt(i - 1))) pairs++
+    } else if ((state & inSentence) !== 0 && endsSentence(kind, text, i + 1)) {
       sentences++
       state &= ~inSentence
-    } else if (kind !== closing) {
-      state |= inSentence
     }
   }
   if ((state & inSentence) !== 0) sentences++
@@ -122,9 +125,9 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00
 }
 
-/** Whether what stands at an index can follow the full stop of a sentence. */
-function canFollowSentence(text: string, index: number): boolean {
-  if (index === text.length) return true
-  const kind = classes[text.charCodeAt(index)]
-  return kind === space || kind === whiteSpace || kind === lineBreak || kind === closing
+/** @param next the index of the character behind the one of this kind */
+function endsSentence(kind: number, text: string, next: number): boolean {
+  if (kind !== fullStop || next === text.length) return kind !== closing
+  const following = classes[text.charCodeAt(next)]
+  return following === space || following === whiteSpace || following === lineBreak || following === closing
 }
