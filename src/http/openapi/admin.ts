@@ -59,7 +59,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
     },
   },
   '/debug/heap': {
-    get: {
+    post: {
       operationId: 'heap',
       summary: 'Take a heap snapshot for Chrome DevTools; pauses the process',
       tags: ['admin'],

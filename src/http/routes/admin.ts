@@ -9,7 +9,7 @@ import { jsonBody } from '../body/json-body.ts'
 import type { Env } from '../env.ts'
 import { type BearerToken, bearerToken } from '../middleware/bearer-token.ts'
 import { asMiddleware } from '../middleware/check.ts'
-import { csrf } from '../middleware/csrf.ts'
+import { csrf, requireAddressedHost } from '../middleware/csrf.ts'
 import { invalidBody, invalidQuery } from '../validate.ts'
 import { heapRoutes, type TakeHeapSnapshot } from './heap.ts'
 
@@ -45,7 +45,8 @@ export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot
   // Named one by one: `*` would also guard every route registered after these.
   for (const path of ['/ready/enable', '/ready/disable', '/admin/*', '/debug/heap']) {
     routes.use(path, asMiddleware(csrf))
-    if (token !== undefined) routes.use(path, bearerToken(token))
+    // A page cannot know the token. Without one, the name by which it came here is all that tells it apart.
+    routes.use(path, token === undefined ? asMiddleware(requireAddressedHost) : bearerToken(token))
   }
 
   const setEnabled = (enabled: boolean) => async (c: Context<Env>) => {

@@ -28,20 +28,19 @@ export const createHeapQuery = () =>
       .optional(),
   })
 
-const snapshotType = 'application/octet-stream'
-
-/** GET /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. */
+/**
+ * POST /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. No GET, because a
+ * link, an image or a crawler must not stop the process for seconds.
+ */
 export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
   let isBusy = false
   const release = (): void => {
     isBusy = false
   }
-  return new Hono<Env>().get(
+  return new Hono<Env>().post(
     '/debug/heap',
     zValidator('query', z.lazy(createHeapQuery), invalidQuery),
     async (c) => {
-      // Bun neither reads nor cancels the stream of a HEAD: the next snapshot would wait for it forever.
-      if (c.get('request').method === 'HEAD') return c.body(null, 200, { 'content-type': snapshotType })
       if (isBusy)
         throw new ProblemError({
           code: 'overloaded',
@@ -85,7 +84,7 @@ function download({ pid, body }: HeapSnapshot, onEnd: () => void): Response {
   })
   return new Response(watched, {
     headers: {
-      'content-type': snapshotType,
+      'content-type': 'application/octet-stream',
       'content-disposition': `attachment; filename="${pid}-${Date.now()}.heapsnapshot"`,
     },
   })

@@ -9,7 +9,7 @@ const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 /** What a snapshot says of itself, checked for what a reader of the format needs. */
 async function snapshotOf(service: Service, query = '') {
   const { url } = await service.log.line('admin server listening')
-  const response = await fetch(new URL(`/debug/heap${query}`, String(url)))
+  const response = await fetch(new URL(`/debug/heap${query}`, String(url)), { method: 'POST' })
   expect(response.status).toBe(200)
   const { snapshot, nodes, strings } = (await response.json()) as {
     snapshot: { node_count: number; meta: { node_fields: string[] } }

@@ -19,7 +19,7 @@ async function operationsPortOf(service: Service): Promise<number> {
 async function ask(port: number, method: string, path: string, body = '') {
   using connection = await HttpConnection.open(port)
   connection.send(
-    `${method} ${path} HTTP/1.1\r\nHost: tally.example\r\nContent-Type: application/json\r\n` +
+    `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${body.length}\r\n\r\n${body}`,
   )
   const response = await connection.next()

@@ -118,7 +118,7 @@ describe('the document and the routes of the app', () => {
       'PUT /admin/faults',
     ])
       expect(all).toContain(route)
-    expect(all).toContain('GET /debug/heap')
+    expect(all).toContain('POST /debug/heap')
   })
 
   test('every application route, and no other, also has the server /v1', () => {

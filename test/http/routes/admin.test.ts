@@ -45,7 +45,7 @@ describe('admin routes', () => {
         ['POST', '/ready/disable'],
         ['GET', '/admin/log-level'],
         ['GET', '/admin/faults'],
-        ['GET', '/debug/heap'],
+        ['POST', '/debug/heap'],
         ['PUT', '/admin/queue'],
         ['POST', '/admin/tasks/retry'],
       ] as const)
@@ -210,7 +210,7 @@ describe('access to admin routes', () => {
     ['GET', '/admin/faults'],
     ['PUT', '/admin/faults'],
     ['DELETE', '/admin/faults'],
-    ['GET', '/debug/heap'],
+    ['POST', '/debug/heap'],
     ['GET', '/admin/queue'],
     ['PUT', '/admin/queue'],
     ['POST', '/admin/tasks/retry?status=failed'],
@@ -241,10 +241,55 @@ describe('access to admin routes', () => {
         { host: 'localhost', origin: 'https://elsewhere.example' },
         { host: 'localhost', origin: 'null' },
         { 'sec-fetch-site': 'cross-site' },
+        // Another host of the same domain.
+        { 'sec-fetch-site': 'same-site' },
       ])
         await expectProblem(await request(path, { method, headers }), 403, 'forbidden')
     expect(changes).toEqual([])
     const headers = { host: 'localhost', origin: 'http://localhost', 'sec-fetch-site': 'same-origin' }
     expect((await request('/ready/disable', { method: 'POST', headers })).status).toBe(200)
+  })
+
+  test('without a token, every admin route refuses a name that may be rebound to this address', async () => {
+    const { request, changes } = createAdminApp()
+    for (const [method, path] of routes)
+      for (const host of [
+        'attacker.example:9091',
+        'attacker.example',
+        'localhost.attacker.example:9091',
+        '127.0.0.1.attacker.example',
+        'attacker-127.0.0.1',
+        'tally',
+      ]) {
+        const headers = { host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' }
+        await expectProblem(await request(path, { method, headers }), 403, 'forbidden')
+        await expectProblem(await request(path, { method, headers: { host } }), 403, 'forbidden')
+      }
+    expect(changes).toEqual([])
+  })
+
+  test('without a token, they answer to addresses and localhost', async () => {
+    const { request } = createAdminApp()
+    for (const host of [
+      'localhost',
+      'LOCALHOST:9091',
+      '127.0.0.1:9091',
+      '10.1.2.3',
+      '[::1]:9091',
+      '[fd00::1]',
+    ])
+      expect((await request('/admin/log-level', { headers: { host } })).status).toBe(200)
+  })
+
+  test('with a token, they answer to any name', async () => {
+    const { request } = createAdminApp({ token: 'operator-token' })
+    const headers = { host: 'tally.example', authorization: 'Bearer operator-token' }
+    expect((await request('/admin/log-level', { headers })).status).toBe(200)
+  })
+
+  test('probes and metrics answer to any name', async () => {
+    const { request } = createAdminApp()
+    for (const path of ['/health', '/ready', '/version', '/metrics'])
+      expect((await request(path, { headers: { host: 'tally.example' } })).status).toBe(200)
   })
 })

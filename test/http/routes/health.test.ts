@@ -281,7 +281,7 @@ describe('404 and 405', () => {
       ['POST', '/docs', 405, 'method-not-allowed'],
       ['POST', '/metrics', 405, 'method-not-allowed'],
       ['DELETE', '/admin/log-level', 405, 'method-not-allowed'],
-      ['POST', '/debug/heap', 405, 'method-not-allowed'],
+      ['GET', '/debug/heap', 405, 'method-not-allowed'],
       ['GET', '/data/1/2', 404, 'not-found'],
       ['GET', '/docs/nothing', 404, 'not-found'],
       ['GET', '/admin/nothing', 404, 'not-found'],

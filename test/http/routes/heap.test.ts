@@ -13,6 +13,8 @@ function createHeapApp(
   return createManagementApp(appDeps({ admin: adminDeps({ canInjectFaults: false, takeHeapSnapshot }) }))
 }
 
+const post = { method: 'POST' }
+
 function createSnapshot(): ReadableStream<Uint8Array> {
   const parts = ['one ', 'two ', 'three'].values()
   return new ReadableStream({
@@ -26,7 +28,7 @@ function createSnapshot(): ReadableStream<Uint8Array> {
 
 describe('a heap snapshot', () => {
   test('is a file to save', async () => {
-    const response = await createHeapApp().request('/debug/heap')
+    const response = await createHeapApp().request('/debug/heap', post)
     expect(response.status).toBe(200)
     expect(response.headers.get('content-type')).toBe('application/octet-stream')
     expect(response.headers.get('content-disposition')).toMatch(
@@ -37,33 +39,36 @@ describe('a heap snapshot', () => {
 
   test('is of the requested process; another pid is not found', async () => {
     const app = createHeapApp()
-    expect(await (await app.request('/debug/heap?pid=42')).text()).toBe('one two three')
-    await expectProblem(await app.request('/debug/heap?pid=43'), 404, 'not-found')
-    await expectProblem(await app.request('/debug/heap?pid=x'), 400, 'invalid-query')
-    await expectProblem(await app.request('/debug/heap?id=42'), 400, 'invalid-query')
+    expect(await (await app.request('/debug/heap?pid=42', post)).text()).toBe('one two three')
+    await expectProblem(await app.request('/debug/heap?pid=43', post), 404, 'not-found')
+    await expectProblem(await app.request('/debug/heap?pid=x', post), 400, 'invalid-query')
+    await expectProblem(await app.request('/debug/heap?id=42', post), 400, 'invalid-query')
   })
 
   test('is taken one at a time, until it is read or its reader is gone', async () => {
     const app = createHeapApp()
-    const first = await app.request('/debug/heap')
-    const refused = await app.request('/debug/heap')
+    const first = await app.request('/debug/heap', post)
+    const refused = await app.request('/debug/heap', post)
     expect(refused.headers.get('retry-after')).toBe('10')
     await expectProblem(refused, 503, 'overloaded')
     await first.text()
-    const second = await app.request('/debug/heap')
+    const second = await app.request('/debug/heap', post)
     await second.body?.cancel()
-    expect(await (await app.request('/debug/heap')).text()).toBe('one two three')
+    expect(await (await app.request('/debug/heap', post)).text()).toBe('one two three')
   })
 
-  test('asked for with HEAD is not taken, and does not block the next one', async () => {
+  test('is not taken by a link or an image: GET and HEAD are 405', async () => {
     let taken = 0
     const app = createHeapApp(async () => {
       taken++
       return { pid: 42, body: createSnapshot() }
     })
-    const head = await app.fetch(new Request('http://tally.example/debug/heap', { method: 'HEAD' }))
-    expect({ status: head.status, taken }).toEqual({ status: 200, taken: 0 })
-    expect(await (await app.request('/debug/heap')).text()).toBe('one two three')
+    for (const method of ['GET', 'HEAD']) {
+      const response = await app.fetch(new Request('http://localhost/debug/heap', { method }))
+      expect({ method, allow: response.headers.get('allow') }).toEqual({ method, allow: 'POST' })
+      await expectProblem(response, 405, 'method-not-allowed')
+    }
+    expect(taken).toBe(0)
   })
 
   test('that fails is a 500 and does not block the next one', async () => {
@@ -72,8 +77,8 @@ describe('a heap snapshot', () => {
       if (failures-- > 0) throw new Error('no room')
       return { pid: 42, body: createSnapshot() }
     })
-    await expectProblem(await app.request('/debug/heap'), 500, 'internal-error')
-    expect((await app.request('/debug/heap')).status).toBe(200)
+    await expectProblem(await app.request('/debug/heap', post), 500, 'internal-error')
+    expect((await app.request('/debug/heap', post)).status).toBe(200)
   })
 
   test('has its own route label, though it is below the paths of debug routes', async () => {
@@ -81,9 +86,9 @@ describe('a heap snapshot', () => {
     const admin = adminDeps({ takeHeapSnapshot })
     for (const debugRoutes of [true, false]) {
       const { request } = createApp(appDeps({ admin, debugRoutes }))
-      await (await request('/debug/heap')).text()
+      await (await request('/debug/heap', post)).text()
       expect(await (await request('/metrics')).text()).toContain(
-        'api_http_requests_total{method="GET",route="/debug/heap",status="200"} 1',
+        'api_http_requests_total{method="POST",route="/debug/heap",status="200"} 1',
       )
     }
   })
