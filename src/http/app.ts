@@ -18,7 +18,7 @@ import { loadShedding } from './middleware/load-shedding.ts'
 import { requestContext } from './middleware/request-context.ts'
 import { traceRequests } from './middleware/tracing.ts'
 import type { Security } from './openapi/document.ts'
-import { createPayloadFastPath } from './payload-fast-path.ts'
+import { createPayloadFastPath, type PayloadFastPath } from './payload-fast-path.ts'
 import { createProblemResponse, toProblem } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 import { RequestTracker } from './request-tracker.ts'
@@ -27,7 +27,7 @@ import { type AdminDeps, adminRoutes } from './routes/admin.ts'
 import { type DataDeps, dataRoutes } from './routes/data.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { docsRoutes } from './routes/docs.ts'
-import { type Build, healthRoutes } from './routes/health.ts'
+import { type Build, healthRoutes, hostlessProbes } from './routes/health.ts'
 import { indexRoutes } from './routes/index.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type PayloadDeps, payloadRoutes } from './routes/payload.ts'
@@ -154,6 +154,11 @@ export interface App {
   /** Calls the Hono app directly: for tests. */
   readonly request: Hono<Env>['request']
   readonly requests: RequestTracker
+  /**
+   * The paths of probes, metrics and admin routes, for the server: they are answered only when they are asked for
+   * character by character. Rules of a proxy for a path would otherwise miss its other spellings.
+   */
+  readonly literalPaths: readonly string[]
   /** True for probes, scrapes and admin requests: they do not keep a drain window open. */
   readonly isProbe: (request: Request) => boolean
   /** Makes routing fast; see `DeferredRouter`. Until then requests are answered as well. */
@@ -212,7 +217,7 @@ export function createApp(deps: AppDeps): ServiceApp {
         paths: [`${basePath}/payload`, `${basePath}/v1/payload`],
       })
     : undefined
-  return { ...shell.finish(createFetch(hono, fastPath)), endStreams: () => eventStreams.endAll() }
+  return { ...shell.finish(fastPath), endStreams: () => eventStreams.endAll() }
 }
 
 /** The path of a URL as Hono reads it; `/` for a relative URL. */
@@ -222,7 +227,7 @@ const pathname = (url: string): string => (url.startsWith('http') ? getPath({ ur
 export function createManagementApp(deps: ManagementDeps): App {
   const shell = createShell(deps)
   shell.hono.route('/', shell.management)
-  return shell.finish(createFetch(shell.hono))
+  return shell.finish()
 }
 
 /** The app around any routes: request context and problems. */
@@ -246,6 +251,7 @@ function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
   const probePaths = new Set(
     management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
   )
+  const hostlessPaths = new Set(hostlessProbes.flatMap((path) => [path, basePath + path]))
   const router = new DeferredRouter<[H, RouterRoute]>()
   const hono = new Hono<Env>({
     router,
@@ -282,13 +288,15 @@ function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
     problemResponse,
     onError,
     /** Call it when all routes are registered. */
-    finish(fetch: FetchHandler): App {
+    finish(fastPath?: PayloadFastPath): App {
       table.complete()
       return {
-        fetch,
+        fetch: createFetch(hono, { fastPath, hostlessPaths }),
+        literalPaths: [...probePaths],
         request: hono.request,
         requests: tracker,
-        isProbe: ({ url }) => table.isProbe(URL.parse(url)?.pathname ?? ''),
+        // Relative without a Host.
+        isProbe: ({ url }) => table.isProbe(URL.parse(url, 'http://localhost')?.pathname ?? ''),
         compileRoutes: () => router.compile(),
         routes: hono.routes.map(({ method, path }) => `${method} ${path}`),
       }

@@ -4,6 +4,8 @@ import type { RequestContext } from './request-context.ts'
 export type Env = {
   /** Absent in tests that call the app directly. */
   Bindings: {
+    /** False when the target of a request through a server was none of the app's `literalPaths`. */
+    readonly isLiteral?: boolean
     /** The server that accepted the request: what `getConnInfo` of `hono/bun` reads. */
     readonly server?: Bun.Server<undefined> | undefined
     /** The URL of the request: reading it from Bun's request again is expensive. */

@@ -10,6 +10,7 @@ import { respondText } from './respond.ts'
 /** Every problem this service answers with, by its stable code. */
 const problems = {
   'invalid-host': [400, 'Invalid Host header'],
+  'invalid-target': [400, 'Invalid request target'],
   'malformed-json': [400, 'Malformed JSON'],
   'not-utf-8': [400, 'Body is not UTF-8'],
   'invalid-input': [400, 'Invalid request body'],

@@ -2,8 +2,23 @@ import type { Clock } from './clock.ts'
 import { limitReceiveBuffer } from './listener.ts'
 import { openSteering } from './reuseport.ts'
 
-/** A request handler, as `Bun.serve` calls it. */
-export type FetchHandler = (request: Request, server: Bun.Server<undefined>) => Response | Promise<Response>
+/**
+ * A request handler, as `Bun.serve` calls it.
+ *
+ * @param isLiteral true when the target of the request is one of `literalPaths`, character by character, apart from a query.
+ *   `request.url` cannot tell: in it, dot segments and backslashes are resolved.
+ */
+export type FetchHandler = (
+  request: Request,
+  server: Bun.Server<undefined>,
+  isLiteral?: boolean,
+) => Response | Promise<Response>
+
+/** What `Bun.serve` needs to tell a handler that the target of a request is one of some paths. */
+export function handleLiterally(handler: FetchHandler, paths: readonly string[]) {
+  const literal = (request: Request, server: Bun.Server<undefined>) => handler(request, server, true)
+  return { fetch: handler, routes: Object.fromEntries(paths.map((path) => [path, literal])) }
+}
 
 /** A certificate with its chain, and its key, as PEM. */
 export interface Certificate {
@@ -22,6 +37,8 @@ export interface PortSettings {
   readonly receiveBufferBytes: number | undefined
   /** Undefined: plain HTTP. */
   readonly certificate: Certificate | undefined
+  /** Paths whose requests are marked as literal for the handler. */
+  readonly literalPaths: readonly string[]
 }
 
 /** Delay before the receive buffer is limited, in ms: loading the C library must not delay the first responses. */
@@ -113,7 +130,7 @@ export class PortServers {
   }
 
   #serveOptions() {
-    const { certificate, receiveBufferBytes, ...options } = this.#settings
+    const { certificate, receiveBufferBytes, literalPaths, ...options } = this.#settings
     return {
       ...options,
       development: false,
@@ -126,7 +143,7 @@ export class PortServers {
     const server = Bun.serve({
       ...this.#serveOptions(),
       port,
-      fetch: this.#handler,
+      ...handleLiterally(this.#handler, this.#settings.literalPaths),
       ...(tls !== undefined && { tls }),
     })
     const { receiveBufferBytes } = this.#settings
@@ -135,8 +152,8 @@ export class PortServers {
     return server
   }
 
-  #reload(server: Bun.Server<undefined>, fetch: FetchHandler): void {
-    server.reload({ ...this.#serveOptions(), fetch })
+  #reload(server: Bun.Server<undefined>, handler: FetchHandler): void {
+    server.reload({ ...this.#serveOptions(), ...handleLiterally(handler, this.#settings.literalPaths) })
   }
 
   async #retire(server: Bun.Server<undefined>): Promise<void> {
@@ -149,8 +166,8 @@ export class PortServers {
 
 /** Wraps a handler: every response closes its connection. */
 export function withConnectionClose(fetch: FetchHandler): FetchHandler {
-  return (request, server) => {
-    const response = fetch(request, server)
+  return (request, server, isLiteral) => {
+    const response = fetch(request, server, isLiteral)
     return response instanceof Response ? setConnectionClose(response) : response.then(setConnectionClose)
   }
 }

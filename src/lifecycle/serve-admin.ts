@@ -1,12 +1,15 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Lifecycle } from './lifecycle.ts'
+import { type FetchHandler, handleLiterally } from './port-servers.ts'
 import { withTimeout } from './timeout.ts'
 
 /** How long requests in flight may take after everything else is closed, in ms. */
 const finishTimeoutMs = 500
 
 export interface ServeAdminOptions {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly fetch: FetchHandler
+  /** Paths for whose requests `fetch` is called with `isLiteral`. Default: none. */
+  readonly literalPaths?: readonly string[]
   /** Port to listen on; 0 takes a free one. */
   readonly port: number
   /** Address to listen on. Default 0.0.0.0. */
@@ -38,7 +41,7 @@ export function serveAdmin(lifecycle: Lifecycle, options: ServeAdminOptions): Ad
     reusePort: false,
     idleTimeout: idleTimeoutSeconds,
     development: false,
-    fetch,
+    ...handleLiterally(fetch, options.literalPaths ?? []),
   })
   lifecycle.onClose(
     'admin server',

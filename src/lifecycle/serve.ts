@@ -6,6 +6,8 @@ import { type Certificate, type FetchHandler, PortServers, withConnectionClose }
 
 export interface ServeOptions {
   readonly fetch: FetchHandler
+  /** Paths for whose requests `fetch` is called with `isLiteral`. Default: none. */
+  readonly literalPaths?: readonly string[]
   /** Port to listen on; 0 takes a free one. */
   readonly port: number
   /** Address to listen on. Default 0.0.0.0. */
@@ -77,6 +79,7 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     idleTimeout: options.idleTimeoutSeconds ?? 120,
     maxRequestBodySize: options.maxBodyBytes ?? Number.MAX_SAFE_INTEGER,
     certificate,
+    literalPaths: options.literalPaths ?? [],
     receiveBufferBytes: options.receiveBufferBytes,
   }
   const servers = new PortServers(settings, fetch, clock)
@@ -84,12 +87,12 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
   const served = { lastRequestAt: Number.NEGATIVE_INFINITY, whileDraining: 0 }
 
   const closingFetch = withConnectionClose(fetch)
-  const drainingFetch: FetchHandler = (request, server) => {
+  const drainingFetch: FetchHandler = (request, server, isLiteral) => {
     if (!isProbe(request)) {
       served.lastRequestAt = clock.now()
       served.whileDraining++
     }
-    return closingFetch(request, server)
+    return closingFetch(request, server, isLiteral)
   }
 
   lifecycle.addTarget({

@@ -53,6 +53,7 @@ export function openAdminServer(lifecycle: Lifecycle, config: Config, deps: Mana
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
+    literalPaths: app.literalPaths,
   })
   lifecycle.onClose('deadlines of the admin server', async () => app.requests.close(), { last: true })
   deps.log.info('admin server listening', { url: server.url.href })

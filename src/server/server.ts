@@ -277,6 +277,7 @@ function listen(
     receiveBufferBytes,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
+    literalPaths: app.literalPaths,
     isProbe: app.isProbe,
     describeInFlight: () => app.requests.describe(),
   })

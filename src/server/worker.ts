@@ -105,6 +105,7 @@ function listen(
     hostname: config.HOST,
     idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
     fetch: app.fetch,
+    literalPaths: app.literalPaths,
     isProbe: app.isProbe,
     describeInFlight: () => app.requests.describe(),
   })

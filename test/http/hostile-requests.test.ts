@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { type Listening, listen } from '../support/listening.ts'
+import { liveSettings } from '../support/live.ts'
 import { connectRaw, type RawResponse } from '../support/raw-connection.ts'
 
 // Requests that may confuse a parser, a router or a proxy in front, each on its own connection.
@@ -152,7 +153,9 @@ describe('the service refuses before routing', () => {
   const withHost = (value: string): string => get(`Host: ${value}\r\n`)
   const cases: [name: string, bytes: string][] = [
     ['an empty Host', withHost('')],
-    ['no Host in HTTP/1.0', 'GET /health HTTP/1.0\r\n\r\n'],
+    ['no Host in HTTP/1.0', 'GET /version HTTP/1.0\r\n\r\n'],
+    ['no Host in HTTP/1.0, and a query', 'GET /health?a HTTP/1.0\r\n\r\n'],
+    ['an empty Host in HTTP/1.0', 'GET /health HTTP/1.0\r\nHost:\r\n\r\n'],
     ['two Hosts', get('Host: a\r\nHost: b\r\n')],
     ['the same Host twice', get(host + host)],
     ['Host with a space', withHost('a b')],
@@ -238,7 +241,7 @@ describe('an unusual but legal request gets one response, and does not affect th
     ['HEAD with a body', 200, `HEAD /docs/start.js HTTP/1.1\r\n${host}Content-Length: 3\r\n\r\nabc`],
     ['QUERY', 405, `QUERY /health HTTP/1.1\r\n${host}\r\n`],
     ['an absolute URL', 200, `GET http://elsewhere.example/health HTTP/1.1\r\n${host}\r\n`],
-    ['a fragment', 200, `GET /health#fragment HTTP/1.1\r\n${host}\r\n`],
+    ['a fragment', 200, `GET /docs#fragment HTTP/1.1\r\n${host}\r\n`],
     ['an unknown Expect', 200, get(`${host}Expect: the-unexpected\r\n`)],
     ['a path of percent signs', 404, `GET /%zz%ff%00 HTTP/1.1\r\n${host}\r\n`],
     ['a path out of the root', 404, `GET /../../etc/passwd HTTP/1.1\r\n${host}\r\n`],
@@ -270,8 +273,76 @@ describe('an unusual but legal request gets one response, and does not affect th
   })
 })
 
+describe('probes, metrics and admin routes', () => {
+  const admin = {
+    settings: liveSettings(),
+    canInjectFaults: true,
+    takeHeapSnapshot: async () => undefined,
+    token: 'operator-token',
+  }
+  const others = (path: string): string[] => [
+    `/x\\..${path}`,
+    `/x\\..\\${path.slice(1)}`,
+    `\\${path.slice(1)}`,
+    `/x/..${path}`,
+    `/.${path}`,
+    `/%2e${path}`,
+    `/x/%2e%2e${path}`,
+    `/x/.%2E${path}`,
+    `/x%5c..${path}`,
+    `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`,
+    `${path}#fragment`,
+    `${path}\\`,
+    `/${path}`,
+  ]
+
+  test('answer only to their literal path: another spelling is 400 or 404, and never the route', async () => {
+    for (const basePath of ['', '/tally']) {
+      await using guarded = listen({ admin, basePath })
+      for (const path of ['/metrics', '/health', '/version', '/admin/faults', `${basePath}/metrics`]) {
+        for (const target of others(path)) {
+          using connection = await connectRaw(guarded.port)
+          await connection.send(
+            `GET ${target} HTTP/1.1\r\n${host}Authorization: Bearer operator-token\r\n\r\n`,
+          )
+          const response = await connection.next()
+          expect({ target, isRefused: [400, 404].includes(response?.status ?? 0) }).toEqual({
+            target,
+            isRefused: true,
+          })
+        }
+        using connection = await connectRaw(guarded.port)
+        for (const target of [path, `${path}?a=../b`, `http://elsewhere.example${path}`]) {
+          await connection.send(
+            `GET ${target} HTTP/1.1\r\n${host}Authorization: Bearer operator-token\r\n\r\n`,
+          )
+          expect({ target, status: (await connection.next())?.status }).toEqual({ target, status: 200 })
+        }
+      }
+    }
+  })
+
+  test('say so, and count under their label', async () => {
+    const { responses } = await exchange(`GET /x\\..\\metrics HTTP/1.1\r\n${host}\r\n`)
+    expect(responses.map(({ status }) => status)).toEqual([400])
+    expect(JSON.parse(responses[0]?.body ?? '')).toMatchObject({ code: 'invalid-target' })
+  })
+
+  test('probes are answered over HTTP/1.0 without a Host, as balancers ask by default', async () => {
+    for (const method of ['GET', 'HEAD', 'OPTIONS'])
+      for (const path of ['/health', '/healthz', '/livez', '/ready', '/readyz']) {
+        const { responses } = await exchange(`${method} ${path} HTTP/1.0\r\n\r\n`)
+        const status = method === 'OPTIONS' ? 405 : 200
+        expect(responses.map((response) => response.status)).toEqual([status])
+      }
+    // A relative URL of another shape is not routed.
+    for (const target of ['/x/../health', '/public/health', '/data', '/metrics', '//health'])
+      expect((await exchange(`GET ${target} HTTP/1.0\r\n\r\n`)).responses[0]?.status).toBe(400)
+  })
+})
+
 test('HEAD with a missing or malformed Host is refused like GET, by the service itself', async () => {
-  for (const bytes of ['HEAD /health HTTP/1.0\r\n\r\n', 'HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n']) {
+  for (const bytes of ['HEAD /version HTTP/1.0\r\n\r\n', 'HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n']) {
     const { responses } = await exchange(bytes)
     expect(responses[0]?.status).toBe(400)
     expect(responses[0]?.headers.get('x-request-id')).toBeTruthy()

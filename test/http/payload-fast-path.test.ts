@@ -204,7 +204,7 @@ describe('the fast path', () => {
         return new Response()
       },
     },
-    fastPath,
+    { fastPath },
   )
   const send = async (changes: Partial<RequestShape>): Promise<number | undefined> => {
     reachedHono = false
@@ -407,7 +407,12 @@ describe('over sockets', () => {
     const answers = [false, true].map(async (payloadFastPath) => {
       const app = createApp(appDeps({ payloadFastPath }))
       const lifecycle = createLifecycle({ drainQuietMs: 60_000, drainMaxMs: 60_000, shutdownTimeoutMs: 0 })
-      const { port } = serve(lifecycle, { port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+      const { port } = serve(lifecycle, {
+        port: 0,
+        hostname: '127.0.0.1',
+        fetch: app.fetch,
+        literalPaths: app.literalPaths,
+      })
       lifecycle.markReady()
       using connection = await connectRaw(port)
       const responses = []

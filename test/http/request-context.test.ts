@@ -207,11 +207,11 @@ describe('a handler that exceeds the deadline', () => {
     using service = createService({
       admin: adminDeps({ canInjectFaults: false, takeHeapSnapshot }),
     })
-    await expectProblem(await service.request('/debug/heap'), 503, 'request-timeout')
-    await expectProblem(await service.request('/debug/heap'), 503, 'overloaded')
+    await expectProblem(await service.request('/debug/heap', { method: 'POST' }), 503, 'request-timeout')
+    await expectProblem(await service.request('/debug/heap', { method: 'POST' }), 503, 'overloaded')
     pending.resolve()
     await until(() => cancelled === 1)
-    const response = await service.request('/debug/heap')
+    const response = await service.request('/debug/heap', { method: 'POST' })
     expect(response.status).toBe(200)
     await response.body?.cancel()
   })

@@ -15,7 +15,12 @@ export function listen(changes: Partial<AppDeps> = {}, lines: string[] = []): Li
   const app = createApp(appDeps(changes, lines))
   // What a hostile client leaves half-sent must not hold the end of a test.
   const lifecycle = createLifecycle({ shutdownTimeoutMs: 0 })
-  const server = serve(lifecycle, { port: 0, hostname: '127.0.0.1', fetch: app.fetch })
+  const server = serve(lifecycle, {
+    port: 0,
+    hostname: '127.0.0.1',
+    fetch: app.fetch,
+    literalPaths: app.literalPaths,
+  })
   return {
     port: server.port,
     url: `http://127.0.0.1:${server.port}`,

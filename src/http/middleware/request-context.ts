@@ -23,6 +23,11 @@ export const requestTimeout: Problem = {
   headers: { 'retry-after': '1' },
 }
 
+const invalidTarget: Problem = {
+  code: 'invalid-target',
+  detail: 'The path must be written literally: no dot segments, backslashes, escapes or fragment.',
+}
+
 /**
  * The outermost middleware: names the request, refuses a bad Host, enforces the deadline, then counts and logs the
  * response.
@@ -50,6 +55,7 @@ export const requestContext = ({ tracker, table, problemResponse, onError, cors 
     if (label === undefined) return answerUnmatched(c).then((response) => tracker.finish(context, response))
     context.route = label
     context.isQuiet = table.isProbe(c.req.path)
+    if (context.isQuiet && c.env?.isLiteral === false) return Promise.resolve(refuse(invalidTarget))
     return new Promise((resolve) => {
       context.onTimeout = () => resolve(refuse(requestTimeout))
       const finish = (): void => {

@@ -69,7 +69,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
           description: 'A .heapsnapshot file',
           content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
         },
-        ...problemResponses('invalid-query', 'not-found', 'overloaded'),
+        ...problemResponses('invalid-target', 'forbidden', 'invalid-query', 'not-found', 'overloaded'),
       },
     },
   },
@@ -102,8 +102,10 @@ function operation(
     responses: {
       '200': { description: 'The current setting', content: { 'application/json': { schema: response } } },
       ...(body === undefined
-        ? problemResponses()
+        ? problemResponses('invalid-target', 'forbidden')
         : problemResponses(
+            'invalid-target',
+            'forbidden',
             'malformed-json',
             'not-utf-8',
             'invalid-input',

@@ -33,7 +33,7 @@ export const healthPaths: ZodOpenApiPathsObject = {
       tags: ['operations'],
       responses: {
         '200': { description: 'Alive', content: { 'application/json': { schema: healthSchema } } },
-        ...problemResponses(),
+        ...problemResponses('invalid-target'),
       },
     },
   },
@@ -44,7 +44,7 @@ export const healthPaths: ZodOpenApiPathsObject = {
       tags: ['operations'],
       responses: {
         '200': { description: 'Ready', content: { 'application/json': { schema: readySchema } } },
-        ...problemResponses(),
+        ...problemResponses('invalid-target'),
         '503': {
           description: 'Not ready, with the reason',
           content: { 'application/json': { schema: notReadySchema } },
@@ -59,7 +59,7 @@ export const healthPaths: ZodOpenApiPathsObject = {
       tags: ['operations'],
       responses: {
         '200': { description: 'The build', content: { 'application/json': { schema: buildSchema } } },
-        ...problemResponses(),
+        ...problemResponses('invalid-target'),
       },
     },
   },
@@ -77,7 +77,7 @@ export const metricsPaths: ZodOpenApiPathsObject = {
           description: 'text/plain; version=0.0.4',
           content: { 'text/plain': { schema: { type: 'string' } } },
         },
-        ...problemResponses(),
+        ...problemResponses('invalid-target'),
       },
     },
   },

@@ -25,6 +25,9 @@ export const probeAliases: Readonly<Record<string, string>> = {
   '/readyz': '/ready',
 }
 
+/** The probes, which balancers also ask over HTTP/1.0 without a Host. */
+export const hostlessProbes = ['/health', '/ready', ...Object.keys(probeAliases)]
+
 /** What a platform asks: is the process alive, does it want traffic, which build is it. */
 export function healthRoutes({ lifecycle, checks, build }: HealthDeps) {
   const { service, version } = build
