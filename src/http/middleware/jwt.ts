@@ -1,4 +1,12 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import {
+  createLocalJWKSet,
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose'
 
 /** The subject of a token and what it may be used for. */
 export interface TokenHolder {
@@ -53,7 +61,7 @@ export function createTokenVerifier(
 
   const verify = async (token: string): Promise<TokenResult> => {
     try {
-      const { payload } = await jwtVerify(token, typeof key === 'function' ? key : () => key, {
+      const { payload } = await verifyWithAnyKey(token, typeof key === 'function' ? key : () => key, {
         algorithms: [...algorithms],
         requiredClaims: ['exp', 'sub'],
         clockTolerance: clockSkewSeconds,
@@ -83,6 +91,24 @@ export function createTokenVerifier(
   }
 }
 
+/** Verifies a token, with each key in turn when several may have signed it: a key id is optional (RFC 7515 §4.1.4). */
+async function verifyWithAnyKey(token: string, key: JWTVerifyGetKey, options: JWTVerifyOptions) {
+  try {
+    return await jwtVerify(token, key, options)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    for await (const candidate of error) {
+      try {
+        return await jwtVerify(token, candidate, options)
+      } catch (failure) {
+        // With the right key, what else is wrong with the token decides.
+        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
+  }
+}
+
 /** True for an invalid token, false when its key could not be fetched. */
 function isInvalidToken(error: unknown): boolean {
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return false
@@ -92,6 +118,8 @@ function isInvalidToken(error: unknown): boolean {
 
 /** How often the keys are fetched, in ms. */
 const refreshIntervalMs = 10 * 60_000
+/** The shortest time between two fetches, in ms: tokens with unknown key ids must not become requests to the issuer. */
+const minFetchIntervalMs = 5_000
 /** The time limit of one fetch, in ms. */
 const fetchTimeoutMs = 3_000
 
@@ -101,20 +129,47 @@ export interface RemoteKeys {
 }
 
 /**
- * Fetches public keys from a URL (RFC 7517): at once, every ten minutes, and for an unknown key, but at most every 30 s.
- * While they cannot be fetched the last known ones stay valid: an outage of the issuer is not ours.
+ * Fetches public keys from a URL (RFC 7517): at once, every ten minutes, and for an unknown key, but at most every 30 s, or
+ * every 5 s while that fails. While they cannot be fetched the last known ones stay valid: an outage of the issuer is not
+ * ours.
  *
  * @param onFailure called when the keys cannot be fetched
+ * @param now milliseconds of a monotonic clock
  */
-export function fetchRemoteKeys(url: URL, onFailure: (error: unknown) => void): RemoteKeys {
+export function fetchRemoteKeys(
+  url: URL,
+  onFailure: (error: unknown) => void,
+  now: () => number = () => performance.now(),
+): RemoteKeys {
+  let nextFetchAt = Number.NEGATIVE_INFINITY
   const keys = createRemoteJWKSet(url, {
     timeoutDuration: fetchTimeoutMs,
     // Never stale by jose's clock: then every request would wait for the fetch.
     cacheMaxAge: Number.POSITIVE_INFINITY,
+    // jose pauses only after a success; after a failure, each token with an unknown key would be a fetch.
+    [customFetch]: async (href, options) => {
+      if (now() < nextFetchAt) throw new Error('the keys were fetched a moment ago, without success')
+      nextFetchAt = now() + minFetchIntervalMs
+      return await fetch(href, options)
+    },
   })
   const refresh = (): void => void keys.reload().catch(onFailure)
   refresh()
   const timer = setInterval(refresh, refreshIntervalMs)
   timer.unref()
-  return { key: keys, close: () => clearInterval(timer) }
+  return { key: withNamelessKeys(keys), close: () => clearInterval(timer) }
+}
+
+/** Finds keys that have no id as well: a token that names one may still be signed by any of them. */
+function withNamelessKeys(keys: ReturnType<typeof createRemoteJWKSet>): JWTVerifyGetKey {
+  return async (header, token) => {
+    try {
+      return await keys(header, token)
+    } catch (error) {
+      const nameless = keys.jwks()?.keys.filter(({ kid }) => kid === undefined) ?? []
+      if (header.kid === undefined || nameless.length === 0) throw error
+      const { kid: _, ...unnamed } = header
+      return await createLocalJWKSet({ keys: nameless })(unnamed)
+    }
+  }
 }

@@ -275,12 +275,26 @@ describe('a token of an issuer with public keys', () => {
   afterAll(() => issuer.stop(true))
 
   const signed = (kid = 'first', key: CryptoKey = pair.privateKey) =>
-    new SignJWT({ sub: 'alice', exp: seconds() + 60 }).setProtectedHeader({ alg: 'RS256', kid }).sign(key)
+    signedBy(key, { kid })
+  const signedBy = (key: CryptoKey, header: { kid?: string } = {}, exp = seconds() + 60) =>
+    new SignJWT({ sub: 'alice', exp, jti: crypto.randomUUID() })
+      .setProtectedHeader({ alg: 'RS256', ...header })
+      .sign(key)
+  /** What the issuer publishes meanwhile. */
+  const publishing = async (keys: JWK[], use: () => Promise<void>): Promise<void> => {
+    const before = published
+    published = keys
+    try {
+      await use()
+    } finally {
+      published = before
+    }
+  }
 
   /** A service that knows the issuer, and its failed fetches. */
-  function createServiceOfIssuer(url: URL = issuer.url) {
+  function createServiceOfIssuer(url: URL = issuer.url, now?: () => number) {
     const failures: unknown[] = []
-    const keys = fetchRemoteKeys(url, (error) => failures.push(error))
+    const keys = fetchRemoteKeys(url, (error) => failures.push(error), now)
     const verifyToken = createTokenVerifier({ key: keys.key, algorithms: ['RS256'], clockSkewSeconds: 5 })
     return { ...serviceWith({ verifyToken }), failures, [Symbol.dispose]: keys.close }
   }
@@ -290,6 +304,74 @@ describe('a token of an issuer with public keys', () => {
     using service = createServiceOfIssuer()
     for (let i = 0; i < 20; i++) expect((await service.analyze(bearer(await signed()))).status).toBe(200)
     expect(fetched).toBe(1)
+  })
+
+  test('is accepted when any of several keys signed it, and it names none', async () => {
+    const [one, two, three] = await Promise.all([
+      generateKeyPair('RS256', { extractable: true }),
+      generateKeyPair('RS256', { extractable: true }),
+      generateKeyPair('RS256', { extractable: true }),
+    ])
+    const [jwkOne, jwkTwo] = [await exportJWK(one.publicKey), await exportJWK(two.publicKey)]
+    for (const keys of [
+      [jwkOne, jwkTwo],
+      [
+        { ...jwkOne, kid: 'a' },
+        { ...jwkTwo, kid: 'b' },
+      ],
+      [{ ...jwkOne, kid: 'a' }, jwkTwo],
+    ])
+      await publishing(keys, async () => {
+        using service = createServiceOfIssuer()
+        const status = async (token: string) => (await service.analyze(bearer(token))).status
+        for (const { privateKey } of [one, two]) expect(await status(await signedBy(privateKey))).toBe(200)
+        expect(await status(await signedBy(three.privateKey))).toBe(401)
+        const expired = await service.analyze(bearer(await signedBy(two.privateKey, {}, seconds() - 60)))
+        expect((await expectProblem(expired, 401, 'unauthorized')).detail).toBe('The token has expired.')
+      })
+  })
+
+  test('is accepted when a key without an id signed it, whatever id it names', async () => {
+    const other = await generateKeyPair('RS256', { extractable: true })
+    await publishing([await exportJWK(pair.publicKey), await exportJWK(other.publicKey)], async () => {
+      using service = createServiceOfIssuer()
+      for (const { privateKey } of [pair, other])
+        expect((await service.analyze(bearer(await signed('unknown', privateKey)))).status).toBe(200)
+      const { privateKey } = await generateKeyPair('RS256')
+      expect((await service.analyze(bearer(await signed('unknown', privateKey)))).status).toBe(401)
+    })
+  })
+
+  test('with an unknown key id costs no fetch of its own, whether the issuer is up or down', async () => {
+    const junk = async (service: ReturnType<typeof createServiceOfIssuer>, count: number) => {
+      const statuses = new Set<number>()
+      for (let i = 0; i < count; i++)
+        statuses.add((await service.analyze(bearer(await signed(`junk-${i}`)))).status)
+      return [...statuses]
+    }
+    fetched = 0
+    {
+      using service = createServiceOfIssuer()
+      expect(await junk(service, 6)).toEqual([401])
+      expect(fetched).toBe(1)
+    }
+    isDown = true
+    fetched = 0
+    try {
+      let now = 0
+      using service = createServiceOfIssuer(issuer.url, () => now)
+      expect(await junk(service, 6)).toEqual([503])
+      expect(fetched).toBe(1)
+      now = 5_000
+      expect(await junk(service, 6)).toEqual([503])
+      expect(fetched).toBe(2)
+      isDown = false
+      now = 10_000
+      expect((await service.analyze(bearer(await signed()))).status).toBe(200)
+      expect(fetched).toBe(3)
+    } finally {
+      isDown = false
+    }
   })
 
   test('is refused when another key signed it under the same key id', async () => {
