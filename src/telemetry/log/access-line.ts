@@ -1,3 +1,4 @@
+import { escapeUnprintable } from './escape-unprintable.ts'
 import type { LogLevel } from './log-level.ts'
 
 /** The values of a request in the access log. */
@@ -77,11 +78,26 @@ export function formatMs(durationMs: number): string {
 /** `.000` to `.999`: a lookup is faster than formatting and allocates nothing. */
 const thousandths = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`)
 
+/** A client as JSON. Clients repeat their requests, so the last one is kept. */
+export const quoteClient = createClientQuote()
+
+function createClientQuote(): (client: string) => string {
+  let last = ''
+  let quoted = '""'
+  return (client) => {
+    if (client !== last) {
+      quoted = escapeUnprintable(JSON.stringify(client))
+      last = client
+    }
+    return quoted
+  }
+}
+
 /** The members that few lines have, and the end of the line. */
 function formatTail({ client, fault, trace }: AccessRecord): string {
   if (client === undefined && fault === undefined && trace === undefined) return '}\n'
   return (
-    (client === undefined ? '' : `,"client":${JSON.stringify(client)}`) +
+    (client === undefined ? '' : `,"client":${quoteClient(client)}`) +
     (fault === undefined ? '' : `,"fault":"${fault}"`) +
     (trace === undefined ? '' : `,"trace_id":"${trace.ids.trace_id}","span_id":"${trace.ids.span_id}"`) +
     '}\n'

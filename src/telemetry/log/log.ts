@@ -1,5 +1,6 @@
-import { type AccessRecord, createAccessLine, formatMs } from './access-line.ts'
+import { type AccessRecord, createAccessLine, formatMs, quoteClient } from './access-line.ts'
 import type { BufferedWriter } from './buffered-writer.ts'
+import { escapeUnprintable } from './escape-unprintable.ts'
 import type { LogLevel } from './log-level.ts'
 
 export type { LogLevel } from './log-level.ts'
@@ -34,12 +35,13 @@ export interface LogOptions {
 
 /**
  * Creates the log of the service: one JSON object a line with `time`, `level`, `msg`, `service` and `instance`, then
- * the fields of the line. An error among the fields is written with its name, message, stack and cause.
+ * the fields of the line. An error among the fields is written with its name, message, stack and cause. Text may come from
+ * clients, so characters that a terminal would obey are escaped in both formats.
  */
 export function createLog(options: LogOptions): Log {
   const { format, service, instance, writer, now = Date.now } = options
   const timestamp = createTimestamp(now)
-  const identity = `"service":${JSON.stringify(service)},"instance":${JSON.stringify(instance)}`
+  const identity = `"service":${toJson(service)},"instance":${toJson(instance)}`
   const accessLine = createAccessLine(identity, timestamp)
 
   const write = (level: LogLevel, message: string, fields: LogFields = {}): void => {
@@ -47,7 +49,7 @@ export function createLog(options: LogOptions): Log {
     writer.write(
       format === 'pretty'
         ? formatPretty(timestamp(), level, message, { ...log.context(), ...fields })
-        : `{"time":"${timestamp()}","level":"${level}","msg":${JSON.stringify(message)},${identity}${formatFields({ ...log.context(), ...fields })}}\n`,
+        : `{"time":"${timestamp()}","level":"${level}","msg":${toJson(message)},${identity}${formatFields({ ...log.context(), ...fields })}}\n`,
     )
   }
 
@@ -77,7 +79,7 @@ function formatPrettyAccess(
   status: number,
   durationMs: number,
 ): string {
-  const clientPart = client === undefined ? '' : ` ${JSON.stringify(client)}`
+  const clientPart = client === undefined ? '' : ` ${quoteClient(client)}`
   const faultPart = fault === undefined ? '' : ` fault=${fault}`
   return `${time.slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${formatMs(durationMs)} ms  ${requestId}${clientPart}${faultPart}\n`
 }
@@ -106,9 +108,13 @@ function createTimestamp(now: () => number): (at?: number) => string {
   }
 }
 
+function toJson(text: string): string {
+  return escapeUnprintable(JSON.stringify(text))
+}
+
 /** Formats fields as the last members of a JSON object. */
 function formatFields(fields: LogFields): string {
-  const members = stringify(fields).slice(1, -1)
+  const members = escapeUnprintable(stringify(fields)).slice(1, -1)
   return members === '' ? '' : `,${members}`
 }
 
@@ -155,19 +161,19 @@ function formatPretty(time: string, level: LogLevel, message: string, fields: Lo
     if (value instanceof Error) return formatPrettyError(value, 0)
     // Values are quoted unless they are plain words, so that no value can forge a line.
     const isPlain = typeof value === 'string' && /^[\w.:/-]+$/.test(value)
-    return ` ${key}=${isPlain ? value : quote(value)}`
+    return ` ${escapeUnprintable(key)}=${isPlain ? value : quote(value)}`
   })
-  return `${time.slice(11, 23)} ${colors[level]}${level.padEnd(5)}\x1b[0m ${message}${parts.join('')}\n`
+  return `${time.slice(11, 23)} ${colors[level]}${level.padEnd(5)}\x1b[0m ${escapeUnprintable(message)}${parts.join('')}\n`
 }
 
 /** Any value as JSON. */
 function quote(value: unknown): string {
-  return stringify({ value }).slice('{"value":'.length, -1)
+  return escapeUnprintable(stringify({ value })).slice('{"value":'.length, -1)
 }
 
-/** The stack, then the causes, indented. Control characters are replaced: a message may contain line breaks. */
+/** The stack, then the causes, indented: a message with line breaks cannot forge a line. */
 function formatPrettyError({ stack, message, cause }: Error, depth: number): string {
-  const lines = (stack ?? message).split('\n').map((line) => line.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, ' '))
+  const lines = (stack ?? message).split('\n').map(escapeUnprintable)
   const text = `\n    ${lines.join('\n    ')}`
   if (cause === undefined || depth === maxCauses) return text
   const causeText = cause instanceof Error ? formatPrettyError(cause, depth + 1) : ` ${quote(cause)}`

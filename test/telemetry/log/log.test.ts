@@ -41,7 +41,13 @@ const hostile = [
   '\u2028\u2029',
   '\ud800',
   '{"time":"x"}\n{"level":"info"}',
+  'sub\u007f\u0085\u009b31m',
+  'admin\u202e\u2066nimda\u2069\u200f\u061c',
+  'a\u00ad\u200b\ufeff\u{e0041}b',
 ]
+
+/** What a terminal or a viewer obeys rather than shows. The line break ends a line; colors are our own. */
+const obeyed = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 describe('JSON', () => {
   test('a line has time, level, message, service, instance, and its own fields', async () => {
@@ -110,7 +116,7 @@ describe('JSON', () => {
       const [line, ...more] = await parseLines(written)
       expect(more).toEqual([])
       expect(line).toMatchObject({ level: 'info', msg: text, service: text, instance: text, value: text })
-      expect(await written()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+      expect(await written()).not.toMatch(obeyed)
     }
   })
 
@@ -231,12 +237,34 @@ describe('pretty', () => {
   test('no value can start a line of its own or move the cursor', async () => {
     for (const text of hostile) {
       const { log, written } = createTestLog({ format: 'pretty' })
-      log.info('message', { value: text, nested: { [text]: text }, error: new Error(text, { cause: text }) })
+      log.info(`message ${text}`, {
+        value: text,
+        [text]: 1,
+        nested: { [text]: text },
+        error: new Error(text, { cause: text }),
+      })
       const [first = '', ...more] = (await written()).trimEnd().split('\n')
       expect(first).toStartWith('12:00:00.007')
       for (const line of more) expect(line).toStartWith('  ')
-      expect([first.replaceAll(/\x1b\[(36|0)m/g, ''), ...more].join('')).not.toMatch(/[\u0000-\u001f]/)
+      expect([first.replaceAll(/\x1b\[(36|0)m/g, ''), ...more].join('')).not.toMatch(obeyed)
     }
+  })
+
+  test('shows the name of a client without what a terminal would obey, as JSON does', async () => {
+    for (const format of ['pretty', 'json'] as const)
+      for (const text of hostile) {
+        const { log, written } = createTestLog({ format })
+        const record = { startedAt: 0, requestId: 'a', method: 'GET', route: '/', client: `sub:${text}` }
+        for (let i = 0; i < 2; i++) log.access('info', record, 200, 1)
+        const lines = (await written()).trimEnd().split('\n')
+        expect(lines).toHaveLength(2)
+        for (const line of lines) {
+          expect(line).not.toMatch(obeyed)
+          const quoted =
+            format === 'json' ? JSON.stringify(JSON.parse(line).client) : / a (".*")$/.exec(line)?.[1]
+          expect(JSON.parse(quoted ?? '')).toBe(`sub:${text}`)
+        }
+      }
   })
 
   test('a value that cannot be serialized does not throw', async () => {
