@@ -76,6 +76,8 @@ export interface AppDeps
       /** Larger bodies, in bytes, go to a thread. Default: see `LargeBodies`. */
       readonly largeBodyThreshold?: number
     }
+  /** The server closes a connection that is silent for this long, in ms. Default: it does not. */
+  readonly idleTimeoutMs?: number
   /** Whether the debug routes exist, and kinds of work for debugging are accepted. */
   readonly debugRoutes: boolean
   /** Requests above these limits are shed. Default: none are. */
@@ -182,7 +184,7 @@ export function createApp(deps: AppDeps): ServiceApp {
       ? []
       : [loadShedding({ ...overload, inFlight: () => tracker.size, onShed: metrics.countShed })]
   const applicationChecks = [...shedding, ...(deps.applicationChecks ?? [])]
-  const eventStreams = new EventStreams()
+  const eventStreams = new EventStreams(deps.idleTimeoutMs)
   const largeBodies = new LargeBodies({ ...limits, pool: deps.pool, threshold: limits.largeBodyThreshold })
   const pageCheck = allChecks([...shedding, ...(deps.pageChecks ?? [])])
   const first = [

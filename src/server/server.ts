@@ -234,6 +234,7 @@ async function openApp(
       maxBufferedBytes: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
       maxDocumentBytes: Math.min(config.MAX_DOCUMENT_BYTES, config.MAX_BODY_BYTES),
     },
+    idleTimeoutMs: config.IDLE_TIMEOUT,
     debugRoutes: config.DEBUG_ROUTES,
     basePath: config.BASE_PATH ?? '',
     cors:

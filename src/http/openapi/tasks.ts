@@ -44,6 +44,7 @@ const taskEventSchema = z
     data: z
       .string()
       .meta({ description: 'The task as GET answers it', contentMediaType: 'application/json' }),
+    id: z.string().meta({ description: 'Names this state of the task, for `Last-Event-ID`' }),
   })
   .meta({ id: 'TaskEvent' })
 const statsSchema = z
@@ -189,11 +190,22 @@ const taskSubPaths = (oneTask: z.ZodType): ZodOpenApiPathsObject => ({
       operationId: 'watchTask',
       summary: 'Watch a task until it ends',
       tags,
-      parameters: [idParam],
+      parameters: [
+        idParam,
+        {
+          name: 'Last-Event-ID',
+          in: 'header',
+          description: 'The `id` of the last event received: a client that reconnects sends it',
+          schema: { type: 'string' },
+        },
+      ],
       responses: {
         '200': {
           description: 'Server-sent events: the task now and after each change',
           content: { 'text/event-stream': { schema: taskEventSchema } },
+        },
+        '204': {
+          description: 'The task has ended, and `Last-Event-ID` names its last event: do not reconnect',
         },
         ...problemResponses('not-found', 'queue-unavailable'),
       },

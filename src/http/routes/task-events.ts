@@ -8,15 +8,22 @@ import { serializeTask } from './task-json.ts'
 
 /** Streams of one process: each watches its task. */
 const maxStreams = 1_000
-/** How often a quiet stream sends a comment, in ms: proxies would take it for dead. */
-const heartbeatIntervalMs = 15_000
+/** How often a quiet stream sends a comment at least, in ms: proxies would take it for dead. */
+const maxHeartbeatIntervalMs = 15_000
 /** How soon a client reconnects when a stream ends before its task, in ms. */
 const retryMs = 1_000
 
 /** The open event streams of a process, so that a drain can end them. */
 export class EventStreams {
+  /** How often a quiet stream sends a comment, in ms. */
+  readonly heartbeatIntervalMs: number
   readonly #open = new Set<AbortController>()
   #isEnded = false
+
+  /** @param idleTimeoutMs the server closes a connection that is silent for this long. Default: it does not. */
+  constructor(idleTimeoutMs = Number.POSITIVE_INFINITY) {
+    this.heartbeatIntervalMs = Math.min(maxHeartbeatIntervalMs, idleTimeoutMs / 2)
+  }
 
   /** Adds a stream; with `maxStreams` open, the oldest ends for it. Abort the controller to end the stream. */
   open(): AbortController {
@@ -50,6 +57,9 @@ export interface TaskStreamDeps {
 /**
  * Streams the changes of a task as server-sent events: one `task` event now, one after each change, and the end of the
  * stream with the end of the task. A stream also ends when the instance drains.
+ *
+ * Clients reconnect whenever a stream ends, and name the last event that they got. Who has the last one of an ended task gets
+ * 204, which ends the reconnecting (HTML Living Standard, §9.2).
  */
 export function streamTask(
   c: Context<Env>,
@@ -57,20 +67,24 @@ export function streamTask(
   { queue, eventStreams, log }: TaskStreamDeps,
 ): Response {
   const { method, signal, requestId } = c.get('request')
+  if (isEnded(task) && c.req.header('last-event-id') === eventId(task)) return c.body(null, 204)
   // Bun neither reads nor cancels the stream of a HEAD, and nobody reads one after the deadline: it would stay open.
   if (method === 'HEAD' || signal.aborted) return c.body(null, 200, headers)
   const controller = eventStreams.open()
   const response = streamSSE(c, async (stream) => {
     stream.onAbort(() => controller.abort())
-    const heartbeat = setInterval(() => void stream.write(': heartbeat\n\n'), heartbeatIntervalMs)
+    const heartbeat = setInterval(
+      () => void stream.write(': heartbeat\n\n'),
+      eventStreams.heartbeatIntervalMs,
+    )
     try {
       // A block of its own: it is no event, and the OpenAPI document describes events.
       await stream.write(`retry: ${retryMs}\n\n`)
-      await stream.writeSSE({ event: 'task', data: serializeTask(task).join('') })
+      await stream.writeSSE(toEvent(task))
       if (isEnded(task)) return
       for await (const changed of queue.watch(task.id, controller.signal)) {
         if (changed.updatedAt === task.updatedAt && changed.status === task.status) continue
-        await stream.writeSSE({ event: 'task', data: serializeTask(changed).join('') })
+        await stream.writeSSE(toEvent(changed))
       }
     } catch (error) {
       // The stream ends. With an unreachable queue, the client learns why when it reconnects.
@@ -87,3 +101,8 @@ export function streamTask(
   response.headers.delete('connection')
   return response
 }
+
+const toEvent = (task: Task) => ({ event: 'task', data: serializeTask(task).join(''), id: eventId(task) })
+
+/** Names a state of a task. */
+const eventId = ({ updatedAt, status }: Task): string => `${updatedAt}-${status}`

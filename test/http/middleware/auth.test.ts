@@ -274,8 +274,7 @@ describe('a token of an issuer with public keys', () => {
   })
   afterAll(() => issuer.stop(true))
 
-  const signed = (kid = 'first', key: CryptoKey = pair.privateKey) =>
-    signedBy(key, { kid })
+  const signed = (kid = 'first', key: CryptoKey = pair.privateKey) => signedBy(key, { kid })
   const signedBy = (key: CryptoKey, header: { kid?: string } = {}, exp = seconds() + 60) =>
     new SignJWT({ sub: 'alice', exp, jti: crypto.randomUUID() })
       .setProtectedHeader({ alg: 'RS256', ...header })

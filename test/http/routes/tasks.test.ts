@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { createTaskAnalyzer } from '../../../src/analysis/task-analyzer.ts'
 import { type OpenDatabase, openDatabase } from '../../../src/database/open.ts'
 import { createApp, type ServiceApp } from '../../../src/http/app.ts'
+import { EventStreams } from '../../../src/http/routes/task-events.ts'
 import { openTaskQueue } from '../../../src/tasks/open.ts'
 import { type Consumer, type TaskQueue, UnrecoverableTask } from '../../../src/tasks/task-queue.ts'
 import { appDeps } from '../../support/app-deps.ts'
@@ -580,6 +581,49 @@ describe('the event stream', () => {
     expect(text).toEndWith('\n\n')
     expect(parseStatuses(text)).toEqual(['completed'])
     expect(text).toContain(JSON.stringify(result))
+  })
+
+  test('of an ended task is 204 for a client that has its last event, so that it stops reconnecting', async () => {
+    startWorker()
+    const id = await create('text')
+    const first = await (await app.request(`/tasks/${id}/events`)).text()
+    await untilEnded(id)
+    const idOf = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? ''
+    const reconnect = (lastEventId: string) =>
+      app.request(`/tasks/${id}/events`, { headers: { 'last-event-id': lastEventId } })
+    // Whatever the client has missed, it gets the last event.
+    const last = await (await reconnect('1-pending')).text()
+    expect(parseStatuses(last)).toEqual(['completed'])
+    expect(parseStatuses(first).at(-1)).toBe('completed')
+    for (const seen of [first, last]) {
+      const response = await reconnect(idOf(seen))
+      expect([response.status, await response.text()]).toEqual([204, ''])
+    }
+    expect((await app.request(`/tasks/${id}/events`)).status).toBe(200)
+  })
+
+  test('goes on for a client that has the last event of a task which runs again', async () => {
+    await using service = listen({ queue, limits })
+    const id = await create('text')
+    const events = `${service.url}/tasks/${id}/events`
+    const watched = await fetch(events, { headers: { 'last-event-id': '1-failed' } })
+    expect(watched.status).toBe(200)
+    await watched.body?.cancel()
+  })
+
+  test('sends comments often enough for a short idle timeout', async () => {
+    expect(new EventStreams().heartbeatIntervalMs).toBe(15_000)
+    expect(new EventStreams(120_000).heartbeatIntervalMs).toBe(15_000)
+    expect(new EventStreams(8_000).heartbeatIntervalMs).toBe(4_000)
+    await using service = listen({ queue, limits, idleTimeoutMs: 20 })
+    const id = await create('text')
+    const response = await fetch(`${service.url}/tasks/${id}/events`)
+    let received = ''
+    for await (const chunk of response.body ?? []) {
+      received += Buffer.from(chunk).toString()
+      if (received.split(': heartbeat\n\n').length > 2) break
+    }
+    expect(parseStatuses(received)).toEqual(['pending'])
   })
 
   test('follows a task over a connection until the task ends', async () => {
