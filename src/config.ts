@@ -399,7 +399,7 @@ const operation = {
   TRACING_ENABLED: boolean
     .prefault('false')
     .describe(
-      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too. An invalid `OTEL_*` variable is logged and ignored',
+      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too. An invalid `OTEL_*` variable is logged and ignored',
     ),
   OTEL_SDK_DISABLED: z
     .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
@@ -408,6 +408,9 @@ const operation = {
   OTEL_TRACES_EXPORTER: oneOf(['otlp', 'none'], 'otlp').describe(
     '`otlp` sends the traces, `none` turns tracing off',
   ),
+  OTEL_EXPORTER_OTLP_HEADERS: text
+    .optional()
+    .describe('Headers of the export, such as `authorization=Bearer%20…` (default: none)'),
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/json'], 'http/json').describe(
     'Protocol of the export; there is no other one',
   ),
@@ -446,6 +449,7 @@ export const secretNames = [
   'ADMIN_TOKEN',
   'METRICS_TOKEN',
   'JWT_SECRET',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ] as const
 export type SecretName = (typeof secretNames)[number]
 

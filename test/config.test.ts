@@ -523,6 +523,7 @@ describe('secrets in files', () => {
     ADMIN_TOKEN: 'hunter2 of the operator',
     METRICS_TOKEN: 'hunter2 of the scraper',
     JWT_SECRET: 'hunter2 of the issuer of the tokens',
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=hunter2',
   }
   let directory = ''
   beforeAll(async () => {
@@ -538,14 +539,13 @@ describe('secrets in files', () => {
 
   test.each(secretNames)('%s may be in a file, with a line break at its end', async (name) => {
     const file = await write(name, `${values[name]}\n`)
-    expect(parse({ [`${name}_FILE`]: file })[name]).toBe(values[name])
+    expect(parse({ TRACING_ENABLED: 'true', [`${name}_FILE`]: file })[name]).toBe(values[name])
   })
 
   test.each(secretNames)('%s must not be set twice', async (name) => {
     const file = await write(name, values[name])
-    expect(findProblems({ [name]: values[name], [`${name}_FILE`]: file })).toEqual([
-      `${name} and ${name}_FILE must not be set together`,
-    ])
+    const env = { TRACING_ENABLED: 'true', [name]: values[name], [`${name}_FILE`]: file }
+    expect(findProblems(env)).toEqual([`${name} and ${name}_FILE must not be set together`])
   })
 
   test('an alias counts as well', async () => {

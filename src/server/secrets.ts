@@ -1,10 +1,10 @@
-import { type Config, parseSecret } from '../config.ts'
+import { type Config, parseSecret, type SecretName } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { watchFiles } from './watch-files.ts'
 
 /** The secrets that may change while the service runs. The others are addresses of databases, which need a restart. */
-export type ChangingSecret = 'ADMIN_TOKEN' | 'METRICS_TOKEN' | 'JWT_SECRET'
+export type ChangingSecret = Exclude<SecretName, 'DATABASE_URL' | 'REDIS_URL'>
 
 /**
  * Follows the file of a secret, if it has one. What is in the file replaces the secret at once. An unusable file is

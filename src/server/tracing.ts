@@ -3,6 +3,7 @@ import type { Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { getBuild } from './metrics.ts'
+import { followSecret } from './secrets.ts'
 
 /** Time limit for sending the last spans, in ms. It must be below the time limit for all shutdown hooks. */
 const closeTimeoutMs = 2_000
@@ -22,6 +23,10 @@ export async function openTracing(
     return undefined
   const { createOpenTelemetryTracing } = await import('../telemetry/tracing/open-telemetry.ts')
   const { service, version } = getBuild(config)
+  let headers = config.OTEL_EXPORTER_OTLP_HEADERS
+  followSecret(lifecycle, config, log, 'OTEL_EXPORTER_OTLP_HEADERS', (changed) => {
+    headers = changed
+  })
   const tracing = createOpenTelemetryTracing({
     service,
     version,
@@ -29,6 +34,8 @@ export async function openTracing(
     sampler: config.OTEL_TRACES_SAMPLER,
     samplerRatio: config.OTEL_TRACES_SAMPLER_ARG,
     batchDelayMs: config.OTEL_BSP_SCHEDULE_DELAY,
+    // Without a file the packages read the variable themselves, and that of traces, which has precedence.
+    ...(config.OTEL_EXPORTER_OTLP_HEADERS_FILE !== undefined && { headers: () => headers ?? '' }),
     closeTimeoutMs,
   })
   log.context = tracing.ids

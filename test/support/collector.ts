@@ -34,11 +34,13 @@ interface OtlpTraces {
 /** An OpenTelemetry collector that keeps what it is sent over OTLP/HTTP. */
 export function startCollector() {
   const spans: ReceivedSpan[] = []
+  const authorizations = new Set<string | null>()
   const server = Bun.serve({
     port: 0,
     hostname: '127.0.0.1',
     async fetch(request) {
       if (new URL(request.url).pathname !== '/v1/traces') return new Response(null, { status: 404 })
+      authorizations.add(request.headers.get('authorization'))
       const { resourceSpans } = (await request.json()) as OtlpTraces
       for (const { resource, scopeSpans } of resourceSpans) {
         const about = plain(resource.attributes)
@@ -60,6 +62,8 @@ export function startCollector() {
   })
   return {
     spans,
+    /** The values of `Authorization` that it was sent. */
+    authorizations,
     url: `http://127.0.0.1:${server.port}`,
     [Symbol.asyncDispose]: () => server.stop(true),
   }

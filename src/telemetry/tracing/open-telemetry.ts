@@ -9,7 +9,7 @@ import {
   trace,
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { W3CTraceContextPropagator } from '@opentelemetry/core'
+import { parseKeyPairsIntoRecord, W3CTraceContextPropagator } from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
@@ -26,6 +26,8 @@ export interface OpenTelemetryOptions {
   readonly samplerRatio: number
   /** How long an ended span waits to be sent together with others, in ms. */
   readonly batchDelayMs: number
+  /** The headers of each export, as OTEL_EXPORTER_OTLP_HEADERS has them. Default: the variable itself. */
+  readonly headers?: () => string
   /** How long `close` may take, in ms. Without it the exporter would retry an unreachable collector for seconds. */
   readonly closeTimeoutMs: number
 }
@@ -44,11 +46,14 @@ const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
  * only where tracing is on: the packages take long to load and need much memory.
  */
 export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Tracing {
+  const { headers } = options
   const propagator = new W3CTraceContextPropagator()
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(propagator)
   const processor = new BatchSpanProcessor({
-    exporter: new OTLPTraceExporter(),
+    exporter: new OTLPTraceExporter(
+      headers === undefined ? {} : { headers: async () => parseKeyPairsIntoRecord(headers()) },
+    ),
     scheduledDelayMillis: options.batchDelayMs,
   })
   const provider = new TracerProvider({

@@ -242,3 +242,33 @@ test('an unknown sampler and a long delay are for others: the first is logged an
     }),
   ])
 })
+
+test('headers of the export may be in a file, and follow it', async () => {
+  await using collector = startCollector()
+  const folder = await mkdtemp(join(tmpdir(), 'tally-headers-'))
+  const file = join(folder, 'headers')
+  await Bun.write(file, 'authorization=Bearer%20first\n')
+  try {
+    await using service = await startService({
+      env: {
+        ...noDrainWindow,
+        TRACING_ENABLED: 'true',
+        FILE_WATCH_INTERVAL: '20ms',
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS_FILE: file,
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+      },
+    })
+    const ask = async (): Promise<void> => void (await (await fetch(`${service.url}/data/none`)).text())
+    await ask()
+    await until(() => collector.authorizations.has('Bearer first'))
+    await Bun.write(file, 'authorization=Bearer%20second\n')
+    await service.log.line('secret reloaded')
+    await ask()
+    await until(() => collector.authorizations.has('Bearer second'))
+    expect(await service.stop()).toBe(0)
+    expect(service.log.text).not.toContain('Bearer')
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
