@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { adminDeps } from '../support/admin-deps.ts'
 import { type Listening, listen } from '../support/listening.ts'
-import { liveSettings } from '../support/live.ts'
 import { connectRaw, type RawResponse } from '../support/raw-connection.ts'
 
 // Requests that may confuse a parser, a router or a proxy in front, each on its own connection.
@@ -274,12 +274,7 @@ describe('an unusual but legal request gets one response, and does not affect th
 })
 
 describe('probes, metrics and admin routes', () => {
-  const admin = {
-    settings: liveSettings(),
-    canInjectFaults: true,
-    takeHeapSnapshot: async () => undefined,
-    token: 'operator-token',
-  }
+  const admin = adminDeps({ token: 'operator-token' })
   const others = (path: string): string[] => [
     `/x\\..${path}`,
     `/x\\..\\${path.slice(1)}`,
