@@ -58,7 +58,7 @@ describe('POST /tasks', () => {
       '{"payload": {"numbers": [1], "text": "a", "x": 1}}',
       ['/payload/x'],
     ],
-    ['an unknown member', '{"payload": "a", "priority": 1}', ['/priority']],
+    ['an unknown member', '{"payload": "a", "prio": 1}', ['/prio']],
     ['an array', '[]', ['']],
   ] as const)
     test(`refuses ${what}, and names ${pointers[0] || 'the body'}`, async () => {
