@@ -54,7 +54,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
             },
           },
         },
-        ...problemResponses('invalid-query', 'queue-unavailable'),
+        ...problemResponses('invalid-target', 'forbidden', 'invalid-query', 'queue-unavailable'),
       },
     },
   },
