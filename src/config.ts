@@ -90,6 +90,9 @@ const algorithms = new Map(
     .map((algorithm) => [algorithm.toLowerCase(), algorithm]),
 )
 
+/** The optional fields of access lines. */
+const logFields = ['bytes', 'client_address', 'path', 'user_agent'] as const
+
 // ---- The variables by subject. The README's table is generated from them: write for the operator. ----
 
 const service = {
@@ -121,7 +124,16 @@ const service = {
   LOG_FORMAT: oneOf(['json', 'pretty'], 'json').describe(
     '`json` writes one object per line, `pretty` is for a terminal',
   ),
-  ACCESS_LOG: boolean.prefault('true').describe('Logs every request at `info`'),
+  ACCESS_LOG: boolean
+    .prefault('true')
+    .describe('Logs every request and every completed task at `info`; failures are logged in any case'),
+  LOG_FIELDS: lowerCase
+    .transform((list) => (list === '' ? [] : list.split(',').map((item) => item.trim())))
+    .pipe(z.array(z.enum(logFields, `must be empty or a list of ${logFields.join(', ')}`)))
+    .prefault('bytes')
+    .describe(
+      'Optional fields of access lines: `bytes` (of request and response), `client_address`, `path`, `user_agent`. All but `bytes` may identify a person',
+    ),
   WEB_CONCURRENCY: integer(1, 64, 1).describe(
     'Server processes that share the port. With more than 1, a supervisor restarts those that exit, and SIGHUP starts a rolling restart',
   ),
@@ -492,10 +504,13 @@ export type ConfigResult =
 // ---- Parsing ----
 
 /** Variables with a meaning when they are empty. For all others an empty value means "not set". */
-const mayBeEmpty = new Set(['METRICS_PREFIX', 'READY_REQUIRES'])
+const mayBeEmpty = new Set(['LOG_FIELDS', 'METRICS_PREFIX', 'READY_REQUIRES'])
 
 /** Other names of a variable. The variable's own name wins. */
 const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR', REDIS_URL: 'REDIS_ADDR' }
+
+/** The name of every variable, and the other names. */
+export const variableNames: readonly string[] = [...Object.keys(environment.shape), ...Object.values(aliases)]
 
 /**
  * Parses the environment into a Config, or lists all problems together, each with the name of its variable. Values are

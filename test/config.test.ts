@@ -57,10 +57,16 @@ describe('defaults', () => {
   test('an empty value means not set', () => {
     const empty = Object.fromEntries(
       Object.keys(environment.shape)
-        .filter((key) => key !== 'METRICS_PREFIX')
+        .filter((key) => key !== 'METRICS_PREFIX' && key !== 'LOG_FIELDS')
         .map((key) => [key, '']),
     )
     expect(parse(empty)).toEqual(parse({}))
+  })
+
+  test('LOG_FIELDS is bytes, a list in any case, or empty for no field', () => {
+    expect(parse({}).LOG_FIELDS).toEqual(['bytes'])
+    expect(parse({ LOG_FIELDS: 'Path, user_agent' }).LOG_FIELDS).toEqual(['path', 'user_agent'])
+    expect(parse({ LOG_FIELDS: '' }).LOG_FIELDS).toEqual([])
   })
 
   test('an empty METRICS_PREFIX means no prefix', () => {

@@ -36,7 +36,7 @@ const heapSnapshotTimeoutMs = 300_000
 export interface SupervisorOptions {
   /** Number of worker processes that share the port. */
   readonly count: number
-  /** The command of one process, without the argument that makes it a worker process. */
+  /** The command of one process, without the arguments that make it a worker process. */
   readonly command: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Log
@@ -187,6 +187,7 @@ export class Supervisor {
     const { command, startTimeoutMs = 30_000 } = this.#options
     const worker = new WorkerHandle({
       command,
+      number: this.#freeNumber(),
       env: this.#env,
       onRequest: (from, request) => this.#handleRequest(from, request),
       onExit: (exited, exitCode) => this.#handleExit(exited, exitCode),
@@ -200,13 +201,25 @@ export class Supervisor {
     return worker
   }
 
+  /** The lowest number that no process has. */
+  #freeNumber(): number {
+    const taken = new Set([...this.#workers].map(({ number }) => number))
+    let number = 1
+    while (taken.has(number)) number++
+    return number
+  }
+
   async #handleExit(worker: WorkerHandle, exitCode: number): Promise<void> {
     const { log, count } = this.#options
     this.#listeners.remove(worker)
     this.#workers.delete(worker)
     await this.#metrics.addExited(worker.snapshot)
     if (worker.isRetiring || this.#stopping || this.#listeners.size >= count) return
-    log.error('worker process exited, restarting', { pid: worker.pid, exit_code: exitCode })
+    log.error('worker process exited, restarting', {
+      worker_pid: worker.pid,
+      worker_process: worker.number,
+      exit_code: exitCode,
+    })
     this.#failedStarts = worker.ageMs > stableAfterMs ? 0 : this.#failedStarts + 1
     void this.#restartWorker(this.#backoffMs())
   }
@@ -222,8 +235,8 @@ export class Supervisor {
     await this.#mutex.runExclusive(async () => {
       if (this.#stopping || this.#listeners.size >= this.#options.count) return
       try {
-        const { pid } = await this.#startWorker()
-        this.#options.log.info('worker process started', { pid })
+        const { pid, number } = await this.#startWorker()
+        this.#options.log.info('worker process started', { worker_pid: pid, worker_process: number })
       } catch {
         // A process that fails to start has exited, and `#handleExit` tries again.
       }
@@ -272,7 +285,7 @@ export class Supervisor {
     const { log, settings } = this.#options
     const request = { kind: 'apply-settings', settings: settings.current } as const
     if ((await worker.request(request, settingsTimeoutMs)) === undefined)
-      log.warn('worker process did not apply the settings', { pid: worker.pid })
+      log.warn('worker process did not apply the settings', { worker_pid: worker.pid })
   }
 
   async #refreshMetrics(workers: readonly WorkerHandle[]): Promise<void> {

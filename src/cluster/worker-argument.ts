@@ -1,11 +1,17 @@
-/** The argument that makes a server one of several worker processes on a port. */
-export const workerArgument = 'worker-process'
+/** The argument that makes a server one of several worker processes on a port. Its number follows. */
+const workerArgument = 'worker-process'
+
+/** The arguments of a worker process: from 1, the lowest number that no other process has. */
+export function workerArguments(number: number): string[] {
+  return [workerArgument, String(number)]
+}
 
 /**
- * True in a process that a supervisor has started.
+ * The number of a process that a supervisor has started; undefined for any other process.
  *
- * @example isWorkerProcess(process.argv)
+ * @example findWorkerNumber(['bun', 'main.ts', 'worker-process', '2']) // 2
  */
-export function isWorkerProcess(argv: readonly string[]): boolean {
-  return argv.includes(workerArgument)
+export function findWorkerNumber(argv: readonly string[]): number | undefined {
+  const index = argv.indexOf(workerArgument)
+  return index === -1 ? undefined : Number(argv[index + 1])
 }

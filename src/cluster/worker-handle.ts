@@ -9,11 +9,13 @@ import type {
   WorkerResponses,
 } from './messages.ts'
 import { RpcClient } from './rpc-client.ts'
-import { workerArgument } from './worker-argument.ts'
+import { workerArguments } from './worker-argument.ts'
 
 export interface WorkerHandleOptions {
-  /** The command of the process, without the argument that makes it a worker process. */
+  /** The command of the process, without the arguments that make it a worker process. */
   readonly command: readonly string[]
+  /** Which of the processes it is, from 1. */
+  readonly number: number
   readonly env: Readonly<Record<string, string | undefined>>
   readonly onRequest: (
     worker: WorkerHandle,
@@ -26,6 +28,8 @@ export interface WorkerHandleOptions {
 export class WorkerHandle {
   /** Resolves with the exit code, after `onExit`. */
   readonly exited: Promise<number>
+  /** Which of the processes it is, from 1. */
+  readonly number: number
   /** The latest known metrics of the process. */
   snapshot: MetricsSnapshot = []
   readonly #startedAt = performance.now()
@@ -35,10 +39,11 @@ export class WorkerHandle {
   readonly #listening = Promise.withResolvers<number>()
   #state: 'starting' | 'running' | 'retiring' = 'starting'
 
-  constructor({ command, env, onRequest, onExit }: WorkerHandleOptions) {
+  constructor({ command, number, env, onRequest, onExit }: WorkerHandleOptions) {
+    this.number = number
     this.#onRequest = onRequest
     this.#client = new RpcClient((message) => this.#send(message))
-    this.#child = Bun.spawn([...command, workerArgument], {
+    this.#child = Bun.spawn([...command, ...workerArguments(number)], {
       env,
       stdin: 'ignore',
       stdout: 'inherit',

@@ -52,9 +52,8 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     db?.close()
     if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error
     if (error instanceof DatabaseUnavailable && error.reason === 'busy') throw error
-    throw new DatabaseIncompatible(`cannot use ${path} as the database: ${(error as Error).message}`, {
-      cause: error,
-    })
+    const reason = explainPermission(path) ?? (error as Error).message
+    throw new DatabaseIncompatible(`cannot use ${path} as the database: ${reason}`, { cause: error })
   }
 }
 
@@ -73,6 +72,28 @@ function openFile(path: string): Database {
     process.getBuiltinModule('node:fs').mkdirSync(dirname(path), { recursive: true })
     return open()
   }
+}
+
+/** Says which directory or file this process may not write: SQLite names neither. Undefined when it may write both. */
+function explainPermission(path: string): string | undefined {
+  const { dirname } = process.getBuiltinModule('node:path')
+  const { accessSync, constants, existsSync, statSync } = process.getBuiltinModule('node:fs')
+  // The directory may be missing, because the one above it does not let us create it.
+  let directory = dirname(path)
+  while (!existsSync(directory) && directory !== dirname(directory)) directory = dirname(directory)
+  const [denied] = [directory, path].filter((one) => {
+    try {
+      accessSync(one, constants.W_OK)
+      return false
+    } catch {
+      return existsSync(one)
+    }
+  })
+  if (denied === undefined) return undefined
+  const kind = denied === path ? 'file' : 'directory'
+  const uid = process.getuid?.()
+  const owner = statSync(denied).uid
+  return `uid ${uid} may not write the ${kind} ${denied}, which belongs to uid ${owner}: chown ${uid} ${denied}`
 }
 
 /**

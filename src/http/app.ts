@@ -1,6 +1,5 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import type { H, RouterRoute } from 'hono/types'
-import { getPath } from 'hono/utils/url'
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Checks, Lifecycle } from '../lifecycle/index.ts'
 import type { Log } from '../telemetry/log/log.ts'
@@ -9,6 +8,7 @@ import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { LargeBodies } from './body/large-body.ts'
 import { DeferredRouter } from './deferred-router.ts'
 import type { Env } from './env.ts'
+import { logFailures } from './failure-log.ts'
 import { createFetch, type FetchHandler } from './fetch.ts'
 import type { BearerToken } from './middleware/bearer-token.ts'
 import { allChecks, asMiddleware, type Check, forPreflights } from './middleware/check.ts'
@@ -19,15 +19,16 @@ import { requestContext } from './middleware/request-context.ts'
 import { traceRequests } from './middleware/tracing.ts'
 import type { Security } from './openapi/document.ts'
 import { createPayloadFastPath, type PayloadFastPath } from './payload-fast-path.ts'
-import { createProblemResponse, toProblem } from './problem.ts'
+import { createProblemResponse, internalError, toProblem } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
+import { type DescribeRequest, pathname } from './request-details.ts'
 import { RequestTracker } from './request-tracker.ts'
 import { RouteTable, routedMethods } from './route-table.ts'
 import { type AdminDeps, adminRoutes } from './routes/admin.ts'
 import { type DataDeps, dataRoutes } from './routes/data.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { docsRoutes } from './routes/docs.ts'
-import { type Build, healthRoutes, hostlessProbes } from './routes/health.ts'
+import { type Backends, type Build, healthRoutes, hostlessProbes } from './routes/health.ts'
 import { indexRoutes } from './routes/index.ts'
 import { metricsRoutes } from './routes/metrics.ts'
 import { type PayloadDeps, payloadRoutes } from './routes/payload.ts'
@@ -37,6 +38,8 @@ import { type TaskDeps, taskRoutes } from './routes/tasks.ts'
 /** What every program needs that answers its platform over HTTP. */
 export interface ManagementDeps {
   readonly build: Build
+  /** Where documents and tasks are kept. */
+  readonly backends: Backends
   /** The value of `X-Served-By`. */
   readonly instance: string
   readonly lifecycle: Lifecycle
@@ -52,6 +55,10 @@ export interface ManagementDeps {
   readonly validationStatus: 400 | 422
   /** Whether successful requests are logged at info. */
   readonly accessLog: boolean
+  /** Whether access lines have the bytes of request and response. Default false. */
+  readonly logBytes?: boolean
+  /** Finds what access lines have beyond the ordinary. Default: nothing. */
+  readonly describeRequest?: DescribeRequest | undefined
   /** False where `/metrics` is served on a port of its own. Default true. */
   readonly hasMetrics?: boolean
   /** The bearer token for `/metrics`. Default: none. */
@@ -222,9 +229,6 @@ export function createApp(deps: AppDeps): ServiceApp {
   return { ...shell.finish(fastPath), endStreams: () => eventStreams.endAll() }
 }
 
-/** The path of a URL as Hono reads it; `/` for a relative URL. */
-const pathname = (url: string): string => (url.startsWith('http') ? getPath({ url } as Request) : '/')
-
 /** A program whose work is elsewhere, and which answers only its platform. */
 export function createManagementApp(deps: ManagementDeps): App {
   const shell = createShell(deps)
@@ -236,18 +240,9 @@ export function createManagementApp(deps: ManagementDeps): App {
 function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
   const { log, metrics, basePath = '' } = deps
   const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
-  const problemResponse = createProblemResponse(deps.validationStatus)
-
-  const onError = (error: unknown, context: RequestContext): Response => {
-    const problem = toProblem(error)
-    if (problem !== undefined) return problemResponse(context, problem)
-    const { requestId, route, trace } = context
-    log.error('request failed', { request_id: requestId, route, ...trace?.ids, error })
-    return problemResponse(context, {
-      code: 'internal-error',
-      detail: 'An internal error occurred. Its cause is in the log under the request id.',
-    })
-  }
+  const problemResponse = logFailures(createProblemResponse(deps.validationStatus), log)
+  const onError = (error: unknown, context: RequestContext): Response =>
+    problemResponse(context, toProblem(error) ?? internalError(error))
 
   const management = managementRoutes(deps)
   const probePaths = new Set(

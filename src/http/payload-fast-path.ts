@@ -42,6 +42,7 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
   const maxLength = Math.min(threshold, limits.maxBodyBytes)
 
   const respond = (context: RequestContext, bytes: Uint8Array): Response => {
+    if (context.logsBytes) context.requestBytes = bytes.byteLength
     const result = analyze(bytes)
     if (!result.ok) return problemResponse(context, inputProblem(result.error))
     const { summary } = result
@@ -85,7 +86,7 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
     // Written so that NaN, a body without a length, goes to the app as well.
     if (!(length <= maxLength) || checkBodyHeaders(request, length, maxLength) !== undefined) return undefined
     if (checkHost('POST', url, request.headers) !== undefined) return undefined
-    const context = tracker.begin('POST', request.headers)
+    const context = tracker.begin(request, url)
     context.route = '/payload'
     try {
       const problem = check(request, context)

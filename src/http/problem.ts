@@ -4,6 +4,7 @@ import type { PoolFull } from '../analysis/pool/thread-pool.ts'
 import type { CheckTimedOut } from '../documents/checking/document-checker.ts'
 import type { DocumentStoreError } from '../documents/document-store.ts'
 import type { TaskQueueError } from '../tasks/task-queue.ts'
+import { describeError } from '../telemetry/log/describe-error.ts'
 import type { RequestContext } from './request-context.ts'
 import { respondText } from './respond.ts'
 
@@ -55,6 +56,8 @@ export interface Problem {
   readonly status?: number
   readonly errors?: readonly ValidationIssue[] | undefined
   readonly headers?: Readonly<Record<string, string>>
+  /** Why, for the log and never for the client: an error or a text. */
+  readonly cause?: unknown
 }
 
 /** Refuses a request from anywhere in a handler or middleware; `onError` answers with the problem. */
@@ -83,7 +86,10 @@ export type ProblemResponse = (context: RequestContext, problem: Problem) => Res
  * @param validationStatus the status for bodies whose content is invalid
  */
 export function createProblemResponse(validationStatus: 400 | 422): ProblemResponse {
-  return (context, { code, detail, errors, headers, status = problemStatus(code, validationStatus) }) => {
+  return (context, problem) => {
+    const { code, detail, errors, headers, cause, status = problemStatus(code, validationStatus) } = problem
+    context.problem = code
+    if (status >= 500) context.cause = describeError(cause ?? detail)
     const body = {
       type: `urn:tally:problem:${code}`,
       title: problemTitle(code),
@@ -100,6 +106,15 @@ export function createProblemResponse(validationStatus: 400 | 422): ProblemRespo
 /** The problem of a body that cannot be used. */
 export function inputProblem({ code, detail, issues }: InputError): Problem {
   return { code, detail, errors: issues }
+}
+
+/** The problem of an error that no request causes. */
+export function internalError(error: unknown): Problem {
+  return {
+    code: 'internal-error',
+    detail: 'An internal error occurred. Its cause is in the log under the request id.',
+    cause: error ?? String(error),
+  }
 }
 
 type DomainError = DocumentStoreError | TaskQueueError | PoolFull | CheckTimedOut
@@ -132,10 +147,11 @@ const domainProblems: {
     detail: 'cursor was not issued by this service.',
     errors: [{ pointer: '/cursor', detail: 'was not issued by this service', code: 'invalid-value' }],
   }),
-  'store-unavailable': ({ retryAfterSeconds }) => ({
+  'store-unavailable': ({ retryAfterSeconds, cause }) => ({
     code: 'store-unavailable',
     detail: 'The document store is unavailable. A write in progress may or may not have been stored.',
     headers: retryAfter(retryAfterSeconds),
+    cause,
   }),
   'task-not-failed': ({ status }) => ({
     code: 'task-not-failed',
@@ -150,10 +166,11 @@ const domainProblems: {
     detail: `The queue already holds ${capacity} waiting tasks.`,
     headers: retryAfter(retryAfterSeconds),
   }),
-  'queue-unavailable': ({ retryAfterSeconds }) => ({
+  'queue-unavailable': ({ retryAfterSeconds, cause }) => ({
     code: 'queue-unavailable',
     detail: 'The task queue is unavailable. A task being added may or may not have been stored.',
     headers: retryAfter(retryAfterSeconds),
+    cause,
   }),
   'validation-timeout': ({ timeoutMs }) => ({
     code: 'validation-timeout',
@@ -173,7 +190,7 @@ export const largeBodiesBusy: Problem = {
 /**
  * The problem that an error stands for.
  *
- * @returns undefined for an error that no request causes: it is a 500, and its cause belongs in the log
+ * @returns undefined for an error that no request causes: see `internalError`
  */
 export function toProblem(error: unknown): Problem | undefined {
   if (error instanceof ProblemError) return error.problem

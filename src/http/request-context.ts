@@ -1,3 +1,4 @@
+import type { AccessDetails } from '../telemetry/log/access-line.ts'
 import type { TraceIds } from '../telemetry/tracing/tracing.ts'
 import type { CommonHeaders } from './headers/common-headers.ts'
 
@@ -18,28 +19,46 @@ export class RequestContext {
   readonly startedAt = performance.now()
   /** The template of the matched route. */
   route = unmatchedRoute
-  /** Logged at debug: probes, scrapes, admin and shed requests. */
+  /** Probes, scrapes and admin requests: logged at debug unless they fail. */
+  isProbe = false
+  /** Logged at debug, whatever the response: most of the shed requests. */
   isQuiet = false
   /** Who asked, as `key:name` or `sub:subject`, once authenticated. */
   client: string | undefined = undefined
   /** Faults injected into this request, for the access log. */
   fault: string | undefined = undefined
   trace: RequestSpan | undefined = undefined
+  /** The code of the problem that was answered, for the access log. */
+  problem: string | undefined = undefined
+  /** Why the request failed, for the access log. */
+  cause: string | undefined = undefined
+  /** The task that the request added, retried or cancelled, for the access log. */
+  taskId: string | undefined = undefined
   /** Response headers left by checks. */
   headers: Readonly<Record<string, string>> | undefined = undefined
   /** True once a response was built with the headers that every response carries. */
   hasCommonHeaders = false
   /** The length of the selected representation in characters, where known. A 304 or HEAD does not send it. */
   responseSize: number | undefined = undefined
+  /** Bytes of the request body, once it was read, if the log wants them. */
+  requestBytes: number | undefined = undefined
+  /** Bytes of the response body before compression, where known, if the log wants them. */
+  responseBytes: number | undefined = undefined
   /** Answers in place of the handler when the deadline passes. */
   onTimeout: (() => void) | undefined = undefined
   #controller: AbortController | undefined
   #isTimedOut = false
 
+  /**
+   * @param logsBytes whether the access log says how long the bodies are
+   * @param details what the access log says beyond the ordinary
+   */
   constructor(
     readonly method: string,
     readonly requestId: string,
     readonly commonHeaders: CommonHeaders,
+    readonly logsBytes: boolean,
+    readonly details: AccessDetails | undefined,
   ) {}
 
   /** Aborts at the deadline. A handler that holds a resource must release it then: nobody reads its response. */

@@ -1,7 +1,8 @@
-import type { Log } from '../telemetry/log/log.ts'
+import type { Log, LogLevel } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { CommonHeaders } from './headers/common-headers.ts'
 import { RequestContext } from './request-context.ts'
+import type { DescribeRequest } from './request-details.ts'
 import { createRequestIds } from './request-id.ts'
 
 export interface RequestTrackerOptions {
@@ -13,6 +14,10 @@ export interface RequestTrackerOptions {
   readonly accessLog: boolean
   /** How long a handler may take, in ms. */
   readonly timeoutMs: number
+  /** Whether access lines have the bytes of request and response. Default false. */
+  readonly logBytes?: boolean | undefined
+  /** Finds what access lines have beyond the ordinary. Default: nothing. */
+  readonly describeRequest?: DescribeRequest | undefined
 }
 
 /** Methods that may become a metric label. */
@@ -54,11 +59,21 @@ export class RequestTracker {
     return this.#inFlight.size
   }
 
-  begin(method: string, headers: Headers): RequestContext {
+  /** Those of them that are probes, scrapes and admin requests. */
+  countProbes(): number {
+    return [...this.#inFlight].filter(({ isProbe }) => isProbe).length
+  }
+
+  /** @param url of the request: reading it from Bun's request again is expensive */
+  begin(request: Request, url: string): RequestContext {
+    const { method, headers } = request
+    const { logBytes = false, describeRequest } = this.#options
     const context = new RequestContext(
       knownMethods.has(method) ? method : 'other',
       this.#nextId(headers.get('x-request-id')),
       this.#commonHeaders,
+      logBytes,
+      describeRequest?.(request, url),
     )
     this.#inFlight.add(context)
     return context
@@ -78,7 +93,7 @@ export class RequestTracker {
     context.trace?.end(status)
     metrics.requests.observe(context.method, context.route, status, durationMs / 1_000)
     if (accessLog || status >= 500 || context.fault !== undefined)
-      log.access(context.isQuiet ? 'debug' : 'info', context, status, durationMs)
+      log.access(accessLevel(context, status), context, status, durationMs)
     return response
   }
 
@@ -99,4 +114,11 @@ export class RequestTracker {
       context.timeOut()
     }
   }
+}
+
+/** A probe that answers 503, as `/ready` does, has not failed: it has no problem. */
+function accessLevel({ isQuiet, isProbe, problem }: RequestContext, status: number): LogLevel {
+  if (isQuiet) return 'debug'
+  if (status >= 500 && (problem !== undefined || !isProbe)) return 'error'
+  return isProbe ? 'debug' : 'info'
 }

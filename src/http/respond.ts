@@ -8,12 +8,14 @@ type HeaderRecord = Readonly<Record<string, string>>
 export type JsonResponse<Body, Status extends ContentfulStatusCode = 200> = Response &
   TypedResponse<Body, Status, 'json'>
 
-/** Answers 200 with small JSON. */
+/** Answers 200 with small JSON of ASCII characters. */
 export function respondJson<const Body extends object>(
   context: RequestContext,
   body: Body,
 ): JsonResponse<Body> {
-  return Response.json(body, settings(context, 200, 'application/json')) as JsonResponse<Body>
+  const text = JSON.stringify(body)
+  if (context.logsBytes) context.responseBytes = text.length
+  return new Response(text, settings(context, 200, 'application/json')) as JsonResponse<Body>
 }
 
 /** Above this many characters a response is streamed: a large one would be copied whole for every slow reader. */
@@ -34,6 +36,8 @@ export function respondJsonText<Body, Status extends ContentfulStatusCode = 200>
   const length = parts.reduce((total, part) => total + part.length, 0)
   const body = length <= streamThreshold ? parts.join('') : streamParts(parts)
   context.responseSize = length
+  if (context.logsBytes)
+    context.responseBytes = parts.reduce((total, part) => total + Buffer.byteLength(part), 0)
   return new Response(body, settings(context, status ?? 200, 'application/json', headers)) as JsonResponse<
     Body,
     Status
@@ -61,6 +65,7 @@ export function respondText(
   headers?: HeaderRecord,
 ): Response {
   context.responseSize = body.length
+  if (context.logsBytes) context.responseBytes = Buffer.byteLength(body)
   return new Response(body, settings(context, status, contentType, headers))
 }
 

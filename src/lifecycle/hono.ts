@@ -19,7 +19,9 @@ export function liveness<Body extends Record<string, unknown> = Record<never, ne
   return (c: Context) => c.json({ status: 'ok', ...body() })
 }
 
-export interface ReadinessOptions {
+export interface ReadinessOptions<Body extends Record<string, unknown>> {
+  /** Members of the body in addition to those of the readiness. Must not block or fail. */
+  readonly body?: () => Body
   /** `Retry-After` of a 503, in seconds. Default 1. */
   readonly retryAfterSeconds?: number
 }
@@ -32,16 +34,16 @@ export interface ReadinessOptions {
  * // 200 {"status":"ready","checks":{"store":"ok"}}
  * // 503 {"status":"not ready","reason":"draining","checks":{}}
  */
-export function readiness(
+export function readiness<Body extends Record<string, unknown> = Record<never, never>>(
   lifecycle: Lifecycle,
   checks?: Checks,
-  { retryAfterSeconds = 1 }: ReadinessOptions = {},
+  { retryAfterSeconds = 1, body = () => ({}) as Body }: ReadinessOptions<Body> = {},
 ) {
   return async (c: Context) => {
     const { reason, checks: statuses } = await checkReadiness(lifecycle, checks)
-    if (reason === undefined) return c.json({ status: 'ready', checks: statuses })
+    if (reason === undefined) return c.json({ status: 'ready', checks: statuses, ...body() })
     c.header('Retry-After', String(retryAfterSeconds))
-    return c.json({ status: 'not ready', reason, checks: statuses }, 503)
+    return c.json({ status: 'not ready', reason, checks: statuses, ...body() }, 503)
   }
 }
 

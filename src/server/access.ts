@@ -6,6 +6,7 @@ import { faultInjection } from '../http/middleware/fault-injection.ts'
 import { limitFailures, rateLimit } from '../http/middleware/rate-limit.ts'
 import { strictTransport } from '../http/middleware/security-headers.ts'
 import type { Security } from '../http/openapi/document.ts'
+import { createDescribeRequest, type DescribeRequest } from '../http/request-details.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
@@ -14,6 +15,7 @@ import type { Log } from '../telemetry/log/log.ts'
 import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { followSecret } from './secrets.ts'
+import { startStep } from './start-step.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
 
 export interface ChecksOptions {
@@ -92,8 +94,8 @@ async function openApiKeys(
 ) {
   const own = parseApiKeys(API_KEYS)
   if (API_KEYS_FILE === undefined) return () => own
-  const texts = await readTexts([API_KEYS_FILE])
-  let all = [...own, ...parseApiKeys(texts.join())]
+  const texts = await startStep('API_KEYS_FILE', () => readTexts([API_KEYS_FILE]))
+  let all = [...own, ...(await startStep('API_KEYS_FILE', () => parseApiKeys(texts.join())))]
   const stop = watchFiles(
     [API_KEYS_FILE],
     texts,
@@ -111,24 +113,49 @@ async function openApiKeys(
 /** One limiter, and what it counts. */
 async function openRateLimits(
   lifecycle: Lifecycle,
-  { RATE_LIMIT: rate, REDIS_URL: url, TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
+  config: Config,
   { metrics, remoteAddress }: ChecksOptions,
 ): Promise<{ readonly application: Check; readonly pages: Check } | undefined> {
+  const { RATE_LIMIT: rate, REDIS_URL: url } = config
   if (rate === undefined) return undefined
   const limiter =
     url === undefined
       ? createMemoryRateLimiter(rate)
       : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateLimitFailOpen })
   lifecycle.onClose('rate limit', async () => limiter.close())
+  const options = { rate, limiter, clientAddress: await openClientAddress(config, remoteAddress) }
+  return { application: rateLimit(options), pages: rateLimit({ ...options, kind: 'page' }) }
+}
+
+type FindAddress = (request: Request) => string | undefined
+
+/** Finds the address of a client, behind the proxies that are trusted. */
+async function openClientAddress(
+  { TRUSTED_PROXIES = [], FORWARDED_HEADER }: Config,
+  remoteAddress: FindAddress,
+): Promise<FindAddress> {
   // Loaded only here: node:net would lengthen every start.
   const { createClientAddress } = await import('../http/middleware/client-ip.ts')
-  const findAddress = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
-  const options = {
-    rate,
-    limiter,
-    clientAddress: (request: Request) => findAddress(request.headers, remoteAddress(request)),
-  }
-  return { application: rateLimit(options), pages: rateLimit({ ...options, kind: 'page' }) }
+  const find = createClientAddress(TRUSTED_PROXIES, FORWARDED_HEADER)
+  return (request) => find(request.headers, remoteAddress(request))
+}
+
+/**
+ * What access lines say beyond the ordinary, by `LOG_FIELDS`.
+ *
+ * @returns undefined when that is nothing
+ */
+export async function openDescribeRequest(
+  config: Config,
+  remoteAddress: FindAddress,
+): Promise<DescribeRequest | undefined> {
+  const fields = new Set(config.LOG_FIELDS)
+  const path = fields.has('path')
+  const userAgent = fields.has('user_agent')
+  const hasAddress = fields.has('client_address')
+  if (!path && !userAgent && !hasAddress) return undefined
+  const clientAddress = hasAddress ? await openClientAddress(config, remoteAddress) : undefined
+  return createDescribeRequest({ clientAddress, path, userAgent })
 }
 
 /** Only where an operator can set faults: elsewhere neither the metrics nor the cost exist. */

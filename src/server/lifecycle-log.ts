@@ -46,7 +46,7 @@ function logEvent(event: LifecycleEvent, log: Log): void {
 
 function logState(state: Extract<LifecycleEvent, { type: 'state' }>['state'], log: Log): void {
   if (state.name === 'draining' && state.phase === 'window') {
-    log.info('draining: still serving, answers say Connection: close', { reason: state.reason })
+    log.info('draining', { reason: state.reason })
   } else if (state.name === 'stopped') {
     const { result } = state
     log.info('stopped', {

@@ -1,9 +1,12 @@
 import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config.ts'
+import type { App } from '../http/app.ts'
 import type { Build } from '../http/routes/health.ts'
 import type { BoundServer, Lifecycle } from '../lifecycle/index.ts'
 import type { BufferedWriter } from '../telemetry/log/buffered-writer.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts'
+import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import { describeBackends } from './backends.ts'
 
 /** The configured build; the version defaults to the version of the package. */
 export function getBuild(config: Config): Build {
@@ -14,24 +17,31 @@ export function getBuild(config: Config): Build {
   }
 }
 
-/**
- * Creates the metrics of a process.
- *
- * @param getServer returns the server once it listens; called at each scrape
- */
+/** Parts of a process that start after its metrics. They are asked for at each scrape. */
+export interface LateSources {
+  readonly server?: BoundServer
+  readonly app?: Pick<App, 'requests'>
+  readonly tracing?: Tracing | undefined
+}
+
+/** Creates the metrics of a process. */
 export function openMetrics(
   lifecycle: Lifecycle,
   config: Config,
   writer: BufferedWriter,
-  getServer: () => BoundServer | undefined,
+  role: 'server' | 'worker',
+  late: LateSources,
 ): Metrics {
   return createMetrics({
     prefix: config.METRICS_PREFIX,
     build: getBuild(config),
+    backends: describeBackends(config, role),
     sources: {
       state: () => lifecycle.state.name,
-      inFlight: () => getServer()?.inFlight ?? 0,
-      servedWhileDraining: () => getServer()?.servedWhileDraining ?? 0,
+      // The scrape that asks is in flight too, and no request of a client.
+      inFlight: () => Math.max(0, (late.server?.inFlight ?? 0) - (late.app?.requests.countProbes() ?? 0)),
+      servedWhileDraining: () => late.server?.servedWhileDraining ?? 0,
+      spansDropped: () => late.tracing?.droppedSpans ?? 0,
       logLinesDropped: () => writer.droppedLines,
     },
   })

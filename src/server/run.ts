@@ -1,6 +1,8 @@
-import type { Config, ConfigResult, Program } from '../config.ts'
+import type { Config, Program as ConfigReader, ConfigResult } from '../config.ts'
 import { createLifecycle, handleSignals, type Lifecycle, readIgnoredSignals } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
+import { describeError } from '../telemetry/log/describe-error.ts'
+import type { Log, ProcessIdentity } from '../telemetry/log/log.ts'
 import type { ProcessLog } from './logging.ts'
 
 /** A service that has started. */
@@ -17,6 +19,15 @@ export interface RunningService {
  */
 export type StartService = (lifecycle: Lifecycle, config: Config, log: ProcessLog) => Promise<RunningService>
 
+export interface Program {
+  /** Whose configuration it reads. */
+  readonly reads: ConfigReader
+  /** What the process is, for its log. The supervisor and its processes share one stream. */
+  readonly identify: (config: Config) => Pick<ProcessIdentity, 'role' | 'process'>
+  /** Loads the service's modules on demand, so that the signal handlers are installed before them. */
+  readonly start: StartService
+}
+
 /** EX_CONFIG of sysexits.h: a restart would not help. */
 const invalidConfigExitCode = 78
 
@@ -27,14 +38,11 @@ const invalidConfigExitCode = 78
  * SIGTERM and SIGINT shut down. SIGUSR2 toggles debug logging. SIGHUP shuts down too, unless the service handles it. SIGHUP
  * and SIGINT stay ignored when the process inherited them as ignored, such as from `nohup`.
  *
- * @param start loads the service's modules on demand, so that the signal handlers are installed before them
- * @param program whose configuration is read. Default: the server's
- * @example run({ PORT: '8000' }, async (lifecycle, config, log) => startServer(lifecycle, config, log))
+ * @example run({ PORT: '8000' }, { reads: 'server', identify: () => ({ role: 'server' }), start: startServer })
  */
 export function run(
   env: Readonly<Record<string, string | undefined>>,
-  start: StartService,
-  program: Program = 'server',
+  { reads, identify, start }: Program,
 ): void {
   // Signals first, so that one that arrives while modules load has its effect, also for PID 1 of a container.
   const lifecycle = createLifecycle()
@@ -49,12 +57,15 @@ export function run(
     Bun.unsafe.setJITPolicy(100)
     // Before a service may handle SIGHUP.
     const ignoresSighup = (await ignored).has('SIGHUP')
-    const { config, warnings } = await readConfig(env, program)
+    const { config, warnings } = await readConfig(env, reads)
     const { openLog } = await import('./logging.ts')
-    const opened = openLog(config)
+    const identity = identify(config)
+    const opened = openLog(config, { ...identity, pid: process.pid })
     const { log } = opened
     flushLog = log.flush
     for (const warning of warnings) log.warn('invalid variable ignored', { reason: warning })
+    // The processes of a supervisor have its environment: it has warned.
+    if (identity.process === undefined) await warnAtStart(env, config, identity.role, log)
     try {
       const { runtimeSettings } = await start(lifecycle, config, opened)
       const { toggleDebug } = await import('./runtime-settings.ts')
@@ -64,7 +75,7 @@ export function run(
         process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
       Bun.unsafe.setJITPolicy(1)
     } catch (error) {
-      log.error('cannot start', { error })
+      log.error('cannot start', { cause: describeError(error), error })
       // Closes what was opened before the failure.
       await lifecycle.shutdown('start-up failed', { exitCode: 1 })
       await log.flush()
@@ -80,11 +91,22 @@ export function run(
 /** The configuration. Exits when it is invalid, with all problems on standard error. */
 async function readConfig(
   env: Readonly<Record<string, string | undefined>>,
-  program: Program,
+  program: Program['reads'],
 ): Promise<Extract<ConfigResult, { ok: true }>> {
   const { parseConfig } = await import('../config.ts')
   const result = parseConfig(env, program)
   if (result.ok) return result
   console.error(`Invalid configuration:\n  ${result.problems.join('\n  ')}`)
   return process.exit(invalidConfigExitCode)
+}
+
+/** Loaded on demand, as everything that a start needs after its signal handlers. */
+async function warnAtStart(
+  env: Readonly<Record<string, string | undefined>>,
+  config: Config,
+  role: ProcessIdentity['role'],
+  log: Log,
+): Promise<void> {
+  const { findStartWarnings } = await import('./start-warnings.ts')
+  for (const { message, fields } of findStartWarnings(env, config, role)) log.warn(message, fields)
 }

@@ -18,9 +18,11 @@ import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
-import { describeSecurity, openChecks } from './access.ts'
+import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import { describeSecurity, openChecks, openDescribeRequest } from './access.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { countThreads, openAnalysisPool } from './analysis-pool.ts'
+import { describeBackends } from './backends.ts'
 import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
@@ -29,6 +31,7 @@ import { handleQueueCall, localQueueControl } from './queue-control.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
+import { startStep } from './start-step.ts'
 import { openDatabaseFromConfig, openQueueFromConfig, openStoreFromConfig, queueChecks } from './storage.ts'
 import { openWorkerMetrics, startTaskWorker } from './task-worker.ts'
 import { openCertificate } from './tls.ts'
@@ -55,7 +58,7 @@ export async function startServer(
   warnAboutGracePeriod(config, log)
 
   const late: LateParts = {}
-  const metrics = openMetrics(lifecycle, config, writer, () => late.server)
+  const metrics = openMetrics(lifecycle, config, writer, 'server', late)
   logLifecycle(lifecycle, log, metrics)
 
   const supervisor = Promise.withResolvers<PrimaryConnection>()
@@ -65,6 +68,7 @@ export async function startServer(
 
   const storage = await openStorage(lifecycle, config, log)
   const { queue } = storage
+  late.tracing = storage.tracing
   const workerMetrics = openWorkerMetrics(metrics, queue)
   const checks = createServerChecks(config, storage, log)
   const pool = openAnalysisPool(lifecycle, config)
@@ -73,8 +77,11 @@ export async function startServer(
     { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late },
     { supervised },
   )
-  const tls = await openCertificate(lifecycle, config, log)
-  const server = listen(lifecycle, config, app, tls?.certificate, supervised)
+  late.app = app
+  const tls = await startStep('TLS_CERT and TLS_KEY', () => openCertificate(lifecycle, config, log))
+  const server = await startStep(`listening on HOST ${config.HOST}, PORT ${config.PORT}`, () =>
+    listen(lifecycle, config, app, tls?.certificate, supervised),
+  )
   late.server = server
 
   if (supervised) {
@@ -107,6 +114,7 @@ export async function startServer(
     url: server.url.href,
     version: getBuild(config).version,
     environment: config.ENVIRONMENT,
+    ...describeBackends(config, 'server'),
   })
   return { port: server.port, runtimeSettings }
 }
@@ -118,6 +126,8 @@ const compileDelayMs = 100
 interface LateParts {
   server?: BoundServer
   supervisor?: PrimaryConnection
+  app?: ServiceApp
+  tracing?: Tracing | undefined
 }
 
 function configureShutdown(lifecycle: Lifecycle, config: Config): void {
@@ -159,10 +169,10 @@ async function openStorage(lifecycle: Lifecycle, config: Config, log: Log): Prom
   const database = await openDatabaseFromConfig(lifecycle, config)
   const store = openStoreFromConfig(lifecycle, database, tracing)
   const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
-  const checker = await openDocumentChecker({
-    schema: config.DATA_SCHEMA === undefined ? undefined : await readSchema(config.DATA_SCHEMA),
-    maxThreads: countThreads(config),
-  })
+  const schema = config.DATA_SCHEMA === undefined ? undefined : await readSchema(config.DATA_SCHEMA)
+  const checker = await startStep(schema === undefined ? 'checking documents' : 'DATA_SCHEMA', () =>
+    openDocumentChecker({ schema, maxThreads: countThreads(config) }),
+  )
   lifecycle.onClose('document checks', async () => checker.close())
   return { store, queue, checker, tracing }
 }
@@ -204,7 +214,7 @@ async function openApp(
   { supervised }: ServerOptions,
 ): Promise<ServiceApp> {
   const tokens = openManagementTokens(lifecycle, config, log)
-  const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
+  const management = { ...managementDeps(config, 'server', tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
     queue: localQueueControl(storage.queue, log),
@@ -213,16 +223,18 @@ async function openApp(
     token: tokens.adminToken,
   }
   // The supervisor serves METRICS_PORT for all of its processes.
-  if (!supervised) openAdminServer(lifecycle, config, { ...management, admin })
+  if (!supervised) await openAdminServer(lifecycle, config, { ...management, admin })
 
+  const remoteAddress = (request: Request) => late.server?.remoteAddress(request)
   const app = createApp({
     ...management,
     ...storage,
+    describeRequest: await openDescribeRequest(config, remoteAddress),
     ...(await openChecks(lifecycle, config, {
       log,
       metrics,
       runtimeSettings,
-      remoteAddress: (request) => late.server?.remoteAddress(request),
+      remoteAddress,
     })),
     pool,
     admin: adminWithToken(config, admin),

@@ -9,13 +9,17 @@ import type { QueueStats, TaskQueue } from '../tasks/task-queue.ts'
 import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import { startStep } from './start-step.ts'
 
 /** How long a start waits for the queue to report whether it is durable, in ms. */
 const durabilityTimeoutMs = 2_000
 
 /** Opens the configured database. The shutdown closes it. */
 export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
-  const database = await openDatabase({ url: config.DATABASE_URL, dataDir: config.DATA_DIR })
+  const { DATABASE_URL: url, DATA_DIR: dataDir } = config
+  const database = await startStep(url === undefined ? 'DATA_DIR' : 'DATABASE_URL', () =>
+    openDatabase({ url, dataDir }),
+  )
   lifecycle.onClose('database', () => database.close())
   return database
 }

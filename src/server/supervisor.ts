@@ -9,6 +9,7 @@ import { createRequestMetrics } from '../telemetry/metrics/request-metrics.ts'
 import { logLifecycle } from './lifecycle-log.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
+import { startStep } from './start-step.ts'
 import { openCertificate } from './tls.ts'
 
 /** How long the worker processes may take beyond their own budget before they are killed, in ms. */
@@ -34,7 +35,7 @@ export async function startSupervisor(
     void supervisor?.rollingRestart()
   })
   const settings = await openRuntimeSettings(lifecycle, config, log)
-  const tls = await openCertificate(lifecycle, config, log)
+  const tls = await startStep('TLS_CERT and TLS_KEY', () => openCertificate(lifecycle, config, log))
   if (config.METRICS_PORT !== undefined)
     await openSharedAdminServer(lifecycle, config, log, settings, () => supervisor)
   const started = await Supervisor.start({
@@ -86,8 +87,8 @@ async function openSharedAdminServer(
   const { openManagementTokens } = await import('./secrets.ts')
   const tokens = openManagementTokens(lifecycle, config, log)
   const registry = new Registry()
-  openAdminServer(lifecycle, config, {
-    ...managementDeps(config, tokens),
+  await openAdminServer(lifecycle, config, {
+    ...managementDeps(config, 'server', tokens),
     lifecycle,
     checks: { results: async () => (await supervisor()?.checks()) ?? {} },
     metrics: { registry, requests: createRequestMetrics(registry, config.METRICS_PREFIX) },

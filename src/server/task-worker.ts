@@ -4,6 +4,7 @@ import type { Lifecycle } from '../lifecycle/index.ts'
 import { taskKinds } from '../tasks/kinds/registry.ts'
 import { createTaskHandler, findTimeout, kindLabel } from '../tasks/task-handler.ts'
 import type { Consumer, RunReport, TaskQueue } from '../tasks/task-queue.ts'
+import { describeError } from '../telemetry/log/describe-error.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { createWorkerMetrics, type WorkerMetrics } from '../telemetry/metrics/worker-metrics.ts'
@@ -57,12 +58,14 @@ export function startTaskWorker(
         kind: task.kind,
         outcome,
         attempt: task.attempts,
+        max_attempts: config.TASK_ATTEMPTS,
         duration_ms: Math.round(durationMs * 100) / 100,
         wait_ms: Math.round(waitMs),
+        age_ms: Date.now() - task.createdAt,
       }
-      if (outcome === 'completed') log.debug(runMessages[outcome], fields)
+      if (outcome === 'completed') log[config.ACCESS_LOG ? 'info' : 'debug'](runMessages[outcome], fields)
       else if (outcome === 'cancelled') log.info(runMessages[outcome], fields)
-      else log.warn(runMessages[outcome], { ...fields, error })
+      else log.warn(runMessages[outcome], { ...fields, cause: describeError(error), error })
     },
   })
   lifecycle.addTarget({

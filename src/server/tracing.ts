@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
+import { describeError } from '../telemetry/log/describe-error.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { getBuild } from './metrics.ts'
@@ -27,7 +28,7 @@ export async function openTracing(
   followSecret(lifecycle, config, log, 'OTEL_EXPORTER_OTLP_HEADERS', (changed) => {
     headers = changed
   })
-  const tracing = createOpenTelemetryTracing({
+  const tracing: Tracing = createOpenTelemetryTracing({
     service,
     version,
     instance: config.INSTANCE_NAME,
@@ -37,8 +38,23 @@ export async function openTracing(
     // Without a file the packages read the variable themselves, and that of traces, which has precedence.
     ...(config.OTEL_EXPORTER_OTLP_HEADERS_FILE !== undefined && { headers: () => headers ?? '' }),
     closeTimeoutMs,
+    onExportFailed: logExportFailures(log, () => tracing.droppedSpans),
   })
   log.context = tracing.ids
   lifecycle.onClose('traces', () => tracing.close())
   return tracing
+}
+
+/** How often failing exports are logged, in ms. */
+const warnIntervalMs = 60_000
+
+/** Logs that spans cannot be exported, once a minute: every batch of an unreachable collector fails. */
+function logExportFailures(log: Log, droppedSpans: () => number): (error: unknown) => void {
+  let loggedAt = Number.NEGATIVE_INFINITY
+  return (error) => {
+    const now = performance.now()
+    if (now - loggedAt < warnIntervalMs) return
+    loggedAt = now
+    log.warn('exporting spans failed', { cause: describeError(error), dropped_spans: droppedSpans() })
+  }
 }

@@ -5,8 +5,10 @@ import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { openAnalysisPool } from './analysis-pool.ts'
+import { describeBackends } from './backends.ts'
 import { localHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
@@ -15,6 +17,7 @@ import { localQueueControl } from './queue-control.ts'
 import type { RunningService } from './run.ts'
 import { openRuntimeSettings } from './runtime-settings.ts'
 import { openManagementTokens } from './secrets.ts'
+import { startStep } from './start-step.ts'
 import { claimingCheck, openDatabaseFromConfig, openQueueFromConfig, queueChecks } from './storage.ts'
 import { openWorkerMetrics, startTaskWorker } from './task-worker.ts'
 import { openTracing } from './tracing.ts'
@@ -32,15 +35,24 @@ export async function startWorker(
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
 
-  let server: BoundServer | undefined
-  const metrics = openMetrics(lifecycle, config, writer, () => server)
+  const late: { server?: BoundServer; tracing?: Tracing | undefined } = {}
+  const metrics = openMetrics(lifecycle, config, writer, 'worker', late)
   logLifecycle(lifecycle, log, metrics)
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log)
 
-  const queue = await openQueue(lifecycle, config, log)
+  late.tracing = await openTracing(lifecycle, config, log)
+  const queue = await openQueueFromConfig(
+    lifecycle,
+    config,
+    // With Redis no database is opened.
+    () => openDatabaseFromConfig(lifecycle, config),
+    log,
+    late.tracing,
+  )
   const workerMetrics = openWorkerMetrics(metrics, queue)
 
-  server = listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
+  const server = await listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
+  late.server = server
   const threads = openAnalysisPool(lifecycle, config)
   startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsDrainWindow: true })
 
@@ -49,6 +61,7 @@ export async function startWorker(
     url: server.url.href,
     version: getBuild(config).version,
     environment: config.ENVIRONMENT,
+    ...describeBackends(config, 'worker'),
   })
   return { port: server.port, runtimeSettings }
 }
@@ -66,12 +79,6 @@ function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   })
 }
 
-/** The queue, traced when tracing is enabled. With Redis no database is opened. */
-async function openQueue(lifecycle: Lifecycle, config: Config, log: Log): Promise<TaskQueue> {
-  const tracing = await openTracing(lifecycle, config, log)
-  return openQueueFromConfig(lifecycle, config, () => openDatabaseFromConfig(lifecycle, config), log, tracing)
-}
-
 interface WorkerParts {
   readonly log: Log
   readonly metrics: Metrics
@@ -80,16 +87,16 @@ interface WorkerParts {
 }
 
 /** Serves `WORKER_PORT`, and the admin server when it has a port of its own. */
-function listen(
+async function listen(
   lifecycle: Lifecycle,
   config: Config,
   { log, metrics, runtimeSettings, queue }: WorkerParts,
-): BoundServer {
+): Promise<BoundServer> {
   const checks = createChecks([...queueChecks(queue, true), claimingCheck(queue)], {
     onChange: (change) => logCheckChange(log, change),
   })
   const tokens = openManagementTokens(lifecycle, config, log)
-  const management = { ...managementDeps(config, tokens), lifecycle, checks, metrics, log }
+  const management = { ...managementDeps(config, 'worker', tokens), lifecycle, checks, metrics, log }
   const admin = {
     settings: runtimeSettings,
     queue: localQueueControl(queue, log),
@@ -97,16 +104,18 @@ function listen(
     takeHeapSnapshot: localHeapSnapshot,
     token: tokens.adminToken,
   }
-  openAdminServer(lifecycle, config, { ...management, admin })
+  await openAdminServer(lifecycle, config, { ...management, admin })
   const app = createManagementApp({ ...management, admin: adminWithToken(config, admin) })
   lifecycle.onClose('deadlines', async () => app.requests.close())
-  return serve(lifecycle, {
-    port: config.WORKER_PORT,
-    hostname: config.HOST,
-    idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
-    fetch: app.fetch,
-    literalPaths: app.literalPaths,
-    isProbe: app.isProbe,
-    describeInFlight: () => app.requests.describe(),
-  })
+  return await startStep(`listening on HOST ${config.HOST}, WORKER_PORT ${config.WORKER_PORT}`, () =>
+    serve(lifecycle, {
+      port: config.WORKER_PORT,
+      hostname: config.HOST,
+      idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
+      fetch: app.fetch,
+      literalPaths: app.literalPaths,
+      isProbe: app.isProbe,
+      describeInFlight: () => app.requests.describe(),
+    }),
+  )
 }

@@ -10,6 +10,7 @@ import { limitFailures, rateLimit } from '../../src/http/middleware/rate-limit.t
 import { strictTransport } from '../../src/http/middleware/security-headers.ts'
 import { createPayloadFastPath } from '../../src/http/payload-fast-path.ts'
 import { createProblemResponse, ProblemError } from '../../src/http/problem.ts'
+import { createDescribeRequest } from '../../src/http/request-details.ts'
 import { RequestTracker } from '../../src/http/request-tracker.ts'
 import { createLifecycle, serve } from '../../src/lifecycle/index.ts'
 import { createMemoryRateLimiter } from '../../src/rate-limit/memory.ts'
@@ -109,6 +110,10 @@ const setups: Readonly<Record<string, Setup>> = {
   'with the base path /v1': () => ({ basePath: '/v1' }),
   'with status 422': () => ({ validationStatus: 422 }),
   'without access log': () => ({ accessLog: false }),
+  'without optional log fields': () => ({ logBytes: false }),
+  'with every log field': () => ({
+    describeRequest: createDescribeRequest({ path: true, userAgent: true, clientAddress: () => '::1' }),
+  }),
   'with compression and debug routes': () => ({ compress: true, debugRoutes: true }),
   'with HSTS': withChecks(strictTransport),
   'with API keys and a rate': () => ({ applicationChecks: [keyAuth(), limitedRate(20)] }),
@@ -155,6 +160,7 @@ const silentTracing: Tracing = {
   trace: (_name, _options, work) => work(),
   ids: () => undefined,
   traceparent: () => undefined,
+  droppedSpans: 0,
   close: () => Promise.resolve(),
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import type { DocumentStore } from '../../src/documents/document-store.ts'
+import { type DocumentStore, StoreUnavailable } from '../../src/documents/document-store.ts'
 import { type AppDeps, createApp } from '../../src/http/app.ts'
+import { createDescribeRequest } from '../../src/http/request-details.ts'
 import type { TakeHeapSnapshot } from '../../src/http/routes/heap.ts'
+import { createLifecycle } from '../../src/lifecycle/index.ts'
 import { createTask } from '../../src/tasks/task.ts'
 import { adminDeps } from '../support/admin-deps.ts'
 import { appDeps } from '../support/app-deps.ts'
@@ -60,17 +62,28 @@ describe('a handler that fails', () => {
       const problem = await expectProblem(response, 500, 'internal-error')
       expect(problem.request_id).toBe('find-me')
       expect(JSON.stringify(problem)).not.toMatch(/hunter2|deeper|Error|\.ts/)
-      const failed = (await service.logged()).find(({ level }) => level === 'error')
+      const [failed, request] = await service.logged()
       expect(failed).toMatchObject({
+        level: 'error',
         msg: 'request failed',
         request_id: 'find-me',
         route: '/data/:id',
+        code: 'internal-error',
         error: {
           name: 'Error',
-          message: secret.message,
+          message: 'password of postgres://***@db',
           cause: { name: 'TypeError', message: 'the deeper reason' },
         },
       })
+      expect(request).toMatchObject({
+        level: 'error',
+        msg: 'request',
+        request_id: 'find-me',
+        status: 500,
+        code: 'internal-error',
+        cause: 'password of postgres://***@db: TypeError: the deeper reason',
+      })
+      expect(JSON.stringify([failed, request])).not.toContain('hunter2')
       expect(service.requests.describe()).toEqual([])
       expect(await service.counted()).toEqual([counted(500)])
     })
@@ -98,6 +111,47 @@ describe('a handler that fails', () => {
     using service = createServiceWith(() => Promise.reject('text'))
     await service.request('/data/1')
     expect((await service.logged())[0]).toMatchObject({ msg: 'request failed', error: 'text' })
+  })
+})
+
+describe('a dependency that is away', () => {
+  const away = (reason: string): StoreUnavailable =>
+    new StoreUnavailable(1, { cause: new Error(`cannot reach redis://user:hunter2@${reason}`) })
+
+  test('is named in the access line of every request, and in full once', async () => {
+    using service = createServiceWith(() => Promise.reject(away('first')))
+    for (const id of ['a', 'b', 'c'])
+      await expectProblem(
+        await service.request('/data/1', { headers: { 'x-request-id': id } }),
+        503,
+        'store-unavailable',
+      )
+    const logged = await service.logged()
+    const line = { level: 'error', code: 'store-unavailable', route: '/data/:id' }
+    const request = { ...line, msg: 'request', status: 503, cause: 'cannot reach redis://***@first' }
+    expect(logged).toMatchObject([
+      {
+        ...line,
+        msg: 'request failed',
+        request_id: 'a',
+        error: { message: 'cannot reach redis://***@first' },
+      },
+      { ...request, request_id: 'a' },
+      { ...request, request_id: 'b' },
+      { ...request, request_id: 'c' },
+    ])
+    expect(JSON.stringify(logged)).not.toContain('hunter2')
+  })
+
+  test('is logged in full for each of its causes', async () => {
+    let calls = 0
+    using service = createServiceWith(() => Promise.reject(away(calls++ % 2 === 0 ? 'first' : 'second')))
+    for (let i = 0; i < 6; i++) await service.request('/data/1')
+    const failed = (await service.logged()).filter(({ msg }) => msg === 'request failed')
+    expect(failed.map(({ error }) => (error as Error).message)).toEqual([
+      'cannot reach redis://***@first',
+      'cannot reach redis://***@second',
+    ])
   })
 })
 
@@ -356,11 +410,135 @@ describe('access lines', () => {
       ['info', 'request', 'GET', 'unmatched', 404, 'd'],
       ['info', 'request', 'GET', '/payload', 405, 'e'],
     ])
+    expect(logged.map(({ code }) => code)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      'not-found',
+      'method-not-allowed',
+    ])
     for (const { duration_ms, time, service, instance } of logged) {
       expect(duration_ms).toBeNumber()
       expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
       expect([service, instance]).toEqual(['tally', 'instance-1'])
     }
+  })
+
+  test('a 404 of a resource is told from one of no route', async () => {
+    using service = createServiceWith(() => Promise.resolve(undefined))
+    for (const path of ['/data/missing', '/nowhere']) await service.request(path)
+    expect((await service.logged()).map(({ level, route, code }) => [level, route, code])).toEqual([
+      ['info', '/data/:id', 'not-found'],
+      ['info', 'unmatched', 'not-found'],
+    ])
+  })
+
+  test('a probe that is not ready has not failed, a scrape that fails has', async () => {
+    using service = createService({
+      lifecycle: createLifecycle(),
+      scrape: () => Promise.reject(new Error('no metrics')),
+    })
+    await service.request('/ready')
+    await service.request('/metrics')
+    expect((await service.logged()).map(({ level, msg, status }) => [level, msg, status])).toEqual([
+      ['debug', 'request', 503],
+      ['error', 'request failed', undefined],
+      ['error', 'request', 500],
+    ])
+  })
+
+  test('the first shed request of a minute is an error, the others are logged at debug', async () => {
+    using service = createService({ overload: { maxInFlight: 0, maxLagMs: 0 } })
+    for (let i = 0; i < 3; i++) await service.request('/data')
+    const [first, ...others] = await service.logged()
+    expect(first).toMatchObject({
+      level: 'error',
+      status: 503,
+      code: 'overloaded',
+      cause: 'more than 0 requests in flight',
+    })
+    expect(others.map(({ level, code }) => [level, code])).toEqual([
+      ['debug', 'overloaded'],
+      ['debug', 'overloaded'],
+    ])
+  })
+
+  const post = (body: string, headers: Record<string, string> = {}) => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'user-agent': 'curl/8 "x"', ...headers },
+    body,
+  })
+
+  test('have the bytes that were received and sent, on every way through the service', async () => {
+    const limits = { ...appDeps().limits, largeBodyThreshold: 40 }
+    using service = createService({ logBytes: true, limits, requestTimeoutMs: 10_000 })
+    const small = '{"numbers":[1],"text":"é"}'
+    const large = `{"numbers":[1],"text":"é${'x'.repeat(40)}"}`
+    const bytes: number[][] = []
+    for (const [path, body] of [
+      ['/payload', small],
+      ['/payload?format=compact', small],
+      ['/payload', large],
+      ['/payload', '{"é":1}'],
+    ] as const) {
+      const response = await service.request(path, post(body))
+      bytes.push([Buffer.byteLength(body), (await response.bytes()).byteLength])
+    }
+    expect(
+      (await service.logged()).map(({ request_bytes, response_bytes }) => [request_bytes, response_bytes]),
+    ).toEqual(bytes)
+  })
+
+  test('have no bytes of a body that was not read', async () => {
+    using service = createService({ logBytes: true })
+    await service.request('/payload', post('{}', { 'content-type': 'text/plain' }))
+    const [line] = await service.logged()
+    expect(line).toMatchObject({ status: 415, response_bytes: expect.any(Number) })
+    expect(line).not.toHaveProperty('request_bytes')
+  })
+
+  test('have neither bytes nor anything personal unless it is asked for', async () => {
+    using service = createService()
+    await service.request('/data/alice?cursor=secret', { headers: { 'user-agent': 'curl' } })
+    const [line = {}] = await service.logged()
+    for (const field of ['request_bytes', 'response_bytes', 'client_address', 'path', 'user_agent'])
+      expect(line).not.toHaveProperty(field)
+  })
+
+  for (const [field, value] of [
+    ['path', '/data/alice'],
+    ['userAgent', 'curl/8 "x"'],
+    ['clientAddress', '192.0.2.1'],
+  ] as const)
+    test(`have ${field} and nothing else personal where only that is asked for`, async () => {
+      const describeRequest = createDescribeRequest({
+        path: field === 'path',
+        userAgent: field === 'userAgent',
+        clientAddress: field === 'clientAddress' ? () => '192.0.2.1' : undefined,
+      })
+      using service = createService({ describeRequest })
+      await service.request('/data/alice?cursor=secret', { headers: { 'user-agent': 'curl/8 "x"' } })
+      const { client_address, path, user_agent } = (await service.logged()).at(-1) ?? {}
+      const found = { clientAddress: client_address, path, userAgent: user_agent }
+      expect(found).toEqual({
+        clientAddress: undefined,
+        path: undefined,
+        userAgent: undefined,
+        [field]: value,
+      })
+    })
+
+  test('of a new task name it', async () => {
+    const task = createTask(
+      '0190b0a4-7b5c-7000-8000-000000000000',
+      { kind: 'analysis', payload: '"text"' },
+      { createdAt: 0 },
+    )
+    using service = createService({
+      queue: { ...appDeps().queue, enqueue: async () => ({ task, replayed: false }) },
+    })
+    await service.request('/tasks', post('{"payload":"text"}'))
+    expect(await service.logged()).toMatchObject([{ status: 201, task_id: task.id }])
   })
 
   test('without an access log only server errors are logged', async () => {

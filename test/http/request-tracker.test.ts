@@ -3,11 +3,16 @@ import { RequestTracker } from '../../src/http/request-tracker.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { until } from '../support/until.ts'
 
+function begin(tracker: RequestTracker, method: string, id = '') {
+  const url = 'http://tally.example/'
+  return tracker.begin(new Request(url, { method, headers: { 'x-request-id': id } }), url)
+}
+
 /** A tracker with three requests in flight. */
 function trackThree(timeoutMs: number) {
   const deps = appDeps()
   const tracker = new RequestTracker({ ...deps, timeoutMs })
-  const [a, b, c] = ['a', 'b', 'c'].map((id) => tracker.begin('GET', new Headers({ 'x-request-id': id })))
+  const [a, b, c] = ['a', 'b', 'c'].map((id) => begin(tracker, 'GET', id))
   if (a === undefined || b === undefined || c === undefined) throw new Error('three requests')
   return { tracker, deps, requests: { a, b, c }, [Symbol.dispose]: () => tracker.close() }
 }
@@ -51,7 +56,7 @@ describe('the requests in flight', () => {
 
   test('with an unknown method share one label', () => {
     using tracked = trackThree(60_000)
-    const context = tracked.tracker.begin('PROPFIND', new Headers())
+    const context = begin(tracked.tracker, 'PROPFIND')
     expect(context.method).toBe('other')
   })
 })

@@ -31,9 +31,10 @@ async function createService(env: Record<string, string>) {
     remoteAddress: () => '192.0.2.1',
   })
   const { CORS_ORIGIN: origins } = parsed.config
+  const tokens = openManagementTokens(lifecycle, parsed.config, memory.log)
   const app = createApp({
     ...deps,
-    ...managementDeps(parsed.config, openManagementTokens(lifecycle, parsed.config, memory.log)),
+    ...managementDeps(parsed.config, 'server', tokens),
     ...checks,
     cors: origins === undefined ? undefined : { origins },
   })

@@ -22,7 +22,7 @@ async function openPort(env: Record<string, string>, port: 'application' | 'metr
   const admin = adminDeps({ settings, token: tokens.adminToken })
   const app = createManagementApp({
     ...appDeps(),
-    ...managementDeps(config, tokens),
+    ...managementDeps(config, 'server', tokens),
     admin: port === 'metrics' ? admin : adminWithToken(config, admin),
   })
   return async (headers: Record<string, string> = {}): Promise<Response> =>

@@ -50,19 +50,23 @@ export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): A
   const lifecycle = createLifecycle()
   lifecycle.markReady()
   const build = { service: 'tally', version: '0.0.0-test', revision: 'test' }
+  const backends = { store: 'sqlite', queue: 'sqlite' } as const
   return {
     build,
+    backends,
     instance: 'instance-1',
     lifecycle,
     checks: createChecks([]),
     metrics: createMetrics({
       prefix: 'api_',
       build,
+      backends,
       sources: {
         state: () => lifecycle.state.name,
         inFlight: () => 0,
         servedWhileDraining: () => 0,
         logLinesDropped: () => 0,
+        spansDropped: () => 0,
       },
     }),
     log: createLog({
@@ -70,6 +74,7 @@ export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): A
       format: 'json',
       service: 'tally',
       instance: 'instance-1',
+      process: { role: 'server', pid: 1 },
       writer: createBufferedWriter({ write: (chunk) => lines.push(chunk), flush: () => {} }),
     }),
     store: absentStore,

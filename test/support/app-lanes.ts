@@ -25,7 +25,7 @@ class Lane {
   readonly #lines: string[] = []
 
   constructor(setup: Setup, payloadFastPath: boolean, changes: Partial<AppDeps> = {}) {
-    const deps = appDeps({ limits, ...changes }, this.#lines)
+    const deps = appDeps({ limits, logBytes: true, ...changes }, this.#lines)
     this.#deps = { ...deps, payloadFastPath, ...setup(deps.metrics) }
     const recordCaller: Check = () => {
       this.tookFastPath = new Error().stack?.includes('payload-fast-path.ts')
@@ -83,6 +83,8 @@ export function mask(body: string): string {
 
 export function maskLogMember(name: string, value: unknown): unknown {
   if (name === 'time' || name === 'duration_ms' || name === 'stack') return typeof value
+  // The time that an analysis took has one to four digits.
+  if (name === 'response_bytes') return typeof value
   return name === 'request_id' ? maskId(String(value)) : value
 }
 

@@ -6,7 +6,14 @@ import { createLog } from '../../src/telemetry/log/log.ts'
 export function memoryLog(): ProcessLog & { messages(): Promise<{ level: string; msg: string }[]> } {
   const chunks: string[] = []
   const writer = createBufferedWriter({ write: (chunk) => chunks.push(chunk), flush: () => {} })
-  const log = createLog({ level: 'debug', format: 'json', service: 'tally', instance: 'test', writer })
+  const log = createLog({
+    level: 'debug',
+    format: 'json',
+    service: 'tally',
+    instance: 'test',
+    process: { role: 'server', pid: 1 },
+    writer,
+  })
   return {
     log,
     writer,

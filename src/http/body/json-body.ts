@@ -4,6 +4,7 @@ import { parseJson } from '../../analysis/parse/parse-json.ts'
 import type { Env } from '../env.ts'
 import { isJsonInUtf8 } from '../headers/media-type.ts'
 import { inputProblem, type Problem, ProblemError } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
 
 /** Answers requests whose body is large or of unknown size. */
 export interface LargeBodyHandler {
@@ -31,7 +32,7 @@ export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
     const request = c.req.raw
     // Written so that NaN, a body without a length, is large until it has been counted.
     if (large !== undefined && !(contentLength(request) <= large.threshold)) return large.handle(c)
-    const parsed = parseJson(await readBody(request, maxBytes))
+    const parsed = parseJson(await readBody(request, c.get('request'), maxBytes))
     if (!parsed.ok) throw new ProblemError(inputProblem(parsed.error))
     const { value, text } = parsed
     c.req.json = <T>() => Promise.resolve(value as T)
@@ -42,9 +43,14 @@ export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
 /**
  * Reads a body of JSON, whose media type and size must be right.
  *
+ * @param context of the request, which notes the size of the body for the log
  * @throws ProblemError when they are not, or when the body does not arrive
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
+export async function readBody(
+  request: Request,
+  context: Pick<RequestContext, 'logsBytes' | 'requestBytes'>,
+  maxBytes: number,
+): Promise<Uint8Array> {
   const length = contentLength(request)
   const problem = checkBodyHeaders(request, length, maxBytes)
   if (problem !== undefined) throw new ProblemError(problem)
@@ -55,6 +61,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     throw new ProblemError(incompleteBody)
   }
   if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
+  if (context.logsBytes) context.requestBytes = bytes.byteLength
   return bytes
 }
 

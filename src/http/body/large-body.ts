@@ -4,6 +4,7 @@ import type { AnalysisPool, BodyJobKind, BodyJobs } from '../../analysis/pool/jo
 import type { Tracing } from '../../telemetry/tracing/tracing.ts'
 import type { Env } from '../env.ts'
 import { type Problem, ProblemError } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
 import { BodyBuffer, ByteBudget } from './body-buffer.ts'
 import { checkContentType, contentLength, incompleteBody, type LargeBodyHandler } from './json-body.ts'
 
@@ -39,10 +40,11 @@ export class LargeBodies {
   async run<K extends BodyJobKind>(
     job: BodyJobs[K]['job'],
     request: Request,
-    signal: AbortSignal,
+    context: Pick<RequestContext, 'signal' | 'logsBytes' | 'requestBytes'>,
     runHere: (bytes: Uint8Array) => BodyJobs[K]['result'],
   ): Promise<BodyJobs[K]['result']> {
     const { pool, maxBodyBytes } = this.#options
+    const { signal } = context
     refuse(checkContentType(request))
     // A thread starts about as fast as the body arrives.
     if (contentLength(request) > this.threshold) pool.warmUp()
@@ -55,6 +57,7 @@ export class LargeBodies {
     if (!(received instanceof BodyBuffer)) throw new ProblemError(received)
     using body = received
     const { size } = body
+    if (context.logsBytes) context.requestBytes = size
     if (size <= this.threshold) return runHere(concatBlocks(body.blocks, size))
     const blocks = [...body.blocks]
     try {
@@ -90,7 +93,7 @@ export const largeBodyHandler = <K extends BodyJobKind>({
 }: LargeBodyHandlerOptions<K>): LargeBodyHandler => ({
   threshold: bodies.threshold,
   async handle(c) {
-    const run = () => bodies.run<K>(job(c), c.req.raw, c.get('request').signal, (bytes) => runHere(bytes, c))
+    const run = () => bodies.run<K>(job(c), c.req.raw, c.get('request'), (bytes) => runHere(bytes, c))
     return respond(
       c,
       await (tracing === undefined ? run() : tracing.trace('validation and analysis on a thread', {}, run)),

@@ -33,7 +33,10 @@ export function auth({ keys, verifyToken, scope }: AuthOptions): Check {
   }
 
   const authenticateToken = (context: RequestContext, result: TokenResult): Problem | undefined => {
-    if (!result.ok) return tokenProblems[result.reason]
+    if (!result.ok) {
+      const problem = tokenProblems[result.reason]
+      return result.reason === 'unavailable' ? { ...problem, cause: result.error } : problem
+    }
     const { subject, scopes } = result.holder
     context.client = `sub:${subject}`
     return scope === undefined || scopes.has(scope) ? undefined : insufficientScope(scope)

@@ -17,8 +17,9 @@ export interface TokenHolder {
 
 export type TokenResult =
   | { readonly ok: true; readonly holder: TokenHolder }
-  /** `unavailable`: the token cannot be verified now, because the keys cannot be fetched. */
-  | { readonly ok: false; readonly reason: 'invalid' | 'expired' | 'unavailable' }
+  | { readonly ok: false; readonly reason: 'invalid' | 'expired' }
+  /** The token cannot be verified now, because the keys cannot be fetched. The error is for the log. */
+  | { readonly ok: false; readonly reason: 'unavailable'; readonly error?: unknown }
 
 export interface JwtOptions {
   /** Verifies signatures. */
@@ -78,7 +79,9 @@ export function createTokenVerifier(
       return result
     } catch (error) {
       if (error instanceof errors.JWTExpired) return { ok: false, reason: 'expired' }
-      return { ok: false, reason: isInvalidToken(error) ? 'invalid' : 'unavailable' }
+      return isInvalidToken(error)
+        ? { ok: false, reason: 'invalid' }
+        : { ok: false, reason: 'unavailable', error }
     }
   }
 

@@ -34,11 +34,14 @@ const calmMs = 1_000
 const trialIntervalMs = 10_000
 const trialBudgetMs = 50
 
-const overloaded: Problem = {
+/** How often a shed request is logged at error, for each reason, in ms. */
+const logIntervalMs = 60_000
+
+const overloaded = {
   code: 'overloaded',
   detail: 'The service is overloaded and did not process this request.',
   headers: { 'retry-after': '1' },
-}
+} as const satisfies Problem
 
 type State =
   | { readonly name: 'normal' }
@@ -57,7 +60,15 @@ const normal: State = { name: 'normal' }
  * use it (Maurer, "Fail at Scale", ACM Queue 13(8), 2015): a burst may queue; a standing queue is kept short.
  */
 export function loadShedding(options: LoadSheddingOptions): Check {
-  const { inFlight, maxInFlight, onShed } = options
+  const { inFlight, maxInFlight, maxLagMs, onShed } = options
+  const problems: Readonly<Record<ShedReason, Problem>> = {
+    in_flight: { ...overloaded, cause: `more than ${maxInFlight} requests in flight` },
+    event_loop: { ...overloaded, cause: `event loop busy for more than ${maxLagMs} ms` },
+  }
+  const loggedAt: Record<ShedReason, number> = {
+    in_flight: Number.NEGATIVE_INFINITY,
+    event_loop: Number.NEGATIVE_INFINITY,
+  }
   const isLagging = createLagDetector(options)
 
   return function checkLoad(_request, context) {
@@ -66,8 +77,9 @@ export function loadShedding(options: LoadSheddingOptions): Check {
     if (reason === undefined) return undefined
     onShed(reason)
     // Thousands of equal lines a second help nobody; the metric counts them.
-    context.isQuiet = true
-    return overloaded
+    context.isQuiet = context.startedAt - loggedAt[reason] < logIntervalMs
+    if (!context.isQuiet) loggedAt[reason] = context.startedAt
+    return problems[reason]
   }
 }
 

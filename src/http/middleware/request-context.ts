@@ -20,6 +20,7 @@ export interface RequestContextOptions {
 export const requestTimeout: Problem = {
   code: 'request-timeout',
   detail: 'The request was not completed in time.',
+  cause: 'the handler exceeded REQUEST_TIMEOUT',
   headers: { 'retry-after': '1' },
 }
 
@@ -44,18 +45,20 @@ export const requestContext = ({ tracker, table, problemResponse, onError, cors 
     return preflight ?? c.res
   }
   return createMiddleware<Env>(function requestContext(c, next) {
-    const { method, headers } = c.env?.headRequest ?? c.req.raw
-    const context = tracker.begin(method, headers)
+    const request = c.env?.headRequest ?? c.req.raw
+    const { method, headers } = request
+    const url = c.env?.url ?? c.req.url
+    const context = tracker.begin(request, url)
     c.set('request', context)
     const refuse = (problem: Problem): Response => tracker.finish(context, problemResponse(context, problem))
-    const invalid = checkHost(method, c.env?.url ?? c.req.url, headers)
+    const invalid = checkHost(method, url, headers)
     if (invalid !== undefined) return Promise.resolve(refuse(invalid))
 
     const label = table.findLabel(c, method)
     if (label === undefined) return answerUnmatched(c).then((response) => tracker.finish(context, response))
     context.route = label
-    context.isQuiet = table.isProbe(c.req.path)
-    if (context.isQuiet && c.env?.isLiteral === false) return Promise.resolve(refuse(invalidTarget))
+    context.isProbe = table.isProbe(c.req.path)
+    if (context.isProbe && c.env?.isLiteral === false) return Promise.resolve(refuse(invalidTarget))
     return new Promise((resolve) => {
       context.onTimeout = () => resolve(refuse(requestTimeout))
       const finish = (): void => {

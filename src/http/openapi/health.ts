@@ -12,16 +12,31 @@ const healthSchema = z
   .meta({ id: 'Health' })
 
 const checksSchema = z.record(z.string(), z.enum(['ok', 'failing']))
-const readySchema = z.strictObject({ status: z.literal('ready'), checks: checksSchema }).meta({ id: 'Ready' })
+const backendsSchema = z
+  .strictObject({
+    store: z.enum(['sqlite', 'postgres']).optional(),
+    queue: z.enum(['sqlite', 'postgres', 'redis']),
+  })
+  .describe('Where documents and tasks are kept')
+const readySchema = z
+  .strictObject({ status: z.literal('ready'), checks: checksSchema, backends: backendsSchema })
+  .meta({ id: 'Ready' })
 const notReadySchema = z
   .strictObject({
     status: z.literal('not ready'),
     reason: z.string().describe('starting, draining, disabled, or the dependency that is unavailable'),
     checks: checksSchema,
+    backends: backendsSchema,
   })
   .meta({ id: 'NotReady' })
 const buildSchema = z
-  .strictObject({ service: z.string(), version: z.string(), revision: z.string(), runtime: z.string() })
+  .strictObject({
+    service: z.string(),
+    version: z.string(),
+    revision: z.string(),
+    runtime: z.string(),
+    backends: backendsSchema,
+  })
   .meta({ id: 'Version' })
 
 /** The paths of `routes/health.ts`, without their aliases. */

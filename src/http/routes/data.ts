@@ -141,8 +141,9 @@ interface DocumentInput {
 /** Reads and checks a document: a large one, or one with a schema that may take long, by a thread. */
 const documentBody = (checker: DataDeps['checker'], maxBytes: number) =>
   createMiddleware<Env, string, DocumentInput>(async function documentBody(c, next) {
-    const bytes = await readBody(c.req.raw, maxBytes)
-    const { signal } = c.get('request')
+    const context = c.get('request')
+    const bytes = await readBody(c.req.raw, context, maxBytes)
+    const { signal } = context
     const isKeyed = c.req.header('idempotency-key') !== undefined
     const check = async () => checker.check(bytes, { isKeyed, signal })
     const result = await check().catch((error: unknown) => {

@@ -9,6 +9,12 @@ export interface Build {
   readonly revision: string
 }
 
+/** Where documents and tasks are kept. A process without documents has no store. */
+export interface Backends {
+  readonly store?: 'sqlite' | 'postgres'
+  readonly queue: 'sqlite' | 'postgres' | 'redis'
+}
+
 /** What it runs on. */
 export const runtime = `bun ${Bun.version}`
 
@@ -16,6 +22,7 @@ export interface HealthDeps {
   readonly lifecycle: Lifecycle
   readonly checks: Checks
   readonly build: Build
+  readonly backends: Backends
 }
 
 /** Other names of the probes; metrics and logs count them under the first name. */
@@ -29,17 +36,17 @@ export const probeAliases: Readonly<Record<string, string>> = {
 export const hostlessProbes = ['/health', '/ready', ...Object.keys(probeAliases)]
 
 /** What a platform asks: is the process alive, does it want traffic, which build is it. */
-export function healthRoutes({ lifecycle, checks, build }: HealthDeps) {
+export function healthRoutes({ lifecycle, checks, build, backends }: HealthDeps) {
   const { service, version } = build
   const alive = liveness({
     body: () => ({ service, version, timestamp: new Date().toISOString() }),
   })
-  const ready = readiness(lifecycle, checks)
+  const ready = readiness(lifecycle, checks, { body: () => ({ backends }) })
   return new Hono<Env>()
     .get('/health', alive)
     .get('/healthz', alive)
     .get('/livez', alive)
     .get('/ready', ready)
     .get('/readyz', ready)
-    .get('/version', (c) => c.json({ ...build, runtime }))
+    .get('/version', (c) => c.json({ ...build, runtime, backends }))
 }

@@ -66,6 +66,7 @@ export function taskRoutes({
     )
     const { task, replayed } = await queue.enqueue(newTask, idempotency)
     if (!replayed) metrics.countTask()
+    c.get('request').taskId = task.id
     // A repeated key gets the first response again: the task was pending then, whatever it is by now.
     return respondJsonText<{ task_id: string; status: 'pending' }, 201>(
       c,
@@ -127,15 +128,19 @@ export function taskRoutes({
         respondTask(c, (await queue.find(c.req.param('id'))) ?? notFound()),
       )
       // Nothing is left to wait for: from now on no run of the task can record a result. So the response is never 202.
-      .delete('/tasks/:id', async (c) =>
-        respondTask(c, (await queue.cancel(c.req.param('id'))) ?? notFound()),
-      )
+      .delete('/tasks/:id', async (c) => {
+        const task = (await queue.cancel(c.req.param('id'))) ?? notFound()
+        c.get('request').taskId = task.id
+        return respondTask(c, task)
+      })
       .get('/tasks/:id/events', async (c) =>
         streamTask(c, (await queue.find(c.req.param('id'))) ?? notFound(), { ...deps, queue }),
       )
-      .post('/tasks/:id/retry', async (c) =>
-        respondTask(c, (await queue.retry(c.req.param('id'))) ?? notFound()),
-      )
+      .post('/tasks/:id/retry', async (c) => {
+        const task = (await queue.retry(c.req.param('id'))) ?? notFound()
+        c.get('request').taskId = task.id
+        return respondTask(c, task)
+      })
   )
 }
 

@@ -16,6 +16,25 @@ export interface AccessRecord {
   readonly fault?: string | undefined
   /** The trace and the span of the request, in hexadecimal. */
   readonly trace?: { readonly ids: { readonly trace_id: string; readonly span_id: string } } | undefined
+  /** The code of the problem that was answered: lower-case letters, digits and hyphens. */
+  readonly problem?: string | undefined
+  /** Why the request failed; any text. */
+  readonly cause?: string | undefined
+  /** The task that the request added, retried or cancelled; any text. */
+  readonly taskId?: string | undefined
+  /** Bytes of the request body, where it was read. */
+  readonly requestBytes?: number | undefined
+  /** Bytes of the response body, where they are known. */
+  readonly responseBytes?: number | undefined
+  /** What is logged only where an operator asks for it. */
+  readonly details?: AccessDetails | undefined
+}
+
+/** What may identify a person. Any text. */
+export interface AccessDetails {
+  readonly clientAddress?: string | undefined
+  readonly path?: string | undefined
+  readonly userAgent?: string | undefined
 }
 
 /**
@@ -49,10 +68,13 @@ export function createAccessLine(
   let lastMethod = ''
   let lastRoute = ''
   let lastStatus = 0
+  let lastBytes: number | undefined
   let middle = ''
-  const getMiddle = ({ method, route }: AccessRecord, status: number): string => {
-    if (status !== lastStatus || route !== lastRoute || method !== lastMethod) {
-      middle = `","method":"${method}","route":"${route}","status":${status},"duration_ms":`
+  const getMiddle = ({ method, route, requestBytes }: AccessRecord, status: number): string => {
+    if (status !== lastStatus || route !== lastRoute || method !== lastMethod || requestBytes !== lastBytes) {
+      const bytes = requestBytes === undefined ? '' : `"request_bytes":${requestBytes},`
+      middle = `","method":"${method}","route":"${route}","status":${status},${bytes}"duration_ms":`
+      lastBytes = requestBytes
       lastMethod = method
       lastRoute = route
       lastStatus = status
@@ -79,27 +101,69 @@ export function formatMs(durationMs: number): string {
 const thousandths = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`)
 
 /** A client as JSON. Clients repeat their requests, so the last one is kept. */
-export const quoteClient = createClientQuote()
+const quoteClient = createClientQuote()
 
 function createClientQuote(): (client: string) => string {
   let last = ''
   let quoted = '""'
   return (client) => {
     if (client !== last) {
-      quoted = escapeUnprintable(JSON.stringify(client))
+      quoted = quoteText(client)
       last = client
     }
     return quoted
   }
 }
 
-/** The members that few lines have, and the end of the line. */
-function formatTail({ client, fault, trace }: AccessRecord): string {
-  if (client === undefined && fault === undefined && trace === undefined) return '}\n'
+/** Any text as JSON, without characters that a terminal would obey. */
+export function quoteText(text: string): string {
+  return escapeUnprintable(JSON.stringify(text))
+}
+
+/** The ends of plain lines by the bytes of their response: most are short, and a lookup is faster than formatting. */
+const plainEnds: string[] = []
+const shortResponseBytes = 1_024
+
+function formatPlainEnd(responseBytes: number | undefined): string {
+  if (responseBytes === undefined) return '}\n'
+  if (responseBytes >= shortResponseBytes) return `,"response_bytes":${responseBytes}}\n`
+  plainEnds[responseBytes] ??= `,"response_bytes":${responseBytes}}\n`
+  return plainEnds[responseBytes]
+}
+
+/** The members that not every line has, and the end of the line. */
+function formatTail(record: AccessRecord): string {
+  const { problem, cause, client, fault, trace, taskId, details, responseBytes } = record
+  const end = formatPlainEnd(responseBytes)
+  if (
+    problem === undefined &&
+    client === undefined &&
+    details === undefined &&
+    trace === undefined &&
+    fault === undefined &&
+    taskId === undefined
+  )
+    return end
   return (
+    (problem === undefined ? '' : `,"code":"${problem}"`) +
+    formatText('cause', cause) +
     (client === undefined ? '' : `,"client":${quoteClient(client)}`) +
     (fault === undefined ? '' : `,"fault":"${fault}"`) +
+    formatText('task_id', taskId) +
+    (details === undefined ? '' : formatDetails(details)) +
     (trace === undefined ? '' : `,"trace_id":"${trace.ids.trace_id}","span_id":"${trace.ids.span_id}"`) +
-    '}\n'
+    end
   )
+}
+
+function formatDetails({ clientAddress, path, userAgent }: AccessDetails): string {
+  return (
+    formatText('client_address', clientAddress) +
+    formatText('path', path) +
+    formatText('user_agent', userAgent)
+  )
+}
+
+function formatText(name: string, text: string | undefined): string {
+  return text === undefined ? '' : `,"${name}":${quoteText(text)}`
 }

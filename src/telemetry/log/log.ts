@@ -1,5 +1,6 @@
-import { type AccessRecord, createAccessLine, formatMs, quoteClient } from './access-line.ts'
+import { type AccessRecord, createAccessLine, formatMs, quoteText } from './access-line.ts'
 import type { BufferedWriter } from './buffered-writer.ts'
+import { describeError, maxCauses, redactCredentials } from './describe-error.ts'
 import { escapeUnprintable } from './escape-unprintable.ts'
 import type { LogLevel } from './log-level.ts'
 
@@ -23,33 +24,46 @@ export interface Log {
   flush(): Promise<void>
 }
 
+export interface ProcessIdentity {
+  readonly role: 'server' | 'worker' | 'supervisor'
+  readonly pid: number
+  /** Which of several processes on one port, from 1. Default: there is only one. */
+  readonly process?: number | undefined
+}
+
 export interface LogOptions {
   readonly level: LogLevel
   readonly format: LogFormat
   readonly service: string
   readonly instance: string
+  /** The process that writes: on every line, because several processes may share one stream. */
+  readonly process: ProcessIdentity
   readonly writer: BufferedWriter
   /** Epoch milliseconds. Default Date.now. */
   readonly now?: () => number
 }
 
 /**
- * Creates the log of the service: one JSON object a line with `time`, `level`, `msg`, `service` and `instance`, then
- * the fields of the line. An error among the fields is written with its name, message, stack and cause. Text may come from
- * clients, so characters that a terminal would obey are escaped in both formats.
+ * Creates the log of the service: one JSON object a line with `time`, `level`, `msg`, `service`, `instance` and the
+ * process, then the fields of the line. An error among the fields is written with its name, message, stack and cause;
+ * URLs in it lose their credentials. Text may come from clients, so characters that a terminal would obey are escaped in
+ * both formats.
  */
 export function createLog(options: LogOptions): Log {
   const { format, service, instance, writer, now = Date.now } = options
   const timestamp = createTimestamp(now)
-  const identity = `"service":${toJson(service)},"instance":${toJson(instance)}`
+  const { role, pid, process } = options.process
+  const identity = escapeUnprintable(JSON.stringify({ service, instance, role, pid, process })).slice(1, -1)
+  const sharesStream = process !== undefined || role === 'supervisor'
+  const prettyEnd = sharesStream ? ` pid=${pid}\n` : '\n'
   const accessLine = createAccessLine(identity, timestamp)
 
   const write = (level: LogLevel, message: string, fields: LogFields = {}): void => {
     if (severity[level] < severity[log.level]) return
     writer.write(
       format === 'pretty'
-        ? formatPretty(timestamp(), level, message, { ...log.context(), ...fields })
-        : `{"time":"${timestamp()}","level":"${level}","msg":${toJson(message)},${identity}${formatFields({ ...log.context(), ...fields })}}\n`,
+        ? formatPretty(timestamp(), level, message, { ...log.context(), ...fields }, prettyEnd)
+        : `{"time":"${timestamp()}","level":"${level}","msg":${quoteText(message)},${identity}${formatFields({ ...log.context(), ...fields })}}\n`,
     )
   }
 
@@ -64,7 +78,13 @@ export function createLog(options: LogOptions): Log {
       if (severity[level] < severity[log.level]) return
       writer.write(
         format === 'pretty'
-          ? formatPrettyAccess(timestamp(record.startedAt + durationMs), record, status, durationMs)
+          ? formatPrettyAccess(
+              timestamp(record.startedAt + durationMs),
+              record,
+              status,
+              durationMs,
+              prettyEnd,
+            )
           : accessLine(level, record, status, durationMs),
       )
     },
@@ -75,13 +95,20 @@ export function createLog(options: LogOptions): Log {
 
 function formatPrettyAccess(
   time: string,
-  { requestId, method, route, client, fault }: AccessRecord,
+  record: AccessRecord,
   status: number,
   durationMs: number,
+  end: string,
 ): string {
-  const clientPart = client === undefined ? '' : ` ${quoteClient(client)}`
-  const faultPart = fault === undefined ? '' : ` fault=${fault}`
-  return `${time.slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${formatMs(durationMs)} ms  ${requestId}${clientPart}${faultPart}\n`
+  const { requestId, method, route, client, fault, problem, cause, taskId, details = {} } = record
+  const { clientAddress, path, userAgent } = details
+  const parts = [client, clientAddress, path, userAgent].map((text) =>
+    text === undefined ? '' : ` ${quoteText(text)}`,
+  )
+  const named = Object.entries({ code: problem, cause, fault, task_id: taskId }).map(([name, text]) =>
+    text === undefined ? '' : ` ${name}=${plainOrQuoted(text)}`,
+  )
+  return `${time.slice(11, 23)} ${status} ${method.padEnd(4)} ${route} ${formatMs(durationMs)} ms  ${requestId}${parts.join('')}${named.join('')}${end}`
 }
 
 /**
@@ -106,10 +133,6 @@ function createTimestamp(now: () => number): (at?: number) => string {
     }
     return text
   }
-}
-
-function toJson(text: string): string {
-  return escapeUnprintable(JSON.stringify(text))
 }
 
 /** Formats fields as the last members of a JSON object. */
@@ -140,13 +163,18 @@ function replacer(_key: string, value: unknown): unknown {
   return value instanceof Error ? toPlainError(value, 0) : value
 }
 
-/** Limits the chain of causes: an error may be its own cause, directly or through others. */
-const maxCauses = 8
-
 function toPlainError(error: Error, depth: number): object {
-  const { name, message, stack, cause } = error
-  if (cause === undefined || depth === maxCauses) return { name, message, stack }
-  return { name, message, stack, cause: cause instanceof Error ? toPlainError(cause, depth + 1) : cause }
+  const { name, cause } = error
+  const plain = (inner: unknown) =>
+    inner instanceof Error && depth < maxCauses ? toPlainError(inner, depth + 1) : describeError(inner)
+  return {
+    name,
+    message: redactCredentials(error.message),
+    ...('code' in error && typeof error.code === 'string' && { code: error.code }),
+    stack: error.stack && redactCredentials(error.stack),
+    ...(error instanceof AggregateError && depth < maxCauses && { errors: error.errors.map(plain) }),
+    ...(cause !== undefined && depth < maxCauses && { cause: plain(cause) }),
+  }
 }
 
 const colors: Readonly<Record<LogLevel, string>> = {
@@ -156,14 +184,23 @@ const colors: Readonly<Record<LogLevel, string>> = {
   error: '\x1b[31m',
 }
 
-function formatPretty(time: string, level: LogLevel, message: string, fields: LogFields): string {
+function formatPretty(
+  time: string,
+  level: LogLevel,
+  message: string,
+  fields: LogFields,
+  end: string,
+): string {
   const parts = Object.entries(fields).map(([key, value]) => {
     if (value instanceof Error) return formatPrettyError(value, 0)
-    // Values are quoted unless they are plain words, so that no value can forge a line.
-    const isPlain = typeof value === 'string' && /^[\w.:/-]+$/.test(value)
-    return ` ${escapeUnprintable(key)}=${isPlain ? value : quote(value)}`
+    return ` ${escapeUnprintable(key)}=${plainOrQuoted(value)}`
   })
-  return `${time.slice(11, 23)} ${colors[level]}${level.padEnd(5)}\x1b[0m ${escapeUnprintable(message)}${parts.join('')}\n`
+  return `${time.slice(11, 23)} ${colors[level]}${level.padEnd(5)}\x1b[0m ${escapeUnprintable(message)}${parts.join('')}${end}`
+}
+
+/** Values are quoted unless they are plain words, so that no value can forge a line. */
+function plainOrQuoted(value: unknown): string {
+  return typeof value === 'string' && /^[\w.:/-]+$/.test(value) ? value : quote(value)
 }
 
 /** Any value as JSON. */
@@ -173,9 +210,12 @@ function quote(value: unknown): string {
 
 /** The stack, then the causes, indented: a message with line breaks cannot forge a line. */
 function formatPrettyError({ stack, message, cause }: Error, depth: number): string {
-  const lines = (stack ?? message).split('\n').map(escapeUnprintable)
+  const lines = redactCredentials(stack ?? message)
+    .split('\n')
+    .map(escapeUnprintable)
   const text = `\n    ${lines.join('\n    ')}`
   if (cause === undefined || depth === maxCauses) return text
-  const causeText = cause instanceof Error ? formatPrettyError(cause, depth + 1) : ` ${quote(cause)}`
+  const causeText =
+    cause instanceof Error ? formatPrettyError(cause, depth + 1) : ` ${redactCredentials(quote(cause))}`
   return `${text}\n  caused by:${causeText}`
 }

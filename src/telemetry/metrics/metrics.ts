@@ -2,7 +2,12 @@ import type { Registry } from 'prom-client'
 import { type ApplicationMetrics, createApplicationMetrics } from './application-metrics.ts'
 import { registerDefaultMetrics } from './default-metrics.ts'
 import { createPayloadMetrics } from './payload-metrics.ts'
-import { type BuildLabels, createProcessMetrics, type MetricSources } from './process-metrics.ts'
+import {
+  type BackendLabels,
+  type BuildLabels,
+  createProcessMetrics,
+  type MetricSources,
+} from './process-metrics.ts'
 import { Registry as PromRegistry } from './prom-client.ts'
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts'
 
@@ -13,6 +18,7 @@ export interface MetricsOptions {
   readonly prefix: string
   readonly sources: MetricSources
   readonly build: BuildLabels
+  readonly backends: BackendLabels
 }
 
 export interface Metrics extends ApplicationMetrics {
@@ -25,14 +31,14 @@ export interface Metrics extends ApplicationMetrics {
 }
 
 /** Creates every metric of a process in a registry of its own. */
-export function createMetrics({ prefix, sources, build }: MetricsOptions): Metrics {
+export function createMetrics({ prefix, sources, build, backends }: MetricsOptions): Metrics {
   const registry = new PromRegistry()
   const metrics = {
     registry,
     requests: createRequestMetrics(registry, prefix),
     observePayload: createPayloadMetrics(registry, prefix),
     ...createApplicationMetrics(registry, prefix),
-    countUncaughtError: createProcessMetrics(registry, prefix, sources, build),
+    countUncaughtError: createProcessMetrics(registry, prefix, sources, build, backends),
   }
   registerDefaultMetrics(registry)
   return metrics

@@ -10,11 +10,18 @@ export interface MetricSources {
   readonly inFlight: () => number
   readonly servedWhileDraining: () => number
   readonly logLinesDropped: () => number
+  readonly spansDropped: () => number
 }
 
 export interface BuildLabels {
   readonly version: string
   readonly revision: string
+}
+
+/** Where a process keeps what it accepts; one without documents has no store. */
+export interface BackendLabels {
+  readonly store?: string
+  readonly queue: string
 }
 
 /**
@@ -27,11 +34,12 @@ export function createProcessMetrics(
   prefix: string,
   sources: MetricSources,
   { version, revision }: BuildLabels,
+  { store = '', queue }: BackendLabels,
 ): () => void {
   const registers = [registry]
   new Gauge({
     name: `${prefix}http_requests_in_flight`,
-    help: 'HTTP requests accepted and not completely answered',
+    help: 'HTTP requests of clients accepted and not completely answered',
     registers,
     collect() {
       this.set(sources.inFlight())
@@ -70,6 +78,23 @@ export function createProcessMetrics(
       this.inc(sources.logLinesDropped())
     },
   })
+  new Counter({
+    name: 'trace_spans_dropped_total',
+    help: 'Spans that no collector received because their export failed or too many waited',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(sources.spansDropped())
+    },
+  })
+  new Gauge({
+    name: 'app_backends_info',
+    help: 'Where documents (store) and tasks (queue) are kept; the value is always 1',
+    labelNames: ['store', 'queue'],
+    // Processes behind one port have the same.
+    aggregator: 'max',
+    registers,
+  }).set({ store, queue }, 1)
   new Gauge({
     name: 'build_info',
     help: 'Version, revision and runtime of this process; the value is always 1',

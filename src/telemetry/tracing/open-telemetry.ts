@@ -6,13 +6,25 @@ import {
   propagation,
   ROOT_CONTEXT,
   SpanStatusCode,
+  TraceFlags,
   trace,
 } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { parseKeyPairsIntoRecord, W3CTraceContextPropagator } from '@opentelemetry/core'
+import {
+  type ExportResult,
+  ExportResultCode,
+  parseKeyPairsIntoRecord,
+  W3CTraceContextPropagator,
+} from '@opentelemetry/core'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import { BatchSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace'
+import {
+  BatchSpanProcessor,
+  type ReadableSpan,
+  type SpanExporter,
+  type SpanProcessor,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
 import { withTimeout } from '../../lifecycle/timeout.ts'
 import { createSampler, type SamplerName } from './sampler.ts'
 import type { Attributes, RemoteParent, Span, SpanKind, SpanOptions, TraceIds, Tracing } from './tracing.ts'
@@ -30,6 +42,8 @@ export interface OpenTelemetryOptions {
   readonly headers?: () => string
   /** How long `close` may take, in ms. Without it the exporter would retry an unreachable collector for seconds. */
   readonly closeTimeoutMs: number
+  /** Called for every export that failed. */
+  readonly onExportFailed?: (error: unknown) => void
 }
 
 const kinds: Readonly<Record<SpanKind, OtelSpanKind>> = {
@@ -50,12 +64,17 @@ export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Traci
   const propagator = new W3CTraceContextPropagator()
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(propagator)
-  const processor = new BatchSpanProcessor({
-    exporter: new OTLPTraceExporter(
-      headers === undefined ? {} : { headers: async () => parseKeyPairsIntoRecord(headers()) },
-    ),
-    scheduledDelayMillis: options.batchDelayMs,
-  })
+  const exporter = new OTLPTraceExporter(
+    headers === undefined ? {} : { headers: async () => parseKeyPairsIntoRecord(headers()) },
+  )
+  const monitor = new ExportMonitor(exporter, options.onExportFailed)
+  const processor = monitor.count(
+    new BatchSpanProcessor({
+      exporter: monitor,
+      scheduledDelayMillis: options.batchDelayMs,
+      maxQueueSize: maxWaitingSpans,
+    }),
+  )
   const provider = new TracerProvider({
     // Attributes from the environment win.
     resource: resourceFromAttributes({
@@ -96,9 +115,59 @@ export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Traci
       propagator.inject(context.active(), carrier, { set: (into, key, value) => into.set(key, value) })
       return carrier.get('traceparent')
     },
+    get droppedSpans() {
+      return monitor.droppedSpans
+    },
     async close() {
       await withTimeout(provider.shutdown(), options.closeTimeoutMs).catch(() => {})
     },
+  }
+}
+
+/** Spans that wait for their export; the SDK drops those beyond without a word. */
+const maxWaitingSpans = 2_048
+
+/** Counts the spans that are dropped on their way through a batch processor to an exporter. */
+class ExportMonitor implements SpanExporter {
+  droppedSpans = 0
+  #waiting = 0
+  readonly #exporter: SpanExporter
+  readonly #onFailed: ((error: unknown) => void) | undefined
+
+  constructor(exporter: SpanExporter, onFailed: ((error: unknown) => void) | undefined) {
+    this.#exporter = exporter
+    this.#onFailed = onFailed
+  }
+
+  /** Wraps the processor that exports through this exporter. */
+  count(processor: SpanProcessor): SpanProcessor {
+    return {
+      onStart: (span, parent) => processor.onStart(span, parent),
+      onEnd: (span) => {
+        if ((span.spanContext().traceFlags & TraceFlags.SAMPLED) !== 0) {
+          if (this.#waiting < maxWaitingSpans) this.#waiting++
+          else this.droppedSpans++
+        }
+        processor.onEnd(span)
+      },
+      forceFlush: () => processor.forceFlush(),
+      shutdown: () => processor.shutdown(),
+    }
+  }
+
+  export(spans: ReadableSpan[], onResult: (result: ExportResult) => void): void {
+    this.#waiting -= spans.length
+    this.#exporter.export(spans, (result) => {
+      if (result.code !== ExportResultCode.SUCCESS) {
+        this.droppedSpans += spans.length
+        this.#onFailed?.(result.error)
+      }
+      onResult(result)
+    })
+  }
+
+  shutdown(): Promise<void> {
+    return this.#exporter.shutdown()
   }
 }
 

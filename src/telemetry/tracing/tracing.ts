@@ -44,6 +44,8 @@ export interface Tracing {
   ids(): TraceIds | undefined
   /** The W3C header for another process; undefined without an active span. */
   traceparent(): string | undefined
+  /** Ended spans that no collector received: their export failed, or too many waited for it. */
+  readonly droppedSpans: number
   /** Sends the ended spans. Resolves within a time limit even if the collector is unreachable. */
   close(): Promise<void>
 }

@@ -38,7 +38,7 @@ describe('while draining', () => {
       expect((await connection.next())?.headers.has('connection')).toBe(false)
     }
     service.signal('SIGTERM')
-    await service.log.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining')
 
     const fresh = await Promise.all(paths.map(() => HttpConnection.open(service.port)))
     for (const connections of [fresh, kept]) {
@@ -67,20 +67,20 @@ describe('while draining', () => {
     connection.send(get('/version'))
     await connection.next()
     service.signal('SIGTERM')
-    await service.log.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining')
     service.signal('SIGTERM')
     await service.log.line('shutdown already in progress')
 
     connection.send(payload)
     expect((await connection.next())?.status).toBe(200)
     expect(await service.exited).toBe(0)
-    expect(countOf(service, 'draining: still serving, answers say Connection: close')).toBe(1)
+    expect(countOf(service, 'draining')).toBe(1)
   })
 
   test('a second SIGINT exits at once with 130', async () => {
     await using service = await startService({ env: { ...longWindow, DRAIN_MIN: '60s' } })
     service.signal('SIGINT')
-    await service.log.line('draining: still serving, answers say Connection: close')
+    await service.log.line('draining')
     // Within 100 ms it would count as the same keystroke.
     await Bun.sleep(150)
     service.signal('SIGINT')

@@ -42,6 +42,9 @@ describe('liveness', () => {
   })
 })
 
+/** Where the service of `appDeps` says that it keeps its data. */
+const backends = { store: 'sqlite', queue: 'sqlite' }
+
 describe('readiness', () => {
   const failing = (): Promise<void> => Promise.reject(new Error('unreachable'))
 
@@ -49,7 +52,11 @@ describe('readiness', () => {
     test(`${path} is 200 when the instance accepts traffic`, async () => {
       const response = await app.request(path)
       expect(response.status).toBe(200)
-      expect((await response.json()) as object).toEqual({ status: 'ready', checks: {} })
+      expect((await response.json()) as object).toEqual({
+        status: 'ready',
+        checks: {},
+        backends,
+      })
     })
   }
 
@@ -66,6 +73,7 @@ describe('readiness', () => {
       status: 'not ready',
       reason: 'starting',
       checks: {},
+      backends,
     })
   })
 
@@ -96,6 +104,7 @@ describe('readiness', () => {
       status: 'not ready',
       reason: 'store unavailable',
       checks: { queue: 'ok', store: 'failing' },
+      backends,
     })
   })
 
@@ -103,7 +112,11 @@ describe('readiness', () => {
     const checks = createChecks([{ name: 'store', probe: failing }])
     const response = await createApp(appDeps({ checks })).request('/ready')
     expect(response.status).toBe(200)
-    expect((await response.json()) as object).toEqual({ status: 'ready', checks: { store: 'failing' } })
+    expect((await response.json()) as object).toEqual({
+      status: 'ready',
+      checks: { store: 'failing' },
+      backends,
+    })
   })
 
   test('names the state of the instance rather than a failing check', async () => {
@@ -121,6 +134,7 @@ describe('other routes', () => {
       version: '0.0.0-test',
       revision: 'test',
       runtime: `bun ${Bun.version}`,
+      backends,
     })
   })
 

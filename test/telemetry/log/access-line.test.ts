@@ -49,6 +49,35 @@ describe('an access line', () => {
     const fields = JSON.parse(line('info', all, 200, 0.1))
     expect(fields).toMatchObject({ client: 'key:"a"\n', fault: 'delay,error', ...ids })
   })
+
+  test('has each optional member under its name, with any text escaped', () => {
+    const line = createAccessLine('"service":"tally"', () => 'T')
+    const optional: [change: Partial<AccessRecord>, member: object][] = [
+      [{}, {}],
+      [{ problem: 'not-found' }, { code: 'not-found' }],
+      [
+        { problem: 'internal-error', cause: '"\n' },
+        { code: 'internal-error', cause: '"\n' },
+      ],
+      [{ taskId: '"' }, { task_id: '"' }],
+      [
+        { requestBytes: 0, responseBytes: 12 },
+        { request_bytes: 0, response_bytes: 12 },
+      ],
+      [
+        { details: { clientAddress: '::1', path: '/"\u2028', userAgent: '\\\u202e\u009b' } },
+        { client_address: '::1', path: '/"\u2028', user_agent: '\\\u202e\u009b' },
+      ],
+      [{ details: {} }, {}],
+    ]
+    for (const [change, member] of optional) {
+      // What a terminal would obey is not in a line, whoever sent it.
+      expect(line('info', { ...record, ...change }, 200, 0.1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}](?!$)/u)
+      const { time, level, msg, service, request_id, method, route, status, duration_ms, ...others } =
+        JSON.parse(line('info', { ...record, ...change }, 200, 0.1))
+      expect(others).toEqual(member)
+    }
+  })
 })
 
 test('formatMs rounds to three decimals', () => {

@@ -12,6 +12,7 @@ function createTestLog(changes: Partial<LogOptions> = {}): { log: Log; written: 
     format: 'json',
     service: 'tally',
     instance: 'instance-1',
+    process: { role: 'server', pid: 7 },
     writer: createBufferedWriter({ write: (chunk) => chunks.push(chunk), flush: () => undefined }),
     now: () => noon,
     ...changes,
@@ -60,6 +61,8 @@ describe('JSON', () => {
         msg: 'something',
         service: 'tally',
         instance: 'instance-1',
+        role: 'server',
+        pid: 7,
         count: 3,
         nested: { a: [1] },
         nothing: null,
@@ -77,6 +80,8 @@ describe('JSON', () => {
         msg: 'request',
         service: 'tally',
         instance: 'instance-1',
+        role: 'server',
+        pid: 7,
         request_id: 'id-1',
         method: 'POST',
         route: '/payload',
@@ -178,6 +183,52 @@ describe('JSON', () => {
       },
     ])
   })
+})
+
+describe('the process', () => {
+  test('is on every line, with its number where there are several', async () => {
+    for (const process of [
+      { role: 'supervisor', pid: 7 },
+      { role: 'server', pid: 8, process: 2 },
+    ] as const) {
+      const { log, written } = createTestLog({ process })
+      log.info('listening')
+      log.access('info', { startedAt: 0, requestId: 'a', method: 'GET', route: '/' }, 200, 1)
+      for (const line of await parseLines(written)) expect(line).toMatchObject(process)
+    }
+  })
+
+  test('ends a pretty line only where several share a terminal', async () => {
+    for (const [process, end] of [
+      [{ role: 'server', pid: 8, process: 2 }, 'listening pid=8\n'],
+      [{ role: 'server', pid: 8 }, 'listening\n'],
+    ] as const) {
+      const { log, written } = createTestLog({ process, format: 'pretty' })
+      log.info('listening')
+      expect(await written()).toEndWith(end)
+    }
+  })
+})
+
+test('an error loses the credentials in its URLs, in message, stack and cause', async () => {
+  for (const format of ['json', 'pretty'] as const) {
+    const { log, written } = createTestLog({ format })
+    const cause = new Error('redis://:hunter2@cache')
+    log.error('failed', { error: new Error('postgres://user:hunter2@db/tally', { cause }) })
+    log.error('failed', { error: new Error('x', { cause: 'amqp://user:hunter2@queue' }) })
+    const text = await written()
+    expect(text).not.toContain('hunter2')
+    for (const host of ['@db/tally', '@cache', '@queue']) expect(text).toContain(`://***${host}`)
+  }
+})
+
+test('an error has its code, and all errors of an attempt on several addresses', async () => {
+  const { log, written } = createTestLog()
+  const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' })
+  log.error('failed', { error: new AggregateError([refused, 'text'], '') })
+  expect(await parseLines(written)).toMatchObject([
+    { error: { name: 'AggregateError', errors: [{ message: 'refused', code: 'ECONNREFUSED' }, 'text'] } },
+  ])
 })
 
 describe('levels', () => {

@@ -9,9 +9,15 @@ const idle: MetricSources = {
   inFlight: () => 0,
   servedWhileDraining: () => 0,
   logLinesDropped: () => 0,
+  spansDropped: () => 0,
 }
 const create = (sources: Partial<MetricSources> = {}, prefix = 'api_'): Metrics =>
-  createMetrics({ prefix, sources: { ...idle, ...sources }, build: { version: '1.2.3', revision: 'abc' } })
+  createMetrics({
+    prefix,
+    sources: { ...idle, ...sources },
+    build: { version: '1.2.3', revision: 'abc' },
+    backends: { store: 'postgres', queue: 'redis' },
+  })
 const scrape = async (metrics: Metrics): Promise<Scrape> => parseMetrics(await metrics.registry.metrics())
 
 describe('a request duration', () => {
@@ -119,7 +125,7 @@ test('build_info has the build as labels', async () => {
 
 describe('METRICS_PREFIX', () => {
   const own = (families: string[]): string[] =>
-    families.filter((name) => !/^(process|nodejs|app|log|build)_/.test(name))
+    families.filter((name) => !/^(process|nodejs|app|log|build|trace)_/.test(name))
 
   test('is put before the names of application metrics, and no others', async () => {
     const families = familiesOf(await create({}, 'tally_').registry.metrics())

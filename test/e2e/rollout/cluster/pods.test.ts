@@ -14,7 +14,7 @@ test('a pod belongs to the Deployment or StatefulSet of its owner, or to nobody'
 })
 
 test('the begin of a drain is the time of its log line', () => {
-  const line = '{"time":"2026-11-21T10:00:00.250Z","level":"info","msg":"draining: still serving"}'
+  const line = '{"time":"2026-11-21T10:00:00.250Z","level":"info","msg":"draining"}'
   expect(drainTimeOf(line)).toBe(Date.parse('2026-11-21T10:00:00.250Z'))
   expect(drainTimeOf('{"time":"2026-11-21T10:00:00.250Z","msg":"stopped"}')).toBeNull()
 })

@@ -191,7 +191,7 @@ async function followLog(url: string, life: PodLife, file: string, signal: Abort
 /**
  * The time of the log line that says that the instance drains, in Unix ms; null for any other line.
  *
- * @example drainTimeOf('{"time":"2026-11-21T10:00:00.000Z","msg":"draining: still serving"}') // 1795255200000
+ * @example drainTimeOf('{"time":"2026-11-21T10:00:00.000Z","msg":"draining"}') // 1795255200000
  */
 export function drainTimeOf(line: string): number | null {
   if (!line.includes('"msg":"draining')) return null

@@ -9,4 +9,8 @@ import { startServer } from '../../../../src/server/server.ts'
 
 const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))
-await startServer(createLifecycle(), parsed.config, openLog(parsed.config))
+await startServer(
+  createLifecycle(),
+  parsed.config,
+  openLog(parsed.config, { role: 'server', pid: process.pid }),
+)

@@ -9,7 +9,7 @@ import { startServer } from '../../../../src/server/server.ts'
 
 const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))
-const log = openLog(parsed.config)
+const log = openLog(parsed.config, { role: 'server', pid: process.pid })
 
 // The server hands itself to the lifecycle to be drained; here it is taken and only stopped.
 const lifecycle = createLifecycle()

@@ -1,0 +1,96 @@
+import { type Config, variableNames } from '../config.ts'
+import type { LogFields } from '../telemetry/log/log.ts'
+import { describeBackends } from './backends.ts'
+
+export interface StartWarning {
+  readonly message: string
+  readonly fields: LogFields
+}
+
+/** What is probably not meant: variables with a name that is nearly one of ours, and a production on one host's file. */
+export function findStartWarnings(
+  env: Readonly<Record<string, string | undefined>>,
+  config: Config,
+  role: 'server' | 'worker' | 'supervisor',
+): StartWarning[] {
+  const misspelled = findMisspelled(env).map(({ variable, meant }) => ({
+    message: 'unknown variable ignored, is another one meant?',
+    fields: { variable, meant },
+  }))
+  const backends = describeBackends(config, role === 'worker' ? 'worker' : 'server')
+  const isEmbedded = Object.values(backends).includes('sqlite')
+  if (config.ENVIRONMENT !== 'production' || !isEmbedded) return misspelled
+  return [
+    ...misspelled,
+    {
+      message:
+        'production keeps data in a file of this host, set DATABASE_URL=postgres://… for several hosts',
+      fields: { ...backends, data_dir: config.DATA_DIR },
+    },
+  ]
+}
+
+/** Names that others use for what a variable of ours does, beyond spelling. */
+const synonyms: Readonly<Record<string, string>> = {
+  DATABASE_URI: 'DATABASE_URL',
+  DB_URL: 'DATABASE_URL',
+  POSTGRES_URL: 'DATABASE_URL',
+  POSTGRESQL_URL: 'DATABASE_URL',
+  REDIS_URI: 'REDIS_URL',
+  LISTEN_PORT: 'PORT',
+  HTTP_PORT: 'PORT',
+  LOGLEVEL: 'LOG_LEVEL',
+  WORKERS: 'WEB_CONCURRENCY',
+}
+
+/** Short names are near to too many others, in letters. */
+const minLength = 6
+/** In a longer name two slips are still a slip, in letters. */
+const longLength = 10
+
+/**
+ * The variables whose name is nearly one of ours, while that one is not set. Values are not looked at.
+ *
+ * @example findMisspelled({ RATELIMIT: '10/1s' }) // [{ variable: 'RATELIMIT', meant: 'RATE_LIMIT' }]
+ */
+export function findMisspelled(
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly variable: string; readonly meant: string }[] {
+  const known = new Set(variableNames)
+  return Object.keys(env).flatMap((variable) => {
+    if (known.has(variable)) return []
+    const meant = findMeant(variable)
+    return meant === undefined || env[meant] !== undefined ? [] : [{ variable, meant }]
+  })
+}
+
+function findMeant(variable: string): string | undefined {
+  const synonym = synonyms[variable.toUpperCase()]
+  if (synonym !== undefined) return synonym
+  const letters = normalize(variable)
+  return variableNames.find((name) => {
+    const own = normalize(name)
+    if (letters === own) return true
+    const shorter = Math.min(letters.length, own.length)
+    return shorter >= minLength && editDistance(letters, own) <= (shorter >= longLength ? 2 : 1)
+  })
+}
+
+/** A name as one hears it: without case and separators. */
+function normalize(name: string): string {
+  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
+}
+
+/** The insertions, deletions and substitutions that turn one text into another (Levenshtein). */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= from.length; i++) {
+    const current = [i]
+    for (let j = 1; j <= to.length; j++) {
+      const substituted = (previous[j - 1] ?? 0) + (from[i - 1] === to[j - 1] ? 0 : 1)
+      current.push(Math.min(substituted, (previous[j] ?? 0) + 1, (current[j - 1] ?? 0) + 1))
+    }
+    previous = current
+  }
+  return previous[to.length] ?? 0
+}

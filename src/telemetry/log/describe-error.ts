@@ -1,0 +1,51 @@
+/** The most characters of a described error: a line of the log, not the error itself. */
+const maxLength = 400
+
+/** Limits the chain of causes: an error may be its own cause, directly or through others. */
+export const maxCauses = 8
+
+/**
+ * Describes an error and its causes in one line, the outermost first. URLs lose their credentials.
+ *
+ * @example describeError(new Error('no answer', { cause: new TypeError('bad port') })) // 'no answer: TypeError: bad port'
+ */
+export function describeError(error: unknown): string {
+  const parts: string[] = []
+  let current = error
+  for (let depth = 0; depth <= maxCauses && current !== undefined; depth++) {
+    const part = describeOne(current)
+    // A wrapper often repeats the message of its cause.
+    if (!parts.some((earlier) => earlier.includes(part))) parts.push(part)
+    current = current instanceof Error ? current.cause : undefined
+  }
+  const line = redactCredentials(parts.join(': ')).replaceAll(/\s+/g, ' ').trim()
+  return line.length <= maxLength ? line : `${line.slice(0, maxLength - 1).toWellFormed()}…`
+}
+
+function describeOne(error: unknown): string {
+  if (!(error instanceof Error)) return describeValue(error)
+  const { name, message } = error
+  // An attempt on several addresses fails with all of their errors, and in some runtimes with no message of its own.
+  if (error instanceof AggregateError && message === '') return error.errors.map(describeOne).join(', ')
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  const text = message.includes(code) ? message : `${message} (${code})`.trimStart()
+  return name === 'Error' ? text || name : `${name}: ${text}`
+}
+
+function describeValue(value: unknown): string {
+  if (typeof value === 'string') return value
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return typeof value
+  }
+}
+
+/**
+ * Removes user name and password from the URLs in a text.
+ *
+ * @example redactCredentials('connect to redis://:secret@cache:6379') // 'connect to redis://***@cache:6379'
+ */
+export function redactCredentials(text: string): string {
+  return text.includes('://') ? text.replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/]*@/gi, '$1***@') : text
+}

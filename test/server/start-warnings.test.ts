@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'bun:test'
+import { parseConfig, variableNames } from '../../src/config.ts'
+import { findMisspelled, findStartWarnings } from '../../src/server/start-warnings.ts'
+
+describe('a variable that is nearly one of ours', () => {
+  for (const [variable, meant] of [
+    ['DATABASE_URI', 'DATABASE_URL'],
+    ['DATABSE_URL', 'DATABASE_URL'],
+    ['RATELIMIT', 'RATE_LIMIT'],
+    ['rate_limit', 'RATE_LIMIT'],
+    ['REDIS_URI', 'REDIS_URL'],
+    ['API_KEY', 'API_KEYS'],
+    ['LOGLEVEL', 'LOG_LEVEL'],
+    ['TRUSTED_PROXY', undefined],
+    ['SHUTDOWN_TIME_OUT', 'SHUTDOWN_TIMEOUT'],
+    ['METRICS_PROT', 'METRICS_PORT'],
+  ] as const)
+    test(`${variable} is ${meant === undefined ? 'not pointed out' : `pointed out as ${meant}`}`, () => {
+      expect(findMisspelled({ [variable]: 'x' })).toEqual(meant === undefined ? [] : [{ variable, meant }])
+    })
+
+  test('is not pointed out beside the one that is meant', () => {
+    expect(findMisspelled({ DATABASE_URI: 'x', DATABASE_URL: 'sqlite:a.db' })).toEqual([])
+  })
+})
+
+test('no variable of ours, of OpenTelemetry, of Kubernetes or of a shell is pointed out', () => {
+  const others = [
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OTEL_SERVICE_NAME',
+    'OTEL_TRACES_EXPORTER',
+    'KUBERNETES_SERVICE_HOST',
+    'REDIS_PORT',
+    'REDIS_SERVICE_HOST',
+    'API_PORT_8000_TCP_ADDR',
+    'HOME',
+    'HOSTNAME',
+    'LOGNAME',
+    'PATH',
+    'PWD',
+    'SHELL',
+    'TERM',
+    'USER',
+    'NODE_ENV',
+    'TZ',
+    'LANG',
+  ]
+  const env = Object.fromEntries([...variableNames, ...others].map((name) => [name, 'x']))
+  expect(findMisspelled(env)).toEqual([])
+  expect(findMisspelled(Object.fromEntries(others.map((name) => [name, 'x'])))).toEqual([])
+})
+
+describe('production', () => {
+  const warnings = (env: Record<string, string>, role: 'server' | 'worker' = 'server') => {
+    const parsed = parseConfig({ ENVIRONMENT: 'production', ...env })
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '))
+    return findStartWarnings(env, parsed.config, role).map(({ fields }) => fields)
+  }
+  const postgres = 'postgres://user:hunter2@db/tally'
+
+  test('with a file of one host is warned of', () => {
+    expect(warnings({})).toMatchObject([{ store: 'sqlite', queue: 'sqlite' }])
+    expect(warnings({ REDIS_URL: 'redis:6379' })).toMatchObject([{ store: 'sqlite', queue: 'redis' }])
+    expect(warnings({}, 'worker')).toMatchObject([{ queue: 'sqlite' }])
+  })
+
+  test('with servers for its data is not', () => {
+    expect(warnings({ DATABASE_URL: postgres })).toEqual([])
+    expect(warnings({ REDIS_URL: 'redis:6379' }, 'worker')).toEqual([])
+    expect(warnings({ ENVIRONMENT: 'development' })).toEqual([])
+  })
+
+  test('never shows a value', () => {
+    expect(JSON.stringify(warnings({ DATABASE_URI: postgres }))).not.toContain('hunter2')
+  })
+})
