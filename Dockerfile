@@ -16,7 +16,7 @@ FROM dependencies AS build
 COPY tsconfig.json ./
 COPY tools/bundle.ts ./tools/
 COPY src ./src
-RUN ["bun", "tools/bundle.ts", "--public-path=/app/", "--outdir=/out/app"]
+RUN ["bun", "tools/bundle.ts", "--outdir=/out/app"]
 # An empty directory for the volume, made without a shell; the COPY below gives it to the user.
 RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
 

@@ -15,16 +15,16 @@ node_modules: package.json bun.lock
 	@touch node_modules
 
 .PHONY: dev
-dev: node_modules ## Serve on :8000 with reload
+dev: node_modules ## Serve on :8000 and start again after each change
 	@$(BUN) run dev
 
 .PHONY: start
 start: node_modules ## Serve without reload
-	@$(BUN) src/main.ts
+	@export $$(tools/version.sh) && $(BUN) src/main.ts
 
 .PHONY: worker
 worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the server, REDIS_URL= for a queue on Redis)
-	@$(BUN) src/worker.ts
+	@export $$(tools/version.sh) && $(BUN) src/worker.ts
 
 .PHONY: test
 test: node_modules ## Run the quick tests: unit, HTTP, contracts on the embedded engines, one real process

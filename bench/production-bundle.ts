@@ -21,11 +21,8 @@ export async function buildProductionBundle(
   const command = [
     program === 'bun' ? process.execPath : program,
     ...options.map((option) =>
-      option.startsWith('--outdir=')
-        ? `--outdir=${place}`
-        : option.startsWith('--public-path=')
-          ? `--public-path=${place}/`
-          : option,
+      // The second for checkouts whose bundle knew its place.
+      option.replace(/^(--outdir=).*/, `$1${place}`).replace(/^(--public-path=).*/, `$1${place}/`),
     ),
   ]
   const build = Bun.spawn(command, { cwd: checkout, stdio: ['ignore', 'ignore', 'pipe'] })

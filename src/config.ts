@@ -105,10 +105,12 @@ const service = {
   SERVICE_NAME: name.prefault('tally').describe('Service name in logs, probes and the API document'),
   SERVICE_VERSION: name
     .optional()
-    .describe('Version reported by `/version` (default: the version in package.json)'),
+    .describe(
+      'Version reported by `/version` (default: from git at the build, else the one in package.json)',
+    ),
   SERVICE_REVISION: name
-    .prefault('unknown')
-    .describe('Source revision reported by `/version`; set in the image'),
+    .optional()
+    .describe('Source revision reported by `/version` (default: from git at the build, else `unknown`)'),
   INSTANCE_NAME: name
     .prefault(hostname())
     .describe('Name of this instance in logs and in the `X-Served-By` header (default: the host name)'),
@@ -448,7 +450,7 @@ const operation = {
   DEBUG_ROUTES: boolean
     .prefault('false')
     .describe(
-      'Adds the routes `/debug/*` and the kind of tasks `demo`, for testing a platform; never use in production',
+      'Adds the routes `/debug/*`, behind the keys and the rate of the application routes, and the kind of tasks `demo`, for testing a platform; never use in production',
     ),
 }
 

@@ -1,13 +1,12 @@
-import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-// Makes what the image runs from src/, in --outdir: bun tools/bundle.ts --outdir=/out/app --public-path=/app/
+// Makes what the image runs from src/, in --outdir, a folder that may be put anywhere: bun tools/bundle.ts --outdir=/out/app
 //
 // Bundles, not a compiled program: that would be a layer of 115 MB for every release, where this is one of some 8 MB on
 // a base that the node has already. Names stay and the source maps go with it, so that a stack trace in the log says
 // where.
 
-const { values } = parseArgs({ options: { outdir: { type: 'string' }, 'public-path': { type: 'string' } } })
+const { values } = parseArgs({ options: { outdir: { type: 'string' } } })
 const outdir = values.outdir ?? 'dist/app'
 
 const everythingOf = (name: string): [name: string, text: string] => [name, `export * from '${name}'`]
@@ -61,18 +60,32 @@ const lazyUtil: Bun.BunPlugin = {
   },
 }
 
+/** The version and the revision of the checkout; nothing where there is no git, as in the Dockerfile, which passes them. */
+function readBuild(): Record<string, string> {
+  const { stdout } = Bun.spawnSync([`${root}tools/version.sh`])
+  const lines = stdout.toString().split('\n').filter(Boolean)
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [name = '', value = ''] = line.split('=', 2)
+      return [name.replace('SERVICE', 'BUILD'), JSON.stringify(value)]
+    }),
+  )
+}
+
+const root = new URL('..', import.meta.url).pathname
+
 const common: Bun.BuildConfig = {
   entrypoints: [],
+  define: readBuild(),
   outdir,
   target: 'bun',
   minify: { syntax: true, whitespace: true },
   sourcemap: 'linked',
   plugins: [lazyUtil],
-  // Absolute: files imported by path are opened by it, whatever the working directory.
-  publicPath: values['public-path'] ?? `${resolve(outdir)}/`,
+  // Relative, so that the folder may be moved; see `assetPath`.
+  publicPath: './',
 }
 
-const root = new URL('..', import.meta.url).pathname
 const reExports = Object.fromEntries(
   [...packages].map(([name, text]) => [`${root}src/${fileOf(name)}`, text]),
 )

@@ -85,7 +85,10 @@ export interface AppDeps
     }
   /** The server closes a connection that is silent for this long, in ms. Default: it does not. */
   readonly idleTimeoutMs?: number
-  /** Whether the debug routes exist, and kinds of work for debugging are accepted. */
+  /**
+   * Whether the debug routes exist, behind the same checks as the application routes, and kinds of work for debugging are
+   * accepted.
+   */
   readonly debugRoutes: boolean
   /** Requests above these limits are shed. Default: none are. */
   readonly overload?: { readonly maxInFlight: number; readonly maxLagMs: number }
@@ -115,7 +118,8 @@ interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams' | 'compre
 }
 
 const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
-const pagePaths = ['/', '/openapi.json', '/docs/*', '/debug/*'] as const
+const pagePaths = ['/', '/openapi.json', '/docs/*'] as const
+const debugPath = '/debug/*'
 
 /** Every route of the service, below an optional base path. */
 export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
@@ -125,7 +129,8 @@ export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
   pages
     .route('/', indexRoutes({ build, basePath, hasMetrics }))
     .route('/', docsRoutes({ ...deps, basePath, hasMetrics, hasAdmin: admin !== undefined }))
-  if (deps.debugRoutes) pages.route('/', debugRoutes())
+  // Behind the checks for clients: one of them ends the process.
+  if (deps.debugRoutes) pages.use(debugPath, ...deps.applicationMiddleware).route('/', debugRoutes())
 
   const application = new Hono<Env>()
   for (const path of applicationPaths) application.use(path, ...deps.applicationMiddleware)

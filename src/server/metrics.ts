@@ -8,12 +8,18 @@ import { createMetrics, type Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { describeBackends } from './backends.ts'
 
-/** The configured build; the version defaults to the version of the package. */
+// The bundler replaces both, where there is git; see tools/bundle.ts. From source they do not exist.
+declare const BUILD_VERSION: string | undefined
+declare const BUILD_REVISION: string | undefined
+const builtVersion = typeof BUILD_VERSION === 'undefined' ? manifest.version : BUILD_VERSION
+const builtRevision = typeof BUILD_REVISION === 'undefined' ? 'unknown' : BUILD_REVISION
+
+/** What runs here: as configured, or as built. */
 export function getBuild(config: Config): Build {
   return {
     service: config.SERVICE_NAME,
-    version: config.SERVICE_VERSION ?? manifest.version,
-    revision: config.SERVICE_REVISION,
+    version: config.SERVICE_VERSION ?? builtVersion,
+    revision: config.SERVICE_REVISION ?? builtRevision,
   }
 }
 

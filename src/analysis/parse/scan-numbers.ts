@@ -1,4 +1,5 @@
 import type { NumbersWithRange } from '../numeric/numeric.ts'
+import { assetPath } from './asset-path.ts'
 import wasmPath from './number-scanner.wasm' with { type: 'file' }
 
 /** Bytes copied for one call of the scanner: with the doubles that they become they fit into a second-level cache. */
@@ -47,7 +48,7 @@ interface Loaded {
 }
 
 // A program without the scanner must not start: it would be found out by the first large payload.
-if (Bun.file(wasmPath).size === 0) throw new Error(`${wasmPath} is missing`)
+if (Bun.file(assetPath(wasmPath)).size === 0) throw new Error(`${assetPath(wasmPath)} is missing`)
 
 /** Compiled when it is first needed; null if that is not possible. */
 let loaded: Loaded | null | undefined
@@ -55,7 +56,7 @@ let loaded: Loaded | null | undefined
 /** @returns null where WebAssembly rejects the module: on a processor without vector instructions */
 function tryLoad(): Loaded | null {
   // Loaded only here: node:fs would delay every start.
-  const wasm = process.getBuiltinModule('node:fs').readFileSync(wasmPath)
+  const wasm = process.getBuiltinModule('node:fs').readFileSync(assetPath(wasmPath))
   try {
     return load(wasm)
   } catch {

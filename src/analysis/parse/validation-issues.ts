@@ -13,7 +13,7 @@ export const maxIssues = 20
 export function toValidationIssues(error: {
   readonly issues: readonly z.core.$ZodIssue[]
 }): ValidationIssue[] {
-  return error.issues.flatMap((issue): ValidationIssue | ValidationIssue[] => {
+  const issues = error.issues.flatMap((issue): ValidationIssue | ValidationIssue[] => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.slice(0, maxIssues).map((key) => ({
         pointer: formatPointer([...issue.path, key.slice(0, 100)]),
@@ -22,6 +22,21 @@ export function toValidationIssues(error: {
       }))
     return { pointer: formatPointer(issue.path), detail: formatDetail(issue), code: toIssueCode(issue) }
   })
+  return explainUnwrapped(issues)
+}
+
+/** The members of a payload, which belong into `payload` of a task. */
+const payloadPointers: ReadonlySet<string> = new Set(['/numbers', '/text'])
+
+/** A task without `payload` that has the payload's own members gets told how to wrap them. */
+function explainUnwrapped(issues: ValidationIssue[]): ValidationIssue[] {
+  const isUnwrapped = issues.some(({ pointer, code }) => code === 'unknown' && payloadPointers.has(pointer))
+  if (!isUnwrapped) return issues
+  return issues.map((issue) =>
+    issue.pointer === '/payload' && issue.code === 'missing'
+      ? { ...issue, detail: 'is required: send {"payload": {"numbers": […], "text": "…"}}' }
+      : issue,
+  )
 }
 
 /** One sentence for a problem's `detail`: the first issue, and how many more there are. */

@@ -1,6 +1,7 @@
 import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import stylePath from 'swagger-ui-dist/swagger-ui.css' with { type: 'file' }
 import bundlePath from 'swagger-ui-dist/swagger-ui-bundle.js' with { type: 'file' }
+import { assetPath } from '../../analysis/parse/asset-path.ts'
 import type { Env } from '../env.ts'
 import { pageHeaders } from '../middleware/security-headers.ts'
 import type { DocumentOptions } from '../openapi/document.ts'
@@ -53,10 +54,10 @@ export function docsRoutes({ compress, ...options }: DocsDeps) {
       c.body(start, 200, { 'content-type': 'text/javascript; charset=utf-8' }),
     )
     .get('/docs/swagger-ui-bundle.js', fileHeaders, compress, (c) =>
-      respondFile(c, bundlePath, 'text/javascript; charset=utf-8'),
+      respondFile(c, assetPath(bundlePath), 'text/javascript; charset=utf-8'),
     )
     .get('/docs/swagger-ui.css', fileHeaders, compress, (c) =>
-      respondFile(c, stylePath, 'text/css; charset=utf-8'),
+      respondFile(c, assetPath(stylePath), 'text/css; charset=utf-8'),
     )
 }
 

@@ -25,11 +25,23 @@ export function describeError(error: unknown): string {
 function describeOne(error: unknown): string {
   if (!(error instanceof Error)) return describeValue(error)
   const { name, message } = error
-  // An attempt on several addresses fails with all of their errors, and in some runtimes with no message of its own.
-  if (error instanceof AggregateError && message === '') return error.errors.map(describeOne).join(', ')
+  if (error instanceof AggregateError) {
+    // An attempt on several addresses fails with all of their errors, and in some runtimes with no message of its own.
+    const inner = error.errors.map(describeOne).join(', ')
+    return message === '' ? inner : `${message}: ${inner}`
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  const text = message.includes(code) ? message : `${message} (${code})`.trimStart()
+  const place = findPosition(error)
+  const text = `${message.includes(code) ? message : `${message} (${code})`.trimStart()}${place === undefined ? '' : ` at ${place}`}`
   return name === 'Error' ? text || name : `${name}: ${text}`
+}
+
+/** Where a source file cannot be compiled, as `file:line:column`: Bun's own errors have no stack. */
+export function findPosition(error: Error): string | undefined {
+  if (!('position' in error) || typeof error.position !== 'object' || error.position === null)
+    return undefined
+  const { file, line, column } = error.position as { file?: string; line?: number; column?: number }
+  return file === undefined ? undefined : `${file}:${line}:${column}`
 }
 
 function describeValue(value: unknown): string {

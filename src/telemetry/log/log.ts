@@ -1,6 +1,6 @@
 import { type AccessRecord, createAccessLine, formatMs, quoteText } from './access-line.ts'
 import type { BufferedWriter } from './buffered-writer.ts'
-import { describeError, maxCauses, redactCredentials } from './describe-error.ts'
+import { describeError, findPosition, maxCauses, redactCredentials } from './describe-error.ts'
 import { escapeUnprintable } from './escape-unprintable.ts'
 import type { LogLevel } from './log-level.ts'
 
@@ -165,12 +165,14 @@ function replacer(_key: string, value: unknown): unknown {
 
 function toPlainError(error: Error, depth: number): object {
   const { name, cause } = error
+  const position = findPosition(error)
   const plain = (inner: unknown) =>
     inner instanceof Error && depth < maxCauses ? toPlainError(inner, depth + 1) : describeError(inner)
   return {
     name,
     message: redactCredentials(error.message),
     ...('code' in error && typeof error.code === 'string' && { code: error.code }),
+    ...(position !== undefined && { position }),
     stack: error.stack && redactCredentials(error.stack),
     ...(error instanceof AggregateError && depth < maxCauses && { errors: error.errors.map(plain) }),
     ...(cause !== undefined && depth < maxCauses && { cause: plain(cause) }),
@@ -209,13 +211,20 @@ function quote(value: unknown): string {
 }
 
 /** The stack, then the causes, indented: a message with line breaks cannot forge a line. */
-function formatPrettyError({ stack, message, cause }: Error, depth: number): string {
-  const lines = redactCredentials(stack ?? message)
+function formatPrettyError(error: Error, depth: number): string {
+  const { stack, message, cause } = error
+  const position = findPosition(error)
+  const place = position === undefined ? '' : `\n    at ${position}`
+  const lines = redactCredentials(`${stack ?? message}${place}`)
     .split('\n')
     .map(escapeUnprintable)
-  const text = `\n    ${lines.join('\n    ')}`
-  if (cause === undefined || depth === maxCauses) return text
-  const causeText =
-    cause instanceof Error ? formatPrettyError(cause, depth + 1) : ` ${redactCredentials(quote(cause))}`
-  return `${text}\n  caused by:${causeText}`
+  const several = error instanceof AggregateError && depth < maxCauses ? error.errors : []
+  const text = `\n    ${lines.join('\n    ')}${several.map((one) => formatPrettyCause(one, depth)).join('')}`
+  return cause === undefined || depth === maxCauses
+    ? text
+    : `${text}\n  caused by:${formatPrettyCause(cause, depth)}`
+}
+
+function formatPrettyCause(cause: unknown, depth: number): string {
+  return cause instanceof Error ? formatPrettyError(cause, depth + 1) : ` ${redactCredentials(quote(cause))}`
 }

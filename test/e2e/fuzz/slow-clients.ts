@@ -3,23 +3,34 @@
  * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A third of them dribbles a request head, a third a body, a
  * third has one request answered and then dribbles the head of the next.
  *
- * Fails (exit 1) when the 99th percentile of the ordinary client is more than twice its usual one, when a request
- * of it is not answered right, or when a slow connection has not ended by itself.
+ * With `FUZZ_SECONDS`, as `make fuzz` passes it on, it takes about that long and half a minute more: fewer clients (500), and
+ * a service with short time limits.
+ *
+ * Fails (exit 1) when a request of the ordinary client is not answered right, or when a slow connection has not ended by
+ * itself. Times are printed and decide nothing, because a neighbor on the machine moves them as well; with
+ * `P99_FACTOR=2` it also fails when the 99th percentile of the ordinary client is more than twice its usual one.
  */
 import { connect } from 'node:net'
 import { quantile } from '../../../bench/statistics.ts'
 import { startService } from '../../support/service.ts'
 import { payload } from './inputs.ts'
 
-const connections = Number(process.env.CONNECTIONS ?? 2_000)
-const slowSeconds = Number(process.env.SLOW_SECONDS ?? 120)
+const { FUZZ_SECONDS, P99_FACTOR } = process.env
+const isBounded = FUZZ_SECONDS !== undefined
+const connections = Number(process.env.CONNECTIONS ?? (isBounded ? 500 : 2_000))
+const slowSeconds = Number(process.env.SLOW_SECONDS ?? FUZZ_SECONDS ?? 120)
+const p99Factor = Number(P99_FACTOR ?? Number.POSITIVE_INFINITY)
+/** How long a silent connection may stay, in s: the default of the service, or the shortest that it accepts. */
+const idleSeconds = isBounded ? 8 : 120
+/** The server looks for silent connections every 4 s, and a loaded machine is late, in ms. */
+const patienceMs = idleSeconds * 1_000 + 20_000
 
 /** Between two bytes of a slow client, in ms. */
 const byteEveryMs = 5_000
 /** Between two requests of the ordinary client, in ms. */
 const askEveryMs = 5
 /** How long it is measured without the others, before and after, in ms. */
-const usualMs = 15_000
+const usualMs = isBounded ? 5_000 : 15_000
 
 const request = (body: string): string =>
   `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
@@ -32,7 +43,14 @@ const kinds = {
 } as const
 type Kind = keyof typeof kinds
 
-const service = await startService({ env: { ACCESS_LOG: 'false', DRAIN_QUIET: '1s' } })
+const service = await startService({
+  env: {
+    ACCESS_LOG: 'false',
+    DRAIN_QUIET: '1s',
+    IDLE_TIMEOUT: `${idleSeconds}s`,
+    ...(isBounded && { REQUEST_TIMEOUT: '5s' }),
+  },
+})
 const faults: string[] = []
 
 const before = await askFor(usualMs)
@@ -40,18 +58,19 @@ const open = new Set<SlowClient>()
 const lifetimes: Record<Kind, number[]> = { head: [], body: [], 'second head': [] }
 const slowEnd = performance.now() + slowSeconds * 1_000
 const slow = keepSlowClients()
-// All of them must have come before it counts.
-while (open.size < connections * 0.9) await Bun.sleep(100)
+// All of them must have come before it counts, if the machine is fast enough.
+const gathered = performance.now() + (slowSeconds * 1_000) / 2
+while (open.size < connections * 0.9 && performance.now() < gathered) await Bun.sleep(100)
 const during = await askFor(slowEnd - performance.now())
 await slow
 // Nothing is sent any more: what is still open must end by the server's own clock.
-const patience = performance.now() + 140_000
+const patience = performance.now() + patienceMs
 while (open.size > 0 && performance.now() < patience) await Bun.sleep(500)
 const after = await askFor(usualMs)
 
 if (open.size > 0) faults.push(`${open.size} slow connections never ended by themselves`)
 const [usual, beside] = [quantile(before, 0.99), quantile(during, 0.99)]
-if (beside > 2 * usual)
+if (beside > p99Factor * usual)
   faults.push(`p99 of the ordinary client: ${beside.toFixed(2)} ms, usually ${usual.toFixed(2)} ms`)
 const exitCode = await service.stop()
 if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { buildProductionBundle } from '../../../bench/production-bundle.ts'
 import { startCollector } from '../../support/collector.ts'
+import { runSuccessfully } from '../../support/command.ts'
 import { runService, startService } from '../../support/service.ts'
 
 // What the image runs, without an image: made by the Dockerfile's own step, in another place.
@@ -117,6 +118,23 @@ test('the packages that stay apart are found: tokens, tracing', async () => {
   service.signal('SIGTERM')
   expect(await service.exited).toBe(0)
   expect(collector.spans.map(({ name }) => name)).toContain('GET /data')
+})
+
+test('the bundle runs from another folder than the one it was made for, and knows its revision', async () => {
+  const moved = `${folder}-moved`
+  await rename(folder, moved)
+  try {
+    await using service = await startService({ program: `${moved}/main.js`, env })
+    expect(await (await postLarge(service.url)).json()).toMatchObject({
+      numeric_analysis: { count: 100_000 },
+    })
+    for (const path of ['/openapi.json', '/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css'])
+      expect({ path, status: (await fetch(service.url + path)).status }).toEqual({ path, status: 200 })
+    const { revision } = (await (await fetch(`${service.url}/version`)).json()) as { revision: string }
+    expect(revision).toStartWith(await runSuccessfully(['git', 'rev-parse', 'HEAD']))
+  } finally {
+    await rename(moved, folder)
+  }
 })
 
 test('the bundled worker starts, and its check passes', async () => {

@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createApp } from '../../../src/http/app.ts'
+import { hashKey } from '../../../src/http/middleware/api-keys.ts'
+import { auth } from '../../../src/http/middleware/auth.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { expectProblem } from '../../support/problems.ts'
 
@@ -16,6 +18,15 @@ test('the debug routes do not exist without DEBUG_ROUTES', async () => {
     '/debug/bytes/1',
   ])
     await expectProblem(await service.request(path), 404, 'not-found')
+})
+
+test('the debug routes are behind the checks of the application routes', async () => {
+  const keys = [{ name: 'known', hash: hashKey('tally_known') }]
+  const guarded = createApp(appDeps({ debugRoutes: true, applicationChecks: [auth({ keys: () => keys })] }))
+  for (const path of ['/debug/delay/0', '/debug/crash', '/debug/headers'])
+    await expectProblem(await guarded.request(path), 401, 'unauthorized')
+  const headers = { 'x-api-key': 'tally_known' }
+  expect((await guarded.request('/debug/delay/0', { headers })).status).toBe(200)
 })
 
 test('/debug/delay responds after the delay', async () => {

@@ -221,6 +221,16 @@ describe('creating a task', () => {
     expect(await queue.depth()).toBe(0)
   })
 
+  test('from a bare payload is refused with the way to wrap it', async () => {
+    const bare = json({ numbers: [1], text: 'a' })
+    const problem = await expectProblem(await app.request('/tasks', bare), 400, 'invalid-input')
+    expect(problem.detail).toStartWith(
+      '/payload is required: send {"payload": {"numbers": […], "text": "…"}}',
+    )
+    const empty = await expectProblem(await app.request('/tasks', json({})), 400, 'invalid-input')
+    expect(empty.detail).toBe('/payload is required')
+  })
+
   test.each([
     ['malformed JSON', json('{'), 400, 'malformed-json'],
     ['another media type', json('{}', { 'content-type': 'text/plain' }), 415, 'unsupported-media-type'],
