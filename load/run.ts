@@ -5,12 +5,12 @@
  * count before and after, one report from both sides, and exit codes with a meaning.
  *
  * Exit: 0 nothing lost and every threshold kept; 1 the service is unreachable or the run could not be
- * made; 2 requests lost, a count that does not add up, or a threshold crossed.
+ * made; 2 requests lost, more than REFUSED_MAX refused, a count that does not add up, or a threshold crossed.
  */
 
 import { createReadStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdir, rm, symlink } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type LoadEvent, parseEvents } from './events.ts'
 import { findK6, runK6 } from './k6.ts'
@@ -40,7 +40,7 @@ async function main(): Promise<number> {
   const profile = readProfile(process.argv[2] ?? 'load')
   const settings = readSettings(profile)
   const eventsFile = process.env.EVENTS_FILE
-  const directory = resolve(process.env.REPORT_DIR || 'reports/load')
+  const directory = resolve(process.env.REPORT_DIR || defaultDirectory(profile))
   const files = {
     records: join(directory, 'requests.csv'),
     summary: join(directory, 'k6-summary.json'),
@@ -59,6 +59,7 @@ async function main(): Promise<number> {
   await rm(files.summary, { force: true })
   await Bun.write(files.records, `${recordHeader}\n`)
 
+  const versionBefore = await readVersion(settings)
   const counting = await startCounting(settings)
 
   console.log('Sending load...')
@@ -88,6 +89,7 @@ async function main(): Promise<number> {
     summary,
     tally,
     service: await counting.end([...tally.instances.keys()]),
+    versions: [...new Set([versionBefore, await readVersion(settings)])].filter((version) => version !== ''),
     events,
   })
   await Promise.all([
@@ -97,6 +99,7 @@ async function main(): Promise<number> {
   ])
   console.log(renderText(report))
   console.log(`Report: ${join(directory, 'report.html')}`)
+  if (!process.env.REPORT_DIR) await linkLatest(directory)
   if (failure !== null) {
     console.error(`${failure}: the run is not complete`)
     return report.exitCode === 0 ? 1 : report.exitCode
@@ -130,6 +133,33 @@ async function refuseUnreachable(settings: Settings): Promise<void> {
   })
   if (response.status !== 200)
     throw new RunError(`Service not healthy: ${healthUrl} answers ${response.status}`)
+}
+
+/** A folder for each run, so that runs can be compared: `reports/load/2026-11-29T17-11-18Z-soak`. */
+function defaultDirectory(profile: ProfileName): string {
+  const startedAt = new Date().toISOString().replace(/\.\d+/, '').replaceAll(':', '-')
+  return join('reports/load', `${startedAt}-${profile}`)
+}
+
+/** `reports/load/latest` leads to the last run. */
+async function linkLatest(directory: string): Promise<void> {
+  const link = join(dirname(directory), 'latest')
+  await rm(link, { force: true, recursive: true })
+  await symlink(basename(directory), link)
+}
+
+/** What the service says that it is, as `version (revision)`; empty when it does not say. */
+async function readVersion({ healthUrl, connectTimeoutMs }: Settings): Promise<string> {
+  const url = healthUrl.replace(/[^/]*$/, 'version')
+  try {
+    const response = await fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(connectTimeoutMs) })
+    const { version, revision } = (await response.json()) as { version?: unknown; revision?: unknown }
+    if (typeof version !== 'string') return ''
+    return typeof revision === 'string' ? `${version} (${revision})` : version
+  } catch {
+    // Another service, or one that is gone by now: the report does without.
+    return ''
+  }
 }
 
 async function startCounting(settings: Settings): Promise<Counting> {

@@ -33,6 +33,8 @@ export type Settings = {
   scrapeWaitMs: number
   /** The sum over the instances has to be the number of answers, or the run fails. */
   requireSum: boolean
+  /** More requests refused before sending than this fail the run. */
+  refusedMax: number
   debug: boolean
   /** Sent as X-API-Key; null: none. */
   apiKey: string | null
@@ -135,6 +137,7 @@ export function parseSettings(
     metricsPrefix: env.METRICS_PREFIX ?? 'api_',
     scrapeWaitMs: seconds('SCRAPE_WAIT', 20) * 1_000,
     requireSum: yes('REQUIRE_SUM'),
+    refusedMax: whole('REFUSED_MAX', 0, 0, 100_000_000),
     debug: yes('DEBUG'),
     apiKey: text('API_KEY') || null,
   }

@@ -17,7 +17,7 @@ export function renderHtml(report: Report): string {
 <title>Load ${escapeMarkup(report.profile)}: ${summary.lost} lost of ${summary.sent}</title>
 <style>${style}</style>
 <main>
-<h1>${escapeMarkup(report.profile)} <small>${escapeMarkup(report.target)}, ${escapeMarkup(report.startedAt)}, connections: ${escapeMarkup(report.connection)}, payloads: ${escapeMarkup(report.size)}</small></h1>
+<h1>${escapeMarkup(report.profile)} <small>${escapeMarkup(report.target)}, ${escapeMarkup(report.startedAt)}, connections: ${escapeMarkup(report.connection)}, payloads: ${escapeMarkup(report.size)}${report.versions.map((version) => `, version ${escapeMarkup(version)}`).join('')}</small></h1>
 <p class="verdict ${report.exitCode === 0 ? 'good' : 'bad'}">${verdict(report)}</p>
 <dl class="figures">
 ${figure('sent', summary.sent)}
@@ -29,6 +29,9 @@ ${figure('slow (over 1 s)', summary.slow, summary.slow > 0)}
 ${figure(summary.closedIdleExact ? 'closed while idle' : 'closed while idle (at most)', summary.closedIdle, summary.closedIdle > 0)}
 ${figure('answers/s', Math.round(report.requestsPerSecond))}
 </dl>
+<p class="terms"><b>Refused before sending</b>: the connection failed before anything was sent, so nothing can be lost and a client may
+simply try again. <b>Lost</b>: sent, and not answered completely and correctly. <b>Closed while idle</b>: the server ended a
+connection that was at rest; the next request connected anew.</p>
 <p>${escapeMarkup(report.identity)}. ${escapeMarkup(report.agreement.text)}. ${report.agreement.notes.map(escapeMarkup).join('. ')}</p>
 
 <h2>Latency over time</h2>
@@ -52,8 +55,9 @@ ${table(['check', 'result', ''], report.checks.map(checkCells))}
 }
 
 function verdict(report: Report): string {
-  if (report.exitCode === 0) return `Passed: nothing lost of ${report.summary.sent} requests`
-  const failed = report.checks.filter(({ result }) => result === 'failed').map(({ name }) => name)
+  const { answered, sent } = report.summary
+  if (report.exitCode === 0) return `Passed: ${answered} of ${sent} requests answered, none lost`
+  const failed = report.checks.filter(({ result }) => result === 'failed').map(({ detail }) => detail)
   return escapeMarkup(`Failed: ${failed.join('; ')}`)
 }
 

@@ -5,7 +5,10 @@ import type { Summary } from '../summary.ts'
 import { identityText } from './lines.ts'
 import type { ClientView, Tally } from './tally.ts'
 
-/** A demand on the run. `skipped` was not judged, for the reason that `detail` gives. */
+/**
+ * A demand on the run, with what was found: a sentence that stands alone, because a failure is shown by it.
+ * `skipped` was not judged, for the reason that `detail` gives.
+ */
 export type Check = { name: string; result: 'passed' | 'failed' | 'skipped'; detail: string }
 
 export type InstanceRow = { name: string; client: ClientView | null; service: ServiceView | null }
@@ -14,6 +17,8 @@ export type InstanceRow = { name: string; client: ClientView | null; service: Se
 export type Report = {
   profile: string
   target: string
+  /** Version and revision by the service's own `/version`, at the start and, if it is another by then, at the end. */
+  versions: string[]
   concurrency: number
   connection: string
   size: string
@@ -53,6 +58,7 @@ export function buildReport(run: {
   summary: Summary
   tally: Tally
   service: ServiceCounts
+  versions: string[]
   events: LoadEvent[]
 }): Report {
   const { settings, summary, tally, service } = run
@@ -60,6 +66,7 @@ export function buildReport(run: {
   const agreement = compare(summary, tally, service)
   const checks = [
     ...identityChecks(summary, tally, unaccounted),
+    refusedCheck(summary, settings.refusedMax),
     ...thresholdChecks(summary),
     sumCheck(agreement, settings.requireSum),
   ]
@@ -69,6 +76,7 @@ export function buildReport(run: {
   return {
     profile: run.profile,
     target: settings.payloadUrl,
+    versions: run.versions,
     concurrency: run.concurrency,
     connection: settings.connection,
     size: settings.size,
@@ -88,7 +96,7 @@ export function buildReport(run: {
     phases: tally.phases,
     bucketSeconds: tally.bucketSeconds,
     timeline: tally.timeline,
-    grade: gradeOf(summary, tally.times?.p95 ?? null),
+    grade: failed ? 'NEEDS IMPROVEMENT' : gradeOf(summary, tally.times?.p95 ?? null),
     checks,
     exitCode: unreachable ? 1 : failed ? 2 : 0,
   }
@@ -96,7 +104,7 @@ export function buildReport(run: {
 
 /**
  * A word for people in a hurry, by the 95th percentile: below 100 ms, 500 ms, 1 s. A run that lost
- * anything needs improvement, however fast it was.
+ * anything, or failed otherwise, needs improvement, however fast it was.
  */
 export function gradeOf(summary: Summary, p95Seconds: number | null): Grade {
   if (summary.lost > 0 || p95Seconds === null || p95Seconds >= 1) return 'NEEDS IMPROVEMENT'
@@ -109,23 +117,48 @@ function identityChecks(summary: Summary, tally: Tally, unaccounted: number): Ch
   const recorded =
     counts.answered === summary.answered && counts.refused === summary.refused && counts.lost === summary.lost
   return [
-    check('no request is lost', summary.lost === 0, `lost ${summary.lost}`),
-    check('sent = answered + refused + lost', unaccounted === 0, identityText(summary)),
+    check('no request is lost', summary.lost === 0, `${summary.lost} of ${summary.sent} requests lost`),
+    check(
+      'sent = answered + refused + lost',
+      unaccounted === 0,
+      unaccounted === 0 ? identityText(summary) : `the counts do not add up: ${identityText(summary)}`,
+    ),
     check(
       'the records are complete',
       recorded,
-      `answered ${counts.answered}, refused ${counts.refused}, lost ${counts.lost} in requests.csv`,
+      `requests.csv has ${counts.answered} answered, ${counts.refused} refused, ${counts.lost} lost; k6 counted ${summary.answered}, ${summary.refused}, ${summary.lost}`,
     ),
-    check('the service answers', summary.answered > 0, `answered ${summary.answered}`),
+    check(
+      'the service answers',
+      summary.answered > 0,
+      `${summary.answered} of ${summary.sent} requests answered`,
+    ),
   ]
 }
 
+/** A service that is gone loses nothing, because it refuses everything. */
+function refusedCheck({ refused, sent }: Summary, refusedMax: number): Check {
+  const detail = `${refused} of ${sent} requests refused before sending`
+  return check(
+    'few enough requests are refused',
+    refused <= refusedMax,
+    refused <= refusedMax ? detail : `${detail}, more than REFUSED_MAX=${refusedMax}`,
+  )
+}
+
 function thresholdChecks(summary: Summary): Check[] {
-  return summary.thresholds
-    .filter(({ metric }) => metric !== 'requests_lost')
-    .map(({ metric, expression, passed }) =>
-      check(`threshold ${metric} ${expression}`, passed, passed ? 'kept' : 'crossed'),
-    )
+  return (
+    summary.thresholds
+      // Those two are checks with a sentence of their own.
+      .filter(({ metric }) => metric !== 'requests_lost' && metric !== 'requests_refused')
+      .map(({ metric, expression, passed }) =>
+        check(
+          `threshold ${metric} ${expression}`,
+          passed,
+          `threshold ${passed ? 'kept' : 'crossed'}: ${metric} ${expression}`,
+        ),
+      )
+  )
 }
 
 function sumCheck(agreement: Report['agreement'], required: boolean): Check {

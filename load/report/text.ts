@@ -21,8 +21,17 @@ export function renderText(report: Report): string {
     ...report.agreement.notes.map((note) => `  ${note}`),
     '',
     `Identity: ${report.identity}`,
+    ...(summary.refused > 0
+      ? ['  refused: the connection failed before anything was sent, so a client may simply try again']
+      : []),
+    ...(report.versions.length > 0 ? [`Service: ${report.versions.join(', then ')}`] : []),
     `Slow answers (over 1 s): ${summary.slow}`,
     `Connections closed while idle: ${closedIdleText(summary)}`,
+    ...(summary.closedIdle > 0
+      ? [
+          '  closed while idle: the server ended a connection that was at rest; the next request connected anew',
+        ]
+      : []),
     ...(times
       ? [
           `Throughput: ${report.requestsPerSecond.toFixed(0)} answers/s, median=${s(times.median)}, stdev=${s(times.stdev)}: ${report.grade}`,
@@ -84,7 +93,7 @@ function reasonLines(report: Report): string[] {
 function failureLines(report: Report): string[] {
   const failed = report.checks.filter(({ result }) => result === 'failed')
   if (failed.length === 0) return []
-  return ['', ...failed.map(({ name, detail }) => `FAILED: ${name} (${detail})`)]
+  return ['', ...failed.map(({ detail }) => `FAILED: ${detail}`)]
 }
 
 function clock(ms: number): string {

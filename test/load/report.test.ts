@@ -49,8 +49,11 @@ const records = [
 ]
 const events = [{ atMs: startMs + 2_000, label: 'kill "api-1" & <more>' }]
 
-async function report(change: { sent?: number; service?: ServiceCounts; requireSum?: boolean } = {}) {
-  const settings = parseSettings({ REQUIRE_SUM: change.requireSum ? '1' : '' }, {})
+async function report(
+  change: { sent?: number; service?: ServiceCounts; requireSum?: boolean; refusedMax?: number } = {},
+) {
+  const { requireSum = false, refusedMax = 0 } = change
+  const settings = parseSettings({ REQUIRE_SUM: requireSum ? '1' : '', REFUSED_MAX: String(refusedMax) }, {})
   const values = (count: number) => ({ values: { count } })
   return buildReport({
     profile: 'rollout',
@@ -60,7 +63,7 @@ async function report(change: { sent?: number; service?: ServiceCounts; requireS
       metrics: {
         requests_sent: values(change.sent ?? 5),
         requests_answered: values(3),
-        requests_refused: { ...values(1), thresholds: { 'count==0': { ok: false } } },
+        requests_refused: { ...values(1), thresholds: { 'count<=0': { ok: false } } },
         requests_lost: { ...values(1), thresholds: { 'count==0': { ok: false } } },
         answers_slow: values(1),
         connections_closed_idle: values(2),
@@ -68,6 +71,7 @@ async function report(change: { sent?: number; service?: ServiceCounts; requireS
     }),
     tally: await tallyRecords(each(records), events),
     service: change.service ?? { source: null, why: 'no Prometheus' },
+    versions: ['0.1.0 (abc)'],
     events,
   })
 }
@@ -168,7 +172,18 @@ describe('buildReport', () => {
     )
     expect(text).toContain("Only the client's side is counted: no Prometheus")
     expect(text).toContain('Connections closed while idle: at most 2 ')
-    expect(text).toContain('FAILED: threshold requests_refused count==0')
+    expect(text).toContain('FAILED: 1 of 5 requests lost')
+    expect(text).toContain('FAILED: 1 of 5 requests refused before sending, more than REFUSED_MAX=0')
+    expect(text).toContain('Service: 0.1.0 (abc)')
+    expect(built.grade).toBe('NEEDS IMPROVEMENT')
+    expect(renderHtml(built)).toContain('Failed: 1 of 5 requests lost; 1 of 5 requests refused')
+  })
+
+  test('as many refused as are allowed do not fail it', async () => {
+    const refused = ({ checks }: { checks: { name: string; result: string }[] }) =>
+      checks.find(({ name }) => name.includes('refused') && !name.startsWith('sent'))?.result
+    expect(refused(await report({ refusedMax: 0 }))).toBe('failed')
+    expect(refused(await report({ refusedMax: 1 }))).toBe('passed')
   })
 
   test('a request that was sent and filed nowhere breaks the identity and counts as fatal', async () => {
@@ -247,6 +262,6 @@ describe('files', () => {
     const xml = renderJUnit(built)
     expect(xml).toContain(`tests="${built.checks.length}" failures="2" skipped="1"`)
     expect(xml.match(/<testcase /g)).toHaveLength(built.checks.length)
-    expect(xml).toContain('<failure message="lost 1"/>')
+    expect(xml).toContain('<failure message="1 of 5 requests lost"/>')
   })
 })

@@ -29,6 +29,7 @@ function startService(answer: (nth: number) => Response | null | Promise<null> =
     port: 0,
     routes: {
       '/health': Response.json({ status: 'ok' }),
+      '/version': Response.json({ version: '1.2.3', revision: 'abc' }),
       '/metrics': () =>
         new Response(
           `api_http_requests_total{route="/payload",status="200"} ${served === 0 ? 0 : served + miscount}\napi_http_request_duration_seconds_sum{route="/payload"} ${served / 1_000}\n`,
@@ -125,9 +126,37 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expect(run.report?.summary).toMatchObject({ sent: 50, answered: 49, refused: 0, lost: 1 })
     expect(run.stdout).toContain('Fatal errors: 1\n')
     expect(run.stdout).toContain('1 × lost: status 503')
-    expect(run.stdout).toContain('FAILED: no request is lost (lost 1)')
+    expect(run.stdout).toContain('FAILED: 1 of 50 requests lost')
     expect(run.junit).toContain('failures="1"')
     expectSumsToHold(run)
+  })
+
+  test('exit 2: a service that is gone for good loses nothing and refuses too much', async () => {
+    const settings = { N_REQUESTS: '100', CONCURRENCY: '1', CONNECTION: 'no-reuse' }
+    const stopping = () =>
+      startService((nth) => {
+        if (nth === 20) for (const server of servers) void server.stop()
+        return null
+      })
+    const gone = await runLoad('load', { ...settings, SERVICE_URL: stopping() })
+    expect(gone.report?.summary).toMatchObject({ answered: 20, refused: 80, lost: 0 })
+    expect(gone.stdout).toContain(
+      'FAILED: 80 of 100 requests refused before sending, more than REFUSED_MAX=0',
+    )
+    expect(gone.stdout).toContain(': NEEDS IMPROVEMENT')
+    expect(gone.exitCode).toBe(2)
+    servers.length = 0
+    const allowed = await runLoad('load', { ...settings, SERVICE_URL: stopping(), REFUSED_MAX: '80' })
+    expect(allowed.report?.summary).toMatchObject({ answered: 20, refused: 80, lost: 0 })
+    expect(allowed.exitCode).toBe(0)
+  })
+
+  test('each run has a folder of its own unless REPORT_DIR names one, and the service its version', async () => {
+    const service = startService()
+    const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3', REPORT_DIR: '' })
+    expect(run.stdout).toMatch(/\/reports\/load\/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-smoke\/report\.html\n$/)
+    expect(run.stdout).toContain('Service: 1.2.3 (abc)\n')
+    expect(run.exitCode).toBe(0)
   })
 
   test('exit 2: a threshold is crossed though nothing is lost: an answer after more than a second', async () => {
@@ -135,7 +164,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3' })
     expect(run.report?.summary).toMatchObject({ answered: 3, lost: 0 })
     expect(run.report?.summary.slow).toBeGreaterThanOrEqual(1)
-    expect(run.stdout).toContain('FAILED: threshold answers_slow count==0')
+    expect(run.stdout).toContain('FAILED: threshold crossed: answers_slow count==0')
     expect(run.exitCode).toBe(2)
   })
 
