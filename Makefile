@@ -92,7 +92,7 @@ up: ## Start the platform: three instances behind a balancer on :8000, Prometheu
 	@$(PLATFORM) up --build --detach --wait balancer grafana
 
 .PHONY: roll
-roll: node_modules ## Replace the platform's instances one after another (IMAGE=, VERSION=)
+roll: node_modules ## Replace the platform's worker, then its instances one after another (IMAGE=, VERSION=)
 	@COMPOSE=deploy/docker/compose.sh $(BUN) test/e2e/rollout/compose.ts
 
 .PHONY: down

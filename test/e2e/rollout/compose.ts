@@ -1,5 +1,5 @@
 /**
- * Replaces the instances of the Compose platform one after another: `make roll`, `make roll VERSION=1.2.3`
+ * Replaces the worker of the Compose platform, then its instances one after another: `make roll`, `make roll VERSION=1.2.3`
  * (and IMAGE=...). The next is touched only when the balancer sends requests to the one before.
  *
  * Exit: 0 when all were replaced, 1 when one did not come back; the others are then left as they are.
@@ -14,6 +14,8 @@ const statsUrl = process.env.BALANCER_STATS_URL || 'http://127.0.0.1:8404'
 /** Longer than a shutdown may take (60 s) and a start after it. */
 const replaceTimeoutMs = 120_000
 
+const replace = ['up', '--detach', '--no-deps', '--no-build', '--force-recreate']
+
 /** Runs Compose on the platform, with its output on ours. */
 async function onPlatform(...words: string[]): Promise<void> {
   const child = Bun.spawn([...compose, '--profile', 'platform', ...words], {
@@ -26,12 +28,15 @@ async function onPlatform(...words: string[]): Promise<void> {
 }
 
 try {
+  // First: a new worker runs what an old instance has accepted, and not the other way round. Tasks wait meanwhile.
+  console.log('worker: replaced, while tasks wait in the queue')
+  await onPlatform(...replace, '--wait', 'worker')
   for (const instance of ['api-1', 'api-2', 'api-3']) {
     const states = await readServerStates(statsUrl)
     const others = [...states].filter(([name, { status }]) => name !== instance && status === 'UP')
     if (others.length === 0) throw new Error(`${instance} is the only one that is up: it stays`)
     console.log(`${instance}: replaced, while ${others.map(([name]) => name).join(' and ')} serve`)
-    await onPlatform('up', '--detach', '--no-deps', '--no-build', '--force-recreate', instance)
+    await onPlatform(...replace, instance)
     await until(
       async () => {
         return (await readServerStates(statsUrl)).get(instance)?.status === 'UP'
