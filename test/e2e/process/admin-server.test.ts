@@ -97,6 +97,7 @@ describe('with METRICS_PORT', () => {
     }
     expect(JSON.parse((await ask(operationsPort, '/ready')).body)).toEqual({
       status: 'ready',
+      backends: { store: 'sqlite', queue: 'sqlite' },
       checks: { processes: 'ok', store: 'ok', queue: 'ok', queue_durable: 'ok' },
     })
     service.signal('SIGTERM')
