@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 // Makes what the image runs from src/, in --outdir, a folder that may be put anywhere: bun tools/bundle.ts --outdir=/out/app
@@ -62,6 +63,7 @@ const lazyUtil: Bun.BunPlugin = {
 
 /** The version and the revision of the checkout; nothing where there is no git, as in the Dockerfile, which passes them. */
 function readBuild(): Record<string, string> {
+  if (!existsSync(`${root}.git`)) return {}
   const { stdout } = Bun.spawnSync([`${root}tools/version.sh`])
   const lines = stdout.toString().split('\n').filter(Boolean)
   return Object.fromEntries(

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { SignJWT } from 'jose'
 import { buildProductionBundle } from '../../../bench/production-bundle.ts'
 import { startCollector } from '../../support/collector.ts'
 import { runSuccessfully } from '../../support/command.ts'
+import { root } from '../../support/root.ts'
 import { runService, startService } from '../../support/service.ts'
 
 // What the image runs, without an image: made by the Dockerfile's own step, in another place.
@@ -136,6 +137,20 @@ test('the bundle runs from another folder than the one it was made for, and know
     await rename(moved, folder)
   }
 })
+
+test('the bundle is built where there is no git, of the files that the Dockerfile copies', async () => {
+  const build = await mkdtemp(join(tmpdir(), 'tally-build-'))
+  try {
+    for (const name of ['package.json', 'tsconfig.json', 'bunfig.toml', 'tools/bundle.ts', 'src'])
+      await cp(join(root, name), join(build, name), { recursive: true })
+    await symlink(join(root, 'node_modules'), join(build, 'node_modules'))
+    await runSuccessfully([process.execPath, 'tools/bundle.ts', `--outdir=${build}/out`], { cwd: build })
+    await using service = await startService({ program: `${build}/out/main.js`, env })
+    expect(await (await fetch(`${service.url}/version`)).json()).toMatchObject({ revision: 'unknown' })
+  } finally {
+    await rm(build, { recursive: true, force: true })
+  }
+}, 60_000)
 
 test('the bundled worker starts, and its check passes', async () => {
   await using service = await startService({
