@@ -12,7 +12,7 @@ import {
 
 const columns = `tasks.seq, payload, traceparent, ${taskColumns}`
 const withPayload = 'tasks join task_payloads on task_payloads.seq = tasks.seq'
-const sql = taskStatements({ now: '$now', skipLocked: '' })
+const sql = taskStatements({ now: '$now', skipLocked: '', indexedBy: (index) => `indexed by ${index}` })
 
 /** A lease as it is read to observe it. */
 export type LeaseRow = Pick<ObservedLease, 'lease' | 'beat'> & { readonly seq: number }

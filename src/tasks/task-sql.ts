@@ -43,6 +43,11 @@ export interface SqlDialect {
   readonly now: string
   /** Leaves out the rows that another transaction is changing. SQLite has one writer at a time. */
   readonly skipLocked: string
+  /**
+   * Makes a statement read a table by an index. SQLite would take the one on the status, and look at every pending or
+   * every completed task. PostgreSQL knows how many there are.
+   */
+  readonly indexedBy: (index: string) => string
 }
 
 /** How far two readings of one clock may differ before it counts as set back, in ms. */
@@ -59,7 +64,9 @@ const unclaimed = 'lease = null, worker = null'
  *
  * Rows are picked in a CTE: PostgreSQL may run a subquery in `where` several times, and lock other rows each time.
  */
-export function taskStatements({ now, skipLocked }: SqlDialect) {
+export function taskStatements({ now, skipLocked, indexedBy }: SqlDialect) {
+  const delayedTasks = `tasks ${indexedBy('tasks_delayed')}`
+  const delayedSince = `tasks ${indexedBy('tasks_delayed_since')}`
   return {
     readState: `select status || ' ' || attempts || ' ' || updated_at as state from tasks where id = $id`,
     readStatus: 'select status from tasks where id = $id',
@@ -112,20 +119,20 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
       returning id`,
     promoteDue: `
       with picked as materialized (
-        select seq from tasks where status = 'pending' and delayed = 1 and due_at <= ${now}
+        select seq from ${delayedTasks} where status = 'pending' and delayed = 1 and due_at <= ${now}
         order by due_at limit ${maxPromoted} ${skipLocked})
       update tasks set delayed = 0 where seq in (select seq from picked)`,
     // The clock went back: these delays began in the future.
     restartDelays: `
       with picked as materialized (
-        select seq from tasks
+        select seq from ${delayedSince}
         where status = 'pending' and delayed = 1 and due_at - delay_ms > ${now} + ${clockToleranceMs}
         limit ${maxPromoted} ${skipLocked})
       update tasks set due_at = ${now} + delay_ms where seq in (select seq from picked)`,
     readNextDue: `
       select
-        (select min(due_at) from tasks where status = 'pending' and delayed = 1) - ${now} as due_ms,
-        (select max(due_at - delay_ms) from tasks where status = 'pending' and delayed = 1) - ${now} as began_ms`,
+        (select min(due_at) from ${delayedTasks} where status = 'pending' and delayed = 1) - ${now} as due_ms,
+        (select max(due_at - delay_ms) from ${delayedSince} where status = 'pending' and delayed = 1) - ${now} as began_ms`,
 
     heartbeat: `
       insert into task_workers (id, name, version, concurrency, seen_at)
@@ -142,26 +149,30 @@ export function taskStatements({ now, skipLocked }: SqlDialect) {
         limit $limit ${skipLocked})
       delete from tasks where seq in (select seq from picked)`,
 
-    ...readStats(now),
+    ...readStats(now, indexedBy),
   }
 }
 
 /** What `TaskQueue.stats` reports, beside the number of tasks in each status. */
-function readStats(now: string) {
+function readStats(now: string, indexedBy: SqlDialect['indexedBy']) {
+  const delayedTasks = `tasks ${indexedBy('tasks_delayed')}`
   return {
     // Tasks that are due wait, although no worker may be there that makes them claimable. A claimable task has an index
     // on its priority and its due time, so each priority is asked for its oldest task.
     readWaiting: `
       with recursive priorities (n) as (select 0 union all select n + 1 from priorities where n < ${maxPriority})
       select
-        (select count(*) from tasks where status = 'pending' and delayed = 1 and due_at > ${now}) as delayed,
+        (select count(*) from ${delayedTasks} where status = 'pending' and delayed = 1 and due_at > ${now}) as delayed,
         ${now} - (select min(due_at) from (
-          select (select min(due_at) from tasks
+          select (select min(due_at) from tasks ${indexedBy('tasks_ready')}
             where status = 'pending' and delayed = 0 and priority = n) as due_at from priorities
           union all
-          select (select min(due_at) from tasks where status = 'pending' and delayed = 1 and due_at <= ${now})
+          select (select min(due_at) from ${delayedTasks}
+            where status = 'pending' and delayed = 1 and due_at <= ${now})
         ) as oldest) as oldest_ms,
-        (select count(*) from tasks where status = 'completed' and updated_at > ${now} - 60000) as completed_recently,
+        (select count(*) from tasks ${indexedBy('tasks_ended')}
+          where status in ('completed', 'failed', 'cancelled') and status = 'completed'
+            and updated_at > ${now} - 60000) as completed_recently,
         (select paused from task_queue) as paused`,
     readWorkers: `
       select id, name, version, concurrency, seen_at from task_workers where abs(seen_at - ${now}) <= $silentMs`,

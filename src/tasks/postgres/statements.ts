@@ -4,7 +4,7 @@ import { taskColumns, taskStatements } from '../task-sql.ts'
 
 /** The server's clock, in ms since the epoch. */
 const now = '(floor(extract(epoch from clock_timestamp()) * 1000)::bigint)'
-const shared = taskStatements({ now, skipLocked: 'for update skip locked' })
+const shared = taskStatements({ now, skipLocked: 'for update skip locked', indexedBy: () => '' })
 const columns = `tasks.seq, payload, traceparent, ${taskColumns}`
 
 /** A statement with its parameters in the order of their numbers. */
