@@ -95,6 +95,20 @@ export const sqliteMigrations: readonly string[] = [
    ) strict;
    create table task_queue (paused integer not null) strict;
    insert into task_queue values (0);`,
+  // Processes of an earlier version may still have the file open, as during a rolling restart. They claim nothing, because
+  // their index is gone. But they add tasks, and go on with what they run: they know neither `run_at` nor `delayed`, and
+  // renew a lease by moving `due_at`, which no process of this version does to a running task.
+  `create trigger former_task_added after insert on tasks when new.run_at = 0 begin
+     update tasks set run_at = new.created_at where seq = new.seq;
+   end;
+   create trigger former_lease_renewed after update of due_at on tasks
+   when old.status = 'processing' and new.status = 'processing' begin
+     update tasks set beat = beat + 1 where seq = new.seq;
+   end;
+   create trigger former_task_delayed after update of due_at on tasks
+   when old.status = 'processing' and new.status = 'pending' and new.delayed = 0 and new.due_at > new.updated_at begin
+     update tasks set delayed = 1, delay_ms = new.due_at - new.updated_at where seq = new.seq;
+   end;`,
 ]
 
 /**
