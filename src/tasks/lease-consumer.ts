@@ -59,6 +59,8 @@ export interface Leases {
   heartbeat(worker: WorkerAnnouncement): Promise<void>
   /** Withdraws the announcement of a worker that has ended. */
   leave(workerId: string): Promise<void>
+  /** Forgets what this process remembers of a lease, if anything: its run has ended, however it ended. */
+  forget?(lease: string): void
   /** Notified when there may be a task to claim. */
   readonly added: Notifier
   /** Notified when a running task may have been cancelled. */
@@ -220,6 +222,7 @@ export class LeaseConsumer implements Consumer {
     const recorded = this.#recordOutcome(run, handled, startedAt).finally(() => {
       clearInterval(heartbeat)
       this.#runs.delete(run)
+      this.#leases.forget?.(run.lease)
     })
     // The queue is unavailable, and the lease has expired meanwhile.
     return { recorded: recorded.catch(() => {}) }

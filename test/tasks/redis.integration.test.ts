@@ -1,11 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openTaskQueue } from '../../src/tasks/open.ts'
+import { RedisTaskQueue } from '../../src/tasks/redis/queue.ts'
 import { QueueUnavailable, type TaskQueue } from '../../src/tasks/task-queue.ts'
 import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { rejectionOf } from '../support/rejection.ts'
 import { canShiftClock, createShiftedClock, type ShiftedClock } from '../support/shifted-clock.ts'
 import { until } from '../support/until.ts'
 import { taskQueueContract } from './contract.ts'
+import { hangUntilAborted } from './contract-fixture.ts'
 import { workersContract } from './several-processes.ts'
 
 describe.skipIf(!haveRedis())('on Redis', () => {
@@ -43,6 +45,29 @@ describe.skipIf(!haveRedis())('on Redis', () => {
       }),
       { severalHosts: true },
     )
+  })
+
+  test('remembers no lease of a run that has ended, also of one that wrote nothing', async () => {
+    await server.flush()
+    const queue = await openTaskQueue({ engine: 'redis', url: server.url }, { leaseMs: 600 })
+    if (!(queue instanceof RedisTaskQueue)) throw new Error('another adapter was opened')
+    const leases: string[] = []
+    const claim = queue.claim.bind(queue)
+    queue.claim = async (lease, workerId) => {
+      const claimed = await claim(lease, workerId)
+      if (claimed !== undefined) leases.push(lease)
+      return claimed
+    }
+    const consumer = queue.consume(hangUntilAborted, { concurrency: 1, timeoutMs: 60_000 })
+    const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
+    await until(() => consumer.activeCount === 1)
+    const [lease = ''] = leases
+    expect(await queue.renew(lease)).toBe('written')
+    await queue.cancel(task.id)
+    await until(() => consumer.activeCount === 0)
+    // Of a lease that it remembers, it would say that the task was cancelled.
+    expect(await queue.renew(lease)).toBe('lost')
+    await queue.close()
   })
 
   describe('a server that stops and starts', () => {

@@ -351,6 +351,10 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     await this.#send('HDEL', [ownKeys[2], workerId])
   }
 
+  forget(lease: string): void {
+    this.#running.delete(lease)
+  }
+
   // TimedTasks: the side of the scheduler.
 
   async promoteDue(): Promise<number | undefined> {
