@@ -32,7 +32,7 @@ export const forgottenWorkerMs = 60 * 60 * 1_000
 /** The most failed tasks that one statement makes pending again. */
 export const retryBatchSize = 1_000
 
-/** The most ended tasks that one cleanup deletes. The next cleanup deletes the rest. */
+/** The most ended tasks that one statement of a cleanup deletes. The cleanup goes on until none is left. */
 export const cleanupBatchSize = 1_000
 
 /** The time between two cleanups of ended tasks, in ms. */

@@ -400,10 +400,14 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
 
   async #deleteEnded(): Promise<void> {
     const { now, retentionMs } = this.#options
-    await this.#file.write(() => {
-      this.#statements.deleteEnded.run({ retentionMs, limit: cleanupBatchSize, now: now() })
-      this.#statements.deleteSilentWorkers.run({ silentMs: forgottenWorkerMs, now: now() })
-    })
+    await this.#file.write(() =>
+      this.#statements.deleteSilentWorkers.run({ silentMs: forgottenWorkerMs, now: now() }),
+    )
+    const deleteBatch = () =>
+      this.#file.write(() =>
+        this.#statements.deleteEnded.run({ retentionMs, limit: cleanupBatchSize, now: now() }),
+      )
+    while ((await deleteBatch()).changes === cleanupBatchSize);
   }
 }
 

@@ -349,8 +349,10 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
 
   async #deleteEnded(): Promise<void> {
     const { retentionMs } = this.#options
-    await this.#run((sql) => execute(sql, 'deleteEnded', { retentionMs, limit: cleanupBatchSize }), true)
     await this.#run((sql) => execute(sql, 'deleteSilentWorkers', { silentMs: forgottenWorkerMs }), true)
+    const deleteBatch = () =>
+      this.#run((sql) => execute(sql, 'deleteEnded', { retentionMs, limit: cleanupBatchSize }), true)
+    while ((await deleteBatch()).count === cleanupBatchSize);
   }
 
   /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */
