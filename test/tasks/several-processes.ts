@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import type { TaskQueue } from '../../src/tasks/task-queue.ts'
+import { type Child, spawnChild } from '../support/child-process.ts'
 import { until } from '../support/until.ts'
 import { openTestQueue, type QueueLocation, type RunnerTask } from './runner.ts'
 
@@ -27,7 +28,7 @@ export function workersContract(
       name,
       async () => {
         const location = await createQueue()
-        const runners: Runner[] = []
+        const runners: Child[] = []
         const { queue, close } = await openTestQueue(location)
         try {
           await run(queue, (runner) => {
@@ -36,8 +37,7 @@ export function workersContract(
             return started
           })
         } finally {
-          for (const { child } of runners) child.kill('SIGKILL')
-          await Promise.all(runners.map(({ child }) => child.exited))
+          await Promise.all(runners.map((runner) => runner.kill()))
           await close()
           await location.remove()
         }
@@ -48,7 +48,7 @@ export function workersContract(
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
     const first = start({ name: 'first', runMs: 60_000 })
     await until(async () => (await findStatus(queue, task.id)) === 'processing')
-    first.child.kill('SIGKILL')
+    first.signal('SIGKILL')
     start({ name: 'second', runMs: 0 })
     await until(async () => (await findStatus(queue, task.id)) === 'completed')
     expect(await queue.find(task.id)).toMatchObject({ result: '"by second"', attempts: 2 })
@@ -60,12 +60,12 @@ export function workersContract(
       const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
       const sleeper = start({ name: 'sleeper', runMs: 300 })
       await until(async () => (await findStatus(queue, task.id)) === 'processing')
-      sleeper.child.kill('SIGSTOP')
+      sleeper.signal('SIGSTOP')
       start({ name: 'other', runMs: 0 })
       await until(async () => (await findStatus(queue, task.id)) === 'completed')
-      sleeper.child.kill('SIGCONT')
+      sleeper.signal('SIGCONT')
       // It resumes in the middle of its run, tries to write, and is refused.
-      await until(() => sleeper.lines.some((line) => line === `lost ${task.id}`))
+      await until(() => sleeper.log.texts.some((line) => line === `lost ${task.id}`))
       expect(await queue.find(task.id)).toMatchObject({
         status: 'completed',
         result: '"by other"',
@@ -86,7 +86,7 @@ export function workersContract(
         const other = await queue.enqueue({ kind: 'analysis', payload: '"b"' })
         await until(async () => (await findStatus(queue, other.task.id)) === 'completed')
         await until(async () => (await findStatus(queue, task.id)) === 'completed')
-        expect(ahead.child.exitCode).toBeNull()
+        expect(ahead.alive).toBe(true)
         expect(await queue.find(task.id)).toMatchObject({ result: '"by right"', attempts: 1 })
       },
     )
@@ -95,7 +95,7 @@ export function workersContract(
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"kill"' })
     for (let n = 0; n < 3; n++) {
       const runner = start({ name: `victim ${n}`, runMs: 0 })
-      expect(await runner.child.exited).not.toBe(0)
+      expect(await runner.exited).not.toBe(0)
     }
     start({ name: 'survivor', runMs: 0 })
     await until(async () => (await findStatus(queue, task.id)) === 'failed')
@@ -114,10 +114,10 @@ export function workersContract(
     ).map(({ task }) => task.id)
     const workers = [0, 1, 2].map((n) => start({ name: `w${n}`, runMs: 10 }))
     for (let kill = 0; kill < 4; kill++) {
-      const victim = workers[kill % 3] as Runner
-      const before = victim.lines.length
-      await until(() => victim.lines.length > before + 3)
-      victim.child.kill('SIGKILL')
+      const victim = workers[kill % 3] as Child
+      const before = victim.log.texts.length
+      await until(() => victim.log.texts.length > before + 3)
+      victim.signal('SIGKILL')
       workers[kill % 3] = start({ name: `w${kill}b`, runMs: 10 })
     }
     await until(async () => (await queue.list({ limit: 1_000, status: 'completed' })).tasks.length === 150)
@@ -136,7 +136,7 @@ function operatorsContract(testWithQueue: TestWithQueue): void {
     const runner = start({ name: 'runner', runMs: 60_000 })
     await until(async () => (await findStatus(queue, task.id)) === 'processing')
     await queue.cancel(task.id)
-    await until(() => runner.lines.includes(`cancelled ${task.id}`))
+    await until(() => runner.log.texts.includes(`cancelled ${task.id}`))
     const { task: next } = await queue.enqueue({ kind: 'analysis', payload: '"b"' })
     await until(async () => (await findStatus(queue, next.id)) === 'processing')
     expect(await queue.find(task.id)).toMatchObject({ status: 'cancelled', result: undefined, attempts: 1 })
@@ -148,10 +148,10 @@ function operatorsContract(testWithQueue: TestWithQueue): void {
       const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
       const sleeper = start({ name: 'sleeper', runMs: 300 })
       await until(async () => (await findStatus(queue, task.id)) === 'processing')
-      sleeper.child.kill('SIGSTOP')
+      sleeper.signal('SIGSTOP')
       const cancelled = await queue.cancel(task.id)
-      sleeper.child.kill('SIGCONT')
-      await until(() => sleeper.lines.includes(`cancelled ${task.id}`))
+      sleeper.signal('SIGCONT')
+      await until(() => sleeper.log.texts.includes(`cancelled ${task.id}`))
       expect(await queue.find(task.id)).toEqual(cancelled)
     },
   )
@@ -165,9 +165,9 @@ function operatorsContract(testWithQueue: TestWithQueue): void {
     await until(async () => (await findStatus(queue, task.id)) === 'processing')
     const { workers } = await queue.stats()
     expect(workers.flatMap(({ taskIds }) => taskIds)).toEqual([task.id])
-    victim.child.kill('SIGKILL')
+    victim.signal('SIGKILL')
     await until(async () => (await names()).join() === 'survivor')
-    expect(survivor.child.exitCode).toBeNull()
+    expect(survivor.alive).toBe(true)
   })
 
   testWithQueue('a pause holds for workers that start later, until it ends', async (queue, start) => {
@@ -176,7 +176,7 @@ function operatorsContract(testWithQueue: TestWithQueue): void {
     await until(async () => (await findStatus(queue, first.task.id)) === 'completed')
     await queue.setPaused(true)
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
-    early.child.kill('SIGKILL')
+    early.signal('SIGKILL')
     start({ name: 'late', runMs: 0 })
     await until(async () => (await queue.stats()).workers.some(({ name }) => name === 'late'))
     expect(await queue.find(task.id)).toMatchObject({ status: 'pending', attempts: 0 })
@@ -187,31 +187,10 @@ function operatorsContract(testWithQueue: TestWithQueue): void {
 
 type TestWithQueue = (
   name: string,
-  run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueueLocation>) => Runner) => Promise<void>,
+  run: (queue: TaskQueue, start: (runner: Omit<RunnerTask, keyof QueueLocation>) => Child) => Promise<void>,
 ) => void
 
-interface Runner {
-  readonly child: Bun.Subprocess
-  /** `<outcome> <task id>` of each ended run. */
-  readonly lines: string[]
-}
-
-function startRunner(task: RunnerTask): Runner {
-  const child = Bun.spawn({
-    cmd: [process.execPath, join(import.meta.dir, 'runner.ts'), JSON.stringify(task)],
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'inherit',
-  })
-  const lines: string[] = []
-  const read = async () => {
-    let rest = ''
-    for await (const chunk of child.stdout.pipeThrough(new TextDecoderStream())) {
-      const pieces = (rest + chunk).split('\n')
-      rest = pieces.pop() as string
-      lines.push(...pieces)
-    }
-  }
-  void read()
-  return { child, lines }
+/** A process that runs tasks. Its log has `<outcome> <task id>` for each run that ended. */
+function startRunner(task: RunnerTask): Child {
+  return spawnChild({ command: [process.execPath, join(import.meta.dir, 'runner.ts'), JSON.stringify(task)] })
 }
