@@ -65,7 +65,8 @@ test('durations are written as in the environment', () => {
   )
   fc.assert(
     fc.property(
-      written.filter((text) => text !== ''),
+      // The environment is trimmed, and an empty variable is as good as none. A body is neither.
+      written.filter((text) => text !== '' && text === text.trim()),
       (text) => {
         const environment = parseConfig({ PRE_STOP: text })
         const task = schema.safeParse({ payload: 'a', delay: text })
