@@ -2,13 +2,13 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runCommand } from '../support/command.ts'
+import { root } from '../support/root.ts'
 import { startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
 // docs/extending.md, followed to the letter on a copy of the project.
 setDefaultTimeout(120_000)
-
-const root = join(import.meta.dir, '../..')
 
 /** A block of code: what it is, the file that it belongs to, and its text. */
 interface Block {
@@ -55,9 +55,8 @@ async function applyDiff(path: string, diff: string): Promise<void> {
 
 /** Runs a command in the copy. @throws with its output when it fails */
 async function run(...command: string[]): Promise<void> {
-  const child = Bun.spawn(command, { cwd: copy, stdout: 'pipe', stderr: 'pipe' })
-  const output = (await Promise.all([child.stdout.text(), child.stderr.text()])).join('')
-  if ((await child.exited) !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
+  const { exitCode, output } = await runCommand(command, { cwd: copy })
+  if (exitCode !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
 }
 
 test('the guide has files, changes of files, and requests with their answers', () => {

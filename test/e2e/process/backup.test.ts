@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { runCommand } from '../../support/command.ts'
 import { createPostgresDatabase, havePostgres, type PostgresDatabase } from '../../support/postgres.ts'
 import { noDrainWindow, startService } from '../../support/service.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
@@ -134,15 +135,9 @@ async function createOnce(url: string) {
 async function run(name: string, env: Environment): Promise<string> {
   const [, commands] = new RegExp(`<!-- ${name} -->\n\`\`\`sh\n(.*?)\`\`\``, 's').exec(document) ?? []
   if (commands === undefined) throw new Error(`docs/operations.md has no block "${name}"`)
-  const child = Bun.spawn(['sh', '-eu', '-c', commands], {
+  const { exitCode, stdout, stderr } = await runCommand(['sh', '-eu', '-c', commands], {
     env: { PATH: `${dirname(process.execPath)}:${process.env.PATH}`, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const [output, errors, exitCode] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  if (exitCode !== 0) throw new Error(`${name} ended with ${exitCode}: ${errors}`)
-  return output
+  if (exitCode !== 0) throw new Error(`${name} ended with ${exitCode}: ${stderr}`)
+  return stdout
 }
