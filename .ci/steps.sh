@@ -50,19 +50,29 @@ junit_sum() {
   echo "$sum"
 }
 
+# list TITLE FILE: the lines of a file, if there are any.
+list() {
+  [[ ! -s $2 ]] || printf '%s\n%s\n' "$1" "$(cat "$2")"
+}
+
 # Prints the table and the totals and ends the run.
 finish() {
-  local tests failures errors skipped passed failed
+  local tests failures errors skipped unstable passed failed
   tests=$(junit_sum tests)
   failures=$(junit_sum failures)
   errors=$(junit_sum errors)
   skipped=$(junit_sum skipped)
+  unstable=$([[ ! -f reports/unstable.txt ]] || wc -l <reports/unstable.txt)
+  unstable=${unstable:-0}
+  failures=$((failures - unstable))
   passed=$((tests - failures - errors - skipped + steps_passed))
   failed=$((failures + errors + steps_failed))
   printf '\n===== Summary after %d s\n' "$SECONDS"
   printf '%s\n' "${steps_table[@]}"
   printf 'Tests: %d run, %d failed, %d skipped; steps: %d ok, %d failed\n' \
     $((tests - skipped)) $((failures + errors)) "$skipped" "$steps_passed" "$steps_failed"
+  list "Failed beside other tests, passed three times alone (mend these too):" reports/unstable.txt
+  list "Failed:" reports/broken.txt
   echo "$passed passed, $failed failed"
   exit $((failed > 0))
 }

@@ -21,11 +21,8 @@ import {
   templateVariable,
 } from '../test/support/postgres.ts'
 import { haveRedis, serverVariable as redisServerVariable, startRedis } from '../test/support/redis.ts'
+import { separateTests, slowTests } from './test-tiers.ts'
 
-/** What the quick tier leaves out. */
-const slowTests = ['test/e2e/**', '**/*.integration.test.ts']
-/** What has a command of its own, because it needs a container engine or a running instance. */
-const separateTests = ['test/e2e/image/**', 'test/e2e/conformance/**']
 /** How long a test may take that names no time of its own, in ms: for a machine that has other work too. */
 const timeoutMs = 30_000
 /** A tmpfs smaller than this is not used, in bytes: a container's has 64 MB. */
