@@ -26,6 +26,12 @@ function numberParameters(text: string): Statement {
 /** The due time of a new task: never in the past, because the order of arrival decides then. */
 const runAt = 'greatest(clock.now, coalesce(added.run_at, clock.now + coalesce(added.delay_ms, 0)))'
 
+/**
+ * Commits this transaction without a wait for the disk. A crash of the server may undo it: the task is pending again, or
+ * the others find it by their next poll.
+ */
+const commitUnflushed = `set_config('synchronous_commit', 'off', true)`
+
 /** The tasks that can be claimed, in the order of their claims. */
 const readyTasks = `
   ready as materialized (
@@ -33,10 +39,10 @@ const readyTasks = `
     where status = 'pending' and delayed = 0 and (select paused from task_queue) = 0
     order by priority desc, due_at, seq limit $count for update skip locked
   ), numbered as (select seq, row_number() over () as n from ready)`
-const claimReady = `
+const claimReady = (from: string) => `
   update tasks set status = 'processing', attempts = attempts + 1, lease = ($leases::text[])[n],
     worker = ($workerIds::text[])[n], beat = 0, updated_at = ${now}
-  from numbered where tasks.seq = numbered.seq
+  from ${from} where tasks.seq = numbered.seq
   returning ${columns}, lease, greatest(0, ${now} - due_at) as wait_ms`
 const completeClaimed = `
   update tasks set status = 'completed', result = done.result, error = null, updated_at = ${now}, lease = null,
@@ -72,15 +78,15 @@ const texts = {
     returning id, created_at, run_at`,
   findTimes: 'select id, created_at, run_at from tasks where id = any($ids::text[])',
 
-  claim: `with ${readyTasks} ${claimReady}`,
+  claim: `with ${readyTasks} ${claimReady(`numbered, (select ${commitUnflushed}) as unflushed`)}`,
   complete: `${completeClaimed}`,
   // Both touch different tasks: a completed one was not pending.
   completeAndClaim: `
-    with ${readyTasks}, completed as (${completeClaimed}), claimed as (${claimReady})
+    with ${readyTasks}, completed as (${completeClaimed}), claimed as (${claimReady('numbered')})
     select claimed.*, completed_id, completed_lease
     from claimed full join completed on false`,
 
-  notify: `select pg_notify('tally_tasks', message) from unnest($messages::text[]) as message`,
+  notify: `select pg_notify('tally_tasks', message), ${commitUnflushed} from unnest($messages::text[]) as message`,
 }
 
 /** Where its connections listen. */
