@@ -137,7 +137,10 @@ const service = {
       'Optional fields of access lines: `bytes` (of request and response), `client_address`, `path`, `user_agent`. All but `bytes` may identify a person',
     ),
   WEB_CONCURRENCY: integer(1, 64, 1).describe(
-    'Server processes that share the port. With more than 1, a supervisor restarts those that exit, and SIGHUP starts a rolling restart',
+    'Server processes that share the port. With more than 1, a supervisor restarts those that exit or hang, and SIGHUP starts a rolling restart',
+  ),
+  HEARTBEAT_TIMEOUT: duration('15s', '1s').describe(
+    'With `WEB_CONCURRENCY`: a server process that does not answer its supervisor for this long is killed and replaced',
   ),
 }
 

@@ -1,3 +1,4 @@
+import { endWithSupervisor } from './cluster/parent-death.ts'
 import { findWorkerNumber } from './cluster/worker-argument.ts'
 import { run } from './server/run.ts'
 
@@ -18,3 +19,5 @@ run(process.env, {
     return startServer(lifecycle, config, log, { supervised })
   },
 })
+// After the handler of SIGTERM, which a supervisor that is gone makes necessary.
+if (supervised) endWithSupervisor()

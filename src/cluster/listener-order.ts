@@ -24,9 +24,4 @@ export class ListenerOrder<Listener> {
     const last = this.#listeners.pop() as Listener
     if (index < this.#listeners.length) this.#listeners[index] = last
   }
-
-  /** Any listener except one, to set an option of the group through it. */
-  findOther(listener: Listener): Listener | undefined {
-    return this.#listeners.find((one) => one !== listener)
-  }
 }

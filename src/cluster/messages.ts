@@ -15,6 +15,9 @@ export async function snapshotMetrics(registry: Registry): Promise<MetricsSnapsh
 /** The dependency checks of a process by name. */
 export type CheckResults = Readonly<Record<string, CheckResult>>
 
+/** Timeout of a heap snapshot, in ms. Writing a large heap takes minutes. */
+export const heapSnapshotTimeoutMs = 300_000
+
 /** What the primary process requests from a worker process. */
 export type WorkerRequest =
   | { readonly kind: 'metrics' }
@@ -70,9 +73,22 @@ export interface PrimaryResponses {
 
 export type FromWorker =
   | { readonly type: 'listening'; readonly port: number }
-  /** Sent every second, and for the last time after the last response. */
+  /** The answer to a heartbeat. */
+  | { readonly type: 'heartbeat' }
+  /** It answers nothing for up to `forMs`, because it is busy; 0 ends that. */
+  | { readonly type: 'busy'; readonly forMs: number }
+  /** Sent after each heartbeat, and for the last time after the last response. */
   | { readonly type: 'metrics'; readonly snapshot: MetricsSnapshot }
   | RequestMessage<PrimaryRequest>
   | ResponseMessage
 
-export type ToWorker = RequestMessage<WorkerRequest> | ResponseMessage
+/** Sent at an interval: a worker process that does not answer is replaced. */
+export interface Heartbeat {
+  readonly type: 'heartbeat'
+  /** Processes that listen and are not about to end. */
+  readonly running: number
+  /** How many there should be. */
+  readonly count: number
+}
+
+export type ToWorker = RequestMessage<WorkerRequest> | ResponseMessage | Heartbeat

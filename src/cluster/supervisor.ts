@@ -1,25 +1,40 @@
-import type { CheckResult } from '../lifecycle/index.ts'
+import { type CheckResult, type Clock, systemClock } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { logReport, logRollOutcome } from './group-log.ts'
 import { ListenerOrder } from './listener-order.ts'
-import type {
-  CheckResults,
-  MetricsSnapshot,
-  PrimaryRequest,
-  PrimaryResponses,
-  QueueCall,
-  QueueCallResponse,
-  SteerRequest,
+import {
+  type CheckResults,
+  heapSnapshotTimeoutMs,
+  type MetricsSnapshot,
+  type PrimaryRequest,
+  type PrimaryResponses,
+  type QueueCall,
+  type QueueCallResponse,
+  type SteerRequest,
 } from './messages.ts'
 import { MetricsAggregator } from './metrics-aggregator.ts'
-import { Mutex } from './mutex.ts'
+import {
+  type GroupCommand,
+  type GroupEvent,
+  type GroupOptions,
+  isOrderlyExit,
+  type ProcessExit,
+  ProcessGroup,
+  type ProcessId,
+  type ProcessState,
+  type RollOutcome,
+  type SpawnReason,
+} from './process-group.ts'
 import { WorkerHandle } from './worker-handle.ts'
 
-/** Delays before the restart of a process that keeps exiting: doubled each time, in ms. */
-const firstBackoffMs = 100
-const maxBackoffMs = 10_000
-/** Age of a process whose exit is not a failed start, in ms. */
-const stableAfterMs = 10_000
+/** Times that no operator needs to change, in ms. */
+const groupTimes = {
+  killTimeoutMs: 5_000,
+  stableAfterMs: 10_000,
+  firstBackoffMs: 100,
+  maxBackoffMs: 10_000,
+} as const
 /** Timeout of a change of the steering, in ms. */
 const steerTimeoutMs = 1_000
 /** How long a scrape waits for the metrics of the other processes, in ms. Then it uses their latest known ones. */
@@ -30,8 +45,6 @@ const checksTimeoutMs = 800
 const settingsTimeoutMs = 1_000
 /** Timeout of a call of the task queue, in ms. Retrying very many tasks takes a while. */
 const queueTimeoutMs = 60_000
-/** Timeout of a heap snapshot, in ms. Writing a large heap takes minutes. */
-const heapSnapshotTimeoutMs = 300_000
 
 export interface SupervisorOptions {
   /** Number of worker processes that share the port. */
@@ -44,55 +57,68 @@ export interface SupervisorOptions {
   readonly settings: RuntimeSettings
   /** How long a process may take from its start until it listens, in ms. Default 30,000. */
   readonly startTimeoutMs?: number
+  /** How long a process may take from SIGTERM to its exit during a rolling restart, in ms. Default 60,000. */
+  readonly stopTimeoutMs?: number
+  /** How long a process may leave heartbeats unanswered until it is killed and replaced, in ms. Default 15,000. */
+  readonly heartbeatTimeoutMs?: number
+  readonly clock?: Clock
 }
 
 /**
- * Runs several worker processes on one port: starts them, restarts those that exit, replaces them without losing a
- * connection (see lifecycle/reuseport.ts), and adds up their metrics.
+ * Runs several worker processes on one port: starts them, replaces those that die or hang, replaces all of them without
+ * losing a connection (see lifecycle/reuseport.ts), and adds up their metrics.
  *
- * Restarts and rolling restarts run one at a time, because the kernel's order of listeners must stay known.
+ * `ProcessGroup` decides; this class carries out what it decides.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #workers = new Set<WorkerHandle>()
+  readonly #clock: Clock
+  readonly #group: ProcessGroup
+  readonly #workers = new Map<ProcessId, WorkerHandle>()
   readonly #listeners = new ListenerOrder<WorkerHandle>()
-  readonly #metrics = new MetricsAggregator()
-  readonly #mutex = new Mutex()
+  readonly #metrics = new MetricsAggregator<WorkerHandle>()
+  readonly #started = Promise.withResolvers<void>()
+  /** Exits of all processes since the beginning of the shutdown. */
+  readonly #exits: Promise<ProcessExit>[] = []
+  readonly #events: GroupEvent[] = []
+  #isHandling = false
+  #timer = new AbortController()
+  /** Who waits for the rolling restart in progress, and for the one after it. */
+  #rolling: ((outcome: RollOutcome) => void)[] = []
+  #requested: ((outcome: RollOutcome) => void)[] = []
   #env: Readonly<Record<string, string | undefined>>
   #port = 0
-  #stopping = false
-  #failedStarts = 0
+  #excluded: WorkerHandle | undefined
 
-  private constructor(options: SupervisorOptions) {
+  constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#env = options.env
+    this.#group = new ProcessGroup(groupOptions(options), this.#clock.now())
     options.settings.subscribe(async () => {
-      const listening = [...this.#workers].filter(({ state }) => state === 'running' || state === 'retiring')
+      const listening = this.#inState('running', 'retiring', 'ending')
       await Promise.all(listening.map((worker) => this.#applySettings(worker)))
     })
   }
 
   /**
-   * Starts the worker processes, one after the other.
+   * Starts the worker processes, one after the other. Everything else can be called before that, too. Resolves when all
+   * have started, or when `drain` was called.
    *
-   * @throws WorkerStartError when one of them cannot start; then the others are ended
+   * @throws WorkerStartError when they cannot start; then those that have started drain
    */
-  static async start(options: SupervisorOptions): Promise<Supervisor> {
-    const supervisor = new Supervisor(options)
-    try {
-      for (let i = 0; i < options.count; i++) await supervisor.#startWorker()
-    } catch (error) {
-      supervisor.drain()
-      throw error
-    }
-    options.log.info('supervising', {
-      processes: options.count,
-      port: supervisor.port,
-      pids: [...supervisor.#workers].map(({ pid }) => pid),
+  async start(): Promise<void> {
+    this.#dispatch({ type: 'start' })
+    await this.#started.promise
+    if (this.#group.phase === 'stopping') return
+    this.#options.log.info('supervising', {
+      processes: this.#options.count,
+      port: this.port,
+      pids: this.#inState('running').map(({ pid }) => pid),
     })
-    return supervisor
   }
 
+  /** The port that the processes share; 0 until the first one listens. */
   get port(): number {
     return this.#port
   }
@@ -103,20 +129,22 @@ export class Supervisor {
    * @param own the metrics of this process itself
    */
   async scrape(own: MetricsSnapshot): Promise<string> {
-    await this.#refreshMetrics([...this.#workers])
-    return this.#renderMetrics(own)
+    await this.#refreshMetrics([...this.#workers.values()])
+    return await this.#metrics.render(own)
   }
 
   /**
    * The dependency checks of all processes. A check fails when it fails in one of them. The check `processes` fails
-   * when no process responds.
+   * when one of them is missing or does not respond. It is required when none does.
    */
   async checks(): Promise<CheckResults> {
-    const workers = [...this.#workers].filter(({ isRetiring }) => !isRetiring)
     const results = await Promise.all(
-      workers.map((worker) => worker.request({ kind: 'checks' }, checksTimeoutMs)),
+      this.#inState('running').map((worker) => worker.request({ kind: 'checks' }, checksTimeoutMs)),
     )
-    return mergeChecks(results.filter((one) => one !== undefined))
+    return mergeChecks(
+      results.filter((one) => one !== undefined),
+      this.#options.count,
+    )
   }
 
   /**
@@ -127,7 +155,8 @@ export class Supervisor {
    * @throws when the process could not write it
    */
   async writeHeapSnapshot(path: string, pid?: number): Promise<number | undefined> {
-    const worker = [...this.#workers].find((one) => pid === undefined || one.pid === pid)
+    const worker =
+      pid === undefined ? this.#findResponsive() : [...this.#workers.values()].find((one) => one.pid === pid)
     if (worker === undefined) return undefined
     const problem = await worker.request({ kind: 'heap-snapshot', path }, heapSnapshotTimeoutMs)
     if (problem !== null) throw new Error(`no heap snapshot: ${problem ?? 'no response'}`)
@@ -136,33 +165,27 @@ export class Supervisor {
 
   /** Calls the task queue in one of the processes. @returns undefined when none responds */
   async callQueue(call: QueueCall): Promise<QueueCallResponse | undefined> {
-    const worker = [...this.#workers].find(({ state }) => state === 'running')
-    return await worker?.request({ kind: 'queue', call }, queueTimeoutMs)
+    return await this.#findResponsive()?.request({ kind: 'queue', call }, queueTimeoutMs)
   }
 
-  /** Replaces every process, one after the other. Each new process listens before the old one drains. */
-  rollingRestart(): Promise<void> {
-    return this.#mutex.runExclusive(async () => {
-      const { log } = this.#options
-      const startedAt = performance.now()
-      for (const worker of [...this.#workers]) {
-        if (this.#stopping) return
-        try {
-          await this.#replaceWorker(worker)
-        } catch (error) {
-          log.error('rolling restart aborted: new process failed to start', { error })
-          return
-        }
-      }
-      const durationMs = Math.round(performance.now() - startedAt)
-      log.info('rolling restart finished', { processes: this.#workers.size, duration_ms: durationMs })
-    })
+  /**
+   * Replaces every process, one after the other. Each new process listens before the old one drains. A call during a
+   * rolling restart makes one more follow, whatever the number of calls.
+   *
+   * @returns how the rolling restart ended that began after this call
+   */
+  rollingRestart(): Promise<RollOutcome> {
+    const { promise, resolve } = Promise.withResolvers<RollOutcome>()
+    this.#requested.push(resolve)
+    this.#dispatch({ type: 'roll' })
+    return promise
   }
 
   /** Lets every process drain, and starts no more. */
   drain(): void {
-    this.#stopping = true
-    for (const worker of this.#workers) worker.terminate()
+    for (const { exited } of this.#workers.values()) this.#exits.push(exited)
+    this.#dispatch({ type: 'stop' })
+    this.#started.resolve()
   }
 
   /**
@@ -171,95 +194,192 @@ export class Supervisor {
    * @throws when one of them exited with a code other than 0
    */
   async exited(): Promise<void> {
-    const codes = await Promise.all([...this.#workers].map((worker) => worker.exited))
-    const failed = codes.find((code) => code !== 0)
-    if (failed !== undefined) throw new Error(`a worker process exited with ${failed}`)
+    const exits = await Promise.all(this.#exits)
+    const failed = exits.find((exit) => !isOrderlyExit(exit))
+    if (failed !== undefined) throw new Error(`a worker process exited with ${failed.code}`)
   }
 
   /** Kills the remaining processes. @returns a name for each of them */
   kill(): string[] {
-    const remaining = [...this.#workers]
+    const remaining = [...this.#workers.values()]
     for (const worker of remaining) worker.kill()
     return remaining.map(({ pid }) => `worker process ${pid}`)
   }
 
-  async #startWorker(): Promise<WorkerHandle> {
-    const { command, startTimeoutMs = 30_000 } = this.#options
-    const worker = new WorkerHandle({
-      command,
-      number: this.#freeNumber(),
-      env: this.#env,
-      onRequest: (from, request) => this.#handleRequest(from, request),
-      onExit: (exited, exitCode) => this.#handleExit(exited, exitCode),
+  /** Tells the group what has happened, and does what it decides. An event meanwhile waits for its turn. */
+  #dispatch(event: GroupEvent): void {
+    this.#events.push(event)
+    if (this.#isHandling) return
+    this.#isHandling = true
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift())
+        for (const command of this.#group.handle(next, this.#clock.now())) this.#execute(command)
+    } finally {
+      this.#isHandling = false
+    }
+    this.#armTimer()
+  }
+
+  #armTimer(): void {
+    this.#timer.abort()
+    const { wakeAt } = this.#group
+    if (wakeAt === undefined) return
+    const timer = new AbortController()
+    this.#timer = timer
+    const waitMs = Math.max(0, wakeAt - this.#clock.now())
+    void this.#clock.sleep(waitMs, timer.signal).then(() => {
+      if (!timer.signal.aborted) this.#dispatch({ type: 'tick' })
     })
-    this.#workers.add(worker)
-    this.#port = await worker.waitUntilListening(startTimeoutMs)
-    this.#listeners.add(worker)
-    await this.#applySettings(worker)
-    // With PORT=0 the first process takes a free port, which the others share.
-    this.#env = { ...this.#env, PORT: String(this.#port) }
-    return worker
   }
 
-  /** The lowest number that no process has. */
-  #freeNumber(): number {
-    const taken = new Set([...this.#workers].map(({ number }) => number))
-    let number = 1
-    while (taken.has(number)) number++
-    return number
-  }
-
-  async #handleExit(worker: WorkerHandle, exitCode: number): Promise<void> {
+  #execute(command: GroupCommand): void {
     const { log, count } = this.#options
+    switch (command.type) {
+      case 'spawn':
+        this.#spawn(command)
+        break
+      case 'heartbeat':
+        this.#workers.get(command.id)?.sendHeartbeat(this.#group.running, count)
+        break
+      case 'retire':
+        void this.#retire(command.id)
+        break
+      case 'terminate':
+        this.#workers.get(command.id)?.terminate()
+        break
+      case 'kill':
+        this.#kill(command)
+        break
+      case 'reset-steering':
+        this.#resetSteering()
+        break
+      case 'started':
+        this.#started.resolve()
+        break
+      case 'start-failed':
+        this.#failStart(command.exit)
+        break
+      case 'roll-began':
+        this.#rolling = this.#requested
+        this.#requested = []
+        log.info('rolling restart started', { processes: count })
+        break
+      case 'roll-ended':
+        this.#endRoll(command.outcome)
+        break
+      case 'report':
+        logReport(log, command.report, (id) => this.#workers.get(id)?.pid)
+        break
+    }
+  }
+
+  #spawn({ id, number, reason }: Extract<GroupCommand, { type: 'spawn' }>): void {
+    const { command, log } = this.#options
+    let worker: WorkerHandle
+    try {
+      worker = new WorkerHandle({
+        command,
+        number,
+        env: this.#env,
+        events: {
+          listening: (port) => this.#handleListening(id, port, reason),
+          answered: () => this.#dispatch({ type: 'answered', id }),
+          busy: (forMs) =>
+            this.#dispatch({ type: 'busy', id, forMs: Math.min(forMs, heapSnapshotTimeoutMs) }),
+          metrics: (snapshot) => this.#metrics.update(worker, snapshot),
+          request: (request) => this.#handleRequest(worker, request),
+          exited: (exit) => this.#handleExit(id, worker, exit),
+        },
+      })
+    } catch (error) {
+      // Such as a limit of processes or of memory: it may have room later.
+      log.error('worker process could not be created', { worker_process: number, error })
+      this.#dispatch({ type: 'exited', id, exit: { code: 1 } })
+      return
+    }
+    this.#workers.set(id, worker)
+  }
+
+  #handleListening(id: ProcessId, port: number, reason: SpawnReason): void {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    this.#port = port
+    // With PORT=0 the first process takes a free port, which the others share.
+    this.#env = { ...this.#env, PORT: String(port) }
+    this.#listeners.add(worker)
+    this.#refreshSteering()
+    void this.#applySettings(worker)
+    const { pid, number } = worker
+    if (reason === 'replacement')
+      this.#options.log.info('worker process started', { worker_pid: pid, worker_process: number })
+    this.#dispatch({ type: 'listening', id })
+  }
+
+  #handleExit(id: ProcessId, worker: WorkerHandle, exit: ProcessExit): void {
     this.#listeners.remove(worker)
-    this.#workers.delete(worker)
-    await this.#metrics.addExited(worker.snapshot)
-    if (worker.isRetiring || this.#stopping || this.#listeners.size >= count) return
-    log.error('worker process exited, restarting', {
+    if (this.#excluded === worker) this.#excluded = undefined
+    else this.#refreshSteering()
+    this.#dispatch({ type: 'exited', id, exit })
+    this.#workers.delete(id)
+    this.#metrics.addExited(worker).catch((error: unknown) => {
+      this.#options.log.error('metrics of an exited process are lost', { worker_pid: worker.pid, error })
+    })
+  }
+
+  /** Keeps new connections away from a process, then ends it. */
+  async #retire(id: ProcessId): Promise<void> {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    this.#excluded = worker
+    await this.#exclude(worker)
+    worker.terminate()
+  }
+
+  #kill({ id, cause }: Extract<GroupCommand, { type: 'kill' }>): void {
+    const worker = this.#workers.get(id)
+    if (worker === undefined) return
+    this.#options.log.error('worker process killed', {
       worker_pid: worker.pid,
       worker_process: worker.number,
-      exit_code: exitCode,
+      cause,
     })
-    this.#failedStarts = worker.ageMs > stableAfterMs ? 0 : this.#failedStarts + 1
-    void this.#restartWorker(this.#backoffMs())
+    worker.kill()
   }
 
-  /** The first restart is immediate. */
-  #backoffMs(): number {
-    if (this.#failedStarts <= 1) return 0
-    return Math.min(maxBackoffMs, firstBackoffMs * 2 ** (this.#failedStarts - 2))
+  #failStart(exit: ProcessExit | undefined): void {
+    for (const { exited } of this.#workers.values()) this.#exits.push(exited)
+    this.#started.reject(new WorkerStartError(exit))
   }
 
-  async #restartWorker(delayMs: number): Promise<void> {
-    await Bun.sleep(delayMs)
-    await this.#mutex.runExclusive(async () => {
-      if (this.#stopping || this.#listeners.size >= this.#options.count) return
-      try {
-        const { pid, number } = await this.#startWorker()
-        this.#options.log.info('worker process started', { worker_pid: pid, worker_process: number })
-      } catch {
-        // A process that fails to start has exited, and `#handleExit` tries again.
-      }
-    })
+  #endRoll(outcome: RollOutcome): void {
+    logRollOutcome(this.#options.log, outcome)
+    for (const resolve of this.#rolling.splice(0)) resolve(outcome)
+    // A request during a shutdown never begins.
+    if (this.#group.phase === 'stopping') for (const resolve of this.#requested.splice(0)) resolve(outcome)
   }
 
-  async #replaceWorker(old: WorkerHandle): Promise<void> {
-    await this.#startWorker()
-    if (old.state === 'exited') return
-    old.retire()
-    const index = this.#listeners.indexOf(old)
-    await this.#steer(old, { kind: 'exclude-listener', index, size: this.#listeners.size })
-    old.terminate()
-    await old.exited
-    await this.#steer(old, { kind: 'reset-steering' })
+  async #exclude(worker: WorkerHandle): Promise<void> {
+    const index = this.#listeners.indexOf(worker)
+    if (index === -1) return
+    await this.#steer(worker, { kind: 'exclude-listener', index, size: this.#listeners.size })
   }
 
-  /** Steers new connections through a process other than the retiring one. */
-  async #steer(retiring: WorkerHandle, request: SteerRequest): Promise<void> {
-    const worker = this.#listeners.findOther(retiring)
+  /** A listener that comes or goes may change the position of the one that is kept out. */
+  #refreshSteering(): void {
+    if (this.#excluded !== undefined) void this.#exclude(this.#excluded)
+  }
+
+  #resetSteering(): void {
+    this.#excluded = undefined
+    void this.#steer(undefined, { kind: 'reset-steering' })
+  }
+
+  /** Steers new connections through a process other than the one that is kept out. */
+  async #steer(excluded: WorkerHandle | undefined, request: SteerRequest): Promise<void> {
+    const worker = this.#findResponsive(excluded)
     if (worker === undefined) return
     const problem = await worker.request(request, steerTimeoutMs)
-    if (problem === null) return
+    if (problem === null || this.#group.phase === 'stopping') return
     this.#options.log.warn(
       'could not steer new connections, some may be reset (net.ipv4.tcp_migrate_req=1 helps)',
       { problem: problem ?? 'no response' },
@@ -272,9 +392,9 @@ export class Supervisor {
   ): Promise<PrimaryResponses[PrimaryRequest['kind']]> {
     switch (request.kind) {
       case 'scrape':
-        worker.snapshot = request.snapshot
-        await this.#refreshMetrics([...this.#workers].filter((one) => one !== worker))
-        return await this.#renderMetrics()
+        this.#metrics.update(worker, request.snapshot)
+        await this.#refreshMetrics([...this.#workers.values()].filter((one) => one !== worker))
+        return await this.#metrics.render()
       case 'change-settings':
         await this.#options.settings.change(request.change, request.by)
         return null
@@ -292,22 +412,60 @@ export class Supervisor {
     await Promise.all(
       workers.map(async (worker) => {
         const snapshot = await worker.request({ kind: 'metrics' }, metricsTimeoutMs)
-        if (snapshot !== undefined) worker.snapshot = snapshot
+        if (snapshot !== undefined) this.#metrics.update(worker, snapshot)
       }),
     )
   }
 
-  #renderMetrics(own: MetricsSnapshot = []): Promise<string> {
-    return this.#metrics.render([own, ...[...this.#workers].map(({ snapshot }) => snapshot)])
+  #inState(...names: ProcessState['name'][]): WorkerHandle[] {
+    return this.#group.processes.flatMap(({ id, state }) => {
+      const worker = names.includes(state) ? this.#workers.get(id) : undefined
+      return worker === undefined ? [] : [worker]
+    })
+  }
+
+  /** A running process that answers; one that does not when there is no other. */
+  #findResponsive(except?: WorkerHandle): WorkerHandle | undefined {
+    const running = this.#group.processes.filter(
+      ({ id, state }) => state === 'running' && this.#workers.get(id) !== except,
+    )
+    const found = running.find(({ answers }) => answers) ?? running[0]
+    return found && this.#workers.get(found.id)
+  }
+}
+
+function groupOptions(options: SupervisorOptions): GroupOptions {
+  const { count, startTimeoutMs = 30_000, stopTimeoutMs = 60_000, heartbeatTimeoutMs = 15_000 } = options
+  return {
+    ...groupTimes,
+    count,
+    startTimeoutMs,
+    stopTimeoutMs,
+    heartbeatTimeoutMs,
+    heartbeatIntervalMs: Math.min(1_000, Math.ceil(heartbeatTimeoutMs / 3)),
   }
 }
 
 /** Combines the checks of several processes: a check that fails in one of them fails. */
-function mergeChecks(all: readonly CheckResults[]): CheckResults {
+function mergeChecks(all: readonly CheckResults[], count: number): CheckResults {
   const merged: Record<string, CheckResult> = {
-    processes: { status: all.length > 0 ? 'ok' : 'failing', required: true },
+    processes: { status: all.length >= count ? 'ok' : 'failing', required: all.length === 0 },
   }
   for (const [name, result] of all.flatMap((results) => Object.entries(results)))
     if (merged[name]?.status !== 'failing') merged[name] = result
   return merged
+}
+
+/** The worker processes could not start. */
+export class WorkerStartError extends Error {
+  override readonly name = 'WorkerStartError'
+
+  /** @param exit how the process ended; undefined when it did not listen in time */
+  constructor(readonly exit: ProcessExit | undefined) {
+    super(
+      exit === undefined
+        ? 'a worker process did not listen in time'
+        : `a worker process exited with ${exit.code} before it listened`,
+    )
+  }
 }

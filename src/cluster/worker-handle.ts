@@ -1,4 +1,3 @@
-import { withTimeout } from '../lifecycle/index.ts'
 import type {
   FromWorker,
   MetricsSnapshot,
@@ -8,6 +7,7 @@ import type {
   WorkerRequest,
   WorkerResponses,
 } from './messages.ts'
+import type { ProcessExit } from './process-group.ts'
 import { RpcClient } from './rpc-client.ts'
 import { workerArguments } from './worker-argument.ts'
 
@@ -17,31 +17,36 @@ export interface WorkerHandleOptions {
   /** Which of the processes it is, from 1. */
   readonly number: number
   readonly env: Readonly<Record<string, string | undefined>>
-  readonly onRequest: (
-    worker: WorkerHandle,
-    request: PrimaryRequest,
-  ) => Promise<PrimaryResponses[PrimaryRequest['kind']]>
-  readonly onExit: (worker: WorkerHandle, exitCode: number) => Promise<void>
+  readonly events: WorkerEvents
 }
 
-/** A worker process, as its supervisor sees it. */
+/** What a worker process does, for its supervisor. */
+export interface WorkerEvents {
+  listening(port: number): void
+  /** It has answered a heartbeat. */
+  answered(): void
+  /** It will not answer for so long, in ms, because it is busy; 0 ends that. */
+  busy(forMs: number): void
+  metrics(snapshot: MetricsSnapshot): void
+  /** @throws when there is no response */
+  request(request: PrimaryRequest): Promise<PrimaryResponses[PrimaryRequest['kind']]>
+  exited(exit: ProcessExit): void
+}
+
+/** The process of a supervisor's child, and the channel to it. */
 export class WorkerHandle {
-  /** Resolves with the exit code, after `onExit`. */
-  readonly exited: Promise<number>
+  /** Resolves after the event `exited`. */
+  readonly exited: Promise<ProcessExit>
   /** Which of the processes it is, from 1. */
   readonly number: number
-  /** The latest known metrics of the process. */
-  snapshot: MetricsSnapshot = []
-  readonly #startedAt = performance.now()
   readonly #child: Bun.Subprocess
-  readonly #onRequest: WorkerHandleOptions['onRequest']
+  readonly #events: WorkerEvents
   readonly #client: RpcClient<WorkerRequest, WorkerResponses>
-  readonly #listening = Promise.withResolvers<number>()
-  #state: 'starting' | 'running' | 'retiring' = 'starting'
 
-  constructor({ command, number, env, onRequest, onExit }: WorkerHandleOptions) {
+  /** @throws when the process cannot be created */
+  constructor({ command, number, env, events }: WorkerHandleOptions) {
     this.number = number
-    this.#onRequest = onRequest
+    this.#events = events
     this.#client = new RpcClient((message) => this.#send(message))
     this.#child = Bun.spawn([...command, ...workerArguments(number)], {
       env,
@@ -50,45 +55,18 @@ export class WorkerHandle {
       stderr: 'inherit',
       // A process group of its own: Ctrl-C at a terminal reaches only the supervisor, which forwards it once.
       detached: true,
-      ipc: (message: FromWorker) => this.#handleMessage(message),
+      ipc: (message: FromWorker) => void this.#handleMessage(message),
     })
-    this.exited = this.#child.exited.then(async (exitCode) => {
-      this.#listening.reject(new WorkerStartError(exitCode))
-      await onExit(this, exitCode)
-      return exitCode
+    this.exited = this.#child.exited.then((code) => {
+      const { signalCode } = this.#child
+      const exit: ProcessExit = signalCode === null ? { code } : { code, signal: String(signalCode) }
+      events.exited(exit)
+      return exit
     })
   }
 
   get pid(): number {
     return this.#child.pid
-  }
-
-  /** `starting` until it listens; `retiring` from the moment that the supervisor ends it. */
-  get state(): 'starting' | 'running' | 'retiring' | 'exited' {
-    return this.#hasExited ? 'exited' : this.#state
-  }
-
-  /** True when the supervisor has ended this process. */
-  get isRetiring(): boolean {
-    return this.#state === 'retiring'
-  }
-
-  /** Time since the start, in ms. */
-  get ageMs(): number {
-    return performance.now() - this.#startedAt
-  }
-
-  /**
-   * Resolves with the port as soon as the process listens. A process that is not listening at the timeout is killed.
-   *
-   * @throws WorkerStartError when the process exits instead
-   */
-  waitUntilListening(timeoutMs: number): Promise<number> {
-    const { promise } = this.#listening
-    return withTimeout(promise, timeoutMs, () => {
-      this.kill()
-      return promise
-    })
   }
 
   /** @returns the response, or undefined when the process has exited or does not respond within `timeoutMs` */
@@ -99,9 +77,9 @@ export class WorkerHandle {
     return this.#hasExited ? undefined : await this.#client.request(request, timeoutMs)
   }
 
-  /** Marks the process as one whose exit is expected. */
-  retire(): void {
-    this.#state = 'retiring'
+  /** Asks for a sign of life, and says how many of how many processes run. */
+  sendHeartbeat(running: number, count: number): void {
+    this.#send({ type: 'heartbeat', running, count })
   }
 
   /** Sends SIGTERM: the process drains and exits. */
@@ -118,36 +96,40 @@ export class WorkerHandle {
   }
 
   #send(message: ToWorker): void {
-    // The process may exit between the decision and the sending. `onExit` handles that.
-    if (!this.#hasExited) this.#child.send(message)
+    if (this.#hasExited) return
+    try {
+      this.#child.send(message)
+    } catch {
+      // The process exits at this moment, or has closed its channel: the missing answer shows that.
+    }
   }
 
   async #handleMessage(message: FromWorker): Promise<void> {
     switch (message.type) {
       case 'listening':
-        if (this.#state === 'starting') this.#state = 'running'
-        this.#listening.resolve(message.port)
+        this.#events.listening(message.port)
+        return
+      case 'heartbeat':
+        this.#events.answered()
+        return
+      case 'busy':
+        this.#events.busy(message.forMs)
         return
       case 'metrics':
-        this.snapshot = message.snapshot
+        this.#events.metrics(message.snapshot)
         return
       case 'response':
         this.#client.handleResponse(message)
         return
       case 'request': {
-        const response = await this.#onRequest(this, message.request)
-        this.#send({ type: 'response', id: message.id, response })
+        try {
+          const response = await this.#events.request(message.request)
+          this.#send({ type: 'response', id: message.id, response })
+        } catch {
+          // No response: the timeout of the other side reports that, and this process goes on.
+        }
         return
       }
     }
-  }
-}
-
-/** A worker process exited before it listened. */
-export class WorkerStartError extends Error {
-  override readonly name = 'WorkerStartError'
-
-  constructor(readonly exitCode: number) {
-    super(`a worker process exited with ${exitCode} before it listened`)
   }
 }

@@ -1,8 +1,10 @@
 import type { Registry } from 'prom-client'
-import { type Checks, type Lifecycle, openSteering } from '../lifecycle/index.ts'
+import { type CheckResult, type Checks, type Lifecycle, openSteering } from '../lifecycle/index.ts'
 import type { ChangeSettings, RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import {
   type FromWorker,
+  type Heartbeat,
+  heapSnapshotTimeoutMs,
   type PrimaryRequest,
   type PrimaryResponses,
   type QueueCall,
@@ -15,8 +17,8 @@ import {
 } from './messages.ts'
 import { RpcClient } from './rpc-client.ts'
 
-/** How often a process sends its metrics, in ms: the counts that a SIGKILL can lose. */
-const metricsIntervalMs = 1_000
+/** Without a heartbeat for so long, the supervisor does not respond, in ms. It sends one a second. */
+const supervisorTimeoutMs = 15_000
 
 /** How long a scrape waits for the metrics of all processes, in ms. Then it responds with those of this process. */
 const scrapeTimeoutMs = 2_000
@@ -36,6 +38,13 @@ export interface PrimaryConnection {
    * @throws when the supervisor does not respond
    */
   readonly change: ChangeSettings
+  /**
+   * Whether all processes run, and whether the supervisor responds, as known from its heartbeats. Neither is required: this
+   * process serves.
+   */
+  checks(): Record<string, CheckResult>
+  /** Does something that keeps this process from answering heartbeats for up to `maxMs`. */
+  whileBusy<Result>(maxMs: number, work: () => Promise<Result>): Promise<Result>
 }
 
 export interface WorkerProcessOptions {
@@ -52,26 +61,30 @@ export interface WorkerProcessOptions {
 }
 
 /**
- * Connects a worker process to its supervisor: reports that this process listens, sends its metrics, and handles the
- * requests of the supervisor.
- *
- * @param onDisconnect called when the primary process is gone: the place to begin the shutdown
+ * Connects a worker process to its supervisor: reports that this process listens, answers heartbeats, sends its metrics,
+ * and handles the requests of the supervisor.
  */
-export function connectToPrimary(options: WorkerProcessOptions, onDisconnect: () => void): PrimaryConnection {
+export function connectToPrimary(options: WorkerProcessOptions): PrimaryConnection {
   const { lifecycle, registry, port } = options
   const settingsApplied = Promise.withResolvers<void>()
   const client = new RpcClient<PrimaryRequest, PrimaryResponses>(send)
   const sendMetrics = async (): Promise<void> =>
     send({ type: 'metrics', snapshot: await snapshotMetrics(registry) })
+  let last: { readonly heartbeat: Heartbeat; readonly at: number } | undefined
+  const handleHeartbeat = async (heartbeat: Heartbeat): Promise<void> => {
+    last = { heartbeat, at: performance.now() }
+    send({ type: 'heartbeat' })
+    // With the heartbeat and no timer of its own: a supervisor that does not read must not fill the channel.
+    await sendMetrics()
+  }
 
   process.on('message', async (message: ToWorker) => {
+    if (message.type === 'heartbeat') return await handleHeartbeat(message)
     if (message.type === 'response') return client.handleResponse(message)
     const { id, request } = message
     send({ type: 'response', id, response: await handleRequest(request, options) })
     if (request.kind === 'apply-settings') settingsApplied.resolve()
   })
-  process.on('disconnect', onDisconnect)
-  setInterval(() => void sendMetrics(), metricsIntervalMs).unref()
   lifecycle.onClose('metrics', sendMetrics)
   send({ type: 'listening', port })
 
@@ -82,10 +95,28 @@ export function connectToPrimary(options: WorkerProcessOptions, onDisconnect: ()
       if (changed === undefined)
         throw new Error('the supervisor did not respond: the settings of the processes may differ')
     },
+    checks: () => (last === undefined ? {} : describeSupervisor(last.heartbeat, performance.now() - last.at)),
+    whileBusy,
     async scrape() {
       const snapshot = await snapshotMetrics(registry)
       return (await client.request({ kind: 'scrape', snapshot }, scrapeTimeoutMs)) ?? registry.metrics()
     },
+  }
+}
+
+async function whileBusy<Result>(maxMs: number, work: () => Promise<Result>): Promise<Result> {
+  send({ type: 'busy', forMs: maxMs })
+  try {
+    return await work()
+  } finally {
+    send({ type: 'busy', forMs: 0 })
+  }
+}
+
+function describeSupervisor({ running, count }: Heartbeat, ageMs: number): Record<string, CheckResult> {
+  return {
+    processes: { status: running >= count ? 'ok' : 'failing', required: false },
+    supervisor: { status: ageMs < supervisorTimeoutMs ? 'ok' : 'failing', required: false },
   }
 }
 
@@ -106,7 +137,10 @@ async function handleRequest(
       await settings.apply(request.settings)
       return null
     case 'heap-snapshot':
-      return await writeHeapSnapshot(request.path).then(() => null, String)
+      return await whileBusy(heapSnapshotTimeoutMs, () => writeHeapSnapshot(request.path)).then(
+        () => null,
+        String,
+      )
     case 'queue':
       return await handleQueueCall(request.call)
     case 'exclude-listener':

@@ -1,9 +1,11 @@
 import type { AnalysisPool } from '../analysis/pool/jobs.ts'
+import { heapSnapshotTimeoutMs } from '../cluster/messages.ts'
 import { connectToPrimary, type PrimaryConnection } from '../cluster/worker-process.ts'
 import type { Config } from '../config.ts'
 import { type DocumentChecker, openDocumentChecker } from '../documents/checking/document-checker.ts'
 import type { DocumentStore } from '../documents/document-store.ts'
 import { createApp, type ServiceApp } from '../http/app.ts'
+import type { HeapSnapshot } from '../http/routes/heap.ts'
 import {
   type BoundServer,
   type Certificate,
@@ -74,7 +76,18 @@ export async function startServer(
   const pool = openAnalysisPool(lifecycle, config)
 
   const app = await openApp(
-    { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late },
+    {
+      lifecycle,
+      config,
+      log,
+      metrics,
+      runtimeSettings,
+      storage,
+      // What this process knows of the others belongs to its own answer; the supervisor asks for the rest.
+      checks: { results: async () => ({ ...(await checks.results()), ...late.supervisor?.checks() }) },
+      pool,
+      late,
+    },
     { supervised },
   )
   late.app = app
@@ -87,18 +100,15 @@ export async function startServer(
   if (supervised) {
     // A closed terminal signals every process of its group; what SIGHUP means is up to the supervisor.
     process.on('SIGHUP', () => {})
-    late.supervisor = connectToPrimary(
-      {
-        lifecycle,
-        registry: metrics.registry,
-        checks,
-        settings: runtimeSettings,
-        writeHeapSnapshot,
-        handleQueueCall: (call) => handleQueueCall(localQueueControl(queue, log), call),
-        port: server.port,
-      },
-      () => process.kill(process.pid, 'SIGTERM'),
-    )
+    late.supervisor = connectToPrimary({
+      lifecycle,
+      registry: metrics.registry,
+      checks,
+      settings: runtimeSettings,
+      writeHeapSnapshot,
+      handleQueueCall: (call) => handleQueueCall(localQueueControl(queue, log), call),
+      port: server.port,
+    })
     supervisor.resolve(late.supervisor)
     await late.supervisor.settingsApplied
   } else {
@@ -208,6 +218,15 @@ interface AppParts {
   readonly late: LateParts
 }
 
+/** The supervisor must not take a process for hung that writes a heap snapshot. */
+async function takeHeapSnapshot(
+  supervisor: PrimaryConnection | undefined,
+  pid: number | undefined,
+): Promise<HeapSnapshot | undefined> {
+  const take = () => localHeapSnapshot(pid)
+  return supervisor === undefined ? await take() : await supervisor.whileBusy(heapSnapshotTimeoutMs, take)
+}
+
 /** The HTTP app, and the admin server when it has a port of its own. */
 async function openApp(
   { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
@@ -219,7 +238,7 @@ async function openApp(
     settings: runtimeSettings,
     queue: localQueueControl(storage.queue, log),
     canInjectFaults: true,
-    takeHeapSnapshot: localHeapSnapshot,
+    takeHeapSnapshot: (pid: number | undefined) => takeHeapSnapshot(late.supervisor, pid),
     token: tokens.adminToken,
   }
   // The supervisor serves METRICS_PORT for all of its processes.

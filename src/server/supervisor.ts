@@ -31,37 +31,58 @@ export async function startSupervisor(
   let restartRequested = false
   // Registered before anything starts: the default action of SIGHUP would end this process. An early signal waits.
   process.on('SIGHUP', () => {
-    restartRequested = true
-    void supervisor?.rollingRestart()
+    if (supervisor === undefined) restartRequested = true
+    else void supervisor.rollingRestart()
   })
   const settings = await openRuntimeSettings(lifecycle, config, log)
   const tls = await startStep('TLS_CERT and TLS_KEY', () => openCertificate(lifecycle, config, log))
   if (config.METRICS_PORT !== undefined)
     await openSharedAdminServer(lifecycle, config, log, settings, () => supervisor)
-  const started = await Supervisor.start({
+  const created = new Supervisor({
     count: config.WEB_CONCURRENCY,
     command: ownCommand(),
     env: process.env,
     log,
     settings,
+    stopTimeoutMs: workerBudgetMs(config),
+    heartbeatTimeoutMs: config.HEARTBEAT_TIMEOUT,
   })
-  supervisor = started
-  addToLifecycle(lifecycle, config, started)
+  supervisor = created
+  // Before the first process starts: a shutdown during the start must not leave one behind.
+  addToLifecycle(lifecycle, config, created)
+  if (restartRequested) void created.rollingRestart()
+  await created.start()
   lifecycle.markReady()
-  if (restartRequested) void started.rollingRestart()
-  tls?.onChange(() => started.rollingRestart())
-  return { port: started.port, runtimeSettings: settings }
+  tls?.onChange(() => renewCertificate(lifecycle, config, created))
+  return { port: created.port, runtimeSettings: settings }
 }
 
-/** Lets the shutdown wait for the worker processes, whose own drain windows it does not repeat. */
-function addToLifecycle(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): void {
-  const workerBudgetMs = shutdownBudgetMs({
+/**
+ * Replaces the processes, which read the certificate when they start, until all of them show it. Without a new attempt,
+ * those that were not replaced would show the old one until the next renewal.
+ */
+async function renewCertificate(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): Promise<void> {
+  const { name } = await supervisor.rollingRestart()
+  if (name === 'finished' || lifecycle.draining) return
+  // A minute by default.
+  const retryMs = 30 * config.FILE_WATCH_INTERVAL
+  setTimeout(() => void renewCertificate(lifecycle, config, supervisor), retryMs).unref()
+}
+
+/** From SIGTERM to the exit of a worker process, in ms. */
+function workerBudgetMs(config: Config): number {
+  const budgetMs = shutdownBudgetMs({
     preStopMs: 0,
     drainMaxMs: config.DRAIN_MAX,
     shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
     closeTimeoutMs,
   })
-  lifecycle.configure({ drainMinMs: 0, drainMaxMs: 0, shutdownTimeoutMs: workerBudgetMs + marginMs })
+  return budgetMs + marginMs
+}
+
+/** Lets the shutdown wait for the worker processes, whose own drain windows it does not repeat. */
+function addToLifecycle(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): void {
+  lifecycle.configure({ drainMinMs: 0, drainMaxMs: 0, shutdownTimeoutMs: workerBudgetMs(config) })
   lifecycle.addTarget({
     name: 'processes',
     beginDrain: () => supervisor.drain(),

@@ -29,8 +29,3 @@ test('removing the last listener, or an unknown one, moves no other', () => {
   expect(two.indexOf('a')).toBe(0)
   expect(two.indexOf('b')).toBe(-1)
 })
-
-test('findOther finds any other listener, or none', () => {
-  expect(group('a', 'b').findOther('a')).toBe('b')
-  expect(group('a').findOther('a')).toBeUndefined()
-})

@@ -29,7 +29,9 @@ async function snapshot(requests: number, open: number): Promise<MetricsSnapshot
 }
 
 test('a scrape is the sum over the processes, buckets included', async () => {
-  const text = await new MetricsAggregator().render([await snapshot(4, 1), await snapshot(6, 2)])
+  const sum = new MetricsAggregator<object>()
+  sum.update({}, await snapshot(4, 1))
+  const text = await sum.render(await snapshot(6, 2))
   expect(text).toContain('requests_total{route="/a"} 10')
   expect(text).toContain('open 3')
   expect(text).toContain('seconds_bucket{route="/a",le="0.1"} 5')
@@ -40,18 +42,44 @@ test('a scrape is the sum over the processes, buckets included', async () => {
   expect(text).toContain('task_seconds_count 10')
 })
 
-test('what a process that is gone has counted stays in the sum, what it measured does not', async () => {
-  const sum = new MetricsAggregator()
-  await sum.addExited(await snapshot(4, 7))
-  await sum.addExited(await snapshot(1, 7))
-  const text = await sum.render([await snapshot(10, 2)])
+test('a later snapshot of a process replaces its earlier one', async () => {
+  const sum = new MetricsAggregator<object>()
+  const process = {}
+  sum.update(process, await snapshot(4, 1))
+  sum.update(process, await snapshot(5, 2))
+  expect(await sum.render()).toContain('requests_total{route="/a"} 5')
+})
+
+test('the counters of exited processes stay in the sum, their gauges do not', async () => {
+  const sum = new MetricsAggregator<object>()
+  const exited = await Promise.all([snapshot(4, 7), snapshot(1, 7)])
+  // At the same time, as when several processes are killed.
+  await Promise.all(
+    exited.map((metrics) => {
+      const process = {}
+      sum.update(process, metrics)
+      return sum.addExited(process)
+    }),
+  )
+  sum.update({}, await snapshot(10, 2))
+  const text = await sum.render()
   expect(text).toContain('requests_total{route="/a"} 15')
   expect(text).toContain('open 2')
   expect(text).toContain('seconds_count{route="/a"} 15')
 })
 
-test('a process that never told anything is nothing in the sum', async () => {
-  const sum = new MetricsAggregator()
-  await sum.addExited([])
-  expect(await sum.render([[], await snapshot(3, 0)])).toContain('requests_total{route="/a"} 3')
+test('metrics that arrive after the end of a process are not counted twice', async () => {
+  const sum = new MetricsAggregator<object>()
+  const process = {}
+  sum.update(process, await snapshot(4, 7))
+  await sum.addExited(process)
+  sum.update(process, await snapshot(4, 7))
+  expect(await sum.render()).toContain('requests_total{route="/a"} 4')
+})
+
+test('a process that never sent metrics adds nothing', async () => {
+  const sum = new MetricsAggregator<object>()
+  await sum.addExited({})
+  sum.update({}, await snapshot(3, 0))
+  expect(await sum.render()).toContain('requests_total{route="/a"} 3')
 })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Supervisor } from '../../../src/cluster/supervisor.ts'
+import { Supervisor, type SupervisorOptions } from '../../../src/cluster/supervisor.ts'
 import { liveSettings } from '../../support/live.ts'
 import { memoryLog } from '../../support/memory-log.ts'
 import { until } from '../../support/until.ts'
@@ -10,11 +10,11 @@ import { until } from '../../support/until.ts'
 const command = [process.execPath, 'src/main.ts']
 
 /** A supervisor in this process, and its servers as worker processes. */
-async function supervise(env: Record<string, string> = {}) {
+async function supervise(env: Record<string, string> = {}, options: Partial<SupervisorOptions> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tally-supervisor-'))
   const memory = memoryLog()
   const live = liveSettings({ logLevel: 'error' })
-  const supervisor = await Supervisor.start({
+  const supervisor = new Supervisor({
     count: 2,
     command,
     env: {
@@ -29,7 +29,9 @@ async function supervise(env: Record<string, string> = {}) {
     },
     log: memory.log,
     settings: live,
+    ...options,
   })
+  await supervisor.start()
   return {
     ...memory,
     live,
