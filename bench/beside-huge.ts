@@ -9,30 +9,30 @@ import { quantile } from './statistics.ts'
 import type { Target } from './targets.ts'
 import { getHealth, payloadWorkloads } from './workloads.ts'
 
-/** What others notice while huge payloads follow one another on one connection. */
+/** Effect of huge payloads, sent one after another on one connection, on other requests. */
 export interface BesideHuge {
   readonly target: string
-  /** Of `GET /health`, asked at a fixed rate, from when each was due; the server has one core. */
+  /** Latency of `GET /health` at a fixed rate, measured from the due time; the server has one core. */
   readonly healthMsP50: number
   readonly healthMsP99: number
   readonly healthMsMax: number
-  /** Small payloads a second beside the huge ones over those without; server and load have all cores. */
+  /** Small payloads per second with the huge ones over those without; server and load share all cores. */
   readonly throughputKept: number
 }
 
 const probesPerSecond = 200
 
-/** Payloads whose time must not count: until the server's code is compiled. */
+/** Warm-up until the server's code is compiled. */
 const warmUpMs = 2_000
 
-/** Pauses between windows, so that what one left behind is not seen by the next, in ms. */
+/** Pause between windows, so that leftover work does not affect the next one, in ms. */
 const settleMs = 200
 
 /**
- * Measures rows 6 and 7 of the goals, target by target.
+ * Measures rows 6 and 7 of the goals for each target.
  *
- * @param windowMs of one measurement; row 7 takes two of them, row 6 one, in each round
- * @param rounds of which the medians count
+ * @param windowMs duration of one window; each round has one for row 6 and two for row 7
+ * @param rounds number of rounds; the result is their median
  */
 export async function measureBesideHuge(
   targets: readonly Target[],
@@ -52,7 +52,7 @@ export async function measureBesideHuge(
   }
 }
 
-/** Rows 6 and 7 of the table of goals, of the target by that name. */
+/** Rows 6 and 7 of the table of goals for the named target. */
 export function findingsBeside(results: readonly BesideHuge[], name: string): (Finding & { row: number })[] {
   const own = results.find(({ target }) => target === name)
   if (own === undefined) return []
@@ -106,19 +106,19 @@ async function measureTarget(
 
 async function probeBeside({ port }: ServerProcess, load: HugeSender, windowMs: number) {
   const seconds = windowMs / 1_000
-  // One connection for each probe, if need be: none may wait for an earlier one.
+  // Allow one connection per probe, so that no probe waits for an earlier one.
   const connectionsMax = probesPerSecond * seconds
   const [{ latenciesMs, lost }] = await Promise.all([
     openLoop(port, getHealth, { perSecond: probesPerSecond, seconds, connectionsMax }),
     load.send(port, windowMs),
   ])
-  if (lost > 0) throw new Error(`${lost} probes were not answered`)
-  // Bare has no such route: that it refuses says as well how long it took to answer.
+  if (lost > 0) throw new Error(`no response to ${lost} probes`)
+  // Bare has no such route; its error responses count as well.
   const all = [...latenciesMs.values()].flat()
   return { p50: quantile(all, 0.5), p99: quantile(all, 0.99), max: quantile(all, 1) }
 }
 
-/** Server and load have all cores, as where there are two: then a thread has somewhere to run. */
+/** Server and load share all cores, so that an analysis thread has a core to run on. */
 async function measureThroughputKept(target: Target, load: HugeSender, windowMs: number, rounds: number) {
   const all = cores === undefined ? [] : [cores.server, cores.load]
   const pinned = all.length === 0 ? [] : ['taskset', '--cpu-list', all.join(',')]
@@ -148,19 +148,19 @@ async function measureThroughputKept(target: Target, load: HugeSender, windowMs:
   }
 }
 
-/** The thread of huge-load.ts. */
+/** Controls the thread of huge-load.ts. */
 class HugeSender {
   private constructor(private readonly worker: Worker) {}
 
   static async start(): Promise<HugeSender> {
     const sender = new HugeSender(new Worker(new URL('./huge-load.ts', import.meta.url).href))
-    await sender.#said()
+    await sender.#nextMessage()
     return sender
   }
 
-  /** Sends for so long. @returns how many were answered. */
+  /** Sends huge payloads for the duration. @returns the number of responses. */
   async send(port: number, durationMs: number): Promise<number> {
-    const answered = this.#said()
+    const answered = this.#nextMessage()
     this.worker.postMessage({ port, durationMs } satisfies HugeLoad)
     return Number(await answered)
   }
@@ -169,7 +169,7 @@ class HugeSender {
     this.worker.terminate()
   }
 
-  #said(): Promise<unknown> {
+  #nextMessage(): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.worker.onmessage = ({ data }) => resolve(data)
       this.worker.onerror = ({ message }) => reject(new Error(message))

@@ -1,10 +1,10 @@
 /**
- * Whether tasks are lost: `bun bench/chaos-tasks.ts [sqlite|redis|postgres] [tasks] [kills]`, all three, 10,000 tasks
- * and 20 kills unless told otherwise. Eight clients post tasks with an Idempotency-Key to two API processes while these
- * and two workers are killed with -9 at random moments and started again; Redis and PostgreSQL are killed three times
- * as well, Redis with an append-only file on the disk at every write. Every third task has a priority and a delay, and every
- * fifth one is cancelled, at a random moment of its life. Ends with 1 when anything was
- * lost or doubled, or ended otherwise than its clients were told.
+ * Chaos test of the task queues: `bun bench/chaos-tasks.ts [sqlite|redis|postgres] [tasks] [kills]`. Defaults: all
+ * three backends, 10,000 tasks, 20 kills. Eight clients post tasks with an Idempotency-Key to two API processes. Kill -9
+ * hits these processes and two workers at random moments; each restarts. Redis and PostgreSQL are also killed three
+ * times; Redis syncs its append-only file on every write. Every third task has a priority and a delay. Every fifth task
+ * is canceled at a random moment. Exits with 1 if any task was lost, ran twice, or ended in another state than its
+ * client was promised.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import { describeMachine } from './machine.ts'
 
 const clients = 8
 const outages = 3
-/** A task may meet a kill in several of its runs; leases are short, so that the end comes soon. */
+/** Many attempts, because kills can hit several runs of one task; short leases, so that the test ends soon. */
 const env = { TASK_LEASE: '2s', TASK_ATTEMPTS: '20', ACCESS_LOG: 'false' }
 
 type Load = Pick<ChaosOptions, 'tasks' | 'kills'>
@@ -34,7 +34,7 @@ async function onSqlite(load: Load): Promise<ChaosReport> {
   }
 }
 
-/** A server of tasks that can be struck down and started again. */
+/** A queue server that the test can kill and restart. */
 interface Server {
   start(): Promise<void>
   remove(): Promise<void>
@@ -43,19 +43,19 @@ interface Server {
 async function onServer<S extends Server>(
   load: Load,
   server: S,
-  strikeDown: (server: S) => Promise<void>,
-  place: Readonly<Record<string, string>>,
+  kill: (server: S) => Promise<void>,
+  backendEnv: Readonly<Record<string, string>>,
   planned: PlannedTasks,
 ): Promise<ChaosReport> {
   const strike = async (): Promise<void> => {
-    await strikeDown(server)
+    await kill(server)
     await server.start()
   }
   try {
     return await runChaos({
       ...load,
       clients,
-      env: { ...env, ...place },
+      env: { ...env, ...backendEnv },
       outages: { count: outages, strike },
       planned,
     })
@@ -67,9 +67,9 @@ async function onServer<S extends Server>(
 
 async function onRedis(load: Load): Promise<ChaosReport> {
   const server = await startRedis()
-  const place = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
+  const backendEnv = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
   const planned = await openPlannedTasks({ redisUrl: server.url, dataDir: '.' })
-  return await onServer(load, server, (redis) => redis.kill(), place, planned)
+  return await onServer(load, server, (redis) => redis.kill(), backendEnv, planned)
 }
 
 async function onPostgres(load: Load): Promise<ChaosReport> {

@@ -3,11 +3,11 @@ import type { Report } from './report.ts'
 import { document, label, line, px, type Svg } from './svg.ts'
 import { loggingSuffix } from './targets.ts'
 
-/** One column of the chart: the same figure of every target. */
+/** One column of the chart: one figure for every target. */
 interface Column {
   readonly heading: string
   readonly subheading: string
-  /** CPU time per request over bare's; undefined where a target was rejected or not measured. */
+  /** CPU time per request relative to bare; undefined if the target was rejected or not measured. */
   readonly ratioOf: (target: string) => number | undefined
 }
 
@@ -18,14 +18,14 @@ const rowHeight = 26
 const barHeight = 15
 const footHeight = 50
 
-/** Where a bar ends and its figure alone says the rest: the differences that matter are below it. */
+/** Longer bars are clipped here: the interesting differences are below, and the figure is beside the bar. */
 const ratioMax = 3
-/** Room for the figure beside a bar, in pixels. */
+/** Width of the figure beside a bar, in pixels. */
 const figureWidth = 38
 
 /**
- * CPU time per request of every target and workload as small bars, bare's being 1: the chart of the README.
- * Sorted by the first workload, so that the best stands on top.
+ * Draws the README's chart: CPU time per request of every target and workload as bars, bare = 1. Sorts by the first
+ * workload, best first.
  */
 export function chart(report: Report): Svg {
   const columns = columnsOf(report)
@@ -37,7 +37,7 @@ export function chart(report: Report): Svg {
     label({
       x: 16,
       y: 26,
-      text: 'CPU time of the server per POST /payload, bare Bun.serve = 1',
+      text: 'Server CPU time per POST /payload, bare Bun.serve = 1',
       look: 'strong',
     }),
     ...targets.map((target, row) =>
@@ -71,7 +71,7 @@ function bar(ratio: number | undefined, left: number, top: number, scale: number
   const shown = Math.min(ratio, ratioMax) * scale
   const look = target === 'tally' ? 'own' : 'other'
   const right = left + shown
-  // A bar that is cut ends in a notch.
+  // A clipped bar ends in a notch.
   const shape =
     ratio <= ratioMax
       ? `<rect x="${px(left)}" y="${px(top)}" width="${px(shown)}" height="${barHeight}" class="${look}"/>`
@@ -105,7 +105,7 @@ function columnsOf(report: Report): Column[] {
     { heading: 'small', subheading: '5 numbers', ratioOf: plain('small') },
     {
       heading: 'small, logged',
-      subheading: 'a JSON line a request',
+      subheading: 'one JSON line per request',
       ratioOf: (target) => small.get(target === 'bare' ? target : `${target}${loggingSuffix}`),
     },
     { heading: 'medium', subheading: '1,000 numbers, 20 kB', ratioOf: plain('medium') },
@@ -130,8 +130,7 @@ function displayName(target: string): string {
 
 function footnotes({ date, machine, plans }: Report): string[] {
   return [
-    `Shorter is better; bars are cut at ${ratioMax}. Tally and Hono keep metrics and request ids, the others do not; bare ` +
-      'never logs.',
+    `Shorter is better; bars are clipped at ${ratioMax}. Only Tally and Hono keep metrics and request IDs; bare never logs.`,
     `Medians of ${roundsOf(plans)}; ${date.slice(0, 10)}, Bun ${machine.bun}, one core of ` +
       `${machine.cpu.replaceAll('(R)', '')}.`,
   ]

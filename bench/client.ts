@@ -1,49 +1,53 @@
-import { type Answer, ResponseReader } from './response-reader.ts'
+import { type RawResponse, ResponseReader } from './response-reader.ts'
 
-/** What a closed loop saw. */
+/** The results of a closed loop. */
 export interface Traffic {
-  /** From the first request to the last answer. */
+  /** From the first request to the last response. */
   readonly seconds: number
-  /** Of every request, from its first byte written to the last byte of its answer, in ms. */
+  /** For every request, from its first byte written to the last byte of its response, in ms. */
   readonly latenciesMs: readonly number[]
 }
 
 export interface Client {
   /**
-   * Keeps requests under way for so long, then waits for the last answers, so that what the server did
-   * meanwhile belongs to complete requests alone. With 0 ms each request under way is sent once.
+   * Keeps requests in flight for the duration, then waits for the last responses, so that the server's work in this
+   * time belongs to complete requests. With 0 ms, sends each request once.
    *
-   * @param check throws for an answer that is wrong; called with every one.
-   * @param answerTimeoutMs how long the last answers may take after the end of the loop; 10 s unless told
-   * @throws what `check` throws; NoAnswer for one that does not come; Error for a broken connection.
+   * @param check runs for every response; throws if it is wrong.
+   * @param responseTimeoutMs time limit for the last responses after the loop; default 10 s
+   * @throws the error of `check`; ResponseTimeout for a missing response; Error for a broken connection.
    */
-  run(durationMs: number, check: (answer: Answer) => void, answerTimeoutMs?: number): Promise<Traffic>
+  run(
+    durationMs: number,
+    check: (response: RawResponse) => void,
+    responseTimeoutMs?: number,
+  ): Promise<Traffic>
   close(): void
 }
 
-/** A server went silent with requests under way. */
-export class NoAnswer extends Error {
-  constructor(underWay: number, afterMs: number) {
-    super(`${underWay} requests without an answer after ${afterMs} ms`)
+/** A server stopped responding with requests in flight. */
+export class ResponseTimeout extends Error {
+  constructor(inFlight: number, afterMs: number) {
+    super(`no response to ${inFlight} requests within ${afterMs} ms`)
   }
 }
 
-/** No more than a server's queue of connections to be accepted holds (128 in some of them). */
+/** Connections to open at once: fewer than the accept queue of any server (128 in some). */
 const openedAtOnce = 100
 
 /**
- * Opens kept-alive connections to a server on this machine, all of which send the same bytes.
+ * Opens keep-alive connections to a server on this machine. All of them send the same bytes.
  *
- * It stands on bare sockets because the load has one core: an HTTP client of the runtime costs more a
- * request than the servers that are measured, and would itself become what is measured.
+ * It uses raw sockets because the load generator has one core: the runtime's HTTP client costs more per request than
+ * the measured servers and would become the bottleneck.
  *
- * @param underWay requests under way at a time; with fewer than connections, these take turns. Default: one each.
+ * @param inFlight requests in flight at a time; with fewer than connections, these take turns. Default: one each.
  */
 export async function connect(
   port: number,
   request: Uint8Array,
   connections: number,
-  underWay = connections,
+  inFlight = connections,
 ): Promise<Client> {
   const open: Connection[] = []
   while (open.length < connections) {
@@ -51,8 +55,8 @@ export async function connect(
     open.push(...(await Promise.all(Array.from({ length: more }, () => Connection.open(port, request)))))
   }
   return {
-    run: (durationMs, check, answerTimeoutMs = 10_000) =>
-      closedLoop(open, Math.min(underWay, connections), durationMs, check, answerTimeoutMs),
+    run: (durationMs, check, responseTimeoutMs = 10_000) =>
+      closedLoop(open, Math.min(inFlight, connections), durationMs, check, responseTimeoutMs),
     close() {
       for (const connection of open) connection.close()
     },
@@ -63,37 +67,37 @@ async function closedLoop(
   connections: readonly Connection[],
   atATime: number,
   durationMs: number,
-  check: (answer: Answer) => void,
-  answerTimeoutMs: number,
+  check: (response: RawResponse) => void,
+  responseTimeoutMs: number,
 ): Promise<Traffic> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const timer = setTimeout(
-    () => reject(new NoAnswer(underWay, answerTimeoutMs)),
-    durationMs + answerTimeoutMs,
+    () => reject(new ResponseTimeout(inFlight, responseTimeoutMs)),
+    durationMs + responseTimeoutMs,
   )
   const latenciesMs: number[] = []
-  let underWay = atATime
-  // A ring: whoever is answered takes the place of the connection that has been silent for longest.
+  let inFlight = atATime
+  // A ring: after each response, the connection that has been silent for the longest time sends next.
   const silent = connections.slice(atATime)
   let turn = 0
   const start = performance.now()
   const end = start + durationMs
-  const sendNext = (answered: Connection): void => {
-    const next = silent[turn] ?? answered
-    if (next !== answered) {
-      silent[turn] = answered
+  const sendNext = (current: Connection): void => {
+    const next = silent[turn] ?? current
+    if (next !== current) {
+      silent[turn] = current
       turn = (turn + 1) % silent.length
     }
     next.send()
   }
   for (const connection of connections) {
     connection.onFault = reject
-    connection.onAnswer = (answer, sentAt) => {
-      check(answer)
+    connection.onResponse = (response, sentAt) => {
+      check(response)
       const now = performance.now()
       latenciesMs.push(now - sentAt)
       if (now < end) sendNext(connection)
-      else if (--underWay === 0) resolve(now)
+      else if (--inFlight === 0) resolve(now)
     }
   }
   for (const connection of connections.slice(0, atATime)) connection.send()
@@ -104,9 +108,9 @@ async function closedLoop(
   }
 }
 
-/** One kept-alive connection with at most one request under way. */
+/** One keep-alive connection with at most one request in flight. */
 class Connection {
-  onAnswer: (answer: Answer, sentAt: number) => void = () => {}
+  onResponse: (response: RawResponse, sentAt: number) => void = () => {}
   onFault: (error: Error) => void = () => {}
   readonly #reader = new ResponseReader()
   #sentAt = 0
@@ -143,18 +147,18 @@ class Connection {
     this.socket.end()
   }
 
-  /** A large body takes more than one write: the rest waits until the socket has room again. */
+  /** A large body takes more than one write: the rest waits for 'drain'. */
   #write(): void {
     if (this.#unsent.length === 0) return
-    // -1 says that the connection is gone; the close event follows.
+    // -1 means that the connection is closed; the close event follows.
     const written = Math.max(0, this.socket.write(this.#unsent))
     this.#unsent = this.#unsent.subarray(written)
   }
 
   #receive(chunk: Buffer): void {
     try {
-      const answer = this.#reader.push(chunk)
-      if (answer !== undefined) this.onAnswer(answer, this.#sentAt)
+      const response = this.#reader.push(chunk)
+      if (response !== undefined) this.onResponse(response, this.#sentAt)
     } catch (error) {
       this.onFault(error instanceof Error ? error : new Error(String(error)))
     }

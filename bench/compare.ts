@@ -14,12 +14,12 @@ import { inImage, type Target } from './targets.ts'
 import { payloadWorkloads, postJson, type Workload } from './workloads.ts'
 
 /**
- * `BEFORE=<folder> bun bench/compare.ts`: this build beside the build of another checkout, which has its dependencies
- * installed. Both are bundled by their own Dockerfile's step and measured in turns, window by window. `ROWS=small,data`
- * chooses rows, `QUICK=1` shows only that it works. Without BEFORE only the rows that need this build alone are measured.
+ * `BEFORE=<folder> bun bench/compare.ts`: compares this build with that of another checkout, whose dependencies must be
+ * installed. Each checkout's own Dockerfile step builds its bundle; windows alternate between the two. `ROWS=small,data`
+ * selects rows; `QUICK=1` only shows that it works. Without BEFORE, measures only the rows that need this build alone.
  */
 
-/** One row: two targets under one workload. The ratio is the CPU time per request of the second over the first. */
+/** One row: two targets under one workload. The ratio is CPU time per request, second over first. */
 interface Comparison {
   readonly name: string
   readonly title: string
@@ -27,23 +27,23 @@ interface Comparison {
   readonly workload: Workload
 }
 
-/** What a row comes to, in its own unit. */
+/** The result of a row, in the row's unit. */
 interface Result {
   readonly name: string
   readonly title: string
   readonly before?: string
   readonly after?: string
   readonly ratio?: Spread
-  /** The median ratio of each pair of processes: how far chance in one start carries. */
+  /** The median ratio of each pair of processes; their spread is the random variation between starts. */
   readonly pairs?: readonly number[]
-  /** The share of their core that the servers got: well below 1, something else wanted it and the row says little. */
+  /** The lower of the servers' CPU shares. Well below 1, other programs took the core and the row is unreliable. */
   readonly busy?: number
   readonly notes: readonly string[]
   readonly measurements?: readonly Measurement[]
 }
 
 interface Effort {
-  /** How often each row starts a fresh pair of processes: two starts of one program differ by a percent or two. */
+  /** Fresh pairs of processes per row: two starts of one program differ by a percent or two. */
   readonly pairs: number
   readonly short: Plan
   readonly long: Plan
@@ -75,17 +75,17 @@ const keyHash = new Bun.CryptoHasher('sha256').update(key).digest('hex')
 const smallBody = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
 const [small, medium, large, huge] = payloadWorkloads() as [Workload, Workload, Workload, Workload]
 
-// In memory, so that a disk which is busy with other work does not decide how many writes share a commit.
+// Databases in memory: a busy disk would change how many writes share a commit.
 if (existsSync('/dev/shm')) process.env.TMPDIR = '/dev/shm'
 
-/** The child processes end when this one does, and a signal alone brings no 'exit'. */
+// The 'exit' event stops the child processes; a signal alone does not emit it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const began = performance.now()
 const progress = (message: string): void =>
   void process.stderr.write(`${((performance.now() - began) / 1e3).toFixed(0).padStart(5)} s  ${message}\n`)
 
-progress('builds the bundles')
+progress('building the bundles')
 const after = { ...(await buildProductionBundle()), name: 'after', exact: true }
 const before = process.env.BEFORE
   ? {
@@ -100,18 +100,18 @@ const before = process.env.BEFORE
 const machine = describeMachine()
 moveToLoadCore()
 
-const wanted = process.env.ROWS?.split(',').map((name) => name.trim())
-const isWanted = (name: string): boolean => wanted === undefined || wanted.includes(name)
+const selected = process.env.ROWS?.split(',').map((name) => name.trim())
+const isSelected = (name: string): boolean => selected === undefined || selected.includes(name)
 const results: Result[] = []
-for (const comparison of comparisons().filter(({ name }) => isWanted(name))) {
+for (const comparison of comparisons().filter(({ name }) => isSelected(name))) {
   results.push(await compare(comparison))
   await save()
 }
-if (before && isWanted('start')) results.push(await compareStarts([before, after]))
-if (before && isWanted('rest')) results.push(await compareAtRest([before, after]))
+if (before && isSelected('start')) results.push(await compareStarts([before, after]))
+if (before && isSelected('rest')) results.push(await compareAtRest([before, after]))
 await save()
 
-const unknown = wanted?.filter((name) => !results.some((result) => result.name === name)) ?? []
+const unknown = selected?.filter((name) => !results.some((result) => result.name === name)) ?? []
 if (unknown.length > 0) process.stderr.write(`not measured: ${unknown.join(', ')}\n`)
 process.stdout.write(describe())
 process.exit(unknown.length > 0 || results.some(({ ratio }) => ratio === undefined) ? 1 : 0)
@@ -124,7 +124,7 @@ function comparisons(): Comparison[] {
     env: Readonly<Record<string, string>> = {},
   ): Comparison[] =>
     before ? [{ name, title, workload, targets: [withEnv(before, env), withEnv(after, env)] }] : []
-  // The worker is off: what a request costs is measured, not what the task costs later.
+  // Worker off: this row measures the request, not the task that runs later.
   const onlyQueued = { WORKER: 'off', QUEUE_MAX: '10000000' }
   return [
     ...sideBySide('small', 'small, default configuration', small),
@@ -143,7 +143,7 @@ function comparisons(): Comparison[] {
     ),
     {
       name: 'hono',
-      title: 'small, `PAYLOAD_FAST_PATH=false` over the default, both of this build',
+      title: 'small, `PAYLOAD_FAST_PATH=false` over the default, both from this build',
       workload: small,
       targets: [{ ...after, name: 'default' }, withEnv(after, { PAYLOAD_FAST_PATH: 'false' })],
     },
@@ -154,7 +154,7 @@ function withEnv(target: Target, env: Readonly<Record<string, string>>): Target 
   return inImage({ ...target, env }, target)
 }
 
-/** The same payload with a key. Its answers are not compared with wrong ones, which would be sent without it. */
+/** The same payload with an API key. Skips the check with invalid bodies, which carry no key. */
 function withKey({ expected: _, ...workload }: Workload): Workload {
   return {
     ...workload,
@@ -163,7 +163,7 @@ function withKey({ expected: _, ...workload }: Workload): Workload {
   }
 }
 
-/** Something small that is stored and answered with 201. */
+/** A small body that the service stores and answers with 201. */
 function created(path: string, body: string): Workload {
   return {
     name: `POST ${path}`,
@@ -205,7 +205,7 @@ async function compare({ name, title, targets, workload }: Comparison): Promise<
   }
 }
 
-/** The windows of each of two targets over all pairs of processes. */
+/** Joins the windows of each target across all pairs of processes. */
 function merge(pairs: readonly (readonly Measurement[])[]): Measurement[] {
   return [0, 1].map((index) => {
     const own = pairs.flatMap((pair) => pair[index] ?? [])
@@ -221,7 +221,7 @@ function merge(pairs: readonly (readonly Measurement[])[]): Measurement[] {
 
 async function compareStarts(targets: readonly [Target, Target]): Promise<Result> {
   const starts = await measureStarts(targets, effort.starts, progress)
-  const title = 'start: exec to the first answer of `/ready`'
+  const title = 'start: exec to the first response from `/ready`'
   const [first, second] = starts.map(({ times }) => times)
   const notes = starts.flatMap(({ target, rejected }) =>
     rejected ? [`${target} rejected: ${rejected}`] : [],
@@ -260,7 +260,7 @@ function resultOf(
 function describe(): string {
   const figure = (value: number): string => value.toFixed(2)
   const table = tableOf(
-    ['row', 'work', 'before', 'after', 'after / before', 'middle half', 'by pair of processes', 'busy'],
+    ['row', 'work', 'before', 'after', 'after / before', 'middle half', 'per pair of processes', 'busy'],
     results.map(({ name, title, before, after, ratio, pairs, busy }) => [
       name,
       title,
@@ -279,14 +279,14 @@ function describe(): string {
     table,
     ...notes,
     '',
-    `CPU time per request, medians; ${pairs} pairs of fresh processes, each ${short.rounds} windows of ${short.windowMs} ms ` +
-      `(large and huge ${long.rounds} of ${long.windowMs} ms) in turns. Bun ${bun}, ${cpu}, ` +
-      `${pinned ? 'servers and load on a core each' : 'NOT pinned: figures are worth little'}, ` +
-      `load average at the start ${loadAverage.toFixed(2)}, ${new Date().toISOString()}.\n`,
+    `CPU time per request, medians; ${pairs} pairs of fresh processes, ${short.rounds} alternating windows of ` +
+      `${short.windowMs} ms each (large and huge: ${long.rounds} of ${long.windowMs} ms). Bun ${bun}, ${cpu}, ` +
+      `${pinned ? 'servers and load pinned to one core each' : 'NOT pinned: figures are unreliable'}, ` +
+      `load average at start ${loadAverage.toFixed(2)}, ${new Date().toISOString()}.\n`,
   ].join('\n')
 }
 
-/** After every row, so that an interruption loses nothing. */
+/** Saves after every row, so that an interruption loses nothing. */
 async function save(): Promise<void> {
   await Bun.write(`${reportBase}.json`, `${JSON.stringify({ machine, effort, results }, undefined, 2)}\n`)
   await Bun.write(`${reportBase}.md`, describe())

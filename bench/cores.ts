@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 
-/** The core the servers run on, and the one that the load comes from. */
+/** The core of the servers and the core of the load generator. */
 interface Cores {
   readonly server: number
   readonly load: number
 }
 
 /**
- * The first two cores this process may use; undefined with fewer than two, without `taskset` or not on
- * Linux. Then nothing is pinned, servers and load generator get in each other's way, and the report says so.
+ * The first two cores that this process may use; undefined with fewer than two, without `taskset` or not on Linux. Then
+ * nothing is pinned: servers and load generator compete for cores, and the report says so.
  */
 export const cores: Cores | undefined = findCores()
 
-/** A command line that runs a command, with all its threads, on the server's core. */
+/** Wraps a command so that it runs, with all its threads, on the server's core. */
 export function onServerCore(command: readonly string[]): string[] {
   return cores === undefined ? [...command] : ['taskset', '--cpu-list', String(cores.server), ...command]
 }
@@ -22,7 +22,7 @@ export function moveToLoadCore(): void {
   if (cores !== undefined) moveTo([cores.load])
 }
 
-/** Moves this process with all its threads to some cores; to none: leaves it where it is. */
+/** Moves this process with all its threads to these cores. An empty list changes nothing. */
 export function moveTo(list: readonly number[]): void {
   if (list.length === 0) return
   Bun.spawnSync(['taskset', '--all-tasks', '--pid', '--cpu-list', list.join(','), String(process.pid)])
@@ -34,7 +34,7 @@ function findCores(): Cores | undefined {
   return server === undefined || load === undefined ? undefined : { server, load }
 }
 
-/** In a container these need not begin at 0: the kernel lists them as `2-3,7`. */
+/** Core numbers from the kernel's list, such as `2-3,7`: in a container they may not start at 0. */
 function allowedCores(): number[] {
   const [, list = ''] = /^Cpus_allowed_list:\s*(.+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? []
   return list.split(',').flatMap((range) => {

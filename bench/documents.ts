@@ -1,8 +1,8 @@
 /**
- * What documents cost over HTTP when there are many: `bun bench/documents.ts [sqlite|postgres]`, both engines unless
- * told otherwise, a million documents unless `DOCUMENTS` says otherwise. Fills an empty database through the store's
- * port, then asks a service for pages at the beginning, in the middle and at the end of the list, in turn, so that all
- * three see the same state of the machine; then lets clients create as fast as they are answered.
+ * Cost of documents over HTTP in a large collection: `bun bench/documents.ts [sqlite|postgres]`. Defaults: both engines,
+ * a million documents (`DOCUMENTS`). Fills an empty database through the store's port. Then requests pages from the
+ * start, the middle and the end of the list in turn, so that machine noise affects all three alike. Finally clients
+ * create documents in a closed loop.
  */
 
 import { openDocumentStore } from '../src/documents/open.ts'
@@ -12,14 +12,14 @@ import { moveToLoadCore } from './cores.ts'
 import { type Engine, postgresEngine, sqliteEngine } from './engines.ts'
 import { documentText, type Filled, fillStore } from './fill-store.ts'
 import { describeMachine } from './machine.ts'
-import type { Answer } from './response-reader.ts'
+import type { RawResponse } from './response-reader.ts'
 import { startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
 
 const pageDocuments = 100
-/** Pages asked for at each place; the first tenth only warms up. */
-const pagesPerPlace = 3_000
-/** What the last page may cost over the first. */
+/** Pages requested at each position; the first tenth is warm-up. */
+const pagesPerPosition = 3_000
+/** Upper limit for the latency of the last page over the first, at p50. */
 const ratioGoal = 1.1
 const insertClients = 32
 const insertMs = 5_000
@@ -40,7 +40,7 @@ interface Result {
   readonly insert: Latency & { readonly clients: number; readonly perSecond: number }
 }
 
-interface Place {
+interface PageReader {
   readonly client: Client
   readonly latenciesMs: number[]
 }
@@ -69,32 +69,32 @@ async function measure({ name, store: options, env }: Engine, documents: number)
   }
 }
 
-/** Asks for a page at each place in turn. */
+/** Requests a page at each position in turn. */
 async function readPages(port: number, { positions }: Filled): Promise<Result['pages']> {
   const count = positions.length
-  const places = {
-    first: await placeAfter(port, undefined),
-    middle: await placeAfter(port, positions[Math.floor(count / 2)]),
-    last: await placeAfter(port, positions[count - pageDocuments - 1]),
+  const readers = {
+    first: await readerAfter(port, undefined),
+    middle: await readerAfter(port, positions[Math.floor(count / 2)]),
+    last: await readerAfter(port, positions[count - pageDocuments - 1]),
   }
-  const inTurn = Object.values(places)
-  for (let n = 0; n < pagesPerPlace; n++) {
+  const inTurn = Object.values(readers)
+  for (let n = 0; n < pagesPerPosition; n++) {
     for (let i = 0; i < inTurn.length; i++) {
-      // Each round begins at another place: whoever comes first has a pause before it.
-      const { client, latenciesMs } = inTurn[(n + i) % inTurn.length] as Place
+      // Each round starts at another position, because the first request follows a pause.
+      const { client, latenciesMs } = inTurn[(n + i) % inTurn.length] as PageReader
       const traffic = await client.run(0, n === 0 ? isWholePage : isOk)
-      if (n >= pagesPerPlace / 10) latenciesMs.push(...traffic.latenciesMs)
+      if (n >= pagesPerPosition / 10) latenciesMs.push(...traffic.latenciesMs)
     }
   }
   for (const { client } of inTurn) client.close()
   return {
-    first: latency(places.first.latenciesMs),
-    middle: latency(places.middle.latenciesMs),
-    last: latency(places.last.latenciesMs),
+    first: latency(readers.first.latenciesMs),
+    middle: latency(readers.middle.latenciesMs),
+    last: latency(readers.last.latenciesMs),
   }
 }
 
-async function placeAfter(port: number, position: string | undefined): Promise<Place> {
+async function readerAfter(port: number, position: string | undefined): Promise<PageReader> {
   const cursor = position === undefined ? '' : `&cursor=${encodeCursor(position)}`
   const path = `/data?limit=${pageDocuments}${cursor}`
   const request = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`)
@@ -111,17 +111,17 @@ async function insert(port: number): Promise<Result['insert']> {
   return { clients: insertClients, perSecond: latenciesMs.length / seconds, ...latency(latenciesMs) }
 }
 
-function isWholePage({ status, body }: Answer): void {
+function isWholePage({ status, body }: RawResponse): void {
   const found = status === 200 ? JSON.parse(body.toString()).length : 0
-  if (found !== pageDocuments) throw new Error(`a page was answered ${status} with ${found} documents`)
+  if (found !== pageDocuments) throw new Error(`GET returned ${status} with ${found} documents`)
 }
 
-function isOk({ status }: Answer): void {
-  if (status !== 200) throw new Error(`a page was answered ${status}`)
+function isOk({ status }: RawResponse): void {
+  if (status !== 200) throw new Error(`GET returned ${status}`)
 }
 
-function isCreated({ status, body }: Answer): void {
-  if (status !== 201) throw new Error(`a creation was answered ${status}: ${body}`)
+function isCreated({ status, body }: RawResponse): void {
+  if (status !== 201) throw new Error(`POST returned ${status}: ${body}`)
 }
 
 function latency(latenciesMs: readonly number[]): Latency {
@@ -133,13 +133,13 @@ function describe({ engine, documents, fill, pages, lastToFirst, insert }: Resul
   const row = (name: string, { p50Ms, p99Ms }: Latency) =>
     `  ${name.padEnd(14)}${p50Ms.toFixed(3).padStart(9)} ms${p99Ms.toFixed(3).padStart(9)} ms\n`
   return [
-    `${engine}, ${whole(documents)} documents, filled with ${whole(fill.perSecond)} a second\n`,
+    `${engine}, ${whole(documents)} documents, filled at ${whole(fill.perSecond)} per second\n`,
     `  ${'GET /data'.padEnd(14)}${'p50'.padStart(12)}${'p99'.padStart(12)}\n`,
     ...Object.entries(pages).map(([name, page]) => row(`${name} page`, page)),
     `  ${'last to first'.padEnd(14)}${lastToFirst.p50.toFixed(2).padStart(12)}${lastToFirst.p99.toFixed(2).padStart(12)}`,
     `  (goal at p50: at most ${ratioGoal})\n`,
     row('POST /data', insert),
-    `  ${insert.clients} clients create ${whole(insert.perSecond)} a second\n`,
+    `  ${insert.clients} clients create ${whole(insert.perSecond)} per second\n`,
   ].join('')
 }
 
@@ -147,7 +147,7 @@ const [only] = process.argv.slice(2)
 const documents = Number(process.env.DOCUMENTS ?? 1_000_000)
 const date = new Date().toISOString()
 const machine = describeMachine()
-// PostgreSQL first: what is started after the move would be kept on the load's core with us.
+// PostgreSQL first: a process that starts after the move inherits the load's core.
 const engines = [
   ...(only === 'sqlite' ? [] : [await postgresEngine()]),
   ...(only === 'postgres' ? [] : [await sqliteEngine()]),
@@ -163,14 +163,16 @@ try {
 } finally {
   await Promise.all(engines.map((engine) => engine.remove()))
 }
-const place = machine.pinned ? 'service and load on a core each' : 'NOT pinned: figures are worth little'
+const pinning = machine.pinned
+  ? 'service and load pinned to one core each'
+  : 'NOT pinned: figures are unreliable'
 process.stdout.write(
-  `${pagesPerPlace} pages of ${pageDocuments} at each place, one at a time, in turn; ${date}; Bun ${machine.bun}, ` +
-    `${machine.cores} cores of ${machine.cpu}, ${place}; load average at the start ${machine.loadAverage.toFixed(2)}\n`,
+  `${pagesPerPosition} pages of ${pageDocuments} at each position, one at a time, in turn; ${date}; Bun ${machine.bun}, ` +
+    `${machine.cores} cores of ${machine.cpu}, ${pinning}; load average at start ${machine.loadAverage.toFixed(2)}\n`,
 )
 await Bun.write(
   reportFile,
-  `${JSON.stringify({ date, machine, pageDocuments, pagesPerPlace, results }, undefined, 2)}\n`,
+  `${JSON.stringify({ date, machine, pageDocuments, pagesPerPosition, results }, undefined, 2)}\n`,
 )
 process.stderr.write(`written to ${reportFile}\n`)
 process.exit(results.some(({ lastToFirst }) => lastToFirst.p50 > ratioGoal) ? 1 : 0)

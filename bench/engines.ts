@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import type { DatabaseOptions } from '../src/database/open.ts'
 import { startPostgres } from '../test/support/postgres.ts'
 
-/** An empty database of the benchmark's own. */
+/** An empty database for a benchmark. */
 export interface Engine {
   readonly name: string
-  /** How a process opens it. */
+  /** Options that open it in this process. */
   readonly store: DatabaseOptions
-  /** What a service has in its environment to open it. */
+  /** Environment that makes a service open it. */
   readonly env: Readonly<Record<string, string>>
   remove(): Promise<void>
 }
@@ -25,7 +25,7 @@ export async function sqliteEngine(): Promise<Engine> {
   }
 }
 
-/** A server on this machine, with the settings that it comes with. */
+/** A server on this machine with default settings. */
 export async function postgresEngine(): Promise<Engine> {
   const { url, remove } = await startPostgres()
   return { name: 'PostgreSQL', store: { url, dataDir: '.' }, env: { DATABASE_URL: url }, remove }

@@ -1,16 +1,16 @@
 /**
- * Numbers of a benchmark are whole multiples of this: then they are integers to BigInt, and the right mean and
- * standard deviation can be found without any rounding, and apart from how Tally finds them.
+ * All benchmark numbers are whole multiples of this. As BigInt integers they give the correct mean and standard
+ * deviation without intermediate rounding, and independently of Tally's algorithm.
  */
 const grid = 2 ** -29
 
-/** Bits that a quotient or root is carried to before it is rounded to a double's 53. */
+/** Extra bits of a quotient or root before it is rounded to the 53 bits of a double. */
 const guardBits = 120n
 
 /**
  * Mean and sample standard deviation, correctly rounded: S₁ / n and √((n S₂ − S₁²) / (n (n − 1))) in integers.
  *
- * @throws RangeError for a number that is no multiple of 2^-29 below 2^24.
+ * @throws RangeError for a number that is not a multiple of 2^-29 below 2^24.
  * @example exactMoments([1, 2, 3, 4, 5]) // { mean: 3, standardDeviation: 1.5811388300841898 }
  */
 export function exactMoments(numbers: readonly number[]): { mean: number; standardDeviation: number } {
@@ -32,7 +32,7 @@ function divide(dividend: bigint, divisor: bigint): bigint {
   return (dividend << guardBits) / divisor
 }
 
-/** What is below the guard bits is cut off; it decides nothing unless a result is within 2^-60 of half-way. */
+/** Truncates below the guard bits. This affects the rounding only if a result is within 2^-60 of halfway. */
 function toDouble(units: bigint): number {
   return (Number(units) / 2 ** Number(guardBits)) * grid
 }

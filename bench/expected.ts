@@ -1,26 +1,26 @@
 import { exactMoments } from './exact-moments.ts'
-import type { Answer } from './response-reader.ts'
+import type { RawResponse } from './response-reader.ts'
 
-/** What an answer to `POST /payload` says, its time apart. */
+/** The content of a `POST /payload` response, without its processing time. */
 export interface Expected {
   readonly numeric_analysis: Readonly<Record<string, number>>
   readonly text_analysis: Readonly<Record<string, number>>
 }
 
-/** The figures that depend on how numbers are summed; all others must agree to the last bit. */
+/** The figures that depend on the summation method; all others must match to the last bit. */
 const summed: ReadonlySet<string> = new Set(['mean', 'standard_deviation'])
 
-/** The relative distance of two neighbouring doubles, at most. */
+/** The maximum relative distance of two adjacent doubles. */
 const unitInLastPlace = 2 ** -52
 
-/** What rounding takes from one addition, at most, in relation to its result. */
+/** The maximum relative rounding error of one addition. */
 const unitRoundoff = 2 ** -53
 
 /**
- * What a payload should be answered with, found apart from every target: exact integers for the sums, a sorted
- * copy for the rest, and the words of a text that holds nothing but ASCII by splitting it.
+ * Computes the correct result independently of every target: exact integers for the sums, a sorted copy for the other
+ * figures, and splits for the text, which must be ASCII.
  */
-export function analyzeApart(numbers: readonly number[], text: string): Expected {
+export function analyzeIndependently(numbers: readonly number[], text: string): Expected {
   const count = numbers.length
   const sorted = numbers.toSorted((a, b) => a - b)
   const at = (index: number): number => sorted[index] ?? Number.NaN
@@ -47,40 +47,40 @@ export function analyzeApart(numbers: readonly number[], text: string): Expected
 }
 
 /** @throws Error for a status other than 200. */
-export const checkStatus: (answer: Answer) => void = statusCheck(200)
+export const checkStatus: (response: RawResponse) => void = statusCheck(200)
 
-/** A check that throws an Error for any other status. */
-export function statusCheck(expected: number): (answer: Answer) => void {
+/** Creates a check that throws an Error for any other status. */
+export function statusCheck(expected: number): (response: RawResponse) => void {
   return ({ status, body }) => {
     if (status !== expected) throw new Error(`answered ${status}: ${body.toString().slice(0, 200)}`)
   }
 }
 
 /**
- * Compares every figure of an answer with the right one. Mean and standard deviation may be off: by one unit in
- * the last place where sums are exact, and by n × 2^-53 where they are plain, which is what adding n numbers of
- * one sign one by one can lose (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 4.2).
+ * Compares every figure of a response with the correct one. Mean and standard deviation may be off: by one unit in the
+ * last place for exact sums, and by n × 2^-53 for plain sums, the error bound for adding n numbers of the same sign one
+ * by one (N. J. Higham, Accuracy and Stability of Numerical Algorithms, 4.2).
  *
- * @param exact whether the answer claims exact sums
- * @throws Error naming the first figure that is wrong or left out.
+ * @param exact whether the target claims exact sums
+ * @throws Error naming the first figure that is wrong or missing.
  */
-export function checkFigures(answer: Answer, expected: Expected, exact: boolean): void {
-  checkStatus(answer)
-  const told = JSON.parse(answer.body.toString())
+export function checkFigures(response: RawResponse, expected: Expected, exact: boolean): void {
+  checkStatus(response)
+  const actual = JSON.parse(response.body.toString())
   const count = expected.numeric_analysis.count ?? 0
   const tolerance = exact ? unitInLastPlace : Math.max(unitInLastPlace, count * unitRoundoff)
   for (const part of ['numeric_analysis', 'text_analysis'] as const) {
-    for (const [name, right] of Object.entries(expected[part])) {
-      const figure: unknown = told[part]?.[name]
-      const allowed = summed.has(name) ? tolerance * Math.abs(right) : 0
-      if (typeof figure !== 'number' || Math.abs(figure - right) > allowed)
-        throw new Error(`${name} is ${figure} where ${right} is right`)
+    for (const [name, correct] of Object.entries(expected[part])) {
+      const figure: unknown = actual[part]?.[name]
+      const allowed = summed.has(name) ? tolerance * Math.abs(correct) : 0
+      if (typeof figure !== 'number' || Math.abs(figure - correct) > allowed)
+        throw new Error(`${name} is ${figure}, expected ${correct}`)
     }
   }
 }
 
-/** Bodies that every target must refuse: one that takes them does less work than the others. */
-export const wrongBodies: readonly string[] = [
+/** Bodies that every target must reject: a target that accepts them does less work than the others. */
+export const invalidBodies: readonly string[] = [
   '{"numbers": [1, 2], "text": ',
   '{"numbers": [1, "2"], "text": "a"}',
   '{"numbers": [1, true], "text": "a"}',
@@ -93,7 +93,7 @@ export const wrongBodies: readonly string[] = [
   '[1]',
 ]
 
-/** @throws Error for a status that is not 400 or 422. */
-export function checkRefused({ status }: Answer, body: string): void {
+/** @throws Error for a status other than 400 or 422. */
+export function checkRejected({ status }: RawResponse, body: string): void {
   if (status !== 400 && status !== 422) throw new Error(`answered ${status} to ${body}`)
 }

@@ -9,9 +9,9 @@ import { type Target, tally } from './targets.ts'
 import { payloadWorkloads, type Workload } from './workloads.ts'
 
 /**
- * `bun bench/features.ts`: what each feature that can be turned on costs a small payload, in CPU time of the server,
- * beside the same service with all of them off. Every request carries what any of them could want, so that what differs
- * is the service and not the request. TLS is not among them: the load generator does not speak it.
+ * `bun bench/features.ts`: server CPU time that each optional feature adds to a small payload, compared with the same
+ * service with all features off. Every request carries the headers of all features, so that only the service differs.
+ * TLS is missing because the load generator does not speak it.
  */
 
 const plan: Plan =
@@ -32,7 +32,7 @@ const keys = (count: number): string =>
     .map((one) => `name:${hashKey(one).toHex()}`)
     .join()
 const rate = { RATE_LIMIT: '1000000/1s' }
-/** Takes spans and does nothing with them. */
+/** Accepts spans and discards them. */
 const collector = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => Response.json({}) })
 const tracing = (share: string) => ({
   TRACING_ENABLED: 'true',
@@ -52,9 +52,9 @@ const targets = [
   feature('API keys, 50', { API_KEYS: keys(50) }),
   feature('token, HS256', { JWT_SECRET: secret }),
   feature('rate limit by address', { ...rate }),
-  feature('the same behind a trusted proxy', { ...rate, ...proxies }),
+  feature('rate limit behind a trusted proxy', { ...rate, ...proxies }),
   feature('CORS for one origin', { ...cors }),
-  feature('tracing, one in a hundred', tracing('0.01')),
+  feature('tracing, 1 % sampled', tracing('0.01')),
   feature('tracing, all', tracing('1')),
   feature('shedding, a key, its rate, CORS', { ...shed, API_KEYS: keys(1), ...rate, ...cors }),
 ]
@@ -66,7 +66,7 @@ const { cpu, bun, pinned } = describeMachine()
 console.log(table('features: POST /payload, 5 numbers', rows))
 console.log(`${plan.rounds} rounds of ${plan.windowMs} ms; Bun ${bun}; ${cpu}; ${pinned ? '' : 'NOT '}pinned`)
 
-/** Only the status is looked at: the requests that `measure` sends to see wrong bodies refused carry no key. */
+/** Checks only the status: the invalid requests that `measure` sends carry no key. */
 function feature(name: string, env: Readonly<Record<string, string>>): Target {
   return { ...tally, name, env: { ...tally.env, ...env }, computes: false }
 }

@@ -1,7 +1,7 @@
-/** What a row of the table of goals comes to. */
+/** The result of one row of the table of goals. */
 export interface Finding {
   readonly figure: string
   readonly verdict: 'met' | 'missed' | 'not measured'
-  /** The same figure of the others. */
+  /** The same figure for the peers. */
   readonly beside: readonly string[]
 }

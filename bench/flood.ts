@@ -7,21 +7,21 @@ import { startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
 import { tally } from './targets.ts'
 
-// What becomes of a service that is asked for three times of what it can do, for a minute, and right after that. Fails
-// when it does not keep what docs/access.md says.
+// Overloads a service with three times its capacity for a minute, then checks that it recovers. Fails when the service
+// breaks a limit that docs/access.md promises.
 //
 //   bun bench/flood.ts [SECONDS] [TIMES]     60 seconds, 3 times the capacity
-//   SHED_AFTER=0s bun bench/flood.ts         the same without shedding by the event loop, for comparison
+//   SHED_AFTER=0s bun bench/flood.ts         without shedding on event-loop lag, for comparison
 
 const [seconds = 60, times = 3] = process.argv.slice(2).map(Number)
 const connectionsMax = 1_000
-/** 20 kB, and some 0.3 ms of work: so that a core of load can be three times a core of work. */
+/** 20 kB and about 0.3 ms of work: expensive enough that one load core can overload one server core. */
 const body = JSON.stringify({ numbers: Array.from({ length: 10_000 }, (_, i) => i % 10), text: 'flood' })
 const request = Buffer.from(
   `POST /payload HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
 )
 
-/** What must hold, in ms and MB. */
+/** Upper limits, in ms and MB. */
 const limits = { shedP99: 50, acceptedP99: 500, growthMb: 256, afterwardsP99: 100 }
 
 moveToLoadCore()
@@ -35,7 +35,7 @@ try {
   const flood = await openLoop(server.port, request, { perSecond: capacity * times, seconds, connectionsMax })
   const probes = await watch.stop()
   const waited = [server.pid, process.pid].map((pid, i) => waitedSeconds(pid) - (waitedBefore[i] ?? 0))
-  // What is left of it has five seconds, then all must be as before.
+  // Give the backlog five seconds to clear; then latency must be back to normal.
   await Bun.sleep(4_000)
   const afterwards = await openLoop(server.port, request, {
     perSecond: capacity / 3,
@@ -55,7 +55,7 @@ async function measureCapacity(): Promise<number> {
   return latenciesMs.length / took
 }
 
-/** Asks for health and metrics ten times a second, each on a connection of its own, and looks at the memory. */
+/** Requests health and metrics ten times a second, each on a new connection, and samples memory. */
 function watchProbes() {
   const latenciesMs: number[] = []
   let failed = 0
@@ -92,10 +92,7 @@ function residentMb(): number {
   return Math.round(Number(kilobytes) / 1024)
 }
 
-/**
- * How long the main thread of a process could have run and had no core (proc_pid_schedstat(5)): what others on the
- * machine add to every figure.
- */
+/** How long the main thread was runnable without a core (proc_pid_schedstat(5)): the interference of other programs. */
 function waitedSeconds(pid: number): number {
   const [, nanoseconds = '0'] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')
   return Number(nanoseconds) / 1e9
@@ -110,10 +107,10 @@ function report(
   [serverWaited = 0, loadWaited = 0]: readonly number[],
 ): void {
   const line = (name: string, latencies: readonly number[] = []): string => {
-    const [p50, p99, most] =
+    const [p50, p99, max] =
       latencies.length === 0 ? [] : [0.5, 0.99, 1].map((share) => quantile(latencies, share))
     const ms = (value: number | undefined): string => (value === undefined ? '–' : `${value.toFixed(1)} ms`)
-    return `${name.padEnd(28)} ${String(latencies.length).padStart(8)}   p50 ${ms(p50)}   p99 ${ms(p99)}   most ${ms(most)}`
+    return `${name.padEnd(28)} ${String(latencies.length).padStart(8)}   p50 ${ms(p50)}   p99 ${ms(p99)}   max ${ms(max)}`
   }
   const share = (waited: number): string => `${((waited / seconds) * 100).toFixed(1)} %`
   const { latenciesMs, due, unsent, lost } = flood
@@ -123,15 +120,15 @@ function report(
   const { cpu, bun, pinned } = describeMachine()
   console.log(
     [
-      `${cpu}, Bun ${bun}, ${pinned ? 'server and load on a core each' : 'server and load not pinned'}`,
-      `capacity ${capacity.toFixed(0)}/s; asked for ${times} times that for ${seconds} s: ${due} requests`,
+      `${cpu}, Bun ${bun}, ${pinned ? 'server and load pinned to one core each' : 'server and load not pinned'}`,
+      `capacity ${capacity.toFixed(0)}/s; ${times} times that for ${seconds} s: ${due} requests`,
       line('answered 200', accepted),
       line('shed with 503', shed),
       line('probes (/health, /metrics)', probes.latenciesMs),
-      line('afterwards, a third of it', afterwards.latenciesMs.get(200)),
-      `other answers ${others.length}, lost ${lost}, not sent for want of a connection ${unsent}, probes failed ${probes.failed}`,
-      `memory ${memory.before} MB before, ${memory.highest} MB at the most`,
-      `without a core, for others had it: server ${share(serverWaited)}, load ${share(loadWaited)} of the time`,
+      line('afterwards, 1/3 of capacity', afterwards.latenciesMs.get(200)),
+      `other responses ${others.length}, lost ${lost}, not sent (no free connection) ${unsent}, failed probes ${probes.failed}`,
+      `memory ${memory.before} MB before, ${memory.highest} MB peak`,
+      `time waiting for a core: server ${share(serverWaited)}, load ${share(loadWaited)}`,
     ].join('\n'),
   )
   const p99 = (latencies: readonly number[] = []): number =>
@@ -141,14 +138,14 @@ function report(
     ...(p99(shed) > limits.shedP99 ? [`shed p99 above ${limits.shedP99} ms`] : []),
     ...(accepted.length === 0 || shed.length === 0 ? ['nothing accepted, or nothing shed'] : []),
     ...(memory.highest - memory.before > limits.growthMb
-      ? [`more than ${limits.growthMb} MB more memory`]
+      ? [`memory grew by more than ${limits.growthMb} MB`]
       : []),
-    ...(others.length + lost + probes.failed > 0 ? ['other answers, lost requests or failed probes'] : []),
+    ...(others.length + lost + probes.failed > 0 ? ['other responses, lost requests or failed probes'] : []),
     ...(afterwards.latenciesMs.size !== 1 || p99(afterwards.latenciesMs.get(200)) > limits.afterwardsP99
-      ? ['not as before afterwards']
+      ? ['no recovery after the overload']
       : []),
   ]
   if (broken.length === 0) return
-  console.error(`NOT KEPT: ${broken.join('; ')}`)
+  console.error(`FAILED: ${broken.join('; ')}`)
   process.exitCode = 1
 }

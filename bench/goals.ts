@@ -3,7 +3,7 @@ import type { Report } from './report.ts'
 import type { Figures, Row } from './summary.ts'
 import { loggingSuffix } from './targets.ts'
 
-/** One line of the table of goals: what was wanted, what was found, and who stands beside it. */
+/** One line of the table of goals: the goal, the result and the peers' figures. */
 export interface GoalLine extends Goal, Finding {}
 
 interface Goal {
@@ -15,12 +15,12 @@ interface Goal {
 
 const notMeasured: Finding = { figure: '-', verdict: 'not measured', beside: [] }
 
-/** Every goal beside what a run found. */
+/** Every goal with its result. */
 export function judge(report: Report): GoalLine[] {
   return goals.map(({ find, ...goal }) => ({ ...goal, ...find(report) }))
 }
 
-/** By row. CPU time per request is in relation to bare's. */
+/** In row order. CPU time per request is relative to bare. */
 const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
   {
     row: 1,
@@ -30,7 +30,7 @@ const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
   },
   {
     row: 2,
-    work: 'the same with one JSON access-log line a request',
+    work: 'small, with one JSON access-log line per request',
     goal: '≤ 1.18',
     find: (report) => cpuRatio(rowsOf(report, 'small').filter(isLogging), `tally${loggingSuffix}`, 1.18),
   },
@@ -49,24 +49,24 @@ const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
   {
     row: 5,
     work: 'huge: 1,000,000 numbers, 18 MB: time of one request, bare = 1',
-    goal: '≤ 1.15, ahead of all',
+    goal: '≤ 1.15, faster than all peers',
     find: (report) => timeOfHuge(rowsOf(report, 'huge')),
   },
   {
     row: 6,
-    work: 'nobody waits: GET /health while huge payloads follow one another',
+    work: 'GET /health while huge payloads follow one another',
     goal: 'p99 ≤ 9 ms, p50 ≤ 2 ms',
     find: found(6),
   },
   {
     row: 7,
     work: 'small payloads beside huge ones, two cores',
-    goal: 'keep ≥ half of their throughput',
+    goal: '≥ half of their throughput',
     find: found(7),
   },
   {
     row: 8,
-    work: 'start: exec to the first 200 of /ready, bundled as in the image',
+    work: 'start: exec to the first 200 from /ready, bundled as in the image',
     goal: '≤ 60 ms',
     find: startTime,
   },
@@ -90,7 +90,7 @@ const goals: readonly (Goal & { find: (report: Report) => Finding })[] = [
   },
 ]
 
-/** Rows that are judged where they are measured. */
+/** Rows whose own measurement already judged them. */
 function found(row: number): (report: Report) => Finding {
   return ({ findings }) => findings.find((finding) => finding.row === row) ?? notMeasured
 }
@@ -107,7 +107,7 @@ function without(rows: readonly Row[], isUnwanted: (row: Row) => boolean): reado
   return rows.filter((row) => !isUnwanted(row))
 }
 
-/** Whoever does not compute the answer, and whoever is 1 by definition, is nobody's competitor. */
+/** Excludes constant, which computes nothing, and bare, which is 1 by definition. */
 export function isPeer({ target }: Row): boolean {
   return !/^(constant|bare|tally)/.test(target)
 }
@@ -156,7 +156,7 @@ function figureOf(
   return figures && pick(figures)
 }
 
-/** The peers' figures, the best first. */
+/** The peers' figures, best first. */
 function peersBeside(
   rows: readonly Row[],
   pick: (figures: Figures) => number | undefined,

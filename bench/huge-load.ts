@@ -2,19 +2,19 @@ import { connect } from './client.ts'
 import { checkStatus } from './expected.ts'
 import { payloadWorkloads } from './workloads.ts'
 
-// A thread that sends huge payloads one after another, so that whoever measures beside them has an event loop of its
-// own. It says `ready` once its payload is made; told a port and a time, it says how many were answered.
+// A thread that sends huge payloads one after another, so that measurements beside them have their own event loop. It
+// posts `ready` once its payload exists. For each port and duration it posts the number of responses.
 
 declare const self: Worker
 
-/** What the thread is told. */
+/** The message to the thread. */
 export interface HugeLoad {
   readonly port: number
   readonly durationMs: number
 }
 
 const huge = payloadWorkloads().find(({ name }) => name === 'huge')
-if (huge === undefined) throw new Error('there is no huge workload')
+if (huge === undefined) throw new Error('no workload is named huge')
 
 self.onmessage = async ({ data: { port, durationMs } }: MessageEvent<HugeLoad>) => {
   const client = await connect(port, huge.request, 1)

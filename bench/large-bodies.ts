@@ -1,18 +1,18 @@
 import { findingsBeside, measureBesideHuge } from './beside-huge.ts'
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
-import { findingOfMemory, measureMemory } from './memory.ts'
+import { measureMemory, memoryFinding } from './memory.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { largeBodiesFile } from './report.ts'
-import { findingOfSoak, soak } from './soak.ts'
+import { soak, soakFinding } from './soak.ts'
 import { bare, inImage, tally } from './targets.ts'
 
 /**
- * `bun run bench:large`: what others notice of huge payloads, what they cost in memory, and with SOAK=30 (minutes; it
- * takes as long) whether memory stays where it is. QUICK=1: shorter windows.
+ * `bun run bench:large`: the effect of huge payloads on other requests and on memory. SOAK=30 adds a soak test of 30
+ * minutes that checks for memory growth. QUICK=1: shorter windows.
  */
 
-/** Also when it is interrupted the servers must go: they do at 'exit', which a signal alone does not bring. */
+// The 'exit' event stops the servers; a signal alone does not emit it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const progress = (message: string): void => void process.stderr.write(`${message}\n`)
@@ -34,8 +34,8 @@ const memory = await measureMemory(targets, progress)
 const soaked = soakMinutes > 0 ? await soak(image, soakMinutes, progress) : undefined
 const findings = [
   ...findingsBeside(beside, image.name),
-  ...findingOfMemory(memory, image.name, bare.name),
-  ...(soaked === undefined ? [] : [findingOfSoak(soaked)]),
+  ...memoryFinding(memory, image.name, bare.name),
+  ...(soaked === undefined ? [] : [soakFinding(soaked)]),
 ]
 
 for (const { row, figure, verdict, beside: others } of findings)

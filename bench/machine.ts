@@ -1,19 +1,19 @@
 import { availableParallelism, cpus, loadavg, release } from 'node:os'
 import { cores } from './cores.ts'
 
-/** Where figures come from: without it they say nothing. */
+/** The machine of a measurement; figures mean nothing without it. */
 export interface Machine {
   readonly cpu: string
   readonly cores: number
   readonly kernel: string
   readonly bun: string
-  /** Whether servers and load had a core each. */
+  /** Whether servers and load had one core each. */
   readonly pinned: boolean
-  /** What else the machine had to do: processes wanting a core, over the last minute. */
+  /** One-minute load average: the competing work on the machine. */
   readonly loadAverage: number
 }
 
-/** The machine as it is now. */
+/** Describes the machine in its current state. */
 export function describeMachine(): Machine {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

@@ -3,8 +3,8 @@ import { chart } from './chart.ts'
 import { moveToLoadCore } from './cores.ts'
 import { judge } from './goals.ts'
 import { describeMachine } from './machine.ts'
-import { findingOfMemory, type MemoryUse, measureMemory } from './memory.ts'
-import { buildPeers, wantedPeers } from './peers.ts'
+import { type MemoryUse, measureMemory, memoryFinding } from './memory.ts'
+import { buildPeers, selectPeers } from './peers.ts'
 import { type Plans, planFor, roundsOf } from './plans.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Report, reportFile, type WorkloadReport } from './report.ts'
@@ -15,10 +15,7 @@ import { goalTable, startTable, table } from './table.ts'
 import { bare, constant, inImage, type Target, tally, tallyLogging, tallyTwice } from './targets.ts'
 import { payloadWorkloads, type Workload } from './workloads.ts'
 
-/**
- * `make bench`: what Tally costs beside servers that do the same in another way, and the table of goals. With
- * QUICK=1 fewer rounds and fewer peers.
- */
+/** `make bench`: CPU time and memory of Tally and its peers, and the table of goals. QUICK=1: fewer rounds and peers. */
 
 interface Effort {
   readonly plans: Plans
@@ -43,7 +40,7 @@ const quick: Effort = {
 
 const chartFile = 'reports/bench/chart.svg'
 
-/** Also when it is interrupted the servers must go: they do at 'exit', which a signal alone does not bring. */
+// The 'exit' event stops the servers; a signal alone does not emit it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const began = performance.now()
@@ -56,8 +53,8 @@ const isQuick = process.env.QUICK === '1'
 const { plans, startRounds, besideHuge } = isQuick ? quick : full
 const date = new Date().toISOString()
 const machine = describeMachine()
-const peers = await buildPeers(wantedPeers(process.env), progress)
-progress('builds the bundle of the image')
+const peers = await buildPeers(selectPeers(process.env), progress)
+progress('building the bundle of the image')
 const bundled = await buildProductionBundle()
 moveToLoadCore()
 
@@ -78,25 +75,25 @@ const report = {
 } satisfies Report
 
 for (const workload of requests) {
-  // What a log line costs is told where a request costs least.
+  // A log line shows best where a request costs least.
   const logged = workload.name === 'small' ? logging : []
   const targets = [constant, bare, image, ...logged, ...peers.targets]
   report.workloads.push(await measureWorkload(targets, workload))
   await save()
 }
 
-// Twice the connections, so that each of two processes finds as many ready at a time as one does above.
+// Twice the connections: each of the two processes gets as many as the single one above.
 const doubled: Workload = { ...requests[0]!, name: 'two processes', connections: 64 }
-// And twice the time to get warm: each process gets half of the requests that its code is compiled by.
+// Twice the warm-up: each process gets only half of the requests that trigger compilation.
 const longer: Plan = { ...plans.short, warmUpMs: 2 * plans.short.warmUpMs }
 const processes = [image, inImage(tallyTwice, bundled)]
 report.processes = summarize(await measure(processes, doubled, longer, progress), image.name)
-print(table('small: one process and two', report.processes))
+print(table('small: one process and two processes', report.processes))
 await save()
 
 const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
 report.starts = await measureStarts(startTargets, startRounds, progress)
-print(startTable('start: exec to the first answer of /ready', report.starts))
+print(startTable('start: exec to the first response from /ready', report.starts))
 await save()
 
 const threaded = isQuick ? [] : peers.targets.filter(({ name }) => /^(axum|Go net\/http)$/.test(name))
@@ -110,23 +107,25 @@ for (const target of [image, bare, ...threaded]) {
 }
 report.findings = [
   ...findingsBeside(report.besideHuge, image.name),
-  ...findingOfMemory(report.memory, image.name, bare.name),
+  ...memoryFinding(report.memory, image.name, bare.name),
 ]
 await save()
 
 print(goalTable(judge(report)))
-for (const peer of peers.leftOut) print(`left out: ${peer}`)
-const place = machine.pinned ? 'servers and load on a core each' : 'NOT pinned: figures are worth little'
+for (const peer of peers.leftOut) print(`skipped: ${peer}`)
+const pinning = machine.pinned
+  ? 'servers and load pinned to one core each'
+  : 'NOT pinned: figures are unreliable'
 print(
   `Medians of ${roundsOf(plans)}; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
-    `${machine.cpu}, ${place}; load average at the start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
+    `${machine.cpu}, ${pinning}; load average at start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
 )
 progress(`written to ${reportFile} and ${chartFile}`)
 
 const rows = [...report.workloads.flatMap(({ rows }) => rows), ...report.processes, ...report.starts]
 process.exit(rows.some(({ rejected }) => rejected !== undefined) ? 1 : 0)
 
-/** After every part: what was found before an interruption is not lost. */
+/** Saves after every part, so that an interruption loses nothing. */
 async function save(): Promise<void> {
   await Bun.write(reportFile, `${JSON.stringify({ ...report, goals: judge(report) }, undefined, 2)}\n`)
   await Bun.write(chartFile, chart(report))
@@ -136,6 +135,6 @@ async function measureWorkload(targets: readonly Target[], workload: Workload): 
   const { name, title, bodyBytes, connections } = workload
   const measurements = await measure(targets, workload, planFor(plans, workload), progress)
   const rows = summarize(measurements, bare.name)
-  print(table(`${name}: ${title}, ${connections} at a time`, rows))
+  print(table(`${name}: ${title}, ${connections} in flight`, rows))
   return { workload: name, title, bodyBytes, connections, rows, measurements }
 }

@@ -6,21 +6,21 @@ import { micros } from './table.ts'
 import { loggingSuffix } from './targets.ts'
 
 /**
- * Puts a text between the marks `<!-- bench: name … -->` and `<!-- /bench -->`.
+ * Replaces the text between the marks `<!-- bench: name … -->` and `<!-- /bench -->`.
  *
  * @throws Error when the document has no such marks.
  */
 export function replaceMarked(document: string, name: string, text: string): string {
   const marked = new RegExp(`(<!-- bench: ${name}\\b[^>]*-->\\n)[\\s\\S]*?(<!-- /bench -->)`)
   if (!marked.test(document)) throw new Error(`no mark <!-- bench: ${name} --> … <!-- /bench -->`)
-  // As a function: a `$` in the text would mean something otherwise.
+  // A function as replacement, because `$` has a meaning in a string.
   return document.replace(marked, (_, start: string, end: string) => `${start}${text}\n${end}`)
 }
 
 /** The goals as a Markdown table. */
 export function goalsMarkdown(lines: readonly GoalLine[]): string {
   return tableOf(
-    ['', 'work', 'goal', 'Tally', '', 'beside'],
+    ['', 'work', 'goal', 'Tally', '', 'peers'],
     lines.map(({ row, work, goal, figure, verdict, beside }) => [
       String(row),
       work,
@@ -36,10 +36,10 @@ export function goalsMarkdown(lines: readonly GoalLine[]): string {
 export function workloadsMarkdown({ workloads, leftOut, starts }: Report): string {
   return [
     ...workloads.map(workloadMarkdown),
-    `Start, exec to the first answer of \`/ready\`, medians: ${starts
+    `Start, exec to the first response from \`/ready\`, medians: ${starts
       .map(({ target, ms, rejected }) => `${target} ${ms ? `${ms.median.toFixed(0)} ms` : rejected}`)
       .join(', ')}.`,
-    ...leftOut.map((peer) => `Left out: ${peer}.`),
+    ...leftOut.map((peer) => `Skipped: ${peer}.`),
   ].join('\n\n')
 }
 
@@ -51,7 +51,7 @@ function workloadMarkdown({ workload, title, connections, rows }: WorkloadReport
     ...(rejected ? [`${target} was rejected: ${rejected}.`] : []),
   ])
   return [
-    `**${workload}**: ${title}, ${connections} at a time`,
+    `**${workload}**: ${title}, ${connections} in flight`,
     tableOf(
       ['', 'CPU/request', 'bare = 1', 'middle half', 'requests/s', 'p50', 'p99'],
       measured.map(({ target, figures: f }) => [
@@ -68,28 +68,26 @@ function workloadMarkdown({ workload, title, connections, rows }: WorkloadReport
   ].join('\n\n')
 }
 
-/** The README's paragraph: Tally's figures, who is ahead of it, and how many goals are met. */
+/** The README's paragraph: Tally's figures, the faster peers and the number of goals met. */
 export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): string {
   const ratio = (workload: string, target: string): string =>
     report.workloads
       .find((each) => each.workload === workload)
       ?.rows.find((row) => row.target === target)
       ?.figures?.ratio?.median.toFixed(2) ?? '-'
-  const sizes = ['medium', 'large', 'huge'].map(
-    (workload) => `${ratio(workload, 'tally')} for a ${workload} one`,
-  )
+  const sizes = ['medium', 'large', 'huge'].map((workload) => `${ratio(workload, 'tally')}× ${workload}`)
   const measured = goals.filter(({ verdict }) => verdict !== 'not measured')
   const met = measured.filter(({ verdict }) => verdict === 'met')
   return (
-    `Of a bare \`Bun.serve\`’s CPU time Tally takes ${ratio('small', 'tally')} for a small payload ` +
-    `(${ratio('small', `tally${loggingSuffix}`)} with an access log line), ${sizes.join(', ')}. ` +
-    `${aheadOfTally(report)} ${met.length} of the ${measured.length} goals that were measured are met. ` +
+    `CPU time per request relative to a bare \`Bun.serve\`: ${ratio('small', 'tally')}× small ` +
+    `(${ratio('small', `tally${loggingSuffix}`)}× with an access log), ${sizes.join(', ')}. ` +
+    `${fasterPeers(report)} Tally meets ${met.length} of the ${measured.length} measured goals. ` +
     provenance(report)
   )
 }
 
-/** The peers that take less CPU time than Tally, each with the sizes where they do. */
-function aheadOfTally({ workloads }: Report): string {
+/** Names the peers that take less CPU time than Tally, with the payload sizes. */
+function fasterPeers({ workloads }: Report): string {
   const sizesOf = new Map<string, string[]>()
   for (const { workload, rows } of workloads) {
     const ratioOf = (row: Row | undefined): number => row?.figures?.ratio?.median ?? Infinity
@@ -99,15 +97,17 @@ function aheadOfTally({ workloads }: Report): string {
         sizesOf.set(row.target, [...(sizesOf.get(row.target) ?? []), workload])
   }
   const peers = [...sizesOf].map(([peer, sizes]) => `${peer} (${sizes.join(', ')})`)
-  return peers.length === 0 ? 'No peer takes less than Tally.' : `Less than Tally takes ${peers.join('; ')}.`
+  return peers.length === 0
+    ? 'No peer takes less CPU time than Tally.'
+    : `Peers that take less CPU time than Tally: ${peers.join('; ')}.`
 }
 
-/** Where and when: without it figures say nothing. */
+/** Date and machine of the measurement; figures mean nothing without them. */
 export function provenance({ date, machine, plans }: Report): string {
   return (
     `Measured on ${date.slice(0, 10)} with Bun ${machine.bun} on ${machine.cores} shared cores of an ` +
     `${machine.cpu.replaceAll('(R)', '')} (server on one, load on the other), medians of ` +
-    `${roundsOf(plans)}; load average at the start ${machine.loadAverage.toFixed(2)}.`
+    `${roundsOf(plans)}; load average at start ${machine.loadAverage.toFixed(2)}.`
   )
 }
 

@@ -7,16 +7,16 @@ import { type ServerProcess, startServer } from './server-process.ts'
 import type { Target } from './targets.ts'
 import { getHealth, payloadWorkloads, type Workload } from './workloads.ts'
 
-/** The resident memory of a server before, during and after huge payloads, in bytes. */
+/** Resident memory of a server before, during and after huge payloads, in bytes. */
 export interface MemoryUse {
   readonly target: string
-  /** Of the huge payload. */
+  /** Size of the huge payload. */
   readonly bodyBytes: number
-  /** After a second without work, a few small requests answered. */
+  /** After a few small requests and an idle second. */
   readonly atRest: number
-  /** The most while the first huge payload was answered. */
+  /** Peak during the first huge payload. */
   readonly peakOfFirst: number
-  /** The most while ten more were answered, one after another. */
+  /** Peak during ten more, one after another. */
   readonly peakOfTen: number
   /** Ten seconds later. */
   readonly afterwards: number
@@ -25,7 +25,7 @@ export interface MemoryUse {
 const restMs = 1_000
 const afterwardsMs = 10_000
 
-/** Measures row 9 of the goals, target by target. */
+/** Measures row 9 of the goals for each target. */
 export async function measureMemory(
   targets: readonly Target[],
   progress: (message: string) => void,
@@ -39,8 +39,8 @@ export async function measureMemory(
   return results
 }
 
-/** Row 9 of the table of goals: the target by that name beside bare. */
-export function findingOfMemory(
+/** Row 9 of the table of goals: the named target compared with bare. */
+export function memoryFinding(
   results: readonly MemoryUse[],
   name: string,
   bare: string,
@@ -64,17 +64,17 @@ export function findingOfMemory(
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
-/** The resident memory of a fresh server after a second without work, a few small requests answered, in bytes. */
+/** Resident memory of a fresh server after a few small requests and an idle second, in bytes. */
 export async function measureAtRest(target: Target): Promise<number> {
   const server = await startServer(target)
   try {
-    return await atRestOf(server)
+    return await residentAtRest(server)
   } finally {
     await server.stop()
   }
 }
 
-async function atRestOf({ port, pid }: ServerProcess): Promise<number> {
+async function residentAtRest({ port, pid }: ServerProcess): Promise<number> {
   await sendTo(port, getHealth, 3)
   await Bun.sleep(restMs)
   return residentBytes(pid)
@@ -83,7 +83,7 @@ async function atRestOf({ port, pid }: ServerProcess): Promise<number> {
 async function measureTarget(target: Target, { request, bodyBytes }: Workload): Promise<MemoryUse> {
   const server = await startServer(target)
   try {
-    const atRest = await atRestOf(server)
+    const atRest = await residentAtRest(server)
     const peakOfFirst = await peakDuring(server.pid, () => sendTo(server.port, request, 1))
     const peakOfTen = await peakDuring(server.pid, () => sendTo(server.port, request, 10))
     await Bun.sleep(afterwardsMs)
@@ -96,12 +96,12 @@ async function measureTarget(target: Target, { request, bodyBytes }: Workload): 
 
 async function sendTo(port: number, request: Uint8Array, times: number): Promise<void> {
   const client = await connect(port, request, 1)
-  // Bare refuses GET /health, and that is good enough to have been asked.
+  // Bare has no GET /health; its error response serves as well.
   for (let i = 0; i < times; i++) await client.run(0, request === getHealth ? () => {} : checkStatus)
   client.close()
 }
 
-/** The most that a process had in memory meanwhile: the kernel's own mark (VmHWM), which 5 sets back (proc_pid_clear_refs(5)). */
+/** Peak resident memory during the work: the kernel's high-water mark VmHWM, reset by 5 (proc_pid_clear_refs(5)). */
 async function peakDuring(pid: number, work: () => Promise<void>): Promise<number> {
   writeFileSync(`/proc/${pid}/clear_refs`, '5')
   await work()

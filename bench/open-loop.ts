@@ -1,28 +1,28 @@
-import { type Answer, ResponseReader } from './response-reader.ts'
+import { type RawResponse, ResponseReader } from './response-reader.ts'
 
-/** What became of the requests of an open loop; every one that was due is counted once. */
+/** The outcome of an open loop; every due request counts once. */
 export interface Flood {
   readonly due: number
-  /** By status: how long each answer took from when its request was due, in ms. */
+  /** By status: the time from due to response, in ms. */
   readonly latenciesMs: ReadonlyMap<number, readonly number[]>
-  /** Due while every connection was waiting for an answer: never sent. */
+  /** Never sent: due while every connection was waiting for a response. */
   readonly unsent: number
-  /** Sent, and not answered. */
+  /** Sent but not answered. */
   readonly lost: number
 }
 
-/** How often what is due is sent, in ms. */
+/** Interval between sending due requests, in ms. */
 const tickMs = 1
 
-/** How long the last answers may take, in ms. */
-const lastAnswersMs = 5_000
+/** Time limit for the last responses, in ms. */
+const lastResponsesMs = 5_000
 
 /**
- * Sends requests at a rate, whether or not the answers come: what clients do who know nothing of each other. A closed
- * loop cannot show an overload, for its clients wait with the server. Latency counts from when a request was due, and
- * not from when it could be sent, or the worst of it would be left out.
+ * Sends requests at a fixed rate, whether or not responses arrive, like independent clients. A closed loop cannot show
+ * an overload, because its clients slow down with the server. Latency starts when a request is due, not when it is
+ * sent; otherwise it would omit the worst delays (coordinated omission).
  *
- * @param connectionsMax connections at the most, each with one request under way
+ * @param connectionsMax maximum number of connections, each with one request in flight
  */
 export async function openLoop(
   port: number,
@@ -35,21 +35,21 @@ export async function openLoop(
   let due = 0
   let unsent = 0
   let lost = 0
-  let underWay = 0
+  let inFlight = 0
 
-  const answered = (sender: Sender, { status }: Answer, dueAt: number): void => {
-    underWay--
+  const answered = (sender: Sender, { status }: RawResponse, dueAt: number): void => {
+    inFlight--
     const list = latenciesMs.get(status) ?? []
     list.push(performance.now() - dueAt)
     latenciesMs.set(status, list)
     idle.push(sender)
   }
-  const gone = (sender: Sender): void => {
+  const closed = (sender: Sender): void => {
     open--
-    const place = idle.indexOf(sender)
-    if (place !== -1) idle.splice(place, 1)
+    const index = idle.indexOf(sender)
+    if (index !== -1) idle.splice(index, 1)
     else {
-      underWay--
+      inFlight--
       lost++
     }
   }
@@ -59,13 +59,13 @@ export async function openLoop(
       unsent++
       return
     }
-    underWay++
+    inFlight++
     if (sender !== undefined) sender.send(dueAt)
     else {
       open++
-      void Sender.open(port, request, { answered, gone }, dueAt).catch(() => {
+      void Sender.open(port, request, { answered, closed }, dueAt).catch(() => {
         open--
-        underWay--
+        inFlight--
         lost++
       })
     }
@@ -79,19 +79,19 @@ export async function openLoop(
     if (elapsed >= seconds * 1_000) break
     await Bun.sleep(tickMs)
   }
-  const deadline = performance.now() + lastAnswersMs
-  while (underWay > 0 && performance.now() < deadline) await Bun.sleep(10)
-  lost += underWay
+  const deadline = performance.now() + lastResponsesMs
+  while (inFlight > 0 && performance.now() < deadline) await Bun.sleep(10)
+  lost += inFlight
   for (const sender of idle) sender.close()
   return { due, latenciesMs, unsent, lost }
 }
 
 interface Listener {
-  answered(sender: Sender, answer: Answer, dueAt: number): void
-  gone(sender: Sender): void
+  answered(sender: Sender, response: RawResponse, dueAt: number): void
+  closed(sender: Sender): void
 }
 
-/** One kept-alive connection with at most one request under way. */
+/** One keep-alive connection with at most one request in flight. */
 class Sender {
   readonly #reader = new ResponseReader()
   #dueAt = 0
@@ -136,11 +136,11 @@ class Sender {
   }
 
   #receive(chunk: Buffer): void {
-    const answer = this.#reader.push(chunk)
-    if (answer !== undefined) this.listener.answered(this, answer, this.#dueAt)
+    const response = this.#reader.push(chunk)
+    if (response !== undefined) this.listener.answered(this, response, this.#dueAt)
   }
 
   #ended(): void {
-    if (!this.#closing) this.listener.gone(this)
+    if (!this.#closing) this.listener.closed(this)
   }
 }

@@ -1,20 +1,20 @@
 import { loggingSuffix, type Target } from './targets.ts'
 
 /**
- * A server in another framework or language: its sources are in `peers/`, what is made of them in `dist/peers/`.
- * Versions stand in lock files of its own, apart from Tally's.
+ * A server in another framework or language. Its sources are in `peers/`, its build output in `dist/peers/`. It has its
+ * own lock file.
  */
 interface Peer {
   readonly name: string
   readonly folder: string
-  /** Programs that must be on the path to build and run it. */
-  readonly needs: readonly string[]
-  /** Run one after another in the peer's own folder. */
+  /** Programs on the PATH that build and run it. */
+  readonly requires: readonly string[]
+  /** Commands to run in order in the peer's folder. */
   readonly build: (output: string) => readonly (readonly string[])[]
   readonly command: (output: string) => readonly string[]
 }
 
-/** The peers that this machine can build, each without and with an access log; and why not, for the others. */
+/** The peers that this machine can build, each without and with an access log; and the skipped ones with reasons. */
 export interface BuiltPeers {
   readonly targets: readonly Target[]
   readonly logging: readonly Target[]
@@ -24,7 +24,7 @@ export interface BuiltPeers {
 const bun = process.execPath
 const root = new URL('..', import.meta.url).pathname
 
-/** Installs from a lock file beside a bundle, for that is where the bundle looks for its packages. */
+/** Copies the lock file next to the bundle: the bundle resolves its packages from there. */
 const copyPackages = (output: string, lock: string): readonly string[] => ['cp', 'package.json', lock, output]
 
 const bundle = (source: string, output: string, target: string): readonly string[] => [
@@ -40,7 +40,7 @@ const peers: readonly Peer[] = [
   {
     name: 'Hono',
     folder: 'hono',
-    needs: [],
+    requires: [],
     build: (output) => [
       copyPackages(output, 'bun.lock'),
       [bun, 'install', '--frozen-lockfile', `--cwd=${output}`],
@@ -51,7 +51,7 @@ const peers: readonly Peer[] = [
   {
     name: 'Fastify',
     folder: 'fastify',
-    needs: ['node', 'npm'],
+    requires: ['node', 'npm'],
     build: (output) => [
       copyPackages(output, 'package-lock.json'),
       ['npm', 'ci', '--no-audit', '--no-fund', '--prefix', output],
@@ -62,21 +62,21 @@ const peers: readonly Peer[] = [
   {
     name: 'Go net/http',
     folder: 'go',
-    needs: ['go'],
+    requires: ['go'],
     build: (output) => [['go', 'build', '-o', `${output}/server`, '.']],
     command: (output) => [`${output}/server`],
   },
   {
     name: 'axum',
     folder: 'axum',
-    needs: ['cargo', 'rustc'],
+    requires: ['cargo', 'rustc'],
     build: (output) => [['cargo', 'build', '--release', '--locked', '--target-dir', output]],
     command: (output) => [`${output}/release/tally-bench-axum`],
   },
   {
     name: 'FastAPI',
     folder: 'fastapi',
-    needs: ['python3'],
+    requires: ['python3'],
     build: (output) => [
       ['python3', '-m', 'venv', output],
       [`${output}/bin/pip`, 'install', '--quiet', '--disable-pip-version-check', '-r', 'requirements.txt'],
@@ -85,33 +85,33 @@ const peers: readonly Peer[] = [
   },
 ]
 
-/** Those that are there in seconds also the first time. */
+/** Peers that build within seconds, even the first time. */
 const quickPeers = ['Hono', 'Go net/http']
 
 /**
- * The peers that the environment asks for: `PEERS=axum,Hono` by name, `PEERS=all`; with QUICK=1 those that are built
- * quickly, else all.
+ * The peers that the environment selects: `PEERS=axum,Hono` by name, or `PEERS=all`. Default: all; with QUICK=1 only
+ * those that build quickly.
  */
-export function wantedPeers(env: Readonly<Record<string, string | undefined>>): readonly string[] {
+export function selectPeers(env: Readonly<Record<string, string | undefined>>): readonly string[] {
   const all = peers.map(({ name }) => name)
-  const asked = env.PEERS?.split(',').map((name) => name.trim())
-  if (asked === undefined) return env.QUICK === '1' ? quickPeers : all
-  return asked.includes('all') ? all : asked
+  const names = env.PEERS?.split(',').map((name) => name.trim())
+  if (names === undefined) return env.QUICK === '1' ? quickPeers : all
+  return names.includes('all') ? all : names
 }
 
-/** Builds those of the peers whose toolchain is there. What is built already is only brought up to date. */
+/** Builds the selected peers whose toolchain is installed. Builds are incremental. */
 export async function buildPeers(
-  wanted: readonly string[],
+  selected: readonly string[],
   progress: (message: string) => void,
 ): Promise<BuiltPeers> {
   const built: Target[] = []
   const leftOut: string[] = []
   for (const peer of peers) {
-    if (!wanted.includes(peer.name)) {
-      leftOut.push(`${peer.name}: not asked for`)
+    if (!selected.includes(peer.name)) {
+      leftOut.push(`${peer.name}: not selected`)
       continue
     }
-    progress(`builds ${peer.name}`)
+    progress(`building ${peer.name}`)
     try {
       built.push(await build(peer))
     } catch (error) {
@@ -129,8 +129,8 @@ export async function buildPeers(
   }
 }
 
-async function build({ name, folder, needs, build, command }: Peer): Promise<Target> {
-  const missing = needs.filter((program) => Bun.which(program) === null)
+async function build({ name, folder, requires, build, command }: Peer): Promise<Target> {
+  const missing = requires.filter((program) => Bun.which(program) === null)
   if (missing.length > 0) throw new Error(`${missing.join(', ')} not found`)
   const output = `${root}dist/peers/${folder}`
   await Bun.$`mkdir -p ${output}`

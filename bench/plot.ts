@@ -1,12 +1,12 @@
 import { document, label, line, px, type Svg } from './svg.ts'
 
-/** One curve; `points` are x and y, in the units of the axes. */
+/** One curve; `points` are in the units of the axes. */
 export interface Series {
   readonly name: string
   readonly points: readonly (readonly [x: number, y: number])[]
 }
 
-/** A plot with its own axes; several stand side by side. */
+/** A plot with its own axes. */
 export interface Panel {
   readonly title: string
   readonly xLabel: string
@@ -16,7 +16,7 @@ export interface Panel {
   readonly series: readonly Series[]
 }
 
-/** A place on an axis that is named. */
+/** A labeled position on an axis. */
 export type Tick = readonly [value: number, text: string]
 
 const width = 860
@@ -25,8 +25,8 @@ const margin = { left: 58, right: 28, top: 88, bottom: 66 }
 const dotRadius = 2.5
 
 /**
- * Panels side by side with one legend: the names in the order of the first panel, the same colour in all of them. The
- * x axes are logarithmic; what lies outside of an axis' ticks is cut.
+ * Draws panels side by side with one legend, in the order of the first panel and with the same colors in all panels. The
+ * x axes are logarithmic. Omits points outside the ticks of an axis.
  */
 export function plot(title: string, panels: readonly Panel[], footnote: string): Svg {
   const panelWidth = width / panels.length
@@ -65,15 +65,15 @@ function drawPanel(panel: Panel, left: number, panelWidth: number, names: readon
       label({ x: x.at(value), y: y.start + 16, text, anchor: 'middle', look: 'small' }),
     ),
     label({ x: x.end, y: y.start + 30, text: xLabel, anchor: 'end', look: 'muted small' }),
-    // The first one last, so that nothing lies over it.
+    // Draw the first series last, so that it lies on top.
     ...series.toReversed().flatMap((each) => {
       const points = each.points
         .filter(([, value]) => value >= y.min && value <= y.max)
         .map(([at, value]) => [px(x.at(at)), px(y.at(value))] as const)
-      const colour = `s${names.indexOf(each.name)}`
+      const color = `s${names.indexOf(each.name)}`
       return [
-        `<polyline points="${points.map((point) => point.join(',')).join(' ')}" class="line ${colour}"/>`,
-        ...points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="${dotRadius}" class="${colour}"/>`),
+        `<polyline points="${points.map((point) => point.join(',')).join(' ')}" class="line ${color}"/>`,
+        ...points.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="${dotRadius}" class="${color}"/>`),
       ]
     }),
   ]
@@ -87,7 +87,7 @@ interface Scale {
   at(value: number): number
 }
 
-/** Maps the range of the ticks to pixels. */
+/** Creates a mapping from the range of the ticks to pixels. */
 function scale(ticks: readonly Tick[], start: number, end: number, isLogarithmic: boolean): Scale {
   const values = ticks.map(([value]) => value)
   const [min, max] = [Math.min(...values), Math.max(...values)]

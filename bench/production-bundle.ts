@@ -2,41 +2,43 @@ import type { Target } from './targets.ts'
 
 const root = new URL('..', import.meta.url).pathname
 
-/** The step of the Dockerfile that makes what the image runs. */
+/** The Dockerfile step that builds the bundle. */
 const buildStep = /^RUN (\["bun", "(?:tools|scripts)\/bundle\.ts",[\s\S]*?\])$/m
 
 /**
- * Builds Tally with the command line of the Dockerfile, so that the benchmark measures what the image runs. Only the
+ * Builds Tally with the Dockerfile's command line, so that the benchmark measures the bundle of the image. Only the
  * output folder differs.
  *
- * @param place the output folder
- * @param checkout the folder of the sources: this one, or another checkout with its dependencies installed
+ * @param outputFolder where the bundle goes
+ * @param checkout source folder: this one, or another checkout with its dependencies installed
  * @throws Error when its Dockerfile has no such step or the step fails.
  */
 export async function buildProductionBundle(
-  place = `${root}dist/bench/app`,
+  outputFolder = `${root}dist/bench/app`,
   checkout = root,
 ): Promise<Target> {
   const [program = '', ...options] = commandOf(await Bun.file(`${checkout}/Dockerfile`).text())
   const command = [
     program === 'bun' ? process.execPath : program,
     ...options.map((option) =>
-      // The second for checkouts whose bundle knew its place.
-      option.replace(/^(--outdir=).*/, `$1${place}`).replace(/^(--public-path=).*/, `$1${place}/`),
+      // Older checkouts also pass --public-path.
+      option
+        .replace(/^(--outdir=).*/, `$1${outputFolder}`)
+        .replace(/^(--public-path=).*/, `$1${outputFolder}/`),
     ),
   ]
   const build = Bun.spawn(command, { cwd: checkout, stdio: ['ignore', 'ignore', 'pipe'] })
   const errors = await build.stderr.text()
-  if ((await build.exited) !== 0) throw new Error(`the bundle cannot be built: ${errors}`)
+  if ((await build.exited) !== 0) throw new Error(`cannot build the bundle: ${errors}`)
   return {
     name: 'tally, bundled',
-    command: [process.execPath, `${place}/main.js`],
-    // The image has a data directory, so that a start need not create one.
+    command: [process.execPath, `${outputFolder}/main.js`],
+    // The image has a data directory; a start does not create one.
     env: { NODE_ENV: 'production', DATA_DIR: '.' },
   }
 }
 
-/** @throws Error when there is no such step. */
+/** @throws Error when the Dockerfile has no such step. */
 export function commandOf(dockerfile: string): string[] {
   const [, step] = buildStep.exec(dockerfile) ?? []
   if (step === undefined) throw new Error('the Dockerfile has no step RUN ["bun", "tools/bundle.ts", …]')

@@ -1,6 +1,6 @@
 /**
- * `bun run bench:publish`: puts what the last `make bench` and `bench/sweep.ts` have found into the README,
- * docs/performance.md and docs/images. Apart from measuring, so that nobody's trial changes a document.
+ * `bun run bench:publish`: writes the results of the last `make bench` and `bench/sweep.ts` into the README,
+ * docs/performance.md and docs/images. A separate command, so that a trial run changes no document.
  */
 import { copyFile } from 'node:fs/promises'
 import { judge } from './goals.ts'
@@ -30,7 +30,7 @@ async function rewrite(path: string, texts: Readonly<Record<string, string>>): P
   await Bun.write(`${root}${path}`, document)
 }
 
-/** The row that has a run of its own, for it takes half an hour. */
+/** The soak row; it takes half an hour and has its own command. */
 async function soakFindings(): Promise<Report['findings']> {
   const file = Bun.file(`${root}${largeBodiesFile}`)
   if (!(await file.exists())) return []

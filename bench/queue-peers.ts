@@ -2,15 +2,15 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A queue under the clock. */
+/** A queue under measurement. */
 export interface Contestant {
   add(): Promise<unknown>
-  /** Starts to run tasks with a handler that does nothing. */
+  /** Starts to run tasks with a no-op handler. */
   work(onDone: () => void): void | Promise<void>
   close(): Promise<void>
 }
 
-/** Packages that are installed for a benchmark only, in a directory of their own. */
+/** Packages that only a benchmark needs, installed in a temporary directory. */
 export interface InstalledPeers {
   import(name: string): Promise<Record<string, unknown>>
   remove(): Promise<void>
@@ -25,7 +25,7 @@ export async function installQueuePeers(): Promise<InstalledPeers> {
     stdout: 'ignore',
     stderr: 'inherit',
   })
-  if ((await install.exited) !== 0) throw new Error('the queues to compare with could not be installed')
+  if ((await install.exited) !== 0) throw new Error('cannot install the peer queues')
   return {
     import: (name) => import(Bun.resolveSync(name, directory)),
     remove: () => rm(directory, { recursive: true }),
@@ -45,7 +45,7 @@ interface GraphileWorker {
   Logger: new (factory: () => () => void) => object
 }
 
-/** @param localQueueSize jobs that it fetches ahead for its workers; 0 for its default, one job at a time */
+/** @param localQueueSize jobs to prefetch for the workers; 0 for the library's default, one job at a time */
 export async function graphileWorker(
   peers: InstalledPeers,
   connectionString: string,
@@ -93,7 +93,7 @@ interface PgBoss {
   on(name: 'error', listener: (error: Error) => void): void
 }
 
-/** Fetches as many jobs at a time as it runs, and at once again while there are as many. */
+/** Fetches batches of `concurrency` jobs, without a pause while batches are full. */
 export async function pgBoss(
   peers: InstalledPeers,
   connectionString: string,

@@ -1,12 +1,13 @@
 /**
- * What tasks cost: `bun bench/queue.ts [tasks] [sqlite|redis|postgres]`, 5,000 on all unless told otherwise. Each queue
- * in turn, in a place of its own:
- * tasks added a second (32 at a time), tasks run a second (a handler that does nothing, 8 at a time, all added before),
- * and, over HTTP, the time from sending POST /tasks to the event that says completed, one small task after the other.
+ * Task throughput and latency: `bun bench/queue.ts [tasks] [sqlite|redis|postgres]`. Default: 5,000 tasks on all
+ * backends. For each queue, in a fresh database:
+ * - tasks added per second (32 in parallel),
+ * - tasks run per second (a no-op handler, 8 in parallel, all tasks added before),
+ * - over HTTP, the time from sending POST /tasks to the completed event, one small task after the other.
  *
- * The embedded queue stands beside bunqueue, whose file is SQLite too, the one on Redis beside plain BullMQ, and the one
- * in PostgreSQL beside graphile-worker and pg-boss. Adds are durable everywhere: on the disk before they are confirmed
- * (Redis with an append-only file, fsync at every write).
+ * Peers: bunqueue (also SQLite) for the embedded queue, plain BullMQ for Redis, graphile-worker and pg-boss for
+ * PostgreSQL. All adds are durable: on disk before they are confirmed (Redis with an append-only file and fsync on
+ * every write).
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,7 +25,7 @@ import { quantile } from './statistics.ts'
 
 const addersMax = 32
 const concurrency = 8
-/** Single tasks whose way is timed; the first tenth only warms up. */
+/** Tasks for the latency measurement; the first tenth is warm-up. */
 const singles = 300
 const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
 
@@ -53,8 +54,8 @@ async function measure(name: string, tasks: number, contestant: Contestant): Pro
   console.log(`${name.padEnd(24)} add/s ${rate(addSeconds)}   run/s ${rate(runSeconds)}`)
 }
 
-async function tally(place: QueueBackend): Promise<Contestant> {
-  const queue = await openTaskQueue(place)
+async function tally(backend: QueueBackend): Promise<Contestant> {
+  const queue = await openTaskQueue(backend)
   return {
     add: () => queue.enqueue({ kind: 'analysis', payload }),
     work(onDone) {
@@ -99,8 +100,8 @@ function bunqueue(dataDir: string): Contestant {
   }
 }
 
-/** From sending the POST to the event that says completed, in ms. */
-async function oneTask({ url }: Service): Promise<number> {
+/** Time from sending the POST to the completed event, in ms. */
+async function timeTask({ url }: Service): Promise<number> {
   const start = performance.now()
   const created = await fetch(`${url}/tasks`, {
     method: 'POST',
@@ -113,15 +114,19 @@ async function oneTask({ url }: Service): Promise<number> {
   return performance.now() - start
 }
 
-async function measureSingles(name: string, env: Record<string, string>, apart: boolean): Promise<void> {
+async function measureSingles(
+  name: string,
+  env: Record<string, string>,
+  separateWorker: boolean,
+): Promise<void> {
   const api = await startService({
-    env: { ...noDrainWindow, ...env, ACCESS_LOG: 'false', WORKER: apart ? 'off' : 'embedded' },
+    env: { ...noDrainWindow, ...env, ACCESS_LOG: 'false', WORKER: separateWorker ? 'off' : 'embedded' },
   })
-  const worker = apart
+  const worker = separateWorker
     ? await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } })
     : undefined
   const ms: number[] = []
-  for (let n = 0; n < singles; n++) ms.push(await oneTask(api))
+  for (let n = 0; n < singles; n++) ms.push(await timeTask(api))
   const warm = ms.slice(singles / 10)
   console.log(
     `${name.padEnd(24)} POST to completed  p50 ${quantile(warm, 0.5).toFixed(1)} ms  p99 ${quantile(warm, 0.99).toFixed(1)} ms`,
@@ -137,7 +142,7 @@ async function onSqlite(tasks: number): Promise<void> {
     await database.close()
     await measure('bunqueue', tasks, bunqueue(dataDir))
     await measureSingles('embedded', { DATA_DIR: dataDir }, false)
-    await measureSingles('embedded, worker apart', { DATA_DIR: dataDir }, true)
+    await measureSingles('embedded, own worker', { DATA_DIR: dataDir }, true)
   } finally {
     await rm(dataDir, { recursive: true })
   }
@@ -150,7 +155,7 @@ async function onRedis(tasks: number): Promise<void> {
     await measure('plain BullMQ', tasks, plainBullmq(server.url))
     const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }
     await measureSingles('Redis', env, false)
-    await measureSingles('Redis, worker apart', env, true)
+    await measureSingles('Redis, own worker', env, true)
   } finally {
     await server.remove()
   }
@@ -172,7 +177,7 @@ async function onPostgres(tasks: number): Promise<void> {
     await measure('pg-boss', tasks, await pgBoss(peers, server.url, concurrency))
     await peers.remove()
     await measureSingles('PostgreSQL', { DATABASE_URL: server.url }, false)
-    await measureSingles('PostgreSQL, worker apart', { DATABASE_URL: server.url }, true)
+    await measureSingles('PostgreSQL, own worker', { DATABASE_URL: server.url }, true)
   } finally {
     await server.remove()
   }

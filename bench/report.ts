@@ -7,23 +7,23 @@ import type { Measurement } from './rounds.ts'
 import type { StartTime } from './start.ts'
 import type { Row } from './summary.ts'
 
-/** Where the report is written, and read again by whatever draws it. */
+/** The report's path, for the writer and for the commands that draw it. */
 export const reportFile = 'reports/bench/report.json'
 
-/** All that one run found. */
+/** All results of one run. */
 export interface Report {
   readonly date: string
   readonly machine: Machine
   readonly plans: Plans
-  /** Peers that could not be built here, each with the reason. */
+  /** Skipped peers, each with the reason. */
   readonly leftOut: readonly string[]
   readonly workloads: readonly WorkloadReport[]
-  /** One process beside two (`WEB_CONCURRENCY=2`), under the small workload; one process is 1. */
+  /** One process and two (`WEB_CONCURRENCY=2`) under the small workload; one process = 1. */
   readonly processes: readonly Row[]
   readonly starts: readonly StartTime[]
   readonly besideHuge: readonly BesideHuge[]
   readonly memory: readonly MemoryUse[]
-  /** Rows of the table of goals that are judged where they are measured. */
+  /** Rows of the table of goals whose own measurement judged them. */
   readonly findings: readonly (Finding & { readonly row: number })[]
 }
 
@@ -36,5 +36,5 @@ export interface WorkloadReport {
   readonly measurements: readonly Measurement[]
 }
 
-/** What `bun run bench:large` writes: with SOAK=30 also the row that takes half an hour. */
+/** Output of `bun run bench:large`; with SOAK=30 it includes the soak row. */
 export const largeBodiesFile = 'reports/bench/large-bodies.json'

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { childrenOf } from './process-tree.ts'
 
 /**
- * What a process and everything it started have in memory, in bytes (VmRSS of proc_pid_status(5)). Pages that
- * several of them share are counted by each.
+ * Resident memory of a process and its descendants, in bytes (VmRSS of proc_pid_status(5)). Shared pages count
+ * once for each process that maps them.
  *
- * @throws when there is no such process.
+ * @throws when no such process exists.
  */
 export function residentBytes(pid: number): number {
   const [, kibibytes = '0'] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []

@@ -1,5 +1,5 @@
 /** One complete HTTP response. */
-export interface Answer {
+export interface RawResponse {
   readonly status: number
   readonly body: Buffer
 }
@@ -9,19 +9,19 @@ const statusLine = /^HTTP\/1\.1 (\d{3}) /
 const contentLength = /\r\ncontent-length: *(\d+)\r\n/i
 
 /**
- * Puts the responses of one connection together from the pieces they arrive in. It knows what a benchmark
- * needs and no more: HTTP/1.1 with a Content-Length, one response at a time.
+ * Assembles the responses of one connection from chunks. It supports only the needs of the benchmark: HTTP/1.1 with
+ * Content-Length, one response at a time.
  */
 export class ResponseReader {
   #received: Buffer | undefined
 
   /**
-   * Takes what has arrived; gives the response once it is complete.
+   * Adds a chunk; returns the response once it is complete.
    *
-   * @throws Error for a response without Content-Length, or followed by bytes that nobody asked for.
+   * @throws Error for a response without Content-Length or with extra bytes after it.
    */
-  push(chunk: Buffer): Answer | undefined {
-    // Nearly every response is one piece, so nothing is copied unless it is not.
+  push(chunk: Buffer): RawResponse | undefined {
+    // Nearly every response is one chunk: copy only if it is not.
     const data = this.#received === undefined ? chunk : Buffer.concat([this.#received, chunk])
     const bodyStart = data.indexOf(headEnd) + headEnd.length
     if (bodyStart < headEnd.length) return this.#wait(data)
@@ -32,12 +32,12 @@ export class ResponseReader {
       throw new Error(`not an HTTP/1.1 response with Content-Length: ${head.slice(0, 200)}`)
     const end = bodyStart + Number(length)
     if (data.length < end) return this.#wait(data)
-    if (data.length > end) throw new Error('more bytes arrived than the response has')
+    if (data.length > end) throw new Error('unexpected bytes after the response')
     this.#received = undefined
     return { status: Number(status), body: data.subarray(bodyStart) }
   }
 
-  /** The runtime may use the piece's memory again, so what has to wait is copied. */
+  /** Copies the data, because the runtime may reuse the chunk's memory. */
   #wait(data: Buffer): undefined {
     this.#received = Buffer.from(data)
   }

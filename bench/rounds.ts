@@ -1,21 +1,21 @@
-import { connect, NoAnswer } from './client.ts'
+import { connect, ResponseTimeout } from './client.ts'
 import { cpuSeconds, ownCpuSeconds } from './cpu-time.ts'
-import { checkFigures, checkRefused, statusCheck, wrongBodies } from './expected.ts'
+import { checkFigures, checkRejected, invalidBodies, statusCheck } from './expected.ts'
 import { residentBytes } from './resident-memory.ts'
-import type { Answer } from './response-reader.ts'
+import type { RawResponse } from './response-reader.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { quantile } from './statistics.ts'
 import type { Target } from './targets.ts'
 import { postPayload, type Workload } from './workloads.ts'
 
-/** How long and how often is measured. */
+/** Duration and number of the windows. */
 export interface Plan {
   readonly rounds: number
   readonly windowMs: number
-  /** Before the first round, so that the targets' code is compiled and their heaps have grown. */
+  /** Load before the first round: code gets compiled and heaps grow. */
   readonly warmUpMs: number
-  /** How long an answer may take before its server counts as silent; the client's own limit unless told. */
-  readonly answerTimeoutMs?: number
+  /** Time limit for a response before the server counts as silent. Default: the client's limit. */
+  readonly responseTimeoutMs?: number
 }
 
 /** One target under load for one window. */
@@ -23,33 +23,33 @@ export interface Window {
   readonly requests: number
   readonly seconds: number
   readonly cpuMicrosPerRequest: number
-  /** CPU time over wall time: how busy the server's core was with this server. */
+  /** Server CPU time over wall time. */
   readonly serverBusy: number
-  /** The same of the load generator: near 1, requests per second are its limit and not the server's. */
+  /** Load generator CPU time over wall time. Near 1, the load generator limits the requests per second. */
   readonly loadBusy: number
   readonly latencyMsP50: number
   readonly latencyMsP99: number
-  /** What the server has in memory at the end, connections still open. */
+  /** Memory of the server at the end, with connections still open. */
   readonly residentBytes: number
 }
 
-/** A target's windows, one a round; or why it was not measured. */
+/** A target's windows, one per round, or the reason for its rejection. */
 export interface Measurement {
   readonly target: string
   readonly windows: readonly Window[]
   readonly rejected?: string
-  /** What happened that the figures do not show: a window that had to be repeated. */
+  /** Events that the figures do not show, such as a repeated window. */
   readonly notes: readonly string[]
 }
 
-/** What a server still does when the last answer is out (batched log lines, garbage) belongs to its window. */
+/** Work after the last response (batched log lines, garbage collection) belongs to the window. */
 const settleMs = 100
 
 /**
- * Measures every target under one workload, in rounds: each round gives each target one window, and each
- * round begins with another target, so that whatever else the machine does meets all of them alike. Each
- * workload gets fresh processes. A target that does not start, breaks or answers wrong is rejected. One that falls
- * silent is started anew and its window repeated, once a round, which its notes tell.
+ * Measures every target under one workload, in rounds. Each round gives each target one window and starts with another
+ * target, so that interference from other programs affects all targets alike. Each call starts fresh processes. A target
+ * that fails to start, breaks the connection or responds wrongly is rejected. If a target stops responding, it is
+ * restarted and its window repeated, once per round, with a note.
  */
 export async function measure(
   targets: readonly Target[],
@@ -60,8 +60,8 @@ export async function measure(
   const contestants: Contestant[] = []
   try {
     for (const target of targets) {
-      progress(`${workload.name}: ${target.name} warms up`)
-      contestants.push(await enter(target, workload, plan))
+      progress(`${workload.name}: warming up ${target.name}`)
+      contestants.push(await createContestant(target, workload, plan))
     }
     for (let round = 0; round < plan.rounds; round++) {
       progress(`${workload.name}: round ${round + 1} of ${plan.rounds}`)
@@ -88,38 +88,38 @@ interface Contestant {
   rejected: string | undefined
 }
 
-/** Starts a target and makes it ready for its first window. */
-async function enter(target: Target, workload: Workload, plan: Plan): Promise<Contestant> {
+/** Starts and warms up a target. */
+async function createContestant(target: Target, workload: Workload, plan: Plan): Promise<Contestant> {
   const contestant: Contestant = { target, windows: [], notes: [], server: undefined, rejected: undefined }
-  await orReject(contestant, () => repeatedOnce(contestant, () => prepare(contestant, workload, plan)))
+  await orReject(contestant, () => retryOnce(contestant, () => prepare(contestant, workload, plan)))
   return contestant
 }
 
 async function addWindow(contestant: Contestant, workload: Workload, plan: Plan): Promise<void> {
   if (contestant.rejected !== undefined) return
   await orReject(contestant, () =>
-    repeatedOnce(contestant, async () => {
+    retryOnce(contestant, async () => {
       const server = contestant.server ?? (await prepare(contestant, workload, plan))
       contestant.windows.push(await measureWindow(server, workload, plan, plan.windowMs))
     }),
   )
 }
 
-/** Starts a target, looks at its answers and warms it up. */
+/** Starts a target, checks its responses and warms it up. */
 async function prepare(contestant: Contestant, workload: Workload, plan: Plan): Promise<ServerProcess> {
   const server = await startServer(contestant.target)
   contestant.server = server
-  await checkAnswers(server, workload, plan)
+  await checkResponses(server, workload, plan)
   await measureWindow(server, workload, plan, plan.warmUpMs)
   return server
 }
 
-async function repeatedOnce(contestant: Contestant, attempt: () => Promise<unknown>): Promise<void> {
+async function retryOnce(contestant: Contestant, attempt: () => Promise<unknown>): Promise<void> {
   try {
     await attempt()
   } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error
-    contestant.notes.push(`started anew and the window repeated: ${error.message}`)
+    if (!(error instanceof ResponseTimeout)) throw error
+    contestant.notes.push(`restarted and window repeated: ${error.message}`)
     await contestant.server?.stop()
     contestant.server = undefined
     await attempt()
@@ -134,26 +134,30 @@ async function orReject(contestant: Contestant, attempt: () => Promise<void>): P
   }
 }
 
-async function checkAnswers({ target, port }: ServerProcess, workload: Workload, plan: Plan): Promise<void> {
-  const ask = (request: Uint8Array, check: (answer: Answer) => void): Promise<void> =>
-    askOnce(port, request, check, plan.answerTimeoutMs)
+async function checkResponses(
+  { target, port }: ServerProcess,
+  workload: Workload,
+  plan: Plan,
+): Promise<void> {
+  const send = (request: Uint8Array, check: (response: RawResponse) => void): Promise<void> =>
+    sendOnce(port, request, check, plan.responseTimeoutMs)
   const { expected } = workload
   if (target.computes === false || expected === undefined)
-    return ask(workload.request, statusCheck(workload.status ?? 200))
-  await ask(workload.request, (answer) => checkFigures(answer, expected, target.exact === true))
-  for (const body of wrongBodies) await ask(postPayload(body), (answer) => checkRefused(answer, body))
+    return send(workload.request, statusCheck(workload.status ?? 200))
+  await send(workload.request, (response) => checkFigures(response, expected, target.exact === true))
+  for (const body of invalidBodies) await send(postPayload(body), (response) => checkRejected(response, body))
 }
 
-/** On a connection of its own: a server may close it after a request that it refused. */
-async function askOnce(
+/** Uses a new connection: a server may close it after an invalid request. */
+async function sendOnce(
   port: number,
   request: Uint8Array,
-  check: (answer: Answer) => void,
-  answerTimeoutMs: number | undefined,
+  check: (response: RawResponse) => void,
+  responseTimeoutMs: number | undefined,
 ): Promise<void> {
   const client = await connect(port, request, 1)
   try {
-    await client.run(0, check, answerTimeoutMs)
+    await client.run(0, check, responseTimeoutMs)
   } finally {
     client.close()
   }
@@ -162,15 +166,15 @@ async function askOnce(
 async function measureWindow(
   server: ServerProcess,
   workload: Workload,
-  { answerTimeoutMs }: Plan,
+  { responseTimeoutMs }: Plan,
   durationMs: number,
 ): Promise<Window> {
-  const client = await connect(server.port, workload.request, workload.connections, workload.underWay)
+  const client = await connect(server.port, workload.request, workload.connections, workload.inFlight)
   try {
     const cpuBefore = cpuSeconds(server.pid)
     const loadBefore = ownCpuSeconds()
     const check = statusCheck(workload.status ?? 200)
-    const { seconds, latenciesMs } = await client.run(durationMs, check, answerTimeoutMs)
+    const { seconds, latenciesMs } = await client.run(durationMs, check, responseTimeoutMs)
     const loadCpu = ownCpuSeconds() - loadBefore
     await Bun.sleep(settleMs)
     const cpu = cpuSeconds(server.pid) - cpuBefore

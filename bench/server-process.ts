@@ -7,31 +7,31 @@ import { Impossible, until } from '../test/support/until.ts'
 import { onServerCore } from './cores.ts'
 import type { Target } from './targets.ts'
 
-/** A target that has been started; whether it listens yet is not known. */
+/** A started target; it may not listen yet. */
 export interface ServerProcess extends Child {
   readonly target: Target
   readonly port: number
-  /** When it was started, on the clock of `performance.now()`. */
+  /** Start time on the clock of `performance.now()`. */
   readonly startedAt: number
 }
 
-/** How long a target may take to accept connections, in ms. */
+/** Time limit for a target to accept connections, in ms. */
 const startTimeoutMs = 10_000
 
-/** How long it may take to end before it is killed, in ms. */
+/** Time limit for a target to exit before it is killed, in ms. */
 const stopTimeoutMs = 3_000
 
 /**
  * Starts a target on the server's core and waits until it accepts connections.
  *
- * @throws Error when it ends, or has not listened in time.
+ * @throws Error when it exits or does not listen in time.
  */
 export async function startServer(target: Target): Promise<ServerProcess> {
   const server = await spawnServer(target)
   try {
     await until(
       async () => {
-        if (!server.alive) throw new Impossible(`${target.name} ended with exit code ${await server.exited}`)
+        if (!server.alive) throw new Impossible(`${target.name} exited with code ${await server.exited}`)
         return await accepts(server.port)
       },
       { what: `${target.name} to listen`, timeoutMs: startTimeoutMs, intervalMs: 10 },
@@ -44,8 +44,8 @@ export async function startServer(target: Target): Promise<ServerProcess> {
 }
 
 /**
- * Starts a target on the server's core, in an empty folder of its own. What it logs is thrown away, the same for all: the
- * cost of writing is measured, that of reading is not.
+ * Starts a target on the server's core, in an empty folder of its own. Discards its log: the measurement includes the
+ * cost of writing but not of reading.
  */
 export async function spawnServer(target: Target): Promise<ServerProcess> {
   const port = freePort()

@@ -7,18 +7,18 @@ import { startServer } from './server-process.ts'
 import type { Target } from './targets.ts'
 import { payloadWorkloads } from './workloads.ts'
 
-/** What a server had in memory under half of the load that it can take. */
+/** Memory of a server under half of its maximum load. */
 export interface Soak {
   readonly target: string
   readonly minutes: number
-  /** Small payloads a second that were sent. */
+  /** Small payloads sent per second. */
   readonly perSecond: number
   readonly answered: number
-  /** Sent, and not answered 200. */
+  /** Sent but not answered with 200. */
   readonly failed: number
-  /** Due while every connection waited for an answer: the machine had other things to do. */
+  /** Never sent: due while every connection was waiting for a response, on a busy machine. */
   readonly unsent: number
-  /** Resident bytes, once a second. */
+  /** Resident bytes, sampled once a second. */
   readonly samples: readonly number[]
 }
 
@@ -26,8 +26,8 @@ const warmUpMs = 3_000
 const capacityMs = 5_000
 
 /**
- * Measures row 10 of the goals: half of the small payloads a second that the server can answer, for so long, and once
- * a minute a large one, so that threads come and go.
+ * Measures row 10 of the goals: half of the server's maximum rate of small payloads, plus one large payload per minute,
+ * so that threads start and stop.
  */
 export async function soak(
   target: Target,
@@ -45,7 +45,7 @@ export async function soak(
     const { seconds: took, latenciesMs } = await client.run(capacityMs, checkStatus)
     client.close()
     const perSecond = Math.floor(latenciesMs.length / took / 2)
-    progress(`soak: ${minutes} minutes of ${perSecond} small payloads a second`)
+    progress(`soak: ${minutes} minutes of ${perSecond} small payloads per second`)
     let answered = 0
     let failed = 0
     let unsent = 0
@@ -75,7 +75,7 @@ async function sendOnce(port: number, request: Uint8Array): Promise<void> {
 }
 
 /** Row 10 of the table of goals. */
-export function findingOfSoak({
+export function soakFinding({
   minutes,
   samples,
   answered,
@@ -93,6 +93,6 @@ export function findingOfSoak({
     row: 10,
     figure: `${sign}${(Math.abs(change) * 100).toFixed(1)} % (${minutes} min, ${(last / 1e6).toFixed(0)} MB)`,
     verdict: change <= 0.05 && failed === 0 ? 'met' : 'missed',
-    beside: [`${target}: ${answered} answered, ${failed} not, ${unsent} never sent`],
+    beside: [`${target}: ${answered} answered, ${failed} failed, ${unsent} never sent`],
   }
 }

@@ -3,26 +3,26 @@ import { spawnServer } from './server-process.ts'
 import { type Spread, spread } from './statistics.ts'
 import type { Target } from './targets.ts'
 
-/** How long a target takes from exec to its first answer; or why that is not known. */
+/** Time of a target from exec to its first response, or the reason for its rejection. */
 export interface StartTime {
   readonly target: string
   readonly ms?: Spread
-  /** One a round, in ms. */
+  /** One time per round, in ms. */
   readonly times?: readonly number[]
   readonly rejected?: string
 }
 
 const request = Buffer.from('GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n')
 
-/** Between two questions, in ms: what a start is found too long by, on average, is half of it. */
+/** Poll interval in ms; start times are too long by half of it on average. */
 const pollMs = 0.5
 
 const timeoutMs = 10_000
 
 /**
- * Starts each target so often, in turns, each time in an empty directory, and takes the time from exec to the first
- * answer of `/ready` that is not 503. (Bare has no such route: its refusal is as good an answer.) `taskset`, which
- * puts a server on its core, costs all of them the same millisecond.
+ * Starts the targets in turns, each time in an empty directory, and measures the time from exec to the first response
+ * from `/ready` other than 503. (Bare has no such route; its error response counts.) `taskset`, which puts a server on
+ * its core, adds the same millisecond to all of them.
  */
 export async function measureStarts(
   targets: readonly Target[],
@@ -50,9 +50,8 @@ async function timeStart(target: Target): Promise<number> {
   const server = await spawnServer(target)
   try {
     while (!(await isReady(server.port))) {
-      if (!server.alive) throw new Error(`ended with exit code ${await server.exited}`)
-      if (performance.now() - server.startedAt > timeoutMs)
-        throw new Error(`is not ready after ${timeoutMs} ms`)
+      if (!server.alive) throw new Error(`exited with code ${await server.exited}`)
+      if (performance.now() - server.startedAt > timeoutMs) throw new Error(`not ready after ${timeoutMs} ms`)
       await Bun.sleep(pollMs)
     }
     return performance.now() - server.startedAt
@@ -73,7 +72,7 @@ async function isReady(port: number): Promise<boolean> {
       client.close()
     }
   } catch {
-    // Refused, or cut while it starts: not yet.
+    // Connection refused or closed during the start: not ready yet.
   }
   return ready
 }

@@ -1,18 +1,18 @@
 import type { Measurement } from './rounds.ts'
 
-/** A window counts as disturbed when its server was less busy than this share of the busiest one. */
+/** A window is disturbed if its server was less busy than this share of the busiest one. */
 const steadyShare = 0.85
 
-/** What is left of the rounds, and what there is to say about it. */
+/** The remaining rounds, with notes for the report. */
 interface SteadyRounds {
   readonly pairs: readonly (readonly Measurement[])[]
   readonly notes: string[]
 }
 
 /**
- * Leaves out the rounds in which another program took the core from one of the servers. A server that is kept waiting
- * finds more requests at once, so that each costs something else. With fewer than half of the rounds left all are
- * kept, and a note says that the machine was not quiet.
+ * Drops the rounds in which another program took the core from one of the servers. A delayed server handles more
+ * requests per wake-up, which changes the cost of each. If fewer than half of the rounds remain, keeps them all and
+ * notes that the machine was not quiet.
  *
  * @param pairs the measurements of each pair of processes, one for each target
  */
@@ -26,8 +26,8 @@ export function steadyRounds(pairs: readonly (readonly Measurement[])[]): Steady
   const [all, kept] = [countRounds(pairs), countRounds(steady)]
   if (kept === all) return { pairs, notes: [] }
   if (kept < all / 2 || steady.some((pair) => pair[0]?.windows.length === 0))
-    return { pairs, notes: [`the machine was not quiet: ${kept} of ${all} rounds undisturbed, all counted`] }
-  return { pairs: steady, notes: [`${all - kept} of ${all} rounds left out: another program took the core`] }
+    return { pairs, notes: [`machine not quiet: only ${kept} of ${all} rounds undisturbed, all counted`] }
+  return { pairs: steady, notes: [`${all - kept} of ${all} rounds dropped: another program took the core`] }
 }
 
 function countRounds(pairs: readonly (readonly Measurement[])[]): number {

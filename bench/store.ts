@@ -1,8 +1,7 @@
 /**
- * What the documents cost when there are many: `bun bench/store.ts [sqlite|postgres] [documents]`, both engines and a
- * million documents unless told otherwise. Fills an empty store through its port, then reads pages at the beginning,
- * in the middle and at the end of the list, in turn, so that all three see the same state of the machine. PostgreSQL is
- * a server of the benchmark's own, with the settings it comes with.
+ * Cost of pages in a large document store: `bun bench/store.ts [sqlite|postgres] [documents]`. Defaults: both engines, a
+ * million documents. Fills an empty store through its port. Then reads pages at the start, the middle and the end of the
+ * list in turn, so that machine noise affects all three alike. Starts its own PostgreSQL server with default settings.
  */
 import type { DocumentStore } from '../src/documents/document-store.ts'
 import { openDocumentStore } from '../src/documents/open.ts'
@@ -12,26 +11,26 @@ import { describeMachine } from './machine.ts'
 import { quantile } from './statistics.ts'
 
 const PAGE_DOCUMENTS = 100
-/** Pages read at each place; the first tenth only warms up. */
+/** Pages read at each position; the first tenth is warm-up. */
 const PAGES = 3_000
-/** What the last page may cost over the first. */
+/** Upper limit for the latency of the last page over the first, at p50. */
 const RATIO_GOAL = 1.1
 
-interface Place {
+interface PageReader {
   name: string
   after: string | undefined
   pageMs: number[]
 }
 
-/** Reads a page at each place in turn, PAGES times. */
-async function readPages(store: DocumentStore, places: readonly Place[]): Promise<void> {
+/** Reads a page at each position in turn, PAGES times. */
+async function readPages(store: DocumentStore, readers: readonly PageReader[]): Promise<void> {
   for (let n = 0; n < PAGES; n++) {
-    for (const { name, after, pageMs } of places) {
+    for (const { name, after, pageMs } of readers) {
       const start = performance.now()
       const { documents } = await store.list({ limit: PAGE_DOCUMENTS, after })
       const ms = performance.now() - start
       if (documents.length !== PAGE_DOCUMENTS)
-        throw new Error(`the ${name} page has ${documents.length} documents`)
+        throw new Error(`expected ${PAGE_DOCUMENTS} documents on the ${name} page, got ${documents.length}`)
       if (n >= PAGES / 10) pageMs.push(ms)
     }
   }
@@ -42,15 +41,15 @@ async function measure({ name: engine, store: options }: Engine, documents: numb
   const { seconds, positions } = await fillStore(store, documents)
   const rate = Math.round(documents / seconds).toLocaleString('en')
   console.log(
-    `${engine}: ${documents.toLocaleString('en')} documents in ${seconds.toFixed(1)} s, ${rate} a second`,
+    `${engine}: ${documents.toLocaleString('en')} documents in ${seconds.toFixed(1)} s, ${rate} per second`,
   )
 
   const middle = positions[Math.floor(documents / 2)]
   const beforeLast = positions[documents - PAGE_DOCUMENTS - 1]
-  const [first, last] = [place('first', undefined), place('last', beforeLast)]
-  const places = [first, place('middle', middle), last]
-  await readPages(store, places)
-  for (const { name, pageMs } of places) {
+  const [first, last] = [pageReader('first', undefined), pageReader('last', beforeLast)]
+  const readers = [first, pageReader('middle', middle), last]
+  await readPages(store, readers)
+  for (const { name, pageMs } of readers) {
     console.log(
       `  ${name.padEnd(6)} page  p50 ${quantile(pageMs, 0.5).toFixed(3)} ms  p99 ${quantile(pageMs, 0.99).toFixed(3)} ms`,
     )
@@ -64,7 +63,7 @@ async function measure({ name: engine, store: options }: Engine, documents: numb
   await store.close()
 }
 
-function place(name: string, after: string | undefined): Place {
+function pageReader(name: string, after: string | undefined): PageReader {
   return { name, after, pageMs: [] }
 }
 

@@ -9,12 +9,12 @@ export interface Row {
   readonly figures?: Figures
 }
 
-/** What a target's windows come to. */
+/** Medians over a target's windows. */
 export interface Figures {
   readonly cpuMicrosPerRequest: number
-  /** CPU time per request over the baseline's in the same round; absent when the baseline was rejected. */
+  /** CPU time per request relative to the baseline in the same round; absent if the baseline was rejected. */
   readonly ratio?: Spread
-  /** The same of the median time from request to answer. */
+  /** Median latency relative to the baseline in the same round. */
   readonly timeRatio?: Spread
   readonly requestsPerSecond: number
   readonly latencyMsP50: number
@@ -25,8 +25,8 @@ export interface Figures {
 }
 
 /**
- * Sums the rounds up. The ratio is taken round by round and its median afterwards: two windows of one round
- * are seconds apart and share the machine's mood, the medians of two columns do not.
+ * Summarizes the rounds. Computes the ratio per round first and then its median: the windows of one round are seconds
+ * apart and share the machine's state, while the medians of two columns do not.
  */
 export function summarize(measurements: readonly Measurement[], baseline: string): Row[] {
   const base = measurements.find(({ target, rejected }) => target === baseline && rejected === undefined)

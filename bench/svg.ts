@@ -1,7 +1,7 @@
-/** A piece of an SVG document. */
+/** A fragment of an SVG document. */
 export type Svg = string
 
-/** Text as it may stand between tags and in attributes. */
+/** Escapes text for element content and attributes. */
 export function escapeXml(text: string): string {
   return text
     .replaceAll('&', '&amp;')
@@ -10,7 +10,7 @@ export function escapeXml(text: string): string {
     .replaceAll('"', '&quot;')
 }
 
-/** To a tenth of a pixel: more is nothing but bytes. */
+/** Rounds to a tenth of a pixel to keep the file small. */
 export function px(value: number): string {
   return String(Math.round(value * 10) / 10)
 }
@@ -19,7 +19,7 @@ interface Label {
   readonly x: number
   readonly y: number
   readonly text: string
-  /** Classes of `style`: `muted`, `strong`, `small`. */
+  /** CSS classes: `muted`, `strong`, `small`. */
   readonly look?: string
   readonly anchor?: 'start' | 'middle' | 'end'
 }
@@ -28,20 +28,20 @@ export function label({ x, y, text, look = '', anchor = 'start' }: Label): Svg {
   return `<text x="${px(x)}" y="${px(y)}" text-anchor="${anchor}" class="${look}">${escapeXml(text)}</text>`
 }
 
-/** A straight line; `look` names classes of the style. */
+/** A straight line; `look` holds CSS classes. */
 export function line(x1: number, y1: number, x2: number, y2: number, look: string): Svg {
   return `<line x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}" class="${look}"/>`
 }
 
 /**
- * Series by number, the first of them Tally's. Okabe and Ito's palette, which stays apart for colour-blind
- * readers; darker on white, lighter on black.
+ * Series colors by index; Tally's is the first. Okabe and Ito's palette, which color-blind readers can distinguish:
+ * darker on white, lighter on black.
  */
 const lightSeries = ['#0072b2', '#555555', '#d55e00', '#009e73', '#cc79a7', '#b58900', '#7a5af5']
 const darkSeries = ['#56b4e9', '#b0b0b0', '#ff8c42', '#2fd6a5', '#e79bc8', '#f0e442', '#a594ff']
 
-const seriesRules = (colours: readonly string[]): string =>
-  colours.map((colour, i) => `.s${i}{stroke:${colour};fill:${colour}}`).join('')
+const seriesRules = (colors: readonly string[]): string =>
+  colors.map((color, i) => `.s${i}{stroke:${color};fill:${color}}`).join('')
 
 const style =
   'text{font:13px system-ui,-apple-system,"Segoe UI",sans-serif;fill:#1f2328;stroke:none}' +
@@ -54,10 +54,9 @@ const style =
   `.other{fill:#56606c}.own{fill:#56b4e9}${seriesRules(darkSeries)}}`
 
 /**
- * A whole document, readable on a light and on a dark page: it has a ground of its own and follows the reader's
- * preference.
+ * A complete SVG document with its own background, in light or dark by the reader's preference.
  *
- * @param title what a screen reader says of it
+ * @param title the text for screen readers
  */
 export function document(width: number, height: number, title: string, parts: readonly Svg[]): Svg {
   return [

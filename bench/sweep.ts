@@ -1,10 +1,10 @@
 /**
- * What a request costs against the size of its payload, and against the number of open connections:
- * `bun bench/sweep.ts`, about 8 minutes; QUICK=1: about two. Draws both as SVG.
+ * Cost of a request by payload size and by number of open connections: `bun bench/sweep.ts`, about 8 minutes; with
+ * QUICK=1 about two. Draws both as SVG.
  */
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
-import { buildPeers, wantedPeers } from './peers.ts'
+import { buildPeers, selectPeers } from './peers.ts'
 import { type Panel, plot, type Series, type Tick } from './plot.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { measure, type Plan } from './rounds.ts'
@@ -20,7 +20,7 @@ const folder = 'reports/bench'
 const numbers = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
 const connections = [1, 10, 100, 1_000, 10_000]
 
-/** One place on the x axis: all targets there. */
+/** All targets at one x value. */
 interface Sample {
   readonly x: number
   readonly rows: readonly Row[]
@@ -33,8 +33,8 @@ const plan = isQuick ? quick : full
 const progress = (message: string): void => void process.stderr.write(`${message}\n`)
 const machine = describeMachine()
 const date = new Date().toISOString()
-const peers = await buildPeers(wantedPeers(process.env), progress)
-for (const peer of peers.leftOut) progress(`left out: ${peer}`)
+const peers = await buildPeers(selectPeers(process.env), progress)
+for (const peer of peers.leftOut) progress(`skipped: ${peer}`)
 const image = inImage(tally, await buildProductionBundle())
 moveToLoadCore()
 
@@ -47,14 +47,14 @@ const footnote =
   `${plan.rounds} interleaved rounds.`
 await Bun.write(
   `${folder}/payload-size.svg`,
-  plot('Cost of a request against the size of its payload', sizePanels(bySize), footnote),
+  plot('Cost of a request by payload size', sizePanels(bySize), footnote),
 )
 await Bun.write(
   `${folder}/connections.svg`,
   plot(
-    'Cost of a small request against open connections',
+    'Cost of a small request by open connections',
     connectionPanels(byConnections),
-    `${footnote} At most 32 requests under way, the connections take turns.`,
+    `${footnote} At most 32 requests in flight; connections take turns.`,
   ),
 )
 await Bun.write(
@@ -82,7 +82,7 @@ function sizePanels(samples: readonly Sample[]): Panel[] {
   const xTicks = numbers.map((n): Tick => [n, n < 1e6 ? n.toLocaleString('en') : '1 M'])
   return [
     {
-      title: 'CPU time a request',
+      title: 'CPU time per request',
       xLabel: 'numbers in the payload',
       xTicks,
       yTicks: [5, 10, 100, 1e3, 1e4, 1e5, 1e6].map((us): Tick => [us, timeText(us)]),
@@ -90,7 +90,7 @@ function sizePanels(samples: readonly Sample[]): Panel[] {
       series: seriesOf(samples, ({ cpuMicrosPerRequest }) => cpuMicrosPerRequest),
     },
     {
-      title: 'the same, bare = 1 (cut at 6)',
+      title: 'relative to bare (clipped at 6)',
       xLabel: 'numbers in the payload',
       xTicks,
       yTicks: [0, 1, 2, 3, 4, 5, 6].map((ratio): Tick => [ratio, String(ratio)]),
@@ -104,7 +104,7 @@ function connectionPanels(samples: readonly Sample[]): Panel[] {
   const xTicks = connections.map((n): Tick => [n, n.toLocaleString('en')])
   return [
     {
-      title: 'CPU time a request, µs',
+      title: 'CPU time per request, µs',
       xLabel: 'open connections',
       xTicks,
       yTicks: [5, 10, 20, 50, 100, 200, 500].map((us): Tick => [us, String(us)]),
@@ -112,7 +112,7 @@ function connectionPanels(samples: readonly Sample[]): Panel[] {
       series: seriesOf(samples, ({ cpuMicrosPerRequest }) => cpuMicrosPerRequest),
     },
     {
-      title: 'memory of the server, MiB',
+      title: 'server memory, MiB',
       xLabel: 'open connections',
       xTicks,
       yTicks: [2, 8, 32, 128, 512].map((mib): Tick => [mib, mib.toLocaleString('en')]),
@@ -126,7 +126,7 @@ function timeText(us: number): string {
   return us < 1e6 ? micros(us).replace(/\.0+ /, ' ') : `${us / 1e6} s`
 }
 
-/** One curve a target; points where it was rejected are left out. */
+/** One curve per target, without the points where it was rejected. */
 function seriesOf(samples: readonly Sample[], pick: (figures: Figures) => number | undefined): Series[] {
   return targets.map(({ name }) => ({
     name,

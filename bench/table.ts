@@ -4,7 +4,7 @@ import type { Figures, Row } from './summary.ts'
 
 const headings = ['', 'CPU/request', 'ratio', 'middle half', 'requests/s', 'p50', 'p99', 'busy', 'load busy']
 
-/** The rows as a text table, one line a target; what is to be said of them stands below. */
+/** Formats the rows as a text table, one line per target, followed by notes and rejections. */
 export function table(title: string, rows: readonly Row[]): string {
   const lines = [
     headings,
@@ -17,7 +17,7 @@ export function table(title: string, rows: readonly Row[]): string {
   return text([title, ...aligned(lines), ...remarks])
 }
 
-/** How long each target takes to start. */
+/** Formats the start times of all targets. */
 export function startTable(title: string, starts: readonly StartTime[]): string {
   const lines = [
     ['', 'median', 'middle half'],
@@ -33,7 +33,7 @@ export function startTable(title: string, starts: readonly StartTime[]): string 
   return text([title, ...aligned(lines), ...rejected])
 }
 
-/** The goals, each beside its figure; the missed ones cannot be overlooked. */
+/** Formats the goals with their results; missed goals are in capitals. */
 export function goalTable(lines: readonly GoalLine[]): string {
   const cells = lines.map(({ row, work, goal, figure, verdict, beside }) => [
     String(row),
@@ -43,11 +43,11 @@ export function goalTable(lines: readonly GoalLine[]): string {
     verdict === 'missed' ? 'MISSED' : verdict,
     beside.join(', '),
   ])
-  const headings = ['', 'goals', '', 'tally', '', 'beside']
+  const headings = ['', 'goals', '', 'tally', '', 'peers']
   return text(aligned([headings, ...cells], (column) => column === 0 || column === 3))
 }
 
-/** @param isRight which columns are aligned to the right; all but the first unless told */
+/** @param isRight whether a column is right-aligned; default: all but the first */
 function aligned(
   lines: readonly (readonly string[])[],
   isRight: (column: number) => boolean = (column) => column > 0,
@@ -83,7 +83,7 @@ function cells(target: string, figures: Figures): string[] {
   ]
 }
 
-/** A time given in µs, with the unit that suits it. */
+/** Formats a time in µs as µs or ms. */
 export function micros(value: number): string {
   return value < 1e3 ? `${value.toFixed(1)} µs` : `${(value / 1e3).toFixed(2)} ms`
 }

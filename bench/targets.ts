@@ -1,22 +1,22 @@
-/** A server under measurement. Every one of them takes its port from `PORT` and has nothing else in common. */
+/** A server under measurement. It must take its port from `PORT`. */
 export interface Target {
   readonly name: string
   readonly command: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Whether it computes what it answers; otherwise nothing but the status is looked at. Default true. */
+  /** Whether it computes its response; if false, only the status is checked. Default: true. */
   readonly computes?: boolean
-  /** Whether its sums are exact: then an answer may be off by one unit in the last place, and no more. */
+  /** Whether its sums are exact: a figure may then be off by one unit in the last place. */
   readonly exact?: boolean
 }
 
-/** What the access log adds to a target's name. */
+/** Name suffix of targets with an access log. */
 export const loggingSuffix = ', access log'
 
 const bun = process.execPath
 const file = (path: string): string => new URL(path, import.meta.url).pathname
 const tallyCommand = [bun, file('../src/main.ts')]
 
-/** The target that the others are set against: its CPU time per request is 1. */
+/** The baseline: its CPU time per request is 1. */
 export const bare: Target = { name: 'bare', command: [bun, file('peers/bare.ts')] }
 
 export const constant: Target = {
@@ -39,7 +39,7 @@ export const tallyLogging: Target = {
   exact: true,
 }
 
-/** Two server processes and their supervisor: the CPU time is that of all three. */
+/** Two server processes and their supervisor; the CPU time includes all three. */
 export const tallyTwice: Target = {
   name: 'tally, 2 processes',
   command: tallyCommand,
@@ -47,7 +47,7 @@ export const tallyTwice: Target = {
   exact: true,
 }
 
-/** The same target as the image runs it: from the bundle. */
+/** The same target started from the bundle, as in the image. */
 export function inImage(target: Target, bundled: Target): Target {
   return { ...target, command: bundled.command, env: { ...bundled.env, ...target.env } }
 }

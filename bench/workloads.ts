@@ -1,25 +1,25 @@
-import { analyzeApart, type Expected } from './expected.ts'
+import { analyzeIndependently, type Expected } from './expected.ts'
 
-/** One kind of request, and how it is sent. */
+/** One kind of request and how to send it. */
 export interface Workload {
   readonly name: string
   readonly title: string
-  /** The request as it goes over the wire. */
+  /** The request as raw bytes. */
   readonly request: Uint8Array
   readonly bodyBytes: number
-  /** Open connections, kept alive. */
+  /** Open keep-alive connections. */
   readonly connections: number
-  /** Requests under way at a time; one a connection unless told. With fewer, connections take turns. */
-  readonly underWay?: number
-  /** The figures of a right answer to `POST /payload`; without them only the status is checked. */
+  /** Requests in flight at a time; with fewer than connections, these take turns. Default: one per connection. */
+  readonly inFlight?: number
+  /** The correct figures for `POST /payload`; if absent, only the status is checked. */
   readonly expected?: Expected
-  /** The status of a right answer; 200 unless stated. */
+  /** The expected status. Default: 200. */
   readonly status?: number
 }
 
 /**
- * The payloads by size. Fewer connections for larger ones: the server's core is busy with one huge body, and
- * a second one under way would only wait, which is not what the latency should tell.
+ * The payloads by size. Larger ones use fewer connections: one huge body occupies the server's core, and a second one
+ * in flight would add only waiting time to the latency.
  */
 export function payloadWorkloads(): Workload[] {
   return [
@@ -40,17 +40,17 @@ function payload(name: string, numbers: readonly number[], text: string, connect
     request: postPayload(body),
     bodyBytes,
     connections,
-    expected: analyzeApart(numbers, text),
+    expected: analyzeIndependently(numbers, text),
   }
 }
 
-/** So many numbers and a short text: what numbers alone cost. */
+/** The given count of numbers and a short text: the cost of numbers alone. */
 export function workloadOfNumbers(count: number): Workload {
   const connections = count <= 1_000 ? 32 : count <= 10_000 ? 8 : count <= 100_000 ? 2 : 1
   return payload(`${count} numbers`, doubles(count), 'Sample text for analysis', connections)
 }
 
-/** The smallest request over so many open connections, of which at most 32 have one under way. */
+/** The smallest request over many open connections, with at most 32 requests in flight. */
 export function workloadOfConnections(connections: number): Workload {
   const small = payload(
     `${connections} connections`,
@@ -58,18 +58,18 @@ export function workloadOfConnections(connections: number): Workload {
     'Sample text for analysis',
     connections,
   )
-  return { ...small, underWay: Math.min(connections, 32) }
+  return { ...small, inFlight: Math.min(connections, 32) }
 }
 
-/** A probe, as it stands on the wire. */
+/** A probe as raw bytes. */
 export const getHealth: Uint8Array = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
 
-/** A body as a request to `POST /payload`. */
+/** Formats a `POST /payload` request with this body. */
 export function postPayload(body: string): Uint8Array {
   return postJson('/payload', body)
 }
 
-/** A JSON body as a request with these headers besides. */
+/** Formats a POST request with a JSON body and extra header lines. */
 export function postJson(path: string, body: string, headers: readonly string[] = []): Uint8Array {
   const lines = [
     `POST ${path} HTTP/1.1`,
@@ -81,13 +81,13 @@ export function postJson(path: string, body: string, headers: readonly string[] 
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** The same doubles in every run, with up to 18 characters each in JSON: multiples of 2^-29, as `exactMoments` wants them. */
+/** The same doubles in every run, up to 18 characters each in JSON: multiples of 2^-29, as `exactMoments` requires. */
 function doubles(count: number): number[] {
   const next = randomNumbers(20_261_121)
   return Array.from({ length: count }, () => next() * 1_000)
 }
 
-/** Mulberry32: a seeded generator (T. Ettinger), here for numbers in 0..1 with 32 random bits. */
+/** Mulberry32, a seeded generator (T. Ettinger): numbers in 0..1 with 32 random bits. */
 function randomNumbers(seed: number): () => number {
   let state = seed
   return () => {
@@ -104,7 +104,7 @@ const paragraphs = [
   'What happens to a request on its way? It is served, counted and answered; then the process may go.\n',
 ] as const
 
-/** ASCII prose of so many characters. */
+/** ASCII prose of this length. */
 function prose(length: number): string {
   const text = paragraphs.join('')
   return text.repeat(Math.ceil(length / text.length)).slice(0, length)

@@ -1,8 +1,8 @@
 import { analyzeNumbers, analyzeText } from './plain-analysis.ts'
 
 /**
- * What anybody would write who needs nothing but the answer: a Bun.serve without framework, schema, metrics
- * or log, that checks the JSON by hand and computes the same figures in the plain way.
+ * The minimal implementation: a Bun.serve without framework, schema, metrics or log. It checks the JSON by hand and
+ * computes the same figures with plain sums.
  */
 
 interface Payload {

@@ -1,6 +1,6 @@
-/** The floor: a Bun.serve that parses the body and answers the same bytes whatever it says. */
+/** The floor: a Bun.serve that parses the body and always returns the same bytes. */
 
-const answer = {
+const summary = {
   numeric_analysis: {
     count: 5,
     minimum: 1,
@@ -25,6 +25,6 @@ Bun.serve({
   development: false,
   async fetch(request) {
     await request.json()
-    return Response.json(answer)
+    return Response.json(summary)
   },
 })

@@ -1,8 +1,8 @@
-/** What the peers in JavaScript compute: the same code in all of them, so that they differ by their frameworks alone. */
+/** The analysis that all JavaScript peers share, so that only their frameworks differ. */
 
 /**
- * Plain sums and a sorted copy. Loops by index: over a typed array `for … of` takes ten times as long, and no
- * peer must be slow by accident.
+ * Plain sums and a sorted copy. Loops by index, because `for … of` over a typed array takes ten times as long and would
+ * make the peers slow by accident.
  */
 export function analyzeNumbers(numbers: readonly number[]) {
   const count = numbers.length
@@ -68,7 +68,7 @@ function isLineBreak(unit: number): boolean {
   return unit === 0x0a || unit === 0x0d || unit === 0x2028 || unit === 0x2029
 }
 
-/** As Python's str.split() has it. */
+/** White space as Python's str.split() defines it. */
 function isWhiteSpace(unit: number): boolean {
   if (unit <= 0x20) return unit === 0x20 || (unit >= 0x09 && unit <= 0x0d) || unit >= 0x1c
   if (unit < 0x80) return false

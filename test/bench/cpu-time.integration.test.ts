@@ -2,13 +2,13 @@ import { expect, test } from 'bun:test'
 import { cpuSeconds } from '../../bench/cpu-time.ts'
 import { until } from '../support/until.ts'
 
-/** A process that does nothing itself and runs this in a child of its own. */
+/** Starts an idle process that runs the code in a child. */
 function parentOf(code: string): Bun.Subprocess {
   const parent = `Bun.spawn([process.execPath, '-e', ${JSON.stringify(code)}]); setInterval(() => {}, 1_000)`
   return Bun.spawn([process.execPath, '-e', parent], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-test('counts what the children of a process use, while they run', async () => {
+test('counts the CPU time of running children', async () => {
   const parent = parentOf('for (;;);')
   try {
     const before = cpuSeconds(parent.pid)
@@ -19,7 +19,7 @@ test('counts what the children of a process use, while they run', async () => {
   }
 })
 
-test('keeps what they used when they have ended', async () => {
+test('keeps the CPU time of ended children', async () => {
   const parent = parentOf('while (process.cpuUsage().user < 200_000);')
   try {
     await until(() => cpuSeconds(parent.pid) > 0.15)
@@ -28,7 +28,7 @@ test('keeps what they used when they have ended', async () => {
       const children = await Bun.$`cat /proc/${parent.pid}/task/${parent.pid}/children`.text()
       return children.trim() === ''
     })
-    // The kernel tells it in steps of 10 ms then.
+    // The kernel reports it in steps of 10 ms for ended children.
     expect(cpuSeconds(parent.pid)).toBeGreaterThan(busy - 0.02)
   } finally {
     parent.kill('SIGKILL')
@@ -36,8 +36,8 @@ test('keeps what they used when they have ended', async () => {
   }
 })
 
-test('there is no time of a process that is gone', async () => {
+test('throws for a process that has ended', async () => {
   const gone = Bun.spawn(['true'])
   await gone.exited
-  expect(() => cpuSeconds(gone.pid)).toThrow(`there is no process ${gone.pid}`)
+  expect(() => cpuSeconds(gone.pid)).toThrow(`no process ${gone.pid}`)
 })

@@ -6,12 +6,12 @@ import { reportOf, row } from './report.ts'
 const lineOf = (report: Report, number: number) => judge(report).find(({ row }) => row === number)
 
 describe('CPU time per request', () => {
-  test('at the limit is met, above it missed', () => {
+  test('meets the goal at the limit and misses it above', () => {
     expect(lineOf(reportOf({ small: [row('bare', 1), row('tally', 1.1)] }), 1)?.verdict).toBe('met')
     expect(lineOf(reportOf({ small: [row('bare', 1), row('tally', 1.11)] }), 1)?.verdict).toBe('missed')
   })
 
-  test('with and without an access log are goals apart, each beside its own peers', () => {
+  test('has separate goals with and without an access log, each with its own peers', () => {
     const report = reportOf({
       small: [
         row('tally', 1.05),
@@ -24,7 +24,7 @@ describe('CPU time per request', () => {
     expect(lineOf(report, 2)).toMatchObject({ figure: '1.30', verdict: 'missed', beside: ['axum 1.20'] })
   })
 
-  test('names the peers from the best to the worst, and neither bare nor the floor', () => {
+  test('lists peers from best to worst, without bare and constant', () => {
     const rows = [row('constant', 0.5), row('bare', 1), row('tally', 1), row('FastAPI', 14), row('Hono', 1.6)]
     expect(lineOf(reportOf({ medium: rows }), 3)?.beside).toEqual(['Hono 1.60', 'FastAPI 14'])
   })
@@ -34,29 +34,29 @@ describe('the time of one huge request', () => {
   const verdict = (tally: number, peer: number) =>
     lineOf(reportOf({ huge: [row('tally', 9, tally), row('axum', 9, peer)] }), 5)?.verdict
 
-  test('counts, not its CPU time', () => expect(verdict(1.15, 1.2)).toBe('met'))
+  test('decides instead of CPU time', () => expect(verdict(1.15, 1.2)).toBe('met'))
   test('must be within the limit', () => expect(verdict(1.16, 1.2)).toBe('missed'))
   test('must be ahead of every peer', () => expect(verdict(0.9, 0.8)).toBe('missed'))
 })
 
-describe('what was not measured', () => {
-  test('is said so, and neither met nor missed', () => {
+describe('a goal without a measurement', () => {
+  test('is neither met nor missed', () => {
     for (const line of judge(reportOf({})))
       expect(line).toMatchObject({ verdict: 'not measured', figure: '-' })
   })
 
-  test('a rejected target has no figure', () => {
+  test('includes the goal of a rejected target', () => {
     const rejected = { target: 'tally', notes: [], rejected: 'answered 500' }
     expect(lineOf(reportOf({ large: [rejected, row('axum', 1)] }), 4)?.verdict).toBe('not measured')
   })
 })
 
-test('two processes are set against one', () => {
+test('two processes are compared with one', () => {
   const report = { ...reportOf({}), processes: [row('tally', 1), row('tally, 2 processes', 1.08)] }
   expect(lineOf(report, 11)).toMatchObject({ figure: '1.08', verdict: 'met' })
 })
 
-test('a start is told in milliseconds, beside those of the others', () => {
+test('start times are in milliseconds, with those of the peers', () => {
   const ms = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median })
   const starts = [
     { target: 'bare', ms: ms(9) },
@@ -70,11 +70,11 @@ test('a start is told in milliseconds, beside those of the others', () => {
   })
 })
 
-test('a row that was judged where it was measured keeps that verdict', () => {
+test('a row that its own measurement judged keeps that verdict', () => {
   const finding = { row: 6, figure: 'p99 3.1 ms', verdict: 'met', beside: ['bare 45 ms'] } as const
   expect(lineOf({ ...reportOf({}), findings: [finding] }, 6)).toMatchObject(finding)
 })
 
-test('every row of the table stands in its order', () => {
+test('rows are in order', () => {
   expect(judge(reportOf({})).map(({ row }) => row)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
 })

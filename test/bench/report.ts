@@ -1,7 +1,7 @@
 import type { Report } from '../../bench/report.ts'
 import type { Row } from '../../bench/summary.ts'
 
-/** A row whose CPU time and time of a request are so many times bare's. */
+/** A row with the given CPU time and latency, relative to bare. */
 export function row(target: string, ratio: number, timeRatio = ratio): Row {
   const of = (median: number) => ({ median, lowerQuartile: median, upperQuartile: median })
   return {
@@ -21,7 +21,7 @@ export function row(target: string, ratio: number, timeRatio = ratio): Row {
   }
 }
 
-/** A report with these rows a workload and nothing else in it. */
+/** A report with these rows per workload and nothing else. */
 export function reportOf(rows: Readonly<Record<string, readonly Row[]>>): Report {
   return {
     date: '2026-11-21T00:00:00.000Z',

@@ -6,7 +6,7 @@ import { measure } from '../../bench/rounds.ts'
 import { bare, type Target } from '../../bench/targets.ts'
 import { payloadWorkloads } from '../../bench/workloads.ts'
 
-// Real servers, and windows of a few ms: these are about verdicts, not about figures.
+// Real servers with windows of a few ms: these tests check verdicts, not figures.
 const plan = { rounds: 1, windowMs: 20, warmUpMs: 10 }
 const [small] = payloadWorkloads()
 
@@ -16,22 +16,22 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
-/** A server whose handler this is. */
+/** A server with the given handler. */
 async function serverWith(name: string, handler: string, computes = true): Promise<Target> {
   const path = join(folder, `${name.replaceAll(' ', '-')}.ts`)
   await Bun.write(path, `Bun.serve({ port: Number(process.env.PORT), fetch: ${handler} })`)
   return { name, command: [process.execPath, path], computes }
 }
 
-test('a target whose answers are wrong is rejected with the figure; the others are measured', async () => {
+test('a target with a wrong figure is rejected with that figure; the others are measured', async () => {
   const wrong = await serverWith('wrong', 'async () => Response.json({ numeric_analysis: { count: 6 } })')
   const [first, second] = await measure([bare, wrong], small!, plan, () => {})
   expect(first).toMatchObject({ target: 'bare', notes: [] })
   expect(first?.windows[0]?.requests).toBeGreaterThan(0)
-  expect(second).toMatchObject({ target: 'wrong', windows: [], rejected: 'count is 6 where 5 is right' })
+  expect(second).toMatchObject({ target: 'wrong', windows: [], rejected: 'count is 6, expected 5' })
 })
 
-test('a target that takes what must be refused is rejected', async () => {
+test('a target that accepts an invalid body is rejected', async () => {
   const answer = JSON.stringify(small!.expected)
   const lenient = await serverWith('lenient', `async () => Response.json(${answer})`)
   const [measured] = await measure([lenient], small!, plan, () => {})
@@ -40,15 +40,15 @@ test('a target that takes what must be refused is rejected', async () => {
 
 test('a target that cannot start is rejected', async () => {
   const [measured] = await measure(
-    [{ name: 'none', command: [process.execPath, '-e', 'process.exit(1)'] }],
+    [{ name: 'broken', command: [process.execPath, '-e', 'process.exit(1)'] }],
     small!,
     plan,
     () => {},
   )
-  expect(measured?.rejected).toBe('none ended with exit code 1')
+  expect(measured?.rejected).toBe('broken exited with code 1')
 })
 
-test('a target that falls silent is started anew and its window repeated, and the notes tell', async () => {
+test('a target that stops responding is restarted and its window repeated, with a note', async () => {
   const once = join(folder, 'once')
   const silent = await serverWith(
     'silent',
@@ -59,18 +59,18 @@ test('a target that falls silent is started anew and its window repeated, and th
     }`,
     false,
   )
-  const [measured] = await measure([silent], small!, { ...plan, answerTimeoutMs: 100 }, () => {})
+  const [measured] = await measure([silent], small!, { ...plan, responseTimeoutMs: 100 }, () => {})
   expect(measured).toMatchObject({
-    notes: ['started anew and the window repeated: 1 requests without an answer after 100 ms'],
+    notes: ['restarted and window repeated: no response to 1 requests within 100 ms'],
     windows: [{}],
   })
   expect(measured?.rejected).toBeUndefined()
 })
 
-test('a target that stays silent is rejected, and the others go on', async () => {
+test('a target that stays silent is rejected; the others are measured', async () => {
   const silent = await serverWith('silent', '() => new Promise(() => {})', false)
   const constant = await serverWith('constant', "() => new Response('{}')", false)
-  const measured = await measure([silent, constant], small!, { ...plan, answerTimeoutMs: 100 }, () => {})
-  expect(measured[0]?.rejected).toBe('1 requests without an answer after 100 ms')
+  const measured = await measure([silent, constant], small!, { ...plan, responseTimeoutMs: 100 }, () => {})
+  expect(measured[0]?.rejected).toBe('no response to 1 requests within 100 ms')
   expect(measured[1]?.windows).toHaveLength(1)
 })

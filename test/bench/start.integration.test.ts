@@ -17,7 +17,7 @@ async function targetOf(name: string, source: string): Promise<Target> {
   return { name, command: [process.execPath, path] }
 }
 
-test('a start ends when /ready no longer says 503, not when the server listens', async () => {
+test('a start ends when /ready stops returning 503, not when the server listens', async () => {
   const late = await targetOf(
     'late',
     `const readyAt = performance.now() + 300
@@ -31,13 +31,13 @@ test('a start ends when /ready no longer says 503, not when the server listens',
   expect(start?.ms?.median).toBeGreaterThan(300)
 })
 
-test('a target that ends instead is rejected, and the others are measured', async () => {
+test('a target that exits is rejected; the others are measured', async () => {
   const broken = await targetOf('broken', 'process.exit(3)')
   const good = await targetOf(
     'good',
     `Bun.serve({ port: Number(process.env.PORT), fetch: () => new Response('') })`,
   )
   const starts = await measureStarts([broken, good], 2, () => {})
-  expect(starts[0]).toEqual({ target: 'broken', rejected: 'ended with exit code 3' })
+  expect(starts[0]).toEqual({ target: 'broken', rejected: 'exited with code 3' })
   expect(starts[1]?.ms?.median).toBeGreaterThan(0)
 })

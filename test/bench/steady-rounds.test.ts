@@ -22,21 +22,21 @@ function pairOf(first: readonly number[], second: readonly number[]): Measuremen
 const busyOf = (pairs: readonly (readonly Measurement[])[]): number[][] =>
   pairs.flat().map(({ windows }) => windows.map(({ serverBusy }) => serverBusy))
 
-test('a round in which one server was kept waiting is left out for both', () => {
+test('drops a round for both servers if one of them was kept waiting', () => {
   const { pairs, notes } = steadyRounds([pairOf([1, 0.9, 0.4], [0.95, 0.9, 1])])
   expect(busyOf(pairs)).toEqual([
     [1, 0.9],
     [0.95, 0.9],
   ])
-  expect(notes).toEqual(['1 of 3 rounds left out: another program took the core'])
+  expect(notes).toEqual(['1 of 3 rounds dropped: another program took the core'])
 })
 
-test('all rounds are kept, with a note, when most were disturbed', () => {
+test('keeps all rounds, with a note, if most were disturbed', () => {
   const { pairs, notes } = steadyRounds([pairOf([1, 0.3, 0.4], [0.95, 0.9, 1])])
   expect(busyOf(pairs)[0]).toHaveLength(3)
-  expect(notes).toEqual(['the machine was not quiet: 1 of 3 rounds undisturbed, all counted'])
+  expect(notes).toEqual(['machine not quiet: only 1 of 3 rounds undisturbed, all counted'])
 })
 
-test('without disturbance nothing is said', () => {
+test('adds no note without disturbance', () => {
   expect(steadyRounds([pairOf([1], [0.99])]).notes).toEqual([])
 })

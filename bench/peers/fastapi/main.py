@@ -1,4 +1,4 @@
-"""FastAPI on uvicorn (uvloop, httptools); with ACCESS_LOG=true one JSON line a request by the logging module."""
+"""FastAPI on uvicorn (uvloop, httptools); with ACCESS_LOG=true one JSON line per request from the logging module."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ def analyze_numbers(numbers: list[float]) -> NumericAnalysis:
     )
 
 
-# Unicode's closing punctuation and quotes, and the quotes of ASCII.
+# Unicode closing punctuation and quotes, plus the ASCII quotes.
 CLOSING = "\"'" + re.escape("".join(c for c in map(chr, range(0x10000)) if category(c) in ("Pe", "Pi", "Pf")))
 SENTENCE_END = re.compile(rf"[!?…。！？]|\.(?=[\s{CLOSING}]|\Z)")
 SENTENCE_CONTENT = re.compile(rf"[^\s.{CLOSING}]")
@@ -71,7 +71,7 @@ LINE_BREAK = re.compile("[\n\r\u2028\u2029]")
 
 
 def pieces(separator: re.Pattern[str], text: str) -> int:
-    """How many of the pieces hold more than white space."""
+    """Count the pieces that contain more than white space."""
     return sum(1 for piece in separator.split(text) if piece and not piece.isspace())
 
 
@@ -89,8 +89,8 @@ app = FastAPI()
 
 
 @app.exception_handler(RequestValidationError)
-async def refuse(_: Request, error: RequestValidationError) -> JSONResponse:
-    """FastAPI's own repeats the input, and answers 500 when that holds an infinity."""
+async def handle_validation_error(_: Request, error: RequestValidationError) -> JSONResponse:
+    """Omit the input: FastAPI's own handler repeats it and fails with 500 if it contains an infinity."""
     errors = [{key: item[key] for key in ("loc", "msg", "type")} for item in error.errors()]
     return JSONResponse({"detail": errors}, status_code=422)
 
@@ -125,7 +125,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class AccessLog:
-    """Plain ASGI: BaseHTTPMiddleware would cost several times as much."""
+    """Plain ASGI: BaseHTTPMiddleware costs several times as much."""
 
     def __init__(self, app):
         self.app = app

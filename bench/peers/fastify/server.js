@@ -2,9 +2,9 @@ import Fastify from 'fastify'
 import { analyzeNumbers, analyzeText } from '../plain-analysis.ts'
 
 /**
- * Fastify on Node.js, with its own validation and serialisation by JSON Schema; with ACCESS_LOG=true one line of
- * pino's a request where Fastify by itself writes two. Ajv as strict as the others: Fastify's default turns "1"
- * into 1 and drops unknown keys.
+ * Fastify on Node.js, with its own JSON Schema validation and serialization. With ACCESS_LOG=true it writes one pino
+ * line per request instead of Fastify's two. Ajv is as strict as the other peers: Fastify's default turns "1" into 1
+ * and drops unknown keys.
  */
 
 const numbers = (...names) => ({

@@ -1,6 +1,6 @@
-// Go's standard library and nothing else: net/http, encoding/json, slog (with ACCESS_LOG=true).
+// Only Go's standard library: net/http, encoding/json, slog (with ACCESS_LOG=true).
 //
-// encoding/json reads a null among the numbers as 0; all else is refused as Tally refuses it.
+// encoding/json reads a null among the numbers as 0. Otherwise it rejects the same bodies as Tally.
 package main
 
 import (
@@ -132,7 +132,7 @@ func analyzeText(text string) (a textAnalysis) {
 	return a
 }
 
-// As Python's str.split() has it: Unicode's and the four separators of ASCII.
+// White space as Python's str.split() defines it: Unicode's and the four ASCII separators.
 func isWhiteSpace(r rune) bool {
 	return unicode.IsSpace(r) || (r >= 0x1c && r <= 0x1f)
 }
@@ -183,7 +183,7 @@ func withAccessLog(next http.Handler) http.Handler {
 	})
 }
 
-func say(json string) http.HandlerFunc {
+func respondWith(json string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, json)
@@ -193,8 +193,8 @@ func say(json string) http.HandlerFunc {
 func main() {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /payload", analyze)
-	mux.HandleFunc("GET /health", say(`{"status":"ok"}`))
-	mux.HandleFunc("GET /ready", say(`{"status":"ready"}`))
+	mux.HandleFunc("GET /health", respondWith(`{"status":"ok"}`))
+	mux.HandleFunc("GET /ready", respondWith(`{"status":"ready"}`))
 	var handler http.Handler = mux
 	if os.Getenv("ACCESS_LOG") == "true" {
 		handler = withAccessLog(handler)

@@ -7,8 +7,8 @@ import { z } from 'zod'
 import { analyzeNumbers, analyzeText } from '../plain-analysis.ts'
 
 /**
- * Stock Hono: the packages that Tally names, put together as their documentation shows. Hono's own logger prints
- * two lines of text a request; with ACCESS_LOG=true this prints one of JSON, the same way.
+ * Stock Hono: the packages that Tally uses, combined as their documentation shows. With ACCESS_LOG=true it prints one
+ * JSON line per request through console.log, like Hono's own logger, which prints two text lines.
  */
 
 const payload = z.strictObject({

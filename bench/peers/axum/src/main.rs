@@ -1,4 +1,4 @@
-//! axum with serde_json; with ACCESS_LOG=true one JSON line a request by tracing.
+//! axum with serde_json; with ACCESS_LOG=true one JSON line per request from tracing.
 
 use axum::{
     Json, Router,
@@ -67,7 +67,7 @@ async fn analyze(Json(mut payload): Json<Payload>) -> Result<Json<Summary>, Stat
     }))
 }
 
-/// Plain sums, and the median by the standard library's selection.
+/// Plain sums, and the median with the standard library's selection.
 fn analyze_numbers(numbers: &mut [f64]) -> NumericAnalysis {
     let count = numbers.len();
     let mean = numbers.iter().sum::<f64>() / count as f64;
@@ -125,7 +125,7 @@ fn analyze_text(text: &str) -> TextAnalysis {
     analysis
 }
 
-/// As Python's str.split() has it: Unicode's and the four separators of ASCII.
+/// White space as Python's str.split() defines it: Unicode's and the four ASCII separators.
 fn is_white_space(c: char) -> bool {
     c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c)
 }
@@ -139,7 +139,7 @@ fn can_follow_sentence(after: Option<&char>) -> bool {
     after.is_none_or(|&c| is_white_space(c) || is_closing(c))
 }
 
-/// Unicode's closing punctuation (Pe) and quotes (Pi, Pf) beyond ASCII.
+/// Unicode closing punctuation (Pe) and quotes (Pi, Pf) outside ASCII.
 const CLOSING: &str = "»༻༽᚜’”›⁆⁾₎⌉⌋〉❩❫❭❯❱❳❵⟆⟧⟩⟫⟭⟯⦄⦆⦈⦊⦌⦎⦐⦒⦔⦖⦘⧙⧛⧽⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩⹖⹘⹚⹜〉》」』】〕〗〙〛〞〟﴾︘︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞）］｝｠｣«‘‛“‟‹⸂⸄⸉⸌⸜⸠";
 
 fn is_closing(c: char) -> bool {
