@@ -1,28 +1,27 @@
 import type { Expected } from './payloads.ts'
 
-// The service promises one unit in the last place; the expectation has a few units of error of its own
-// (a mean of rounded differences, a square root). 16 units are far below any real mistake, such as n
-// for n − 1, or the numbers of another request.
+// The service promises one unit in the last place. The expected values have an error of a few units themselves (a mean
+// of rounded differences, a square root). 16 units are far below any real mistake, such as n instead of n − 1 or the
+// numbers of another request.
 const relativeTolerance = 16 * 2 ** -53
 
 /**
- * What is wrong with the body of a 200, in a few words that are the same for the same mistake, or null
- * when every number in it is right.
+ * The error in the body of a 200, with the same text for the same mistake, or null if every number is correct.
  *
- * @example problemOf('', expected) // 'empty answer'
+ * @example problemOf('', expected) // 'empty body'
  * @example problemOf('{"numeric_analysis":{"count":4}}', expected) // 'wrong numeric_analysis.count'
  */
 export function problemOf(body: string, expected: Expected): string | null {
-  if (body === '') return 'empty answer'
-  let answer: unknown
+  if (body === '') return 'empty body'
+  let summary: unknown
   try {
-    answer = JSON.parse(body)
+    summary = JSON.parse(body)
   } catch {
     return 'not JSON'
   }
-  if (!isObject(answer)) return 'not a JSON object'
-  const numeric = answer.numeric_analysis
-  const text = answer.text_analysis
+  if (!isObject(summary)) return 'not a JSON object'
+  const numeric = summary.numeric_analysis
+  const text = summary.text_analysis
   if (!isObject(numeric)) return 'no numeric_analysis'
   if (!isObject(text)) return 'no text_analysis'
 
@@ -42,7 +41,7 @@ export function problemOf(body: string, expected: Expected): string | null {
   if (text.sentence_count !== expected.sentenceCount) return 'wrong text_analysis.sentence_count'
   if (text.paragraph_count !== expected.paragraphCount) return 'wrong text_analysis.paragraph_count'
 
-  const time = answer.processing_time_ms
+  const time = summary.processing_time_ms
   if (typeof time !== 'number' || !(time >= 0)) return 'wrong processing_time_ms'
   return null
 }

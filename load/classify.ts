@@ -1,30 +1,30 @@
 /**
- * What became of one request. The three classes are the whole point of these load tests: k6's own
- * `http_req_failed` mixes a connection that was never opened with an answer that was cut in half.
+ * The outcome of one request. These three classes are the purpose of the load tests: k6's own `http_req_failed` does
+ * not distinguish a connection that never opened from a truncated response.
  *
- * This file knows nothing of k6, so that `bun test` can import it.
+ * This file does not import k6, so that `bun test` can load it.
  */
 
-/** answered: 200 and the right JSON. refused: nothing was sent. lost: everything else. */
+/** answered: 200 with the correct JSON. refused: nothing was sent. lost: everything else. */
 export type RequestClass = 'answered' | 'refused' | 'lost'
 
-/** What k6 reports of one request. `status` 0 means that no complete answer arrived. */
+/** k6's report of one request. `status` 0 means that no complete response arrived. */
 export type Observation = {
   status: number
   /** k6's `error_code`: 0 without an error, 1000 + status for 4xx and 5xx. */
   errorCode: number
-  /** k6's `error`: its text for the code. */
+  /** k6's `error`: the text for the code. */
   error: string
-  /** False when k6 never got as far as writing the request. Names the phase a time limit struck in. */
+  /** False if k6 did not start to write the request. Shows in which phase a timeout occurred. */
   written: boolean
 }
 
 export type Outcome = { class: RequestClass; reason: string }
 
 /**
- * The codes k6 gives only before the first byte of a request is written (k6 v1.8.1,
- * `lib/netext/httpext/error_codes.go`). A code that is not listed here counts as lost, so a new
- * version of k6 can make this check stricter by accident, but never blind.
+ * The codes that k6 reports only before it writes the first byte of a request (k6 v1.8.1,
+ * `lib/netext/httpext/error_codes.go`). Any other code counts as lost, so a new k6 version can make this check stricter
+ * but never miss a loss.
  */
 const refusedCodes: ReadonlyMap<number, string> = new Map([
   [1010, 'no connection: not TCP'],
@@ -47,7 +47,7 @@ const lostCodes: ReadonlyMap<number, string> = new Map([
 ])
 
 /**
- * True when k6's error code says that the request was not sent.
+ * Whether k6's error code means that the request was not sent.
  *
  * @example isRefusedCode(1212) // true: connection refused
  * @example isRefusedCode(1220) // false: reset, the request may have been read
@@ -58,34 +58,34 @@ export function isRefusedCode(errorCode: number): boolean {
 }
 
 /**
- * The class of one request and a short reason, the same words for the same cause, to be counted by.
+ * The class of one request and a short reason, with the same text for the same cause, so that reasons can be counted.
  *
- * @param wrongAnswer what is wrong with the body of a 200, or null when every number in it is right
+ * @param wrongBody the error in the body of a 200, or null if every number is correct
  * @example classify({ status: 200, errorCode: 0, error: '', written: true }, null)
  *   // { class: 'answered', reason: '' }
  * @example classify({ status: 503, errorCode: 1503, error: '', written: true }, null)
  *   // { class: 'lost', reason: 'status 503' }
  */
-export function classify(seen: Observation, wrongAnswer: string | null): Outcome {
+export function classify(seen: Observation, wrongBody: string | null): Outcome {
   if (seen.status !== 0) {
-    // Whoever answered has read the request, so no error code can make this one "refused".
+    // A server that responded has read the request, so no error code can make it "refused".
     if (seen.status !== 200) return { class: 'lost', reason: `status ${seen.status}` }
     if (seen.errorCode !== 0) return { class: 'lost', reason: unknownReason(seen) }
-    if (wrongAnswer !== null) return { class: 'lost', reason: wrongAnswer }
+    if (wrongBody !== null) return { class: 'lost', reason: wrongBody }
     return { class: 'answered', reason: '' }
   }
   if (isRefusedCode(seen.errorCode)) {
     return { class: 'refused', reason: refusedCodes.get(seen.errorCode) ?? 'TLS handshake failed' }
   }
   if (seen.errorCode === 1050) {
-    // k6 has one time limit for the whole request. Without a connection nothing was sent, but the
-    // code alone does not say so so it counts as lost: the stricter reading.
-    return { class: 'lost', reason: seen.written ? 'no answer in time' : 'no connection in time' }
+    // k6 has one timeout for the whole request. Without a connection nothing was sent, but the code does not prove it,
+    // so the request counts as lost: the stricter choice.
+    return { class: 'lost', reason: seen.written ? 'no response in time' : 'no connection in time' }
   }
   return { class: 'lost', reason: lostCodes.get(seen.errorCode) ?? unknownReason(seen) }
 }
 
-/** Addresses and ports differ in every message; without them the same cause counts as one reason. */
+/** Removes addresses and ports, which differ in every message, so that one cause counts as one reason. */
 function unknownReason(seen: Observation): string {
   const text = seen.error
     .replace(/^\w+ "[^"]*": /, '')

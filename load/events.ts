@@ -1,15 +1,15 @@
 /**
- * What somebody else did to the service while the load ran (a roll, a scale-down, a kill), as lines of
- * the file that EVENTS_FILE names: a time, a space, a label.
+ * Actions on the service during the run (a restart, a scale-down, a kill), from the file that EVENTS_FILE names: one per
+ * line, a time, a space, a label.
  */
 
 export type LoadEvent = { atMs: number; label: string }
 
 /**
- * The events of such a file in order of time.
+ * Parses an events file into events in order of time.
  *
  * @param text each line an RFC 3339 time or Unix milliseconds, then the label; blank lines are skipped
- * @throws Error naming the line that has no time
+ * @throws Error naming the line without a time
  * @example parseEvents('2026-11-21T07:30:00Z roll api-2\n') // [{ atMs: 1795246200000, label: 'roll api-2' }]
  */
 export function parseEvents(text: string): LoadEvent[] {

@@ -2,9 +2,9 @@
 export type Sample = { name: string; labels: Record<string, string>; value: number }
 
 /**
- * The samples of a text exposition (version 0.0.4), without timestamps and exemplars.
+ * Parses a text exposition (version 0.0.4), without timestamps and exemplars.
  *
- * @throws Error naming the line that is no sample: a page of HTML must not count as "no requests"
+ * @throws Error naming the invalid line: an HTML page must not count as "no requests"
  * @example parseExposition('a_total{route="/payload"} 5\n')
  *   // [{ name: 'a_total', labels: { route: '/payload' }, value: 5 }]
  */

@@ -1,9 +1,9 @@
 /**
- * The total time of the answers of each instance, for a k6 that runs alone. Its summary has checks by a name that is known
- * only while it runs, but metrics only by names that are known before. So each instance adds its times to one counter of
- * each of several tables, found by a hash of its name. What it shares with no other instance in one of the tables is its own.
+ * Total response time of each instance, for a plain `k6 run`. k6's summary accepts new check names at run time, but all
+ * metrics need names in advance. So each instance adds its times to one counter in each of several tables, selected by a
+ * hash of its name (a count sketch). A counter that no other instance shares holds the instance's total.
  *
- * This file knows nothing of k6, so that `bun test` can import it.
+ * This file does not import k6, so that `bun test` can load it.
  */
 
 const tables = 4
@@ -17,12 +17,12 @@ export const instanceCounterNames: readonly string[] = Array.from({ length: tabl
 ).flat()
 
 /**
- * The names of the counters of one instance, one of each table.
+ * The names of an instance's counters, one per table.
  *
  * @example instanceCountersOf('api-1').length // 4
  */
 export function instanceCountersOf(instance: string): string[] {
-  // FNV-1a, 32 bits, then the finalizer of MurmurHash3: each table takes other bits, which all depend on the whole name.
+  // FNV-1a, 32 bits, then the MurmurHash3 finalizer: each table uses different bits, and all depend on the whole name.
   let hash = 0x811c9dc5
   for (let i = 0; i < instance.length; i++) hash = Math.imul(hash ^ instance.charCodeAt(i), 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
@@ -32,11 +32,11 @@ export function instanceCountersOf(instance: string): string[] {
 }
 
 /**
- * The total time of an instance's answers, in ms.
+ * The total response time of an instance, in ms.
  *
  * @param instances the names of all instances
- * @param count the value of a counter
- * @returns undefined when it shares each of its counters, which hardly ever happens with a few dozen instances
+ * @param count returns the value of a counter
+ * @returns undefined if other instances share all of its counters, which is rare with a few dozen instances
  */
 export function totalMsOf(
   instance: string,

@@ -1,13 +1,12 @@
 /**
- * What one user does: send a payload, check every number of the answer, file the request under
- * answered, refused or lost.
+ * The actions of one user: send a payload, check every number of the response, count the request as answered, refused or
+ * lost.
  *
- * **Nothing is sent twice behind our back.** k6 gives Go's HTTP transport a `GetBody`, so the transport
- * could replay a request whose kept-alive connection died. For a POST it does so only when not one
- * byte of the request had been written (`nothingWrittenError`; net/http transport.go,
- * `shouldRetryRequest`), so no server has seen it. A POST of which a byte was written is replayed only
- * if it carries `Idempotency-Key` or `X-Idempotency-Key` (request.go, `isReplayable`). Therefore these
- * scripts never send one: a lost POST would come back as an answer.
+ * **No hidden retries.** k6 gives Go's HTTP transport a `GetBody`, so the transport could replay a request whose
+ * keep-alive connection died. It replays a POST only if no byte of the request was written (`nothingWrittenError`;
+ * net/http transport.go, `shouldRetryRequest`), so no server has seen it. It replays a partly written POST only if the
+ * request has an `Idempotency-Key` or `X-Idempotency-Key` header (request.go, `isReplayable`). These scripts never send
+ * one, because a retry would hide a lost POST.
  */
 
 import { check, sleep } from 'k6'
@@ -23,56 +22,52 @@ import { recordLine } from './record.ts'
 import type { Settings } from './settings.ts'
 
 const sent = new Counter('requests_sent')
-const filed = {
+const outcomes = {
   answered: new Counter('requests_answered'),
   refused: new Counter('requests_refused'),
   lost: new Counter('requests_lost'),
 }
 const slow = new Counter('answers_slow')
 const closedIdle = new Counter('connections_closed_idle')
-/** Users whose server says `Connection: keep-alive`. */
-const keepAliveSaid = new Counter('keep_alive_said')
+/** Users whose server sends `Connection: keep-alive`. */
+const keepAliveAnnounced = new Counter('keep_alive_announced')
 const answerTime = new Trend('answer_time', true)
 
-/** When requests started and ended, in Unix ms: its least and its largest value are the time of the load. */
+/** Start and end times of requests in Unix ms: its minimum and maximum bound the run. */
 const requestClock = new Gauge('request_clock')
 
-/** A SYN that got lost is sent again after 1 s: an answer this late hides a refusal. */
+/** The kernel retransmits a lost SYN after 1 s, so a response this late can hide a refused connection. */
 const slowMs = 1_000
 
 const records = __ENV.LOAD_RECORDS === '1'
-/** The times of instances, for the summary of a plain `k6 run`; run.ts has a record of every request. */
+/** Response times by instance, for the summary of a plain `k6 run`; run.ts has a record of every request. */
 const instanceMs = new Map(records ? [] : instanceCounterNames.map((name) => [name, new Counter(name)]))
 const runId = __ENV.LOAD_RUN_ID || 'load'
 
-// One user (VU) is one JavaScript runtime with one transport, so this is the state of its connection.
+// Each user (VU) has its own JavaScript runtime and transport, so this is the state of its connection.
 let connectionKept = false
-let serverSaysKeepAlive = false
+let serverSendsKeepAlive = false
 
 /**
- * A function that sends the next payload of one size and files what became of it.
+ * Creates a function that sends the next payload of one size and counts its outcome. Call it once, in k6's init context:
+ * all users share the payloads.
  *
- * To be called once, in k6's init context: the payloads are made once and shared by all users.
+ * **Connections closed while idle** are detected as follows: the last response was complete and left the connection
+ * open, the client does not close idle connections (k6 sets no idle timeout), and this request still had to connect
+ * (`timings.connecting` above 0, or the connection was refused). So the server or a balancer closed the connection in
+ * between, and the client won the race. If the client loses this race, the request is lost.
  *
- * **Connections closed while idle** are seen from here like this: the last exchange was complete and left
- * the connection open, nothing on this side closes idle connections (k6 sets no idle time limit), and
- * yet this request had to connect (`timings.connecting` above 0, or the connect was refused). So the
- * server or a balancer had closed the connection in between: a race that was won. A race that was lost
- * is a lost request.
+ * A close that the last response announced is not a race, but Go hides the announcement: it deletes `Connection: close`
+ * from the headers (net/http transfer.go, `shouldClose`). It keeps `Connection: keep-alive`, which nginx sends whenever
+ * it keeps a connection. So for a server that sends it, the count is exact. For others (Bun, HAProxy) the count is an
+ * upper limit that includes announced closes. The report states which.
  *
- * Whether the last answer announced its close, which is no race at all, Go hides: it deletes
- * `Connection: close` from the headers (net/http transfer.go, `shouldClose`). It leaves
- * `Connection: keep-alive`, which nginx says whenever it keeps a connection. So from a server that says
- * it the count is exact, and from one that does not (Bun, HAProxy) it is an upper limit: announced
- * closes are in it. The report says which.
- *
- * Never seen: a connection whose end was noticed only when nothing of the next request could be written
- * any more (the transport then replays, see above, and k6 reports 0 for `connecting`), and one that was
- * closed after the user's last request.
+ * Two cases stay undetected: a close that the transport notices before it writes any byte of the next request (it
+ * replays, see above, and k6 reports 0 for `connecting`), and a close after the user's last request.
  */
 export function payloadJourney(settings: Settings, size: Size): () => void {
   const shared = new SharedArray<PayloadCase>(`payloads ${size}`, () => makeCases(settings.seed, size))
-  const own: PayloadCase[] = [] // reading a SharedArray parses JSON: once for each user is enough
+  const own: PayloadCase[] = [] // reading a SharedArray parses JSON: do it once per user
   let turn = 0
 
   return function sendPayload() {
@@ -106,11 +101,11 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
       },
       response.status === 200 ? problemOf(response.body ?? '', payload.expected) : null,
     )
-    // k6's `duration` starts when the connection stands; what came before is `blocked`.
+    // k6's `duration` starts when the connection is open; `blocked` is the time before.
     const durationMs =
       response.status === 0 ? endedMs - startedMs : response.timings.blocked + response.timings.duration
 
-    filed[outcome.class].add(1)
+    outcomes[outcome.class].add(1)
     if (outcome.class === 'answered') {
       answerTime.add(durationMs, { size })
       if (durationMs > slowMs) slow.add(1)
@@ -119,16 +114,16 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     const connected = response.timings.connecting > 0 || outcome.class === 'refused'
     const wasClosedIdle = connectionKept && !closing && connected
     if (wasClosedIdle) closedIdle.add(1)
-    const saidKeepAlive = (response.headers.Connection ?? '').toLowerCase() === 'keep-alive'
-    if (saidKeepAlive && !serverSaysKeepAlive) {
-      serverSaysKeepAlive = true
-      keepAliveSaid.add(1)
+    const keptAlive = (response.headers.Connection ?? '').toLowerCase() === 'keep-alive'
+    if (keptAlive && !serverSendsKeepAlive) {
+      serverSendsKeepAlive = true
+      keepAliveAnnounced.add(1)
     }
     connectionKept =
       settings.connection !== 'no-reuse' &&
       !closing &&
       response.status !== 0 &&
-      (saidKeepAlive || !serverSaysKeepAlive)
+      (keptAlive || !serverSendsKeepAlive)
 
     if (!records) {
       requestClock.add(startedMs)
@@ -153,26 +148,26 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     }
 
     if (settings.thinkTimeSeconds > 0) sleep(settings.thinkTimeSeconds)
-    // A server that is asked to close and does not repeat it (Bun) leaves the connection with Go until the
-    // FIN is read. The pause keeps this user's next request off it: that loss would be our own making.
+    // If the server does not echo `Connection: close` (Bun), Go keeps the connection until it reads the FIN. Without
+    // the pause, this user's next request could use it, and the client would cause the loss.
     else if (closing && response.status !== 0) sleep(0.005)
   }
 }
 
-/** Counts an answer for its instance. A check is the only thing of k6's summary that may get its name now. */
-function countInstance(servedBy: string, isRight: boolean, durationMs: number): void {
-  // k6 refuses a name with two colons, which separate groups.
+/** Counts a response for its instance. Uses a check, the only entry of k6's summary with a name set at run time. */
+function countInstance(servedBy: string, isCorrect: boolean, durationMs: number): void {
+  // k6 rejects names with two colons, its separator of groups.
   const instance = servedBy.replaceAll('::', ':') || '(no X-Served-By)'
-  check(null, { [instance]: () => isRight })
+  check(null, { [instance]: () => isCorrect })
   for (const name of instanceCountersOf(instance)) instanceMs.get(name)?.add(durationMs)
 }
 
-/** k6's `setup`: refuses to start on a dead target. run.ts has looked already; `k6 run` alone has not. */
-export function refuseDeadTarget(settings: Settings): void {
+/** k6's `setup`: aborts unless the target is healthy. run.ts has checked already; a plain `k6 run` has not. */
+export function requireHealthyTarget(settings: Settings): void {
   const response = http.get(settings.healthUrl, { timeout: settings.connectTimeoutMs, redirects: 0 })
   if (response.status !== 200) {
     exec.test.abort(
-      `${settings.healthUrl} does not answer 200: ${response.error || `status ${response.status}`}`,
+      `${settings.healthUrl} did not return 200: ${response.error || `status ${response.status}`}`,
     )
   }
 }

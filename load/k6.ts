@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** k6's exit code when a threshold was crossed; run.ts takes the thresholds from the summary. */
+/** k6's exit code for a crossed threshold; run.ts reads the thresholds from the summary. */
 const thresholdsCrossed = 99
 
 /**
- * Where k6 is: `K6`, else on the PATH, else `.tools/bin/k6` where `make load` puts it. Null when absent.
+ * The path of k6: `K6`, else from the PATH, else `.tools/bin/k6`, where `make load` installs it. Null if absent.
  *
  * @param root the project's folder
  */
@@ -15,19 +15,19 @@ export function findK6(env: Record<string, string | undefined>, root: string): s
 }
 
 /**
- * Runs one of the scripts to its end. Signals that reach this process reach k6 too (a terminal sends
- * them to both), and k6 then still hands over its summary.
+ * Runs one of the scripts to its end. Signals to this process also reach k6 (a terminal sends them to both); k6 then
+ * still writes its summary.
  *
- * @returns null when k6 ran the load to its end, else what went wrong with k6 itself
- * @throws Error when the program cannot be started
+ * @returns null if k6 finished the run, else k6's failure
+ * @throws Error if the program cannot be started
  */
 export async function runK6(options: {
   k6: string
   script: string
   env: Record<string, string | undefined>
-  /** Gets a line of record.ts for every request, behind what is in it. */
+  /** k6 appends a line of record.ts for every request. */
   recordsFile: string
-  /** Gets k6's own messages, such as one for each failed request. */
+  /** For k6's own messages, such as one for each failed request. */
   logFile: string
   debug: boolean
 }): Promise<string | null> {
@@ -38,7 +38,7 @@ export async function runK6(options: {
       '--quiet',
       '--no-usage-report',
       '--no-color',
-      // Several runs on one machine would fight for the port of k6's control API.
+      // Disable k6's control API: concurrent runs on one machine would compete for its port.
       '--address=',
       '--log-format=raw',
       `--console-output=${options.recordsFile}`,
@@ -53,11 +53,11 @@ export async function runK6(options: {
   )
   const forward = (signal: NodeJS.Signals) => k6.kill(signal)
   process.on('SIGTERM', forward)
-  // SIGINT of a terminal reaches k6 by itself; twice would make it drop its summary.
+  // A terminal sends SIGINT to k6 as well. A second one would make k6 drop its summary.
   const ignore = () => {}
   process.on('SIGINT', ignore)
   const code = await k6.exited
   process.off('SIGTERM', forward)
   process.off('SIGINT', ignore)
-  return code === 0 || code === thresholdsCrossed ? null : `k6 ended with code ${code}`
+  return code === 0 || code === thresholdsCrossed ? null : `k6 exited with code ${code}`
 }

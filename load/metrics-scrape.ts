@@ -12,12 +12,11 @@ import {
 type Scrape = { url: string; pod: string; samples: Sample[] }
 
 /**
- * Counts without Prometheus: reads /metrics of each instance before and after the run. Only instances
- * that live through the whole run can be counted so; one that is gone or restarted makes the count
- * incomplete, and that is said instead of a wrong sum.
+ * Counts without Prometheus: reads /metrics of each instance before and after the run. This works only for instances
+ * that run the whole time. If one stops or restarts, returns that reason instead of a wrong sum.
  *
- * @param guessed the one URL was not given but derived from SERVICE_URL, where a balancer may stand:
- *   then the number of instances that answered decides whether the count means anything
+ * @param guessed the URL is derived from SERVICE_URL, which may be a balancer. The count is then valid only if a single
+ *   instance responded.
  */
 export async function countWithScrapes(options: {
   metricsUrls: string[]
@@ -45,7 +44,7 @@ export async function countWithScrapes(options: {
     try {
       after = await Promise.all(options.metricsUrls.map((url) => scrape(url, options.timeoutMs)))
     } catch (error) {
-      return { source: null, why: `an instance did not live through the run (${describe(error)}); ${advice}` }
+      return { source: null, why: `an instance ended during the run (${describe(error)}); ${advice}` }
     }
     const requests: Increase[] = []
     const durations: Increase[] = []
@@ -53,7 +52,7 @@ export async function countWithScrapes(options: {
       const then = before[index]
       const restarted = { source: null, why: `${now.url} was restarted during the run; ${advice}` } as const
       if (!then || startOf(then) !== startOf(now)) return restarted
-      // One instance without a name of its own in /metrics is the one that the answers name.
+      // A single instance without X-Served-By in /metrics is the one that the payload responses name.
       const pod = now.pod !== '' ? now.pod : options.guessed && seen[0] ? seen[0] : new URL(now.url).host
       const prefix = `${options.metricsPrefix}http_request`
       const routes = payloadRoutes(options.payloadUrl)
@@ -66,7 +65,7 @@ export async function countWithScrapes(options: {
     if (pods.size === 0) {
       return {
         source: null,
-        why: `no ${options.metricsPrefix}http_requests_total grew for the payload route`,
+        why: `${options.metricsPrefix}http_requests_total did not increase for the payload route`,
       }
     }
     return { source: '/metrics', pods, notes: [] }
@@ -76,10 +75,10 @@ export async function countWithScrapes(options: {
 
 async function scrape(url: string, timeoutMs: number): Promise<Scrape> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).catch((error: unknown) => {
-    throw new Error(`${url} does not answer: ${describe(error)}`)
+    throw new Error(`${url} does not respond: ${describe(error)}`)
   })
   const text = await response.text()
-  if (response.status !== 200) throw new Error(`${url} answers ${response.status}`)
+  if (response.status !== 200) throw new Error(`${url} returned ${response.status}`)
   return { url, pod: response.headers.get('X-Served-By') ?? '', samples: parseExposition(text) }
 }
 

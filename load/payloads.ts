@@ -1,12 +1,12 @@
 /**
- * Payloads from a seed, each with the answer that is right for it. Numbers are computed here in plain
- * code, texts are counted while they are written: nothing of the service's own analysis is used.
+ * Payloads from a seed, each with its expected result. Independent of the service's analysis: plain code computes the
+ * statistics, and the generator counts the texts while it writes them.
  */
 
 export const sizes = ['small', 'medium', '1mb', '10mb'] as const
 export type Size = (typeof sizes)[number]
 
-/** The numbers that `POST /payload` must answer with. */
+/** The numbers that `POST /payload` must return. */
 export type Expected = {
   count: number
   minimum: number
@@ -21,11 +21,11 @@ export type Expected = {
   paragraphCount: number
 }
 
-/** One request body and what the service has to make of it. */
+/** One request body and its expected result. */
 export type PayloadCase = { body: string; expected: Expected }
 
 type Recipe = {
-  /** How many different payloads a run uses; every user sends them in turn. */
+  /** Number of different payloads; every user sends them in turn. */
   cases: number
   numbersMin: number
   numbersMax: number
@@ -33,8 +33,8 @@ type Recipe = {
   sentencesMax: number
 }
 
-// small is a form or a sensor's minute (0.1 to 2 kB), medium a report (about 35 kB), 1mb and 10mb a
-// file. 10mb stays below the service's limits of 1,000,000 numbers and 1,000,000 characters.
+// small is like a form or a minute of sensor data (0.1 to 2 kB), medium like a report (about 35 kB), 1mb and 10mb like
+// a file. 10mb stays below the service's limits of 1,000,000 numbers and 1,000,000 characters.
 const recipes: Record<Size, Recipe> = {
   small: { cases: 64, numbersMin: 1, numbersMax: 100, sentencesMin: 1, sentencesMax: 8 },
   medium: { cases: 8, numbersMin: 2_000, numbersMax: 2_500, sentencesMin: 200, sentencesMax: 250 },
@@ -42,7 +42,7 @@ const recipes: Record<Size, Recipe> = {
   '10mb': { cases: 1, numbersMin: 800_000, numbersMax: 800_000, sentencesMin: 14_000, sentencesMax: 14_000 },
 }
 
-// Letters outside ASCII and one character of two UTF-16 units, so that counting bytes or units shows.
+// Non-ASCII letters and a character of two UTF-16 units, to catch a service that counts bytes or units.
 const words =
   'the load of a bridge is carried by every cable and measured each minute naïve Straße 東京 🙂 3.14 café example.com'.split(
     ' ',
@@ -52,7 +52,7 @@ const sentenceEnds = ['.', '.', '.', '!', '?', '…']
 /**
  * All payloads of one size. The same seed gives the same payloads, byte for byte.
  *
- * @param seed any integer; its lower 32 bits count
+ * @param seed any integer; only its lower 32 bits matter
  */
 export function makeCases(seed: number, size: Size): PayloadCase[] {
   const recipe = recipes[size]
@@ -67,7 +67,7 @@ function makeCase(random: () => number, recipe: Recipe): PayloadCase {
   return { body: JSON.stringify({ numbers, text }), expected: { ...describe(numbers), ...counts } }
 }
 
-/** Whole numbers, hundredths and doubles with all their digits, as measurements come. */
+/** Whole numbers, hundredths and full-precision doubles, like real measurements. */
 function makeNumbers(random: () => number, count: number): number[] {
   return Array.from({ length: count }, () => {
     const kind = random()
@@ -132,7 +132,7 @@ function describe(numbers: number[]): Omit<Expected, keyof TextCounts> {
   }
 }
 
-/** Neumaier's compensated sum: the lost low bits are added up beside it and given back at the end. */
+/** Neumaier's compensated sum: collects the lost low bits separately and adds them at the end. */
 function sum(values: number[]): number {
   let total = 0
   let lowBits = 0
@@ -144,12 +144,12 @@ function sum(values: number[]): number {
   return total + lowBits
 }
 
-/** Both ends included. */
+/** A random integer from `low` to `high`, both included. */
 function between(random: () => number, low: number, high: number): number {
   return low + Math.floor(random() * (high - low + 1))
 }
 
-/** mulberry32: 32 bits of state, enough to vary payloads and the same on every machine. */
+/** mulberry32, a generator with 32 bits of state: the same sequence on every machine. */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   return () => {

@@ -1,6 +1,6 @@
 /**
- * The load shapes by name, with what each demands of the service. A shape says how much load comes
- * when; what one request does is in journeys.ts.
+ * The load profiles: the shape of the load and the thresholds that the service must meet. journeys.ts defines a single
+ * request.
  */
 
 import type { Options, Scenario, Threshold } from 'k6/options'
@@ -10,7 +10,7 @@ export const profileNames = ['load', 'smoke', 'stress', 'spike', 'soak', 'rollou
 export type ProfileName = (typeof profileNames)[number]
 
 type Profile = {
-  /** Settings that differ from the general ones, by the names of the environment. */
+  /** Default settings of this profile, by environment variable. */
   defaults: Record<string, string>
   scenarios: (settings: Settings) => Record<string, Scenario>
   thresholds: Record<string, Threshold[]>
@@ -38,7 +38,7 @@ const profiles: Record<ProfileName, Profile> = {
     scenarios: (settings) => profiles.load.scenarios(settings),
   },
   stress: {
-    // Doubles four times: somewhere on the way up the service gets slow. It may; it may not lose.
+    // Doubles three times. The service may become slow on the way up, but it must not lose requests.
     defaults: { RATE: '200', DURATION: '2m' },
     thresholds: nothingLost,
     scenarios: (settings) => ({
@@ -70,13 +70,13 @@ const profiles: Record<ProfileName, Profile> = {
     scenarios: (settings) => ({ soak: steady(settings) }),
   },
   rollout: {
-    // A rolling update is meant to be invisible, so nothing may be late either.
+    // A rolling update must be invisible to clients, so slow responses also fail the run.
     defaults: { RATE: '500', DURATION: '2m' },
     thresholds: { ...nothingLost, answers_slow: ['count==0'] },
     scenarios: (settings) => ({ rollout: steady(settings) }),
   },
   large: {
-    // What matters are the small answers beside the big ones; a big one may take its second.
+    // Only the latency of the small requests matters; a big one may take a second.
     defaults: { RATE: '100', DURATION: '1m', CONCURRENCY: '2', SIZE: '10mb' },
     thresholds: { ...nothingLost, 'answer_time{size:small}': ['p(99)<500'] },
     scenarios: (settings) => ({
@@ -92,7 +92,7 @@ const profiles: Record<ProfileName, Profile> = {
   },
 }
 
-/** What a profile sets where the environment does not: the second argument of `parseSettings`. */
+/** A profile's default settings: the second argument of `parseSettings`. */
 export function defaultsOf(name: ProfileName): Record<string, string> {
   return profiles[name].defaults
 }
@@ -107,11 +107,11 @@ export function optionsOf(name: ProfileName, settings: Settings): Options {
   const profile = profiles[name]
   return {
     scenarios: profile.scenarios(settings),
-    // What is refused is not lost, but a service that is gone refuses everything: REFUSED_MAX bounds it in every shape.
+    // Refused requests are not lost, but a stopped service refuses everything: REFUSED_MAX limits them in every profile.
     thresholds: { ...profile.thresholds, requests_refused: [`count<=${settings.refusedMax}`] },
     noConnectionReuse: settings.connection === 'no-reuse',
-    // Tags make every sample a time series of its own; the report reads none of k6's.
-    // The summary of a plain `k6 run` finds its checks, one for each instance, by the last two.
+    // Each tag multiplies k6's time series; the report needs none of them. The summary of a plain `k6 run` finds its
+    // checks, one per instance, by the last two.
     systemTags: ['scenario', 'group', 'check'],
     summaryTrendStats: ['min', 'avg', 'med', 'max', 'p(95)', 'p(99)'],
     discardResponseBodies: false,
@@ -145,15 +145,15 @@ function arrivals(settings: Settings, peak: number, steps: [number, number][]): 
 }
 
 /**
- * Enough users for answers of 50 ms, and more when answers take up to a second. Each user has its own
- * connection, which rests between its turns: that is where a server that cuts idle ones is caught.
+ * Enough users for responses of 50 ms, growing to enough for a second. Each user has its own connection, idle between
+ * its requests, which exposes a server that closes idle connections.
  */
 function users(settings: Settings, peakPerSecond: number) {
   const preAllocatedVUs = settings.concurrency ?? Math.max(10, Math.ceil(peakPerSecond / 20))
   return { preAllocatedVUs, maxVUs: Math.max(preAllocatedVUs, Math.min(peakPerSecond, 2_000)) }
 }
 
-/** No request may be cut by the end of the run: it would have been sent and never be filed. */
+/** Lets every request finish after the end of the run: an aborted one would be sent but never counted. */
 function gracefulStop(settings: Settings): string {
   return `${Math.ceil(settings.readTimeoutMs / 1_000 + settings.thinkTimeSeconds) + 5}s`
 }

@@ -1,20 +1,20 @@
 import { type Counting, type Increase, noCounting, payloadRoutes, toViews } from './service-side.ts'
 
-/** Raw samples of one series as Prometheus has them: [Unix seconds, value], in order of time. */
+/** Raw samples of one Prometheus series, [Unix seconds, value], in order of time. */
 export type Series = { labels: Record<string, string>; samples: [number, number][] }
 
-/** How far before the run a last sample is looked for: longer than any usual scrape interval. */
+/** How far before the run to look for a last sample: longer than any usual scrape interval. */
 const lookbackSeconds = 300
 
 /**
- * Counts through Prometheus, exactly: from raw samples, because `increase()` extrapolates to the edges
- * of its range and gives fractions. Instances that are gone are in it, for their samples stay.
+ * Counts requests through Prometheus. Uses raw samples for an exact count, because `increase()` extrapolates to the
+ * edges of its range and returns fractions. Includes stopped instances, whose samples remain.
  *
- * Both ends wait until every target was scraped once more, so that no request from before the run is
- * counted and none of the run is missed. What no scrape can see is what an instance did between its
- * last scrape and its death: after a drained stop nothing, after a kill up to one scrape interval.
+ * Waits before and after the run until every target has been scraped once more, so that the count includes every
+ * request of the run and no earlier one. Scrapes miss the requests between an instance's last scrape and its end: none
+ * after a drained stop, up to one scrape interval after a kill.
  *
- * @param scrapeWaitMs how long to wait for those scrapes; longer than the scrape interval
+ * @param scrapeWaitMs time limit for those scrapes; longer than the scrape interval
  */
 export async function countWithPrometheus(options: {
   prometheusUrl: string
@@ -27,17 +27,17 @@ export async function countWithPrometheus(options: {
   let from: number
   try {
     if (!(await waitForScrapes(api, options.scrapeWaitMs))) {
-      notes.push(`some targets were not scraped within ${options.scrapeWaitMs / 1_000} s before the run`)
+      notes.push(`not all targets were scraped within ${options.scrapeWaitMs / 1_000} s before the run`)
     }
     from = await api.now()
   } catch (error) {
-    return noCounting(`Prometheus at ${options.prometheusUrl} does not answer: ${describe(error)}`)
+    return noCounting(`Prometheus at ${options.prometheusUrl} does not respond: ${describe(error)}`)
   }
 
   const end = async () => {
     try {
       if (!(await waitForScrapes(api, options.scrapeWaitMs))) {
-        notes.push(`some targets were not scraped within ${options.scrapeWaitMs / 1_000} s after the run`)
+        notes.push(`not all targets were scraped within ${options.scrapeWaitMs / 1_000} s after the run`)
       }
       const to = await api.now()
       const range = `[${Math.ceil(to - from + lookbackSeconds)}s]`
@@ -73,14 +73,13 @@ export async function countWithPrometheus(options: {
 }
 
 /**
- * How much a counter grew after a moment, from raw samples: the sum of its steps, beginning at its last
- * value at or before `from`, or at 0 when it was born later. A step down, or a new process start time,
- * is a counter that began again at 0.
+ * The exact increase of a counter after `from`, from raw samples: the sum of its steps, starting at its last value at or
+ * before `from`, or at 0 if the series is newer. A step down or a new process start time is a restart from 0.
  *
  * @param from Unix seconds
- * @param processStarts `process_start_time_seconds` of the same target: its samples carry the same
- *   times, because one scrape gives one time. Tells a restart that the values alone would hide (8 of the
- *   old process, then already 9 of the new one). Without it only steps down are seen
+ * @param processStarts `process_start_time_seconds` of the same target. Its samples have the same timestamps, because
+ *   they come from the same scrapes. Reveals a restart that the values hide (8 from the old process, then 9 from the
+ *   new one). Without it, only steps down count as restarts.
  * @example exactIncrease({ labels: {}, samples: [[0, 5], [10, 8], [20, 2]] }, 0, undefined) // 3 + 2 = 5
  */
 export function exactIncrease(series: Series, from: number, processStarts: Series | undefined): number {
@@ -101,7 +100,7 @@ export function exactIncrease(series: Series, from: number, processStarts: Serie
   return increase
 }
 
-/** The scrape configuration names the instance as `pod`, like X-Served-By; `instance` is host:port. */
+/** The instance name: the scrape configuration sets `pod` to the value of X-Served-By; `instance` is host:port. */
 function podOf(labels: Record<string, string>): string {
   return labels.pod ?? labels.instance ?? '(no pod label)'
 }
@@ -110,43 +109,42 @@ function targetOf(labels: Record<string, string>): string {
   return [labels.job, labels.instance, labels.pod].join(' ')
 }
 
-/** True when every target was scraped since now, by Prometheus's own clock. */
+/** Waits until every target has been scraped after this moment, by Prometheus's clock. False on timeout. */
 async function waitForScrapes(api: PrometheusApi, waitMs: number): Promise<boolean> {
   const now = await api.now()
   const deadline = Date.now() + waitMs
   for (;;) {
     const scrapes = await api.vector('timestamp(up)')
-    // A scrape that began before `now` may have read the counters before the last request, and its
-    // time is when it began.
+    // The timestamp of a scrape is its start. A scrape that started before `now` may miss the last request.
     if (scrapes.every((time) => time >= now)) return true
     if (Date.now() > deadline) return false
     await Bun.sleep(100)
   }
 }
 
-/** The three questions that are asked of Prometheus's HTTP API v1. */
+/** The three queries to Prometheus's HTTP API v1. */
 class PrometheusApi {
   constructor(private readonly url: string) {}
 
-  /** Prometheus's clock in Unix seconds: the clock of its samples, which may not be ours. */
+  /** Prometheus's clock in Unix seconds, the clock of its samples. It may differ from ours. */
   async now(): Promise<number> {
     const result = await this.query('time()')
     const value = Array.isArray(result) ? Number(result[1]) : Number.NaN
-    if (!Number.isFinite(value)) throw new Error('no time in its answer')
+    if (!Number.isFinite(value)) throw new Error('no time in the response')
     return value
   }
 
   /** The values of an instant vector. */
   async vector(query: string): Promise<number[]> {
     const result = await this.query(query)
-    if (!Array.isArray(result)) throw new Error('no vector in its answer')
+    if (!Array.isArray(result)) throw new Error('no vector in the response')
     return result.map((each: { value: [number, string] }) => Number(each.value[1]))
   }
 
   /** The raw samples of a range selector that ends at `time`. */
   async matrix(query: string, time: number): Promise<Series[]> {
     const result = await this.query(query, time)
-    if (!Array.isArray(result)) throw new Error('no matrix in its answer')
+    if (!Array.isArray(result)) throw new Error('no matrix in the response')
     return result.map((each: { metric: Record<string, string>; values: [number, string][] }) => ({
       labels: each.metric,
       samples: each.values.map(([at, value]): [number, number] => [at, Number(value)]),
@@ -154,15 +152,15 @@ class PrometheusApi {
   }
 
   private async query(query: string, time?: number): Promise<unknown> {
-    const body = new URLSearchParams({ query, ...(time === undefined ? {} : { time: String(time) }) })
+    const parameters = new URLSearchParams({ query, ...(time === undefined ? {} : { time: String(time) }) })
     const response = await fetch(`${this.url}/api/v1/query`, {
       method: 'POST',
-      body,
+      body: parameters,
       signal: AbortSignal.timeout(10_000),
     })
-    const answer = (await response.json()) as { status?: string; error?: string; data?: { result?: unknown } }
-    if (answer.status !== 'success') throw new Error(answer.error ?? `status ${response.status}`)
-    return answer.data?.result
+    const body = (await response.json()) as { status?: string; error?: string; data?: { result?: unknown } }
+    if (body.status !== 'success') throw new Error(body.error ?? `status ${response.status}`)
+    return body.data?.result
   }
 }
 

@@ -1,16 +1,16 @@
 /**
- * One request as one line of CSV, written with k6's `console.log` to a file: 68 bytes and about 20 µs of
- * CPU a request, so every request can be kept, and a count that adds up needs every one. k6's own
- * `--out csv` costs half the CPU, but ten lines and 700 bytes a request, none of which knows the class,
- * and tags for the instance would make every one of its metrics a series for each instance.
+ * One request as one CSV line, written to a file with k6's `console.log`: 68 bytes and about 20 µs of CPU per request.
+ * That is cheap enough to record every request, which an exact count requires. k6's own `--out csv` needs half the CPU
+ * but writes ten lines and 700 bytes per request, without the class. Tags for the instance would split each of k6's
+ * metrics into one series per instance.
  */
 
 import type { RequestClass } from './classify.ts'
 
 export type RequestRecord = {
-  /** Unix time in milliseconds at which the outcome was known. */
+  /** When the outcome was known, in Unix milliseconds. */
   endedMs: number
-  /** From wanting a connection to the last byte of the answer. */
+  /** From the attempt to get a connection to the last byte of the response. */
   durationMs: number
   class: RequestClass
   size: string
@@ -27,7 +27,7 @@ export type RequestRecord = {
 export const recordHeader =
   'ended_ms,duration_ms,class,size,status,error_code,instance,closed_idle,request_id,reason'
 
-/** The line of a record, without a line end. */
+/** Formats a record as a line, without a line break. */
 export function recordLine(record: RequestRecord): string {
   return [
     record.endedMs,
@@ -43,13 +43,13 @@ export function recordLine(record: RequestRecord): string {
   ].join(',')
 }
 
-/** A separator inside a value would shift the columns behind it, so it becomes a space. */
+/** Replaces separators with a space, because they would shift the following columns. */
 function field(value: string): string {
   return value.replace(/[\s,"]+/g, ' ')
 }
 
 /**
- * The record of a line, or null when the line is none (the heading, a line cut by a killed k6).
+ * Parses a line. Null if it is not a record (the heading, or a line that a killed k6 left incomplete).
  */
 export function parseRecord(line: string): RequestRecord | null {
   const [

@@ -1,11 +1,11 @@
 /**
- * Runs a load profile and reports: `bun load/run.ts [load|smoke|stress|spike|soak|rollout|large]`.
+ * Runs a load profile and writes a report: `bun load/run.ts [load|smoke|stress|spike|soak|rollout|large]`.
  *
- * k6 sends and counts; everything around it is here, because it needs what k6 has not: the service's own
- * count before and after, one report from both sides, and exit codes with a meaning.
+ * k6 sends and counts the requests. This program adds what k6 lacks: the service's own count before and after the run,
+ * a report from both sides, and specific exit codes.
  *
- * Exit: 0 nothing lost and every threshold kept; 1 the service is unreachable or the run could not be
- * made; 2 requests lost, more than REFUSED_MAX refused, a count that does not add up, or a threshold crossed.
+ * Exit codes: 0 nothing lost and no threshold crossed; 1 the service is unreachable or the run failed to start or
+ * finish; 2 a request lost, more than REFUSED_MAX refused, inconsistent counts, or a threshold crossed.
  */
 
 import { createReadStream } from 'node:fs'
@@ -27,7 +27,7 @@ import type { Counting } from './service-side.ts'
 import { parseSettings, type Settings, SettingsError } from './settings.ts'
 import type { Summary } from './summary.ts'
 
-/** A run that could not be made: its message is for the person who started it. */
+/** The run cannot start or finish; the message is for the user. */
 class RunError extends Error {}
 
 process.exitCode = await main().catch((error: unknown) => {
@@ -50,10 +50,10 @@ async function main(): Promise<number> {
   const k6 = findK6(process.env, join(import.meta.dir, '..'))
   if (k6 === null) {
     throw new RunError(
-      'k6 is not installed: GOBIN=$PWD/.tools/bin go install go.k6.io/k6@v1.8.1, or name one with K6=/path/to/k6',
+      'k6 not found: run GOBIN=$PWD/.tools/bin go install go.k6.io/k6@v1.8.1, or set K6=/path/to/k6',
     )
   }
-  await refuseUnreachable(settings)
+  await requireHealthyService(settings)
 
   await mkdir(directory, { recursive: true })
   await rm(files.summary, { force: true })
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
   console.log(`Report: ${join(directory, 'report.html')}`)
   if (!process.env.REPORT_DIR) await linkLatest(directory)
   if (failure !== null) {
-    console.error(`${failure}: the run is not complete`)
+    console.error(`${failure}: the run is incomplete`)
     return report.exitCode === 0 ? 1 : report.exitCode
   }
   return report.exitCode
@@ -109,7 +109,8 @@ async function main(): Promise<number> {
 
 function readProfile(name: string): ProfileName {
   const profile = profileNames.find((each) => each === name)
-  if (profile === undefined) throw new RunError(`no profile ${name}: one of ${profileNames.join(', ')}`)
+  if (profile === undefined)
+    throw new RunError(`unknown profile ${name}: must be one of ${profileNames.join(', ')}`)
   return profile
 }
 
@@ -122,7 +123,7 @@ function readSettings(profile: ProfileName): Settings {
   }
 }
 
-async function refuseUnreachable(settings: Settings): Promise<void> {
+async function requireHealthyService(settings: Settings): Promise<void> {
   const { healthUrl, connectTimeoutMs } = settings
   const response = await fetch(healthUrl, {
     redirect: 'manual',
@@ -132,23 +133,23 @@ async function refuseUnreachable(settings: Settings): Promise<void> {
     throw new RunError(`Service unreachable: ${healthUrl}: ${why}`)
   })
   if (response.status !== 200)
-    throw new RunError(`Service not healthy: ${healthUrl} answers ${response.status}`)
+    throw new RunError(`Service not healthy: ${healthUrl} returned ${response.status}`)
 }
 
-/** A folder for each run, so that runs can be compared: `reports/load/2026-11-29T17-11-18Z-soak`. */
+/** One folder per run, such as `reports/load/2026-11-29T17-11-18Z-soak`, keeps earlier runs for comparison. */
 function defaultDirectory(profile: ProfileName): string {
   const startedAt = new Date().toISOString().replace(/\.\d+/, '').replaceAll(':', '-')
   return join('reports/load', `${startedAt}-${profile}`)
 }
 
-/** `reports/load/latest` leads to the last run. */
+/** Points `reports/load/latest` at the last run. */
 async function linkLatest(directory: string): Promise<void> {
   const link = join(dirname(directory), 'latest')
   await rm(link, { force: true, recursive: true })
   await symlink(basename(directory), link)
 }
 
-/** What the service says that it is, as `version (revision)`; empty when it does not say. */
+/** The service's `version (revision)`; empty if it does not report a version. */
 async function readVersion({ healthUrl, connectTimeoutMs }: Settings): Promise<string> {
   const url = healthUrl.replace(/[^/]*$/, 'version')
   try {
@@ -157,7 +158,7 @@ async function readVersion({ healthUrl, connectTimeoutMs }: Settings): Promise<s
     if (typeof version !== 'string') return ''
     return typeof revision === 'string' ? `${version} (${revision})` : version
   } catch {
-    // Another service, or one that is gone by now: the report does without.
+    // Another service, or one that has stopped: the report omits the version.
     return ''
   }
 }
@@ -186,7 +187,7 @@ async function readEvents(file: string | undefined): Promise<LoadEvent[]> {
   try {
     return parseEvents(await Bun.file(file).text())
   } catch (error) {
-    // The load is through; its report must not be lost over a file that only marks it.
+    // The run has finished. A bad events file must not discard its report.
     console.error(`EVENTS_FILE=${file}: ${error instanceof Error ? error.message : String(error)}`)
     return []
   }
@@ -199,7 +200,7 @@ async function* readRecords(file: string): AsyncGenerator<RequestRecord> {
   }
 }
 
-/** The users of the profile, as the heading of the table says them. */
+/** The number of users, for the heading of the table. */
 function concurrencyOf(profile: ProfileName, settings: Settings): number {
   const scenarios = Object.values(optionsOf(profile, settings).scenarios ?? {})
   return scenarios.reduce((sum, scenario) => {

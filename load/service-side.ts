@@ -1,14 +1,14 @@
 /**
- * The service's own count of `/payload` requests during a run, by instance: the other side of the
- * check that the numbers add up.
+ * The service's own count of `/payload` requests during a run, by instance. The report compares it with the client's
+ * count.
  */
 
-/** What one instance says it did during the run. */
+/** One instance's own count for the run. */
 export type ServiceView = {
   requests: number
-  /** Answers with a status of 400 or above. */
+  /** Responses with a status of 400 or above. */
   errors: number
-  /** By the instance's own histogram; NaN when it served nothing. */
+  /** From the instance's own histogram; NaN if it served no request. */
   avgSeconds: number
 }
 
@@ -16,10 +16,10 @@ export type ServiceCounts =
   | { source: string; pods: Map<string, ServiceView>; notes: string[] }
   | { source: null; why: string }
 
-/** Begun before the first request, ended after the last with the names of the instances that answered. */
+/** A count that starts before the first request; `end`, after the last, takes the names of the instances seen. */
 export type Counting = { end: (instancesSeen: string[]) => Promise<ServiceCounts> }
 
-/** A counting that has nothing to count with, and says why. */
+/** A counting without a source, with the reason. */
 export function noCounting(why: string): Counting {
   return { end: async () => ({ source: null, why }) }
 }
@@ -28,9 +28,9 @@ export function noCounting(why: string): Counting {
 export type Increase = { labels: Record<string, string>; value: number }
 
 /**
- * The views of the instances from the increases of their counters.
+ * Aggregates counter increases by instance.
  *
- * @param podOf the instance's name from the labels of a series
+ * @param podOf returns the instance's name from the labels of a series
  */
 export function toViews(
   requests: Increase[],
@@ -61,7 +61,7 @@ export function toViews(
   )
 }
 
-/** The routes that count as the payload endpoint: the documented ones and the one in use. */
+/** The routes of the payload endpoint: the documented ones and the one in use. */
 export function payloadRoutes(payloadUrl: string): string[] {
   return [...new Set(['/payload', '/v1/payload', new URL(payloadUrl).pathname])]
 }

@@ -1,24 +1,24 @@
 /**
- * The environment of a load run. Read by the k6 scripts and by run.ts alike, so it uses neither k6 nor
- * Bun (k6 has no `URL`). The names SERVICE_URL … DEBUG are those of the known report.
+ * The settings of a load run. Both the k6 scripts and run.ts read them, so this file uses neither k6 nor Bun (k6 has no
+ * `URL`). The names SERVICE_URL … DEBUG are fixed, because existing scripts set them.
  */
 
 import { type Size, sizes } from './payloads.ts'
 
 const connections = ['reuse', 'no-reuse', 'mixed'] as const
-/** Keep connections alive, open one for each request, or half of the users each. */
+/** Reuse connections, open one for each request, or half of the users each way. */
 type Connection = (typeof connections)[number]
 
 export type Settings = {
   payloadUrl: string
   healthUrl: string
-  /** Where each instance's /metrics is read directly, for a run without Prometheus. */
+  /** The /metrics of each instance, for a run without Prometheus. */
   metricsUrls: string[]
-  /** True when metricsUrls was not given: one URL that may be a balancer. */
+  /** True if METRICS_ENDPOINT is unset: metricsUrls then has one URL, which may be a balancer. */
   metricsUrlsGuessed: boolean
   prometheusUrl: string | null
   requests: number
-  /** Users at once; in the profiles with a rate, how many are ready at the start. Null: by the rate. */
+  /** Concurrent users; in profiles with a rate, the initial number. Null: derived from the rate. */
   concurrency: number | null
   connectTimeoutMs: number
   readTimeoutMs: number
@@ -29,18 +29,18 @@ export type Settings = {
   thinkTimeSeconds: number
   seed: number
   metricsPrefix: string
-  /** How long to wait, before and after, for Prometheus to have scraped every target. */
+  /** How long to wait, before and after the run, until Prometheus has scraped every target. */
   scrapeWaitMs: number
-  /** The sum over the instances has to be the number of answers, or the run fails. */
+  /** Fail the run if the sum over the instances differs from the number of answered requests. */
   requireSum: boolean
-  /** More requests refused before sending than this fail the run. */
+  /** Fail the run if more requests than this are refused before sending. */
   refusedMax: number
   debug: boolean
-  /** Sent as X-API-Key; null: none. */
+  /** Sent as X-API-Key, unless null. */
   apiKey: string | null
 }
 
-/** Every problem of an environment at once. */
+/** All problems of an environment. */
 export class SettingsError extends Error {
   override name = 'SettingsError'
   readonly problems: string[]
@@ -51,11 +51,11 @@ export class SettingsError extends Error {
 }
 
 /**
- * Reads the settings; an empty value counts as not given.
+ * Parses the settings; an empty value counts as unset.
  *
- * @param env names and values, as the process or k6's `__ENV` has them
- * @param defaults what a profile sets where `env` does not, in the same form
- * @throws SettingsError naming every value that is wrong, and what would be right
+ * @param env names and values, from the process or from k6's `__ENV`
+ * @param defaults a profile's values for names that `env` does not set
+ * @throws SettingsError naming every invalid value and the valid ones
  * @example parseSettings({ KUBE_HOST: '10.0.0.7' }, {}).payloadUrl // 'http://10.0.0.7:8000/payload'
  */
 export function parseSettings(
@@ -75,7 +75,7 @@ export function parseSettings(
   const endpoint = (name: string, value: string): string => {
     if (/^https?:\/\/[^\s/?#]+/.test(value)) return value
     if (/^\/\S*$/.test(value)) return serviceUrl + value
-    problems.push(`${name}=${value}: must be a path such as /health or a whole URL`)
+    problems.push(`${name}=${value}: must be a path such as /health or a URL`)
     return serviceUrl
   }
   const whole = (name: string, fallback: number, least: number, most: number): number => {
@@ -90,7 +90,7 @@ export function parseSettings(
     const parsed = parseSeconds(value)
     if (parsed !== null) return parsed
     problems.push(
-      `${name}=${value}: must be a time such as 30, 500ms, 30s, 5m or 1h (a bare number is seconds)`,
+      `${name}=${value}: must be a duration such as 30, 500ms, 30s, 5m or 1h (a bare number is seconds)`,
     )
     return fallback
   }
@@ -146,7 +146,7 @@ export function parseSettings(
 }
 
 /**
- * A time in seconds, from a bare number of seconds or one with a unit; null when it is neither.
+ * Parses a duration, a bare number of seconds or a number with a unit, to seconds. Null if it is invalid.
  *
  * @example parseSeconds('500ms') // 0.5
  * @example parseSeconds('2m') // 120

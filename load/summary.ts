@@ -2,8 +2,8 @@ import { totalMsOf } from './instance-times.ts'
 import { closedIdleText, identityText, knownLines, type PodRow } from './report/lines.ts'
 
 /**
- * What k6 itself counted, as the scripts hand it to run.ts: the authority for the totals. The records
- * (record.ts) are checked against it.
+ * k6's own counts, which the scripts pass to run.ts. They are authoritative for the totals; run.ts compares the records
+ * (record.ts) with them.
  */
 
 type ThresholdResult = { metric: string; expression: string; passed: boolean }
@@ -15,24 +15,24 @@ export type Summary = {
   lost: number
   slow: number
   closedIdle: number
-  /** False when closes that the server announced may be in `closedIdle` (journeys.ts says why). */
+  /** False if `closedIdle` may include announced closes (see journeys.ts). */
   closedIdleExact: boolean
-  /** Requests of the load shape that were never started: no user was free, or the time was over. */
+  /** Scheduled requests that never started: no user was free, or the time was over. */
   notStarted: number
   thresholds: ThresholdResult[]
 }
 
-/** The part of k6's end-of-test data that is read here. */
+/** The relevant part of k6's end-of-test data. */
 type SummaryData = {
   metrics: Record<
     string,
     { values: Record<string, number>; thresholds?: Record<string, { ok: boolean }> } | undefined
   >
-  /** The checks are one for each instance: passes are answers, fails are errors. */
+  /** One check per instance: passes are correct responses, fails are errors. */
   root_group?: { checks: { name: string; passes: number; fails: number }[] }
 }
 
-/** A metric without a single sample is absent from k6's data: its count is 0. */
+/** Extracts the counts from k6's data. A metric without samples is absent there: its count is 0. */
 export function summarize(data: SummaryData): Summary {
   const count = (name: string): number => data.metrics[name]?.values.count ?? 0
   return {
@@ -42,7 +42,7 @@ export function summarize(data: SummaryData): Summary {
     lost: count('requests_lost'),
     slow: count('answers_slow'),
     closedIdle: count('connections_closed_idle'),
-    closedIdleExact: count('keep_alive_said') > 0,
+    closedIdleExact: count('keep_alive_announced') > 0,
     notStarted: count('dropped_iterations'),
     thresholds: Object.entries(data.metrics).flatMap(([metric, values]) =>
       Object.entries(values?.thresholds ?? {}).map(([expression, { ok }]) => ({
@@ -55,14 +55,14 @@ export function summarize(data: SummaryData): Summary {
 }
 
 /**
- * k6's `handleSummary`: for run.ts a file (LOAD_SUMMARY names it), for a plain `k6 run` the report from the client's side.
+ * k6's `handleSummary`: writes the file LOAD_SUMMARY for run.ts, or prints the client-side report of a plain `k6 run`.
  */
 export function handleSummary(data: SummaryData): Record<string, string> {
   const file = __ENV.LOAD_SUMMARY
   return file ? { [file]: JSON.stringify(summarize(data)) } : { stdout: renderSummary(data) }
 }
 
-/** The report of a plain `k6 run`: the known lines, the totals and a table of instances, all as the client saw it. */
+/** The report of a plain `k6 run`, from the client's side: the known lines, the totals and a table of instances. */
 export function renderSummary(data: SummaryData): string {
   const summary = summarize(data)
   const value = (metric: string, name: string): number | undefined => data.metrics[metric]?.values[name]
@@ -82,10 +82,10 @@ export function renderSummary(data: SummaryData): string {
       concurrency: value('vus_max', 'max') ?? 0,
       pods: podRows(data),
     }),
-    "Only the client's side is counted, by X-Served-By; load/run.ts reads the service's own count too",
+    "Client-side counts only, by X-Served-By; load/run.ts also reads the service's own counts",
     '',
     `Identity: ${identityText(summary)}`,
-    `Slow answers (over 1 s): ${summary.slow}`,
+    `Slow responses (over 1 s): ${summary.slow}`,
     `Connections closed while idle: ${closedIdleText(summary)}`,
     ...(summary.notStarted > 0 ? [`Not started: ${summary.notStarted}`] : []),
     ...failed.map(({ metric, expression }) => `FAILED: threshold ${metric} ${expression}`),

@@ -10,11 +10,11 @@ const height = 280
 const left = 64
 const right = 16
 const bottom = 32
-/** Labels of markers stand above the plot, in rows so that near ones do not cover each other. */
+/** Marker labels are above the plot, in several rows so that neighbors do not overlap. */
 const markerRows = 3
 const top = 16 + markerRows * 14
 
-/** What a chart shows; `step` is the seconds between two values. */
+/** The content of a chart; `step` is the time between two values in seconds. */
 export type Chart = {
   title: string
   unit: string
@@ -25,15 +25,15 @@ export type Chart = {
 }
 
 /**
- * Times over time as an SVG of its own: no script, no font, no address outside. The axis is logarithmic,
- * so that a stall of a second shows without flattening the rest to zero.
+ * Draws latencies over time as a self-contained SVG: no script, no font, no external URL. The logarithmic axis shows a
+ * stall of a second without flattening the rest to zero.
  */
 export function timesChart(chart: Chart): string {
   const axis = logAxis(chart.lines.flatMap((line) => line.values).filter((value) => value !== null))
   return frame(chart, axis, (x, y) => chart.lines.map((line) => polylines(line, chart.step, x, y)).join('\n'))
 }
 
-/** Counts over time, one area upon the other: equal counts would hide each other as lines. */
+/** Draws counts over time as stacked areas; lines with equal counts would hide each other. */
 export function countsChart(chart: Chart): string {
   const totals: number[] = Array.from({ length: stepsOf(chart) }, () => 0)
   const layers = chart.lines.map((line) => {
@@ -54,7 +54,7 @@ export function countsChart(chart: Chart): string {
 
 type Scale = (value: number) => number
 
-/** Axes, markers and legend around what `plot` draws. */
+/** Draws axes, markers and legend around the output of `plot`. */
 function frame(chart: Chart, axis: Axis, plot: (x: Scale, y: Scale) => string): string {
   const lastSecond = Math.max(1, stepsOf(chart) - 1) * chart.step
   const x: Scale = (second) =>
@@ -85,7 +85,7 @@ function stepsOf(chart: Chart): number {
   return Math.max(1, ...chart.lines.map(({ values }) => values.length))
 }
 
-/** One polyline for each run of values without a gap; a lone value becomes a dot. */
+/** One polyline per run of values without a gap; a single value becomes a dot. */
 function polylines(
   line: Line,
   step: number,
@@ -121,7 +121,7 @@ function linearAxis(values: number[]): Axis {
   }
 }
 
-/** Whole powers of ten around the values. */
+/** An axis from the power of ten below the values to the one above. */
 function logAxis(values: number[]): Axis {
   const positive = values.filter((value) => value > 0)
   const low = Math.floor(Math.log10(Math.min(...(positive.length > 0 ? positive : [0.001]))))

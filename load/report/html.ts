@@ -5,8 +5,8 @@ import type { Check, InstanceRow, Report } from './report.ts'
 const instanceColors = 8
 
 /**
- * The report as one HTML page that needs nothing else: charts are inline SVG, no script, no address
- * outside, so that it can be kept as an artifact and opened years later.
+ * Renders the report as one self-contained HTML page: inline SVG charts, no script, no external URL. It still opens
+ * years later from an archive.
  */
 export function renderHtml(report: Report): string {
   const { summary, times } = report
@@ -27,11 +27,11 @@ ${figure('lost', summary.lost, summary.lost > 0)}
 ${figure('unaccounted for', report.unaccounted, report.unaccounted !== 0)}
 ${figure('slow (over 1 s)', summary.slow, summary.slow > 0)}
 ${figure(summary.closedIdleExact ? 'closed while idle' : 'closed while idle (at most)', summary.closedIdle, summary.closedIdle > 0)}
-${figure('answers/s', Math.round(report.requestsPerSecond))}
+${figure('responses/s', Math.round(report.requestsPerSecond))}
 </dl>
-<p class="terms"><b>Refused before sending</b>: the connection failed before anything was sent, so nothing can be lost and a client may
-simply try again. <b>Lost</b>: sent, and not answered completely and correctly. <b>Closed while idle</b>: the server ended a
-connection that was at rest; the next request connected anew.</p>
+<p class="terms"><b>Refused before sending</b>: the connection failed before anything was sent, so nothing is lost and a client can
+safely retry. <b>Lost</b>: sent but not answered completely and correctly. <b>Closed while idle</b>: the server closed an
+idle connection; the next request opened a new one.</p>
 <p>${escapeMarkup(report.identity)}. ${escapeMarkup(report.agreement.text)}. ${report.agreement.notes.map(escapeMarkup).join('. ')}</p>
 
 <h2>Latency over time</h2>
@@ -42,9 +42,9 @@ ${instanceChart(report)}
 ${report.reasons.length === 0 ? '<p>Every request was answered.</p>' : failureChart(report) + reasonTable(report)}
 
 <h2>Instances</h2>
-${table(['instance', 'service: requests', 'errors', 'avg', 'client: answers', 'errors', 'avg'], report.instances.map(instanceCells))}
+${table(['instance', 'service: requests', 'errors', 'avg', 'client: responses', 'errors', 'avg'], report.instances.map(instanceCells))}
 ${report.events.length > 0 ? `<h2>Phases</h2>${phaseTable(report)}` : ''}
-<h2>Answer times</h2>
+<h2>Response times</h2>
 ${timesTable(report)}
 <p>${times ? `Grade: ${report.grade}` : ''}</p>
 <h2>Checks</h2>
@@ -80,7 +80,7 @@ function latencyChart(report: Report): string {
   })
   return timesChart({
     title: 'Latency over time',
-    unit: `each ${report.bucketSeconds} s, logarithmic`,
+    unit: `per ${report.bucketSeconds} s, logarithmic`,
     step: report.bucketSeconds,
     lines: [line('max', 'c3'), line('p99', 'c1'), line('p95', 'c2'), line('p50', 'c0')],
     markers: markersOf(report),
@@ -92,7 +92,7 @@ function instanceChart(report: Report): string {
   const names = [...new Set(report.timeline.flatMap(({ instances }) => Object.keys(instances)))].sort()
   return countsChart({
     title: 'Requests by instance',
-    unit: `answers each ${report.bucketSeconds} s, by X-Served-By`,
+    unit: `responses per ${report.bucketSeconds} s, by X-Served-By`,
     step: report.bucketSeconds,
     lines: names.map((name, index) => ({
       name,
@@ -107,7 +107,7 @@ function instanceChart(report: Report): string {
 function failureChart(report: Report): string {
   return countsChart({
     title: 'Refused and lost over time',
-    unit: `requests each ${report.bucketSeconds} s`,
+    unit: `requests per ${report.bucketSeconds} s`,
     step: report.bucketSeconds,
     lines: [
       { name: 'lost', color: 'var(--c3)', values: report.timeline.map(({ lost }) => lost) },
@@ -150,7 +150,7 @@ function phaseTable(report: Report): string {
 
 function timesTable(report: Report): string {
   return table(
-    ['payload', 'answers', 'min', 'median', 'avg', 'stdev', 'p95', 'p99', 'max'],
+    ['payload', 'responses', 'min', 'median', 'avg', 'stdev', 'p95', 'p99', 'max'],
     Object.entries(report.timesBySize).map(([size, times]) => [
       size,
       String(times.count),
@@ -172,7 +172,7 @@ function instanceCells({ name, client, service }: InstanceRow): string[] {
 }
 
 function checkCells({ name, result, detail }: Check): string[] {
-  return [name, result === 'skipped' ? 'not judged' : result, detail]
+  return [name, result, detail]
 }
 
 function table(heads: string[], rows: string[][]): string {

@@ -1,7 +1,7 @@
 import { escapeMarkup } from './markup.ts'
 import type { Report } from './report.ts'
 
-/** The checks of a run as JUnit XML, for the test page of a CI server. */
+/** Renders the checks of a run as JUnit XML for a CI server. */
 export function renderJUnit(report: Report): string {
   const count = (result: string): number => report.checks.filter((each) => each.result === result).length
   const cases = report.checks.map(({ name, result, detail }) => {

@@ -1,32 +1,32 @@
 /**
- * The lines that the report of run.ts and a plain `k6 run` have in common. It uses neither k6 nor Bun.
+ * The lines that the reports of run.ts and of a plain `k6 run` share. This file uses neither k6 nor Bun.
  */
 
-/** What the first lines of a report say. Times are in seconds. */
+/** The data of the first lines of a report. Times are in seconds. */
 export type KnownReport = {
   sent: number
   seconds: number
-  /** Requests lost, or filed nowhere. */
+  /** Requests that are lost or unaccounted for. */
   fatal: number
   refused: number
-  /** Null when nothing was answered. */
+  /** Null if no request was answered. */
   times: { min: number; max: number; avg: number; p95: number; p99: number } | null
   concurrency: number
   pods: PodRow[]
 }
 
-/** One line of the table. Without the service's side the client's numbers stand in. */
+/** One line of the table: the service's numbers, or the client's if there are none. */
 export type PodRow = {
   name: string
   requests: number
   errors: number
-  /** NaN when it is not known. */
+  /** NaN if unknown. */
   avgSeconds: number
-  /** Answers that the client saw, beside the service's own count; null without that. */
+  /** Responses that the client saw; null if the other numbers are the client's too. */
   clientSaw: number | null
 }
 
-/** The known report's lines, word for word, for scripts that read them. */
+/** The first lines of a report. Their format is fixed, because existing scripts parse them. */
 export function knownLines(report: KnownReport): string[] {
   const { times } = report
   return [
@@ -35,7 +35,7 @@ export function knownLines(report: KnownReport): string[] {
     `Connection errors (pre-flight): ${report.refused}`,
     times
       ? `Response time: min=${inSeconds(times.min)}, max=${inSeconds(times.max)}, avg=${inSeconds(times.avg)}, p95=${inSeconds(times.p95)}, p99=${inSeconds(times.p99)}`
-      : 'Response time: nothing was answered',
+      : 'Response time: n/a (no request answered)',
     '',
     `--- Per-Pod /payload Metrics Report (CONCURRENCY=${report.concurrency}) ---`,
     ...report.pods.map(podLine),
@@ -48,7 +48,7 @@ function podLine({ name, requests, errors, avgSeconds, clientSaw }: PodRow): str
   return clientSaw === null ? line : `${line} | Client saw: ${clientSaw}`
 }
 
-/** The identity of the counts, and by how much it does not hold. */
+/** The equation of the counts, with the difference if it does not hold. */
 export function identityText(counts: {
   sent: number
   answered: number
@@ -61,7 +61,7 @@ export function identityText(counts: {
   return unaccounted === 0 ? `sent ${sent} = ${sum}` : `sent ${sent} ≠ ${sum}: ${unaccounted} unaccounted for`
 }
 
-/** The count of connections closed while idle, with what it is worth: `0`, `3`, `at most 3 (…)`. */
+/** The count of connections closed while idle, exact or as an upper limit: `0`, `3`, `at most 3 (…)`. */
 export function closedIdleText({
   closedIdle,
   closedIdleExact,
@@ -70,7 +70,7 @@ export function closedIdleText({
   closedIdleExact: boolean
 }): string {
   if (closedIdle === 0 || closedIdleExact) return String(closedIdle)
-  return `at most ${closedIdle} (this server does not say Connection: keep-alive, so closes that it announced are among them)`
+  return `at most ${closedIdle} (includes announced closes, because this server does not send Connection: keep-alive)`
 }
 
 export function inSeconds(seconds: number, digits = 4): string {

@@ -1,6 +1,6 @@
 /**
- * Text made safe inside HTML, SVG and XML, also in attributes. Control characters that XML 1.0 forbids
- * even as references become U+FFFD: one of them in an error text would make the whole file unreadable.
+ * Escapes text for HTML, SVG and XML, including attributes. Replaces control characters that XML 1.0 forbids even as
+ * references with U+FFFD: a single one in an error text would make the whole file unreadable.
  *
  * @example escapeMarkup('a < "b"') // 'a &lt; &quot;b&quot;'
  */

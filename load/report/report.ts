@@ -6,18 +6,18 @@ import { identityText } from './lines.ts'
 import type { ClientView, Tally } from './tally.ts'
 
 /**
- * A demand on the run, with what was found: a sentence that stands alone, because a failure is shown by it.
- * `skipped` was not judged, for the reason that `detail` gives.
+ * A requirement on the run with its result. `detail` is a complete sentence, because the report shows failures by it
+ * alone; for `skipped` it is the reason.
  */
 export type Check = { name: string; result: 'passed' | 'failed' | 'skipped'; detail: string }
 
 export type InstanceRow = { name: string; client: ClientView | null; service: ServiceView | null }
 
-/** Everything that a report shows, and the whole of report.json. */
+/** The content of a report and of report.json. */
 export type Report = {
   profile: string
   target: string
-  /** Version and revision by the service's own `/version`, at the start and, if it is another by then, at the end. */
+  /** Version and revision from the service's `/version` at the start and, if different, at the end. */
   versions: string[]
   concurrency: number
   connection: string
@@ -26,7 +26,7 @@ export type Report = {
   seconds: number
   requestsPerSecond: number
   summary: Summary
-  /** Sent, and filed under no class: their users were stopped, by a signal or a crash of k6. */
+  /** Sent but in no class, because a signal or a crash of k6 stopped their users. */
   unaccounted: number
   identity: string
   times: Tally['times']
@@ -34,7 +34,7 @@ export type Report = {
   reasons: Tally['reasons']
   notAnswered: Tally['notAnswered']
   instances: InstanceRow[]
-  /** The service's own count beside the client's; `source` is null when there is none. */
+  /** Comparison of the service's count with the client's; `source` is null without a service count. */
   agreement: { source: string | null; agree: boolean | null; text: string; notes: string[] }
   events: LoadEvent[]
   phases: Tally['phases']
@@ -48,8 +48,8 @@ export type Report = {
 export type Grade = 'EXCELLENT' | 'GOOD' | 'ACCEPTABLE' | 'NEEDS IMPROVEMENT'
 
 /**
- * The report of a run, with its verdict: 0 when every check passed, 1 when the service was not reached
- * (not one answer, and nothing lost), 2 otherwise.
+ * Builds the report of a run with its exit code: 0 if every check passed, 1 if the service was unreachable (no request
+ * answered and none lost), 2 otherwise.
  */
 export function buildReport(run: {
   profile: string
@@ -103,8 +103,8 @@ export function buildReport(run: {
 }
 
 /**
- * A word for people in a hurry, by the 95th percentile: below 100 ms, 500 ms, 1 s. A run that lost
- * anything, or failed otherwise, needs improvement, however fast it was.
+ * A one-word summary by the 95th percentile: below 100 ms, 500 ms, 1 s. A run with a loss or another failure always
+ * needs improvement.
  */
 export function gradeOf(summary: Summary, p95Seconds: number | null): Grade {
   if (summary.lost > 0 || p95Seconds === null || p95Seconds >= 1) return 'NEEDS IMPROVEMENT'
@@ -117,30 +117,30 @@ function identityChecks(summary: Summary, tally: Tally, unaccounted: number): Ch
   const recorded =
     counts.answered === summary.answered && counts.refused === summary.refused && counts.lost === summary.lost
   return [
-    check('no request is lost', summary.lost === 0, `${summary.lost} of ${summary.sent} requests lost`),
+    check('no request lost', summary.lost === 0, `${summary.lost} of ${summary.sent} requests lost`),
     check(
       'sent = answered + refused + lost',
       unaccounted === 0,
-      unaccounted === 0 ? identityText(summary) : `the counts do not add up: ${identityText(summary)}`,
+      unaccounted === 0 ? identityText(summary) : `counts do not add up: ${identityText(summary)}`,
     ),
     check(
-      'the records are complete',
+      'records complete',
       recorded,
       `requests.csv has ${counts.answered} answered, ${counts.refused} refused, ${counts.lost} lost; k6 counted ${summary.answered}, ${summary.refused}, ${summary.lost}`,
     ),
     check(
-      'the service answers',
+      'service responds',
       summary.answered > 0,
       `${summary.answered} of ${summary.sent} requests answered`,
     ),
   ]
 }
 
-/** A service that is gone loses nothing, because it refuses everything. */
+/** A stopped service loses nothing, because it refuses everything. */
 function refusedCheck({ refused, sent }: Summary, refusedMax: number): Check {
   const detail = `${refused} of ${sent} requests refused before sending`
   return check(
-    'few enough requests are refused',
+    'refused requests within limit',
     refused <= refusedMax,
     refused <= refusedMax ? detail : `${detail}, more than REFUSED_MAX=${refusedMax}`,
   )
@@ -149,23 +149,23 @@ function refusedCheck({ refused, sent }: Summary, refusedMax: number): Check {
 function thresholdChecks(summary: Summary): Check[] {
   return (
     summary.thresholds
-      // Those two are checks with a sentence of their own.
+      // These two have their own checks.
       .filter(({ metric }) => metric !== 'requests_lost' && metric !== 'requests_refused')
       .map(({ metric, expression, passed }) =>
         check(
           `threshold ${metric} ${expression}`,
           passed,
-          `threshold ${passed ? 'kept' : 'crossed'}: ${metric} ${expression}`,
+          `threshold ${passed ? 'passed' : 'crossed'}: ${metric} ${expression}`,
         ),
       )
   )
 }
 
 function sumCheck(agreement: Report['agreement'], required: boolean): Check {
-  const name = 'sum over the instances = answered'
+  const name = 'sum over instances = answered'
   if (agreement.agree) return { name, result: 'passed', detail: agreement.text }
-  // A sum that is off can have an honest cause (other clients, a scrape too late), so it fails a run
-  // only where the set-up is known to leave none.
+  // A different sum can have a harmless cause (other clients, a late scrape). It fails the run only if the setup rules
+  // such causes out.
   return { name, result: required ? 'failed' : 'skipped', detail: agreement.text }
 }
 
@@ -174,12 +174,12 @@ function check(name: string, passed: boolean, detail: string): Check {
 }
 
 /**
- * Answers without an error on both sides: a 502 that the balancer made itself is no instance's, and one
- * of an instance is not "answered".
+ * Compares error-free responses on both sides. This excludes a 502 from the balancer, which no instance counts, and an
+ * error of an instance, which is not "answered".
  */
 function compare(summary: Summary, tally: Tally, service: ServiceCounts): Report['agreement'] {
   if (service.source === null) {
-    const text = `Only the client's side is counted: ${service.why}`
+    const text = `Client-side counts only: ${service.why}`
     return { source: null, agree: null, text, notes: [] }
   }
   const goodByClient = (name: string): number => {
@@ -202,9 +202,9 @@ function compare(summary: Summary, tally: Tally, service: ServiceCounts): Report
   const difference = byService - summary.answered
   const notes = [...service.notes]
   if (difference < 0) {
-    notes.push('what an instance did between its last scrape and its end is in no scrape')
+    notes.push('scrapes miss the requests between the last scrape of an instance and its end')
   }
-  if (off.length > 0) notes.push(`the two sides differ at: ${off.join(', ')}`)
+  if (off.length > 0) notes.push(`client and service differ for: ${off.join(', ')}`)
   return {
     source: service.source,
     agree: sumsAgree,

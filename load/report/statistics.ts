@@ -1,4 +1,4 @@
-/** Times of answers in seconds, over all answered requests. */
+/** Response times of all answered requests, in seconds. */
 export type TimeStatistics = {
   count: number
   min: number
@@ -11,8 +11,8 @@ export type TimeStatistics = {
 }
 
 /**
- * The q-quantile of ascending values, by linear interpolation between the neighbours (Hyndman and Fan's
- * type 7, as in k6, R and NumPy). NaN without values.
+ * The q-quantile of ascending values, by linear interpolation between neighbors (Hyndman and Fan's type 7, as in k6, R
+ * and NumPy). NaN without values.
  *
  * @example quantileSorted([1, 2, 3, 4], 0.5) // 2.5
  */
@@ -26,8 +26,8 @@ export function quantileSorted(sorted: ArrayLike<number>, q: number): number {
 }
 
 /**
- * Statistics of times given in milliseconds, as seconds; null without any. The standard deviation is
- * the sample one, 0 for one value.
+ * Statistics in seconds of times in milliseconds; null without values. Uses the sample standard deviation, 0 for one
+ * value.
  */
 export function timeStatistics(milliseconds: Iterable<number>): TimeStatistics | null {
   const sorted = Float64Array.from(milliseconds).sort()

@@ -5,10 +5,10 @@ import { quantileSorted, type TimeStatistics, timeStatistics } from './statistic
 
 type ClassCounts = Record<RequestClass, number>
 
-/** What the client saw of one instance, by the X-Served-By of its answers. */
+/** The client's view of one instance, by the X-Served-By of its responses. */
 export type ClientView = { answers: number; errors: number; avgSeconds: number }
 
-/** The requests that ended from one event to the next. */
+/** The requests that ended between one event and the next. */
 type Phase = ClassCounts & {
   label: string
   fromMs: number
@@ -17,7 +17,7 @@ type Phase = ClassCounts & {
   maxSeconds: number
 }
 
-/** One step of the time axis. The quantiles are seconds, null where nothing was answered. */
+/** One step of the time axis. The quantiles are in seconds, null if no request was answered. */
 type Bucket = ClassCounts & {
   /** Seconds since the start of the run. */
   second: number
@@ -28,17 +28,18 @@ type Bucket = ClassCounts & {
   instances: Record<string, number>
 }
 
-/** Everything the records of a run add up to. */
+/** The totals of a run's records. */
 export type Tally = {
   counts: ClassCounts
   closedIdle: number
-  /** The first request wanted a connection; the last outcome was known. */
+  /** Start of the first request. */
   startedMs: number
+  /** End of the last request. */
   endedMs: number
   times: TimeStatistics | null
   timesBySize: Record<string, TimeStatistics>
   reasons: { class: RequestClass; reason: string; count: number }[]
-  /** The first requests that were not answered, by name. */
+  /** The first requests that were not answered. */
   notAnswered: RequestRecord[]
   instances: Map<string, ClientView>
   phases: Phase[]
@@ -48,14 +49,14 @@ export type Tally = {
 
 const notAnsweredMax = 50
 const slowMs = 1_000
-/** More steps than this cannot be told apart in a chart; longer runs get wider steps. */
+/** A chart cannot show more steps than this; longer runs get wider steps. */
 const bucketsMax = 600
 
 /**
- * Adds up the records of a run, in one pass over them and in any order.
+ * Adds up the records of a run in one pass. Their order does not matter.
  *
- * A request belongs to the phase and the second in which its outcome was known: what a kill costs was
- * often sent before the kill.
+ * A request belongs to the phase and the second of its end: clients often send the requests that a kill destroys before
+ * the kill.
  */
 export async function tallyRecords(
   records: AsyncIterable<RequestRecord>,
@@ -159,7 +160,7 @@ function newSecond(): Second {
   return { counts: { answered: 0, refused: 0, lost: 0 }, durationsMs: [], instances: new Map() }
 }
 
-/** Empty steps stay in: a second without an answer is the finding. */
+/** Keeps empty steps: a second without a response is a finding. */
 function toTimeline(
   seconds: Map<number, Second>,
   startedMs: number,

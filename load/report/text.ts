@@ -2,8 +2,8 @@ import { closedIdleText, knownLines, type PodRow, inSeconds as s } from './lines
 import type { InstanceRow, Report } from './report.ts'
 
 /**
- * The report for a terminal. The lines down to the table are the known report's, word for word, for
- * scripts that read them; what is ours comes behind.
+ * Renders the report for a terminal. The lines down to the table have a fixed format, because existing scripts parse
+ * them.
  */
 export function renderText(report: Report): string {
   const { summary, times } = report
@@ -22,24 +22,22 @@ export function renderText(report: Report): string {
     '',
     `Identity: ${report.identity}`,
     ...(summary.refused > 0
-      ? ['  refused: the connection failed before anything was sent, so a client may simply try again']
+      ? ['  refused: the connection failed before anything was sent; a client can safely retry']
       : []),
     ...(report.versions.length > 0 ? [`Service: ${report.versions.join(', then ')}`] : []),
-    `Slow answers (over 1 s): ${summary.slow}`,
+    `Slow responses (over 1 s): ${summary.slow}`,
     `Connections closed while idle: ${closedIdleText(summary)}`,
     ...(summary.closedIdle > 0
-      ? [
-          '  closed while idle: the server ended a connection that was at rest; the next request connected anew',
-        ]
+      ? ['  closed while idle: the server closed an idle connection; the next request opened a new one']
       : []),
     ...(times
       ? [
-          `Throughput: ${report.requestsPerSecond.toFixed(0)} answers/s, median=${s(times.median)}, stdev=${s(times.stdev)}: ${report.grade}`,
+          `Throughput: ${report.requestsPerSecond.toFixed(0)} responses/s, median=${s(times.median)}, stdev=${s(times.stdev)}: ${report.grade}`,
         ]
       : []),
     ...sizeLines(report),
     ...(summary.notStarted > 0
-      ? [`Not started: ${summary.notStarted} (no user was free: the load was below what was asked)`]
+      ? [`Not started: ${summary.notStarted} (no user was free: the load stayed below the configured rate)`]
       : []),
     ...phaseLines(report),
     ...reasonLines(report),
@@ -62,7 +60,7 @@ function sizeLines(report: Report): string[] {
   if (sizes.length < 2) return []
   return sizes.map(
     ([size, times]) =>
-      `  ${size}: ${times.count} answers, median=${s(times.median)}, p95=${s(times.p95)}, p99=${s(times.p99)}, max=${s(times.max)}`,
+      `  ${size}: ${times.count} responses, median=${s(times.median)}, p95=${s(times.p95)}, p99=${s(times.p99)}, max=${s(times.max)}`,
   )
 }
 
@@ -70,7 +68,7 @@ function phaseLines(report: Report): string[] {
   if (report.events.length === 0) return []
   return [
     '',
-    '--- Phases (a request belongs to the phase in which it ended) ---',
+    '--- Phases (by the end time of each request) ---',
     ...report.phases.map(
       (phase) =>
         `${clock(phase.fromMs)} ${phase.label}: answered ${phase.answered}, refused ${phase.refused}, lost ${phase.lost}, slow ${phase.slow}, max=${s(phase.maxSeconds)}`,

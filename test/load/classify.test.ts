@@ -4,12 +4,12 @@ import { classify, isRefusedCode } from '../../load/classify.ts'
 const seen = (errorCode: number, error = '') => ({ status: 0, errorCode, error, written: true })
 
 describe('classify', () => {
-  test('a 200 with the right JSON is answered', () => {
+  test('a 200 with the correct JSON is answered', () => {
     const outcome = classify({ status: 200, errorCode: 0, error: '', written: true }, null)
     expect(outcome).toEqual({ class: 'answered', reason: '' })
   })
 
-  test('a 200 with anything else is lost, and says why', () => {
+  test('a 200 with any other body is lost, with the reason', () => {
     const outcome = classify({ status: 200, errorCode: 0, error: '', written: true }, 'not JSON')
     expect(outcome).toEqual({ class: 'lost', reason: 'not JSON' })
   })
@@ -28,7 +28,7 @@ describe('classify', () => {
     expect(classify(seen(code), null).class).toBe('refused')
   })
 
-  test('every other error code from 0 to 2000 is lost, known or not', () => {
+  test('every other error code from 0 to 2000 is lost', () => {
     for (let code = 0; code <= 2_000; code++) {
       if (refused.includes(code) || (code >= 1300 && code <= 1399)) continue
       expect([code, classify(seen(code), null).class]).toEqual([code, 'lost'])
@@ -36,17 +36,17 @@ describe('classify', () => {
     }
   })
 
-  test('whoever answered has read the request: a refused code beside a status is not refused', () => {
+  test('a response with a refused code is lost, because the server has read the request', () => {
     expect(classify({ status: 503, errorCode: 1212, error: '', written: true }, null).class).toBe('lost')
     expect(classify({ status: 200, errorCode: 1212, error: '', written: true }, null).class).toBe('lost')
   })
 
-  test('a time limit says whether the request was under way', () => {
-    expect(classify({ ...seen(1050), written: true }, null).reason).toBe('no answer in time')
+  test('the reason of a timeout states whether the request was written', () => {
+    expect(classify({ ...seen(1050), written: true }, null).reason).toBe('no response in time')
     expect(classify({ ...seen(1050), written: false }, null).reason).toBe('no connection in time')
   })
 
-  test('the same unknown cause on another port is the same reason', () => {
+  test('one unknown cause on several ports is one reason', () => {
     const reasons = ['127.0.0.1:40312', '127.0.0.1:40313', '[::1]:9'].map(
       (from) =>
         classify(seen(1000, `Post "http://127.0.0.1:8000/payload": read tcp ${from}: odd`), null).reason,

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { instanceCounterNames, instanceCountersOf, totalMsOf } from '../../load/instance-times.ts'
 
-/** The counters after each instance has added its total to its own. */
+/** The counters after each instance has added its total. */
 function countersOf(totals: ReadonlyMap<string, number>): (name: string) => number {
   const counters = new Map<string, number>()
   for (const [instance, total] of totals)
@@ -9,7 +9,7 @@ function countersOf(totals: ReadonlyMap<string, number>): (name: string) => numb
   return (name) => counters.get(name) ?? 0
 }
 
-test('finds the total of each of a dozen instances, as platforms name them', () => {
+test('finds the total of each of a dozen instances with names that platforms use', () => {
   for (const name of [
     (i: number) => `api-${i}`,
     (i: number) => `tally-7c9f8d6b5-${(i * 7_919).toString(36)}`,
@@ -20,7 +20,7 @@ test('finds the total of each of a dozen instances, as platforms name them', () 
   }
 })
 
-test('an instance has one counter of each table, all declared before the load', () => {
+test('an instance has one predeclared counter in each table', () => {
   for (const instance of ['', 'a', 'api-1', 'ж😀']) {
     const names = instanceCountersOf(instance)
     expect(new Set(names).size).toBe(4)
@@ -28,7 +28,7 @@ test('an instance has one counter of each table, all declared before the load', 
   }
 })
 
-test('is never wrong: an instance that shares all of its counters has no total', () => {
+test('returns no total, rather than a wrong one, for an instance that shares all of its counters', () => {
   const names = Array.from({ length: 2_000 }, (_, i) => `api-${i}`)
   const totals = new Map(names.map((name, i) => [name, i + 1]))
   const counters = countersOf(totals)

@@ -1,18 +1,18 @@
 import type { Socket } from 'bun'
 import { rightAnswers } from './right-answer.ts'
 
-/** What the server does with one request. */
-export type Behaviour =
-  | 'answer'
-  | 'answer and close'
-  | 'answer, close while idle'
-  | 'answer, close when the next request comes'
+/** The server's reaction to one request. */
+export type Behavior =
+  | 'respond'
+  | 'respond and close'
+  | 'respond, close while idle'
+  | 'respond, close when the next request arrives'
   | 'reset before reading'
   | 'reset after reading'
   | 'close after reading'
-  | 'half an answer, then close'
-  | 'half an answer, then reset'
-  | 'half a chunked answer, then close'
+  | 'half a response, then close'
+  | 'half a response, then reset'
+  | 'half a chunked response, then close'
   | 'hang'
   | '503'
   | 'redirect'
@@ -20,15 +20,15 @@ export type Behaviour =
   | 'wrong number'
   | 'not JSON'
   | 'empty'
-  | 'answer, stop listening'
+  | 'respond, stop listening'
 
 type Connection = { received: string; closeAtNextByte: boolean }
 
 /**
- * A server on raw TCP that takes the POSTs of one client, one after the other, and misbehaves as listed.
- * Other requests (health, metrics) are answered well and take no turn.
+ * A raw TCP server that receives the POSTs of one client, one after the other, and reacts to each as listed. Other
+ * requests (health, metrics) get a correct response and take no turn.
  */
-export function startMisbehavingServer(behaviours: Behaviour[]) {
+export function startMisbehavingServer(behaviors: Behavior[]) {
   const answers = rightAnswers(1, 'small')
   let turn = 0
 
@@ -38,7 +38,7 @@ export function startMisbehavingServer(behaviours: Behaviour[]) {
     socket: {
       open(socket) {
         socket.data = { received: '', closeAtNextByte: false }
-        if (behaviours[turn] === 'reset before reading') {
+        if (behaviors[turn] === 'reset before reading') {
           turn++
           socket.terminate()
         }
@@ -56,47 +56,47 @@ export function startMisbehavingServer(behaviours: Behaviour[]) {
           socket.end(http(200, '{"status":"ok"}', 'Connection: close\r\n'))
           return
         }
-        const behaviour = behaviours[turn++]
+        const behavior = behaviors[turn++]
         const right = answers.get(request.body)
-        if (!behaviour || !right) throw new Error(`turn ${turn}: no behaviour, or a payload of another seed`)
-        behave(socket, behaviour, right)
+        if (!behavior || !right) throw new Error(`turn ${turn}: no behavior, or a payload with another seed`)
+        behave(socket, behavior, right)
       },
     },
   })
 
   function behave(
     socket: Socket<Connection>,
-    behaviour: Behaviour,
+    behavior: Behavior,
     right: { numeric_analysis: { mean: number } },
   ) {
     const good = http(200, JSON.stringify(right), 'Connection: keep-alive\r\n')
-    switch (behaviour) {
-      case 'answer':
+    switch (behavior) {
+      case 'respond':
         return socket.write(good)
-      case 'answer and close':
+      case 'respond and close':
         return socket.end(http(200, JSON.stringify(right), 'Connection: close\r\n'))
-      case 'answer, close while idle':
-        // The FIN behind the answer: the client reads it long before its think time is over.
+      case 'respond, close while idle':
+        // The FIN follows the response: the client reads it long before its think time is over.
         return socket.end(good)
-      case 'answer, close when the next request comes':
+      case 'respond, close when the next request arrives':
         socket.data.closeAtNextByte = true
         return socket.write(good)
-      case 'answer, stop listening':
+      case 'respond, stop listening':
         socket.end(http(200, JSON.stringify(right), 'Connection: close\r\n'))
         return server.stop()
       case 'reset before reading':
-        throw new Error('the turn before must leave no connection open')
+        throw new Error('the previous turn must close its connection')
       case 'reset after reading':
         return socket.terminate()
       case 'close after reading':
         return socket.end()
-      case 'half an answer, then close':
+      case 'half a response, then close':
         return socket.end(good.slice(0, -20))
-      case 'half an answer, then reset':
+      case 'half a response, then reset':
         socket.write(good.slice(0, -20))
         socket.flush()
         return socket.terminate()
-      case 'half a chunked answer, then close':
+      case 'half a chunked response, then close':
         return socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"num\r\n')
       case 'hang':
         return
@@ -124,7 +124,7 @@ export function startMisbehavingServer(behaviours: Behaviour[]) {
   }
 }
 
-/** The next complete request of a connection, or null while parts of it are missing. */
+/** Takes the next complete request of a connection, or returns null while parts of it are missing. */
 function takeRequest(connection: Connection): { method: string; body: string } | null {
   const headEnd = connection.received.indexOf('\r\n\r\n')
   if (headEnd === -1) return null
@@ -137,7 +137,7 @@ function takeRequest(connection: Connection): { method: string; body: string } |
   return { method: head.slice(0, head.indexOf(' ')), body: Buffer.from(body, 'latin1').toString() }
 }
 
-/** An HTTP/1.1 response. Its body may have characters outside ASCII only in JSON escapes: none has. */
+/** Formats an HTTP/1.1 response. The body must be ASCII. */
 function http(status: number, body: string, headers = ''): string {
   return `HTTP/1.1 ${status} Status\r\nContent-Type: application/json\r\nX-Served-By: misbehaving\r\n${headers}Content-Length: ${body.length}\r\n\r\n${body}`
 }

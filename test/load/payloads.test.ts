@@ -7,20 +7,20 @@ import { rightAnswer } from './right-answer.ts'
 const schema = payloadSchema({ maxNumbers: 1_000_000, maxTextLength: 1_000_000 })
 
 describe('payloads', () => {
-  test('the same seed gives the same payloads, another seed others', () => {
+  test('a seed determines the payloads', () => {
     expect(makeCases(7, 'small')).toEqual(makeCases(7, 'small'))
     expect(makeCases(7, 'small')[0]?.body).not.toBe(makeCases(8, 'small')[0]?.body)
   })
 
-  test.each(sizes)('size %s: the service takes them, and its analysis is what the script expects', (size) => {
+  test.each(sizes)('size %s is valid, and its analysis matches the expected values', (size) => {
     for (const { body, expected } of makeCases(1, size)) {
       const payload = schema.parse(JSON.parse(body))
-      const answer = { ...analyze(payload), processing_time_ms: 0 }
-      expect(problemOf(JSON.stringify(answer), expected)).toBeNull()
+      const summary = { ...analyze(payload), processing_time_ms: 0 }
+      expect(problemOf(JSON.stringify(summary), expected)).toBeNull()
     }
   })
 
-  test('sizes are what they are called', () => {
+  test('sizes match their names', () => {
     const bytes = (size: (typeof sizes)[number]) => Buffer.byteLength(makeCases(1, size)[0]?.body ?? '')
     expect(bytes('small')).toBeLessThan(4_000)
     expect(bytes('medium')).toBeWithin(20_000, 60_000)
@@ -33,14 +33,14 @@ describe('problemOf', () => {
   const [payload] = makeCases(1, 'small')
   if (!payload) throw new Error('no payload')
   const { expected } = payload
-  const right = rightAnswer(expected)
+  const correct = rightAnswer(expected)
 
-  test('the right answer has none', () => {
-    expect(problemOf(JSON.stringify(right), expected)).toBeNull()
+  test('returns null for a correct body', () => {
+    expect(problemOf(JSON.stringify(correct), expected)).toBeNull()
   })
 
   test.each([
-    ['', 'empty answer'],
+    ['', 'empty body'],
     ['{"numeric_analysis":', 'not JSON'],
     ['[]', 'not a JSON object'],
     ['null', 'not a JSON object'],
@@ -51,27 +51,27 @@ describe('problemOf', () => {
   })
 
   const numbers = [
-    ...Object.keys(right.numeric_analysis).map((key) => ['numeric_analysis', key] as const),
-    ...Object.keys(right.text_analysis).map((key) => ['text_analysis', key] as const),
+    ...Object.keys(correct.numeric_analysis).map((key) => ['numeric_analysis', key] as const),
+    ...Object.keys(correct.text_analysis).map((key) => ['text_analysis', key] as const),
   ]
 
-  test.each(numbers)('%s.%s that is off, missing or text is found', (part, key) => {
-    const value = Number(Object.entries(right[part]).find(([name]) => name === key)?.[1])
+  test.each(numbers)('finds a wrong, missing or non-numeric %s.%s', (part, key) => {
+    const value = Number(Object.entries(correct[part]).find(([name]) => name === key)?.[1])
     for (const wrong of [value * (1 + 1e-13) + 1e-300, value + 1, undefined, null, String(value)]) {
       if (wrong === value) continue
-      const body = JSON.stringify({ ...right, [part]: { ...right[part], [key]: wrong } })
+      const body = JSON.stringify({ ...correct, [part]: { ...correct[part], [key]: wrong } })
       expect(problemOf(body, expected)).toBe(`wrong ${part}.${key}`)
     }
   })
 
-  test.each([-1, null, '0.1'])('processing_time_ms %p is wrong', (time) => {
-    const body = JSON.stringify({ ...right, processing_time_ms: time })
+  test.each([-1, null, '0.1'])('rejects processing_time_ms %p', (time) => {
+    const body = JSON.stringify({ ...correct, processing_time_ms: time })
     expect(problemOf(body, expected)).toBe('wrong processing_time_ms')
   })
 
-  test('two units in the last place are rounding, no mistake', () => {
-    const mean = right.numeric_analysis.mean * (1 + 2 * Number.EPSILON)
-    const body = JSON.stringify({ ...right, numeric_analysis: { ...right.numeric_analysis, mean } })
+  test('accepts an error of two units in the last place as rounding', () => {
+    const mean = correct.numeric_analysis.mean * (1 + 2 * Number.EPSILON)
+    const body = JSON.stringify({ ...correct, numeric_analysis: { ...correct.numeric_analysis, mean } })
     expect(problemOf(body, expected)).toBeNull()
   })
 })

@@ -1,5 +1,5 @@
 /**
- * The scripts in k6 alone, without run.ts: what they print and how they exit.
+ * Runs the scripts with plain k6, without run.ts: checks output and exit codes.
  */
 
 import { describe, expect, test } from 'bun:test'
@@ -13,8 +13,8 @@ import { haveK6 } from './run-load.ts'
 
 const timeoutMs = 60_000
 
-/** A service of three instances behind one address, each with its own count. The last one answers wrong every time. */
-function startInstances(wrong?: string) {
+/** Three instances behind one address, each with its own count. The `failing` instance always returns 503. */
+function startInstances(failing?: string) {
   const answers = new Map([...rightAnswers(1, 'small'), ...rightAnswers(1, 'medium')])
   const names = ['api-1', 'api::2', 'api-3']
   const counts = new Map(names.map((name) => [name.replaceAll('::', ':'), 0]))
@@ -28,7 +28,7 @@ function startInstances(wrong?: string) {
       const name = names[turn++ % names.length] as string
       const counted = name.replaceAll('::', ':')
       counts.set(counted, (counts.get(counted) ?? 0) + 1)
-      const init = { headers: { 'x-served-by': name }, status: name === wrong ? 503 : 200 }
+      const init = { headers: { 'x-served-by': name }, status: name === failing ? 503 : 200 }
       return Response.json(answer ?? {}, init)
     },
   })
@@ -45,7 +45,7 @@ async function runK6Alone(script: string, env: Record<string, string>) {
   const { exitCode, output } = await runCommand([...command, join(root, `load/${script}.ts`)], {
     env: { CONNECT_TIMEOUT: '30s', ...env },
   })
-  /** The instances of the table, each with its requests and errors. */
+  /** The rows of the instance table. */
   const pods = [
     ...output.matchAll(
       /^Pod: (.*) {2}\| \/payload Requests: (\d+) \| Errors: (\d+) \| Error Rate: [\d.]+% \| Avg \/payload Latency: (.*)s$/gm,
@@ -62,9 +62,9 @@ async function runK6Alone(script: string, env: Record<string, string>) {
 
 const short = { N_REQUESTS: '60', DURATION: '1s', RATE: '30', CONCURRENCY: '2', SIZE: 'medium' }
 
-describe.skipIf(!haveK6())('k6 run alone', () => {
+describe.skipIf(!haveK6())('plain k6 run', () => {
   test.each([...profileNames])(
-    'load/%s.ts prints the known lines, the totals and a table of instances, and exits with 0',
+    'load/%s.ts prints the known lines, the totals and the instance table, and exits with 0',
     async (script) => {
       using service = startInstances()
       const { exitCode, output, pods, sent } = await runK6Alone(script, {
@@ -83,7 +83,7 @@ describe.skipIf(!haveK6())('k6 run alone', () => {
         [...service.counts].sort().map(([name, count]) => [name, count, 0]),
       )
       for (const { average } of pods) expect(average).toBeGreaterThan(0)
-      // A slow answer on a loaded machine crosses a threshold of some scripts, and nothing else may.
+      // On a loaded machine a slow response may cross a threshold of some scripts. No other threshold may fail.
       const crossed = [...output.matchAll(/^FAILED: threshold (\S+)/gm)].map(([, metric]) => metric)
       expect(crossed.filter((metric) => !/^answer/.test(metric as string))).toEqual([])
       expect(exitCode).toBe(crossed.length === 0 ? 0 : 99)
@@ -92,7 +92,7 @@ describe.skipIf(!haveK6())('k6 run alone', () => {
   )
 
   test.each([...profileNames])(
-    'load/%s.ts exits with another code than 0 when a request is lost, and names the instance',
+    'load/%s.ts exits with an error when a request is lost, and names the instance',
     async (script) => {
       using service = startInstances('api-3')
       const { exitCode, output, pods } = await runK6Alone(script, { SERVICE_URL: service.url, ...short })
@@ -111,13 +111,13 @@ describe.skipIf(!haveK6())('k6 run alone', () => {
   )
 
   test(
-    'exits with another code than 0 when nobody listens',
+    'exits with an error when no server listens',
     async () => {
       const service = startInstances()
       await service.stop()
       const { exitCode, output } = await runK6Alone('load', { SERVICE_URL: service.url, ...short })
       expect(exitCode).not.toBe(0)
-      expect(output).toContain('does not answer 200')
+      expect(output).toContain('did not return 200')
     },
     timeoutMs,
   )

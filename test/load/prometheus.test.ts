@@ -3,7 +3,7 @@ import { parseExposition } from '../../load/exposition.ts'
 import { countWithScrapes } from '../../load/metrics-scrape.ts'
 import { countWithPrometheus, exactIncrease } from '../../load/prometheus.ts'
 
-setDefaultTimeout(60_000) // generous: other tests may have the machine to themselves for seconds
+setDefaultTimeout(60_000) // generous: other tests may occupy the machine for seconds
 const servers: Bun.Server<undefined>[] = []
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop(true)))
@@ -18,35 +18,35 @@ function serve(fetch: (request: Request) => Response | Promise<Response>): strin
 const series = (...samples: [number, number][]) => ({ labels: {}, samples })
 
 describe('exactIncrease', () => {
-  test('counts from the last value at or before the start, to the last value', () => {
+  test('counts from the last value at or before the start to the last value', () => {
     expect(exactIncrease(series([0, 5], [10, 7], [20, 9], [30, 12]), 15, undefined)).toBe(5)
     expect(exactIncrease(series([0, 5], [10, 7], [20, 9]), 10, undefined)).toBe(2)
   })
 
-  test('a series that was born during the run began at 0', () => {
+  test('a series that appears during the run starts at 0', () => {
     expect(exactIncrease(series([20, 9], [30, 12]), 15, undefined)).toBe(12)
   })
 
-  test('an instance that died keeps what it counted', () => {
+  test('a stopped instance keeps its count', () => {
     expect(exactIncrease(series([0, 100], [20, 150]), 15, undefined)).toBe(50)
   })
 
-  test('one that was quiet, or gone before the run, did nothing', () => {
+  test('is 0 for an instance that was idle or stopped before the run', () => {
     expect(exactIncrease(series([0, 5], [20, 5]), 15, undefined)).toBe(0)
     expect(exactIncrease(series([0, 5], [10, 9]), 15, undefined)).toBe(0)
   })
 
-  test('a counter that stepped down began again at 0', () => {
+  test('a counter that decreases has restarted from 0', () => {
     expect(exactIncrease(series([10, 100], [20, 150], [30, 20], [40, 25]), 15, undefined)).toBe(75)
   })
 
-  test('a restart that the values hide is told by the process start time', () => {
+  test('the process start time reveals a restart that the values hide', () => {
     const counter = series([10, 8], [20, 9])
     expect(exactIncrease(counter, 15, series([10, 1_000], [20, 1_000]))).toBe(1)
     expect(exactIncrease(counter, 15, series([10, 1_000], [20, 2_000]))).toBe(9)
   })
 
-  test('a start time that is missing for a sample is no restart', () => {
+  test('a missing start time is not a restart', () => {
     expect(exactIncrease(series([10, 8], [20, 9]), 15, series([20, 2_000]))).toBe(1)
   })
 })
@@ -54,7 +54,7 @@ describe('exactIncrease', () => {
 describe('countWithPrometheus', () => {
   const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', scrapeWaitMs: 20_000 }
 
-  /** A Prometheus whose clock moves one second with each question, and which scrapes with it. */
+  /** A Prometheus whose clock advances one second with each query, and that scrapes each second. */
   function fakePrometheus(answers: { counters: object[]; sums: object[]; starts: object[] }) {
     const queries: string[] = []
     let clock = 100
@@ -74,7 +74,7 @@ describe('countWithPrometheus', () => {
     return { url, queries }
   }
 
-  test('sums the raw samples of every pod, the dead one too, and its errors', async () => {
+  test('sums the raw samples and errors of every pod, including a stopped one', async () => {
     const { url, queries } = fakePrometheus({
       counters: [
         {
@@ -122,16 +122,16 @@ describe('countWithPrometheus', () => {
     expect(queries.join('\n')).not.toContain('increase(')
   })
 
-  test('one that does not answer is told, not thrown', async () => {
+  test('returns a reason, without an error, if Prometheus does not respond', async () => {
     const counting = await countWithPrometheus({ ...options, prometheusUrl: 'http://127.0.0.1:1' })
     const counts = await counting.end([])
     expect(counts).toEqual({
       source: null,
-      why: expect.stringContaining('http://127.0.0.1:1 does not answer'),
+      why: expect.stringContaining('http://127.0.0.1:1 does not respond'),
     })
   })
 
-  test('one that does not know the service is told', async () => {
+  test('returns a reason if Prometheus has no samples of the service', async () => {
     const { url } = fakePrometheus({ counters: [], sums: [], starts: [] })
     const counting = await countWithPrometheus({ ...options, prometheusUrl: url })
     const counts = await counting.end([])
@@ -153,7 +153,7 @@ describe('countWithScrapes', () => {
   }
   const options = { payloadUrl: 'http://a/payload', metricsPrefix: 'api_', timeoutMs: 20_000 }
 
-  test('counts what each instance did in between, by its name', async () => {
+  test('counts the requests of each instance between the scrapes, by its name', async () => {
     const metricsUrls = [instance('a'), instance('b')]
     const counting = await countWithScrapes({ ...options, metricsUrls, guessed: false })
     const counts = await counting.end(['a', 'b'])
@@ -162,7 +162,7 @@ describe('countWithScrapes', () => {
     expect(counts.pods.get('a')).toMatchObject({ requests: 10, errors: 0 })
   })
 
-  test('a guessed URL before several instances is a balancer: no count, and why', async () => {
+  test('returns a reason if the guessed URL is a balancer for several instances', async () => {
     const counting = await countWithScrapes({ ...options, metricsUrls: [instance('a')], guessed: true })
     expect(await counting.end(['a', 'b'])).toEqual({
       source: null,
@@ -170,7 +170,7 @@ describe('countWithScrapes', () => {
     })
   })
 
-  test('an instance that was restarted meanwhile is told, not miscounted', async () => {
+  test('returns a reason, not a wrong count, if an instance restarts', async () => {
     let start = 1_000
     const counting = await countWithScrapes({
       ...options,
@@ -180,7 +180,7 @@ describe('countWithScrapes', () => {
     expect(await counting.end(['a'])).toEqual({ source: null, why: expect.stringContaining('was restarted') })
   })
 
-  test('without metrics the reason names what to set', async () => {
+  test('names the settings to change if there are no metrics', async () => {
     const counting = await countWithScrapes({
       ...options,
       metricsUrls: ['http://127.0.0.1:1/metrics'],
@@ -203,7 +203,7 @@ describe('parseExposition', () => {
     ])
   })
 
-  test('a page that is no exposition is refused', () => {
+  test('rejects a page that is not an exposition', () => {
     expect(() => parseExposition('<html></html>')).toThrow('not Prometheus text')
   })
 })

@@ -77,24 +77,24 @@ async function report(
 }
 
 describe('records', () => {
-  test('a line read back is the record', () => {
+  test('parseRecord reverses recordLine', () => {
     for (const each of records) expect(parseRecord(recordLine(each))).toEqual(each)
     expect(recordLine(record(0)).split(',')).toHaveLength(recordHeader.split(',').length)
   })
 
-  test('a separator in a value does not shift the columns', () => {
+  test('recordLine replaces separators in values', () => {
     const line = recordLine(record(0, { ...lost, instance: 'a, b', reason: 'x,"y"\nz' }))
     expect(parseRecord(line)).toMatchObject({ instance: 'a b', reason: 'x y z', requestId: 'r-0' })
   })
 
-  test('the heading and a line cut short are no records', () => {
+  test('parseRecord returns null for the heading and for an incomplete line', () => {
     expect(parseRecord(recordHeader)).toBeNull()
     expect(parseRecord('1795246200000,3.2,answered,small')).toBeNull()
   })
 })
 
 describe('parseEvents', () => {
-  test('takes RFC 3339 and milliseconds, in order of time', () => {
+  test('parses RFC 3339 times and milliseconds, and sorts by time', () => {
     const text = '\n1795246205000 second one\n2026-11-21T07:30:00Z first\n'
     expect(parseEvents(text)).toEqual([
       { atMs: 1_795_246_200_000, label: 'first' },
@@ -102,13 +102,13 @@ describe('parseEvents', () => {
     ])
   })
 
-  test('a line without a time is named', () => {
+  test('names the line without a time', () => {
     expect(() => parseEvents('roll api-1')).toThrow('event without a time: roll api-1')
   })
 })
 
 describe('tallyRecords', () => {
-  test('files each request under the second and the phase in which it ended', async () => {
+  test('counts each request in the second and the phase of its end', async () => {
     const tally = await tallyRecords(each(records), events)
     expect(tally.counts).toEqual({ answered: 3, refused: 1, lost: 1 })
     expect(tally.phases).toMatchObject([
@@ -126,7 +126,7 @@ describe('tallyRecords', () => {
     expect(tally.endedMs - tally.startedMs).toBe(4_010)
   })
 
-  test('a long run has wider steps, and loses no request by it', async () => {
+  test('uses wider steps for a long run and counts every request', async () => {
     const long = Array.from({ length: 7_200 }, (_, second) => record(second * 1_000))
     const tally = await tallyRecords(each(long), [])
     expect(tally.bucketSeconds).toBe(12)
@@ -134,20 +134,20 @@ describe('tallyRecords', () => {
     expect(tally.timeline.reduce((sum, { answered }) => sum + answered, 0)).toBe(7_200)
   })
 
-  test('a run without a request has no times and no timeline', async () => {
+  test('returns no times and no timeline for a run without requests', async () => {
     const tally = await tallyRecords(each([]), [])
     expect(tally).toMatchObject({ times: null, timeline: [], counts: { answered: 0, refused: 0, lost: 0 } })
   })
 })
 
 describe('statistics', () => {
-  test('quantiles lie between the neighbours', () => {
+  test('quantiles interpolate between neighbors', () => {
     expect(quantileSorted([1, 2, 3, 4], 0.5)).toBe(2.5)
     expect(quantileSorted([1, 2, 3, 4], 1)).toBe(4)
     expect(quantileSorted([], 0.5)).toBeNaN()
   })
 
-  test('times come in seconds, with the sample standard deviation', () => {
+  test('times are in seconds, with the sample standard deviation', () => {
     expect(timeStatistics([1_000, 2_000, 3_000, 4_000, 5_000])).toMatchObject({
       count: 5,
       min: 1,
@@ -161,7 +161,7 @@ describe('statistics', () => {
 })
 
 describe('buildReport', () => {
-  test('a lost request fails it, and its phase and reason are told', async () => {
+  test('fails on a lost request, and shows its phase and reason', async () => {
     const built = await report()
     expect(built.exitCode).toBe(2)
     const text = renderText(built)
@@ -170,7 +170,7 @@ describe('buildReport', () => {
     expect(text).toContain(
       '07:30:02.000 kill "api-1" & <more>: answered 1, refused 1, lost 1, slow 1, max=1.5000s',
     )
-    expect(text).toContain("Only the client's side is counted: no Prometheus")
+    expect(text).toContain('Client-side counts only: no Prometheus')
     expect(text).toContain('Connections closed while idle: at most 2 ')
     expect(text).toContain('FAILED: 1 of 5 requests lost')
     expect(text).toContain('FAILED: 1 of 5 requests refused before sending, more than REFUSED_MAX=0')
@@ -179,14 +179,14 @@ describe('buildReport', () => {
     expect(renderHtml(built)).toContain('Failed: 1 of 5 requests lost; 1 of 5 requests refused')
   })
 
-  test('as many refused as are allowed do not fail it', async () => {
+  test('accepts refused requests up to REFUSED_MAX', async () => {
     const refused = ({ checks }: { checks: { name: string; result: string }[] }) =>
       checks.find(({ name }) => name.includes('refused') && !name.startsWith('sent'))?.result
     expect(refused(await report({ refusedMax: 0 }))).toBe('failed')
     expect(refused(await report({ refusedMax: 1 }))).toBe('passed')
   })
 
-  test('a request that was sent and filed nowhere breaks the identity and counts as fatal', async () => {
+  test('fails on unaccounted requests and counts them as fatal errors', async () => {
     const built = await report({ sent: 7 })
     expect(built.unaccounted).toBe(2)
     const text = renderText(built)
@@ -197,7 +197,7 @@ describe('buildReport', () => {
 
   const view = (requests: number, errors = 0) => ({ requests, errors, avgSeconds: 0.001 })
 
-  test('sums agree when every instance agrees; an error of an instance is no answer', async () => {
+  test('sums agree when every instance agrees, without error responses', async () => {
     const pods = new Map([
       ['api-1', view(1)],
       ['api-2', view(5, 3)],
@@ -209,17 +209,17 @@ describe('buildReport', () => {
     })
   })
 
-  test('sums that agree while instances differ are told', async () => {
+  test('lists instances that differ although the sums agree', async () => {
     const pods = new Map([['10.0.0.7:8000', view(3)]])
     const { agreement } = await report({ service: { source: 'Prometheus', pods, notes: [] } })
     expect(agreement).toMatchObject({
       agree: true,
       text: expect.stringContaining('the sums agree'),
-      notes: ['the two sides differ at: 10.0.0.7:8000, api-1, api-2'],
+      notes: ['client and service differ for: 10.0.0.7:8000, api-1, api-2'],
     })
   })
 
-  test('a sum that is off fails only where it must agree', async () => {
+  test('fails on a wrong sum only with REQUIRE_SUM', async () => {
     const service = { source: 'Prometheus', pods: new Map([['api-1', view(1)]]), notes: [] }
     const result = async (requireSum: boolean) =>
       (await report({ service, requireSum })).checks.find(({ name }) => name.startsWith('sum over'))
@@ -230,7 +230,7 @@ describe('buildReport', () => {
     expect(await result(true)).toMatchObject({ result: 'failed' })
   })
 
-  test('a grade follows p95, and a loss beats every speed', async () => {
+  test('grades by p95, and a loss always needs improvement', async () => {
     const { summary } = await report()
     const clean = { ...summary, lost: 0 }
     expect([0.05, 0.2, 0.7, 1.2].map((p95) => gradeOf(clean, p95))).toEqual([
@@ -244,7 +244,7 @@ describe('buildReport', () => {
 })
 
 describe('files', () => {
-  test('the page is one file: no script, no address outside, and foreign text stays text', async () => {
+  test('the page is self-contained, without scripts or external URLs, and escapes text', async () => {
     const html = renderHtml(await report())
     expect(html).not.toMatch(/<script|(src|href)=|@import|url\(/)
     expect(html).toContain('kill &quot;api-1&quot; &amp; &lt;more&gt;')
@@ -252,12 +252,12 @@ describe('files', () => {
     expect(html.match(/<svg/g)).toHaveLength(3)
   })
 
-  test('every number of the charts is a number', async () => {
+  test('charts contain no NaN, undefined or Infinity', async () => {
     const html = renderHtml(await report())
     expect(html).not.toMatch(/NaN|undefined|Infinity/)
   })
 
-  test('JUnit has a case for each check, failures and skips as such', async () => {
+  test('JUnit has one case per check, and marks failures and skips', async () => {
     const built = await report()
     const xml = renderJUnit(built)
     expect(xml).toContain(`tests="${built.checks.length}" failures="2" skipped="1"`)

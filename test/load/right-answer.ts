@@ -1,6 +1,6 @@
 import { type Expected, makeCases, type Size } from '../../load/payloads.ts'
 
-/** What `POST /payload` answers for a payload of the load tests. */
+/** The correct response of `POST /payload` to a payload of the load tests. */
 export function rightAnswer(expected: Expected) {
   return {
     numeric_analysis: {
@@ -22,7 +22,7 @@ export function rightAnswer(expected: Expected) {
   }
 }
 
-/** The right answers to all payloads of one size, by request body. */
+/** The correct responses to all payloads of one size, by request body. */
 export function rightAnswers(seed: number, size: Size): Map<string, ReturnType<typeof rightAnswer>> {
   return new Map(makeCases(seed, size).map(({ body, expected }) => [body, rightAnswer(expected)]))
 }

@@ -9,21 +9,21 @@ import { root } from '../support/root.ts'
 
 /** Whether the tests that need k6 can run here. */
 export function haveK6(): boolean {
-  return hasProgram('k6', 'none; make load builds it', findK6(process.env, root) !== null)
+  return hasProgram('k6', 'no package; make load builds it', findK6(process.env, root) !== null)
 }
 
 export type LoadRun = {
   exitCode: number
   stdout: string
   stderr: string
-  /** Null when the run was not made. */
+  /** Null if the run failed to start. */
   report: Report | null
   records: RequestRecord[]
   html: string
   junit: string
 }
 
-/** Runs `load/run.ts` as a person would, in a folder of its own. Nothing of this environment's settings. */
+/** Runs `load/run.ts` like a user, in a temporary folder and without this environment's settings. */
 export async function runLoad(profile: string, settings: Record<string, string>): Promise<LoadRun> {
   const directory = await mkdtemp(join(tmpdir(), 'load-'))
   try {

@@ -1,4 +1,4 @@
-/** `load/run.ts` from end to end with real k6: its exit codes, its report, and that the numbers add up. */
+/** Runs `load/run.ts` end to end with real k6: checks exit codes, reports and sums. */
 
 import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
@@ -8,7 +8,7 @@ import { findK6 } from '../../load/k6.ts'
 import { rightAnswers } from './right-answer.ts'
 import { haveK6, type LoadRun, runLoad } from './run-load.ts'
 
-setDefaultTimeout(60_000) // generous: other tests may have the machine to themselves for seconds
+setDefaultTimeout(60_000) // generous: other tests may occupy the machine for seconds
 const closedPort = 'http://127.0.0.1:1'
 const answers = rightAnswers(1, 'small')
 const servers: Bun.Server<undefined>[] = []
@@ -17,12 +17,12 @@ afterEach(async () => {
 })
 
 /**
- * A service of two instances on one port that counts in /metrics as one.
+ * A service with /health, /version, /metrics and /payload.
  *
- * @param answer takes the place of the right answer to the nth request; null leaves it
- * @param miscount what its counter shows too much
+ * @param override replaces the correct response to the nth request; null keeps it
+ * @param miscount added to its counter
  */
-function startService(answer: (nth: number) => Response | null | Promise<null> = () => null, miscount = 0) {
+function startService(override: (nth: number) => Response | null | Promise<null> = () => null, miscount = 0) {
   let served = 0
   const server = Bun.serve({
     hostname: '127.0.0.1',
@@ -36,9 +36,9 @@ function startService(answer: (nth: number) => Response | null | Promise<null> =
         ),
       '/payload': async (request) => {
         const nth = ++served
-        const right = answers.get(await request.text())
-        if (!right) return new Response('a payload of another seed', { status: 400 })
-        return (await answer(nth)) ?? Response.json(right, { headers: { 'X-Served-By': 'api-1' } })
+        const correct = answers.get(await request.text())
+        if (!correct) return new Response('a payload with another seed', { status: 400 })
+        return (await override(nth)) ?? Response.json(correct, { headers: { 'X-Served-By': 'api-1' } })
       },
     },
     fetch: () => new Response(null, { status: 404 }),
@@ -59,7 +59,7 @@ function expectSumsToHold({ report, records }: LoadRun) {
 }
 
 describe.skipIf(!haveK6())('load/run.ts', () => {
-  test('exit 0: everything answered, the known lines in their order, both sides agree', async () => {
+  test('exits 0 when everything is answered: prints the known lines in order, both sides agree', async () => {
     const run = await runLoad('load', { SERVICE_URL: startService(), N_REQUESTS: '300', CONCURRENCY: '3' })
     expect(run.stderr).toBe('')
     expect(run.exitCode).toBe(0)
@@ -86,20 +86,20 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expect(run.junit).toContain('failures="0" skipped="0"')
   })
 
-  test('exit 1: unreachable, in the words of the reason', async () => {
+  test('exits 1 with the reason when the service is unreachable', async () => {
     const run = await runLoad('load', { SERVICE_URL: closedPort })
     expect(run.stderr).toStartWith(`Service unreachable: ${closedPort}/health: `)
     expect(run.exitCode).toBe(1)
     expect(run.report).toBeNull()
   })
 
-  test('exit 1: the service says that it is not well', async () => {
+  test('exits 1 when the service is not healthy', async () => {
     const run = await runLoad('load', { SERVICE_URL: startService(), HEALTH_ENDPOINT: '/nothing' })
-    expect(run.stderr).toMatch(/^Service not healthy: .*\/nothing answers 404/)
+    expect(run.stderr).toMatch(/^Service not healthy: .*\/nothing returned 404/)
     expect(run.exitCode).toBe(1)
   })
 
-  test('exit 1: every connection refused, nothing sent', async () => {
+  test('exits 1 when every connection is refused', async () => {
     const run = await runLoad('load', {
       SERVICE_URL: startService(),
       PAYLOAD_ENDPOINT: `${closedPort}/payload`,
@@ -110,16 +110,18 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expectSumsToHold(run)
   })
 
-  test('exit 1: wrong settings and profiles are told, nothing is sent', async () => {
+  test('exits 1 and sends nothing when settings or profile are invalid', async () => {
     const settings = await runLoad('load', { N_REQUESTS: 'x', SIZE: 'y' })
     expect(settings.stderr).toMatch(/^N_REQUESTS=x: .*\nSIZE=y: .*/)
     expect(settings.exitCode).toBe(1)
     const profile = await runLoad('lod', {})
-    expect(profile.stderr).toBe('no profile lod: one of load, smoke, stress, spike, soak, rollout, large\n')
+    expect(profile.stderr).toBe(
+      'unknown profile lod: must be one of load, smoke, stress, spike, soak, rollout, large\n',
+    )
     expect(profile.exitCode).toBe(1)
   })
 
-  test('exit 2: one loss among many, named, and in the JUnit file', async () => {
+  test('exits 2 on a single loss, and names it in the report and the JUnit file', async () => {
     const service = startService((nth) => (nth === 7 ? new Response('going away', { status: 503 }) : null))
     const run = await runLoad('load', { SERVICE_URL: service, N_REQUESTS: '50' })
     expect(run.exitCode).toBe(2)
@@ -131,7 +133,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expectSumsToHold(run)
   })
 
-  test('exit 2: a service that is gone for good loses nothing and refuses too much', async () => {
+  test('exits 2 when a stopped service refuses more requests than allowed', async () => {
     const settings = { N_REQUESTS: '100', CONCURRENCY: '1', CONNECTION: 'no-reuse' }
     const stopping = () =>
       startService((nth) => {
@@ -151,7 +153,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expect(allowed.exitCode).toBe(0)
   })
 
-  test('each run has a folder of its own unless REPORT_DIR names one, and the service its version', async () => {
+  test('writes each run to its own folder without REPORT_DIR, with the version of the service', async () => {
     const service = startService()
     const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3', REPORT_DIR: '' })
     expect(run.stdout).toMatch(/\/reports\/load\/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ-smoke\/report\.html\n$/)
@@ -159,7 +161,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expect(run.exitCode).toBe(0)
   })
 
-  test('exit 2: a threshold is crossed though nothing is lost: an answer after more than a second', async () => {
+  test('exits 2 when a slow response crosses a threshold and nothing is lost', async () => {
     const service = startService((nth) => (nth === 2 ? Bun.sleep(1_100).then(() => null) : null))
     const run = await runLoad('smoke', { SERVICE_URL: service, N_REQUESTS: '3' })
     expect(run.report?.summary).toMatchObject({ answered: 3, lost: 0 })
@@ -168,7 +170,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     expect(run.exitCode).toBe(2)
   })
 
-  test('a sum that is off is told, and fails the run where REQUIRE_SUM=1 asks for it', async () => {
+  test('reports a wrong sum, and fails the run only with REQUIRE_SUM=1', async () => {
     const settings = { SERVICE_URL: startService(undefined, 4), N_REQUESTS: '20' }
     const lenient = await runLoad('load', settings)
     expect(lenient.stdout).toContain('answered 20: they DIFFER by +4')
@@ -182,7 +184,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
   })
 
   test.each(['reuse', 'no-reuse', 'mixed'])(
-    'a steady arrival, CONNECTION=%s: phases and marks in the report',
+    'reports phases and marks of a constant arrival rate with CONNECTION=%s',
     async (connection) => {
       const directory = await mkdtemp(join(tmpdir(), 'events-'))
       const events = join(directory, 'events')
@@ -208,7 +210,7 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
     },
   )
 
-  test('big payloads beside small ones are timed apart', async () => {
+  test('reports the times of big and small payloads separately', async () => {
     const medium = rightAnswers(1, 'medium')
     const server = Bun.serve({
       hostname: '127.0.0.1',
@@ -226,14 +228,14 @@ describe.skipIf(!haveK6())('load/run.ts', () => {
       DURATION: '1s',
     })
     expect(Object.keys(run.report?.timesBySize ?? {}).sort()).toEqual(['medium', 'small'])
-    expect(run.stdout).toMatch(/ {2}medium: \d+ answers, median=/)
+    expect(run.stdout).toMatch(/ {2}medium: \d+ responses, median=/)
     expect(run.report?.summary).toMatchObject({ refused: 0, lost: 0 })
     expectSumsToHold(run)
   })
 })
 
 describe('findK6', () => {
-  test('K6 goes before the PATH, the PATH before .tools/bin, and nothing is null', async () => {
+  test('prefers K6, then the PATH, then .tools/bin, and returns null if k6 is absent', async () => {
     const root = await mkdtemp(join(tmpdir(), 'k6-'))
     try {
       expect(findK6({ PATH: '/nowhere' }, root)).toBeNull()

@@ -13,7 +13,7 @@ function problemsOf(env: Record<string, string>): string[] {
 }
 
 describe('parseSettings', () => {
-  test('without any setting: 5000 requests to this machine, limits of 3 s and 30 s, no Prometheus', () => {
+  test('defaults to 5000 requests to this machine, timeouts of 3 s and 30 s, no Prometheus', () => {
     expect(parseSettings({}, {})).toMatchObject({
       payloadUrl: 'http://127.0.0.1:8000/payload',
       healthUrl: 'http://127.0.0.1:8000/health',
@@ -27,7 +27,7 @@ describe('parseSettings', () => {
     })
   })
 
-  test('KUBE_HOST gives the service and Prometheus; SERVICE_URL and PROMETHEUS_URL go before it', () => {
+  test('KUBE_HOST sets the service and Prometheus; SERVICE_URL and PROMETHEUS_URL override it', () => {
     expect(parseSettings({ KUBE_HOST: '10.0.0.7' }, {})).toMatchObject({
       payloadUrl: 'http://10.0.0.7:8000/payload',
       prometheusUrl: 'http://10.0.0.7:9090',
@@ -39,7 +39,7 @@ describe('parseSettings', () => {
     })
   })
 
-  test('endpoints are paths of the service or whole URLs; METRICS_ENDPOINT takes several', () => {
+  test('endpoints are paths or URLs; METRICS_ENDPOINT takes several', () => {
     const env = {
       PAYLOAD_ENDPOINT: '/v1/payload',
       METRICS_ENDPOINT: 'http://a:1/metrics, http://b:2/metrics',
@@ -51,7 +51,7 @@ describe('parseSettings', () => {
     })
   })
 
-  test('the environment goes before what a profile sets, and an empty value is none', () => {
+  test('the environment overrides profile defaults, and an empty value counts as unset', () => {
     const defaults = { RATE: '500', DURATION: '2m' }
     expect(parseSettings({ RATE: '50', DURATION: '' }, defaults)).toMatchObject({
       ratePerSecond: 50,
@@ -69,22 +69,22 @@ describe('parseSettings', () => {
     [{ N_REQUESTS: '0' }, 'N_REQUESTS=0: must be a whole number from 1'],
     [{ N_REQUESTS: '5e3' }, 'N_REQUESTS=5e3: must be a whole number'],
     [{ CONCURRENCY: 'many' }, 'CONCURRENCY=many: must be a whole number'],
-    [{ READ_TIMEOUT: '30 seconds' }, 'READ_TIMEOUT=30 seconds: must be a time'],
+    [{ READ_TIMEOUT: '30 seconds' }, 'READ_TIMEOUT=30 seconds: must be a duration'],
     [{ READ_TIMEOUT: '0' }, 'READ_TIMEOUT: must be above 0'],
     [{ CONNECTION: 'keep' }, 'CONNECTION=keep: must be one of reuse, no-reuse, mixed'],
     [{ SIZE: 'huge' }, 'SIZE=huge: must be one of small, medium, 1mb, 10mb'],
     [{ DEBUG: 'loud' }, 'DEBUG=loud: must be 1 or 0'],
-  ])('%o is refused with what would be right', (env, message) => {
+  ])('rejects %o and names valid values', (env, message) => {
     expect(problemsOf(env)).toEqual([expect.stringContaining(message)])
   })
 
-  test('every problem is told at once', () => {
+  test('reports all problems at once', () => {
     expect(problemsOf({ N_REQUESTS: 'x', RATE: 'y', SIZE: 'z' })).toHaveLength(3)
   })
 })
 
 describe('profiles', () => {
-  test.each(profileNames)('%s: a lost request fails it, and its end cuts no request', (name) => {
+  test.each(profileNames)('%s fails on a lost request and aborts no request at its end', (name) => {
     const settings = parseSettings({ READ_TIMEOUT: '30' }, defaultsOf(name))
     const options = optionsOf(name, settings)
     expect(options.thresholds?.requests_lost).toEqual(['count==0'])
@@ -93,7 +93,7 @@ describe('profiles', () => {
     }
   })
 
-  test('the default run is 5000 requests shared by 3 users', () => {
+  test('load shares 5000 requests among 3 users by default', () => {
     expect(optionsOf('load', parseSettings({}, defaultsOf('load'))).scenarios?.load).toMatchObject({
       executor: 'shared-iterations',
       vus: 3,
