@@ -13,10 +13,10 @@ import {
   type Summary,
 } from './payload.ts'
 
-/** Smaller payloads are parsed as a whole: JSON.parse is faster there than the parser that scans the bytes. */
+/** JSON.parse handles smaller payloads: it is faster there than the parser that scans the bytes. */
 const scanMinBytes = 512
 
-/** A payload's analysis, or why the payload was rejected. Small, whatever the payload. */
+/** A payload's analysis, or the reason for its rejection. Small for every payload. */
 export type PayloadResult =
   | { readonly ok: true; readonly summary: Summary }
   | { readonly ok: false; readonly error: InputError }
@@ -32,12 +32,10 @@ interface Steps {
 }
 
 /**
- * Creates the analyzer of POST /payload bodies: everything between the bytes and the summary in one call, so that
- * a thread can do it.
+ * Creates the analyzer of POST /payload bodies. It does all work from the bytes to the summary in one call, so that a
+ * thread can run it. It calls `release` as soon as it no longer needs the bytes.
  *
- * The analyzer calls `release` as soon as the bytes are no longer needed.
- *
- * @param span runs the steps `validation` and `analysis`. Default: they are called directly.
+ * @param span runs the steps `validation` and `analysis`. Default: direct calls.
  * @example createPayloadAnalyzer(limits)(Buffer.from('{"numbers":[1,2],"text":"a"}')) // { ok: true, summary: … }
  */
 export function createPayloadAnalyzer(
@@ -45,7 +43,7 @@ export function createPayloadAnalyzer(
   span?: RunStep,
 ): (bytes: Uint8Array, release?: () => void) => PayloadResult {
   const steps = span === undefined ? createSteps(limits) : recordSteps(createSteps(limits), span)
-  // Created when the first input is invalid: only the schema can tell what is wrong.
+  // Created for the first invalid input: only the schema reports the issues.
   let schema: ReturnType<typeof payloadSchema> | undefined
   return (bytes, release) => {
     const scanned = bytes.length < scanMinBytes ? undefined : steps.scan(bytes)
@@ -64,7 +62,7 @@ export function createPayloadAnalyzer(
   }
 }
 
-/** Analyzes a payload that `payloadSchema` has accepted, and measures how long that takes. */
+/** Analyzes a payload that `payloadSchema` has accepted, and measures the duration. */
 export function analyzeParsed(payload: Payload): Summary {
   return summarize(analyze, payload)
 }

@@ -21,7 +21,7 @@ export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
   const numbers = z
     .custom<readonly number[]>()
     .meta({
-      description: 'Finite JSON numbers. A literal that overflows a double, such as `1e400`, is refused.',
+      description: 'Finite JSON numbers. A literal that overflows a double, such as `1e400`, is invalid.',
       override: { type: 'array', items: { type: 'number' }, minItems: 1, maxItems: maxNumbers },
     })
     .superRefine((value: unknown, context) => addIssues(context, findNumbersIssues(value, maxNumbers)))
@@ -39,7 +39,7 @@ export function payloadSchema({ maxNumbers, maxTextLength }: PayloadLimits) {
   })
 }
 
-/** The schema of a task's payload: a text alone, or numbers and a text. */
+/** The schema of a task's payload: only a text, or numbers and a text. */
 export function taskPayloadSchema(limits: PayloadLimits) {
   const payload = payloadSchema(limits)
   return z
@@ -65,7 +65,7 @@ export type Payload = z.output<ReturnType<typeof payloadSchema>>
 
 export type Summary = z.output<typeof summarySchema>
 
-/** An analysis without the time it took: the statistics use no clock. */
+/** An analysis without its duration, because the statistics use no clock. */
 export type Analysis = Omit<Summary, 'processing_time_ms'>
 export type CompactSummary = z.output<typeof compactSummarySchema>
 
@@ -89,8 +89,8 @@ export function analyzeTaskPayload(payload: string | Payload): Analysis | Pick<A
 }
 
 /**
- * Whether a parsed JSON value is a payload: exactly what `payloadSchema` accepts, as a test proves. The schema
- * reports what is wrong; this check is faster.
+ * Whether a parsed JSON value is a payload. Accepts exactly the same values as `payloadSchema`, as a test proves, but
+ * faster and without reasons.
  */
 export function isPayload(value: unknown, { maxNumbers, maxTextLength }: PayloadLimits): value is Payload {
   if (typeof value !== 'object' || value === null) return false
@@ -120,7 +120,7 @@ export function compact({ numeric_analysis: n, text_analysis: t }: Analysis): Co
   }
 }
 
-/** What is wrong with a value, or with its item at `index`. */
+/** One problem of a value, or of its item at `index`. */
 interface Issue {
   readonly code: string
   readonly message: string
@@ -137,14 +137,14 @@ function addIssues(context: z.core.$RefinementCtx, issues: readonly Issue[]): vo
 function findNumbersIssues(value: unknown, maxNumbers: number): Issue[] {
   if (value === undefined) return [{ code: 'missing', message: 'is required' }]
   if (!Array.isArray(value)) return [{ code: 'type', message: 'must be an array of numbers' }]
-  if (value.length === 0) return [{ code: 'too-short', message: 'must hold at least one number' }]
+  if (value.length === 0) return [{ code: 'too-short', message: 'must contain at least one number' }]
   if (value.length > maxNumbers)
-    return [{ code: 'too-long', message: `must hold at most ${maxNumbers} numbers, has ${value.length}` }]
+    return [{ code: 'too-long', message: `must contain at most ${maxNumbers} numbers, has ${value.length}` }]
   const issues: Issue[] = []
   for (let index = findInvalidItem(value, 0); index !== -1; index = findInvalidItem(value, index + 1)) {
     issues.push(
       typeof value[index] === 'number'
-        ? { code: 'not-finite', message: 'is beyond the range of a double', index }
+        ? { code: 'not-finite', message: 'exceeds the range of a double', index }
         : { code: 'type', message: 'must be a number', index },
     )
     if (issues.length === maxIssues) break
@@ -165,9 +165,9 @@ function findInvalidItem(items: readonly unknown[], start: number): number {
 function findTextIssues(value: unknown, maxTextLength: number): Issue[] {
   if (value === undefined) return [{ code: 'missing', message: 'is required' }]
   if (typeof value !== 'string') return [{ code: 'type', message: 'must be a string' }]
-  if (value.length === 0) return [{ code: 'too-short', message: 'must hold at least one character' }]
+  if (value.length === 0) return [{ code: 'too-short', message: 'must contain at least one character' }]
   return isTooLong(value, maxTextLength)
-    ? [{ code: 'too-long', message: `must hold at most ${maxTextLength} characters` }]
+    ? [{ code: 'too-long', message: `must contain at most ${maxTextLength} characters` }]
     : []
 }
 

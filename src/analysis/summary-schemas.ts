@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-// The form of a summary, for the OpenAPI document. Nothing is validated with it.
+// The schema of a summary for the OpenAPI document; not used for validation.
 
 export const numericAnalysisSchema = z
   .strictObject({
@@ -15,11 +15,11 @@ export const numericAnalysisSchema = z
 
 export const textAnalysisSchema = z
   .strictObject({
-    word_count: countSchema('Runs of anything but Unicode white space'),
+    word_count: countSchema('Runs of characters other than Unicode white space'),
     character_count: countSchema('Code points'),
-    character_count_no_spaces: countSchema('Code points that are not U+0020'),
+    character_count_no_spaces: countSchema('Code points other than U+0020'),
     sentence_count: countSchema(
-      'Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text. A full stop ends one only before white space, closing punctuation or the end: `example.com` is no end',
+      'Runs with content, ended by . ! ? … 。 ！ ？ or the end of the text. A full stop ends one only before white space, closing punctuation or the end, so not in `example.com`',
     ),
     paragraph_count: countSchema('Non-blank pieces between line breaks'),
   })
@@ -29,7 +29,7 @@ export const summarySchema = z
   .strictObject({
     numeric_analysis: numericAnalysisSchema,
     text_analysis: textAnalysisSchema,
-    processing_time_ms: z.number().min(0).describe('What the analysis took, in milliseconds'),
+    processing_time_ms: z.number().min(0).describe('Duration of the analysis in milliseconds'),
   })
   .meta({ id: 'Summary' })
 

@@ -1,17 +1,17 @@
 import { type Analysis, analyzeTaskPayload, type PayloadLimits, taskPayloadSchema } from './payload.ts'
 
-/** A task's payload is not what the schema accepts. Another attempt would fail in the same way. */
+/** The schema rejects a task's payload. A retry would fail in the same way. */
 export class InvalidTaskPayload extends Error {
   override readonly name = 'InvalidTaskPayload'
   readonly code = 'invalid-task-payload'
 }
 
 /**
- * Creates the function from the JSON text of a task's payload to the JSON text of its result: what POST /payload
- * answers, or the text analysis alone for a payload that is a text.
+ * Creates a function that takes the JSON text of a task's payload and returns the JSON text of its result: the summary
+ * of POST /payload, or only the text analysis if the payload is a text.
  *
- * The function throws InvalidTaskPayload for a payload beyond the limits: the instance that accepted the task may
- * have had other limits.
+ * The function throws InvalidTaskPayload for a payload beyond the limits, which is possible if the instance that
+ * accepted the task has other limits.
  *
  * @example createTaskAnalyzer(limits)('"a b"') // '{"text_analysis":{"word_count":2,…}}'
  */

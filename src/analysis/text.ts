@@ -7,7 +7,7 @@ export interface TextAnalysis {
   readonly paragraph_count: number
 }
 
-/** Classes of UTF-16 code units. All other letters, digits and marks are ordinary. */
+/** Classes of UTF-16 code units. Letters, digits and all other marks are ordinary. */
 const ordinary = 0
 const space = 1
 const whiteSpace = 2
@@ -20,7 +20,7 @@ const closing = 7
 /** The class of every code unit. A text touches only the part of the table that its script uses. */
 const classes = new Uint8Array(0x10000)
 classes[0x20] = space
-// The remaining characters at which Python's str.split() splits. U+200B and U+FEFF are not among them.
+// The other separators of Python's str.split(), which exclude U+200B and U+FEFF.
 classes.fill(whiteSpace, 0x09, 0x0e)
 classes.fill(whiteSpace, 0x1c, 0x20)
 classes.fill(whiteSpace, 0x2000, 0x200b)
@@ -28,29 +28,29 @@ for (const unit of [0x85, 0xa0, 0x1680, 0x202f, 0x205f, 0x3000]) classes[unit] =
 for (const unit of [0x0a, 0x0d, 0x2028, 0x2029]) classes[unit] = lineBreak
 for (const mark of '!?…。！？') classes[mark.charCodeAt(0)] = terminator
 classes[0x2e] = fullStop
-// Unicode's closing punctuation (Pe) and its quotes (Pi, Pf) with those of ASCII: which quote closes depends on the language.
+// Unicode closing punctuation (Pe), and all quotes (Pi, Pf, ASCII), because the closing quote depends on the language.
 const closingPunctuation =
   '"\')]}»༻༽᚜’”›⁆⁾₎⌉⌋〉❩❫❭❯❱❳❵⟆⟧⟩⟫⟭⟯⦄⦆⦈⦊⦌⦎⦐⦒⦔⦖⦘⧙⧛⧽⸃⸅⸊⸍⸝⸡⸣⸥⸧⸩⹖⹘⹚⹜〉》」』】〕〗〙〛〞〟﴾︘︶︸︺︼︾﹀﹂﹄﹈﹚﹜﹞）］｝｠｣' +
   '«‘‛“‟‹⸂⸄⸉⸌⸜⸠'
 for (const mark of closingPunctuation) classes[mark.charCodeAt(0)] = closing
 classes.fill(lowSurrogate, 0xdc00, 0xe000)
 
-/** Bits of the state. All three are set within a word, which is the usual case. */
+/** Bits of the state. Within a word, the usual case, all three are set. */
 const inWord = 1
 const inSentence = 2
 const inParagraph = 4
 const inAll = inWord | inSentence | inParagraph
 
 /**
- * Counts the words, characters, sentences and paragraphs of a text, in one pass and without a copy of any part.
+ * Counts the words, characters, sentences and paragraphs of a text in one pass, without copying any part of it.
  *
  * - Words are maximal runs without white space, as defined by Python's `str.split()`.
  * - Characters are code points; an unpaired surrogate counts as one. `character_count_no_spaces` excludes only U+0020.
- * - Sentences are runs with something other than white space in them, ended by `.`, `!`, `?`, `…`, `。`, `！`, `？` or
- *   the end of the text. A full stop ends one only before white space, closing punctuation or the end of the text:
- *   `3.14`, `example.com` and `e.g.` go on. The terminators themselves are not content, so `...` is not a sentence; nor
- *   is closing punctuation after them, so `He said: "Go."` is one.
- * - Paragraphs are the pieces between line breaks (LF, CR, CR LF, U+2028, U+2029) that hold more than white space.
+ * - Sentences are runs that contain more than white space and end at `.`, `!`, `?`, `…`, `。`, `！`, `？` or the end of
+ *   the text. A full stop ends a sentence only before white space, closing punctuation or the end of the text, so not
+ *   within `3.14`, `example.com` and `e.g.`. Terminators are not content, so `...` is not a sentence. Closing
+ *   punctuation after them is not content either, so `He said: "Go."` is one sentence.
+ * - Paragraphs are the pieces between line breaks (LF, CR, CR LF, U+2028, U+2029) that contain more than white space.
  *
  * Cost: linear for every text.
  *
@@ -108,8 +108,7 @@ export function analyzeText(text: string): TextAnalysis {
 }
 
 /**
- * The number of code points of a text, as Python's `len` counts: a surrogate pair is one character, and so is an
- * unpaired surrogate.
+ * The number of code points of a text, like Python's `len`: a surrogate pair or an unpaired surrogate counts as one.
  *
  * @example countCodePoints('a😀') // 2
  */
@@ -125,7 +124,7 @@ function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit < 0xdc00
 }
 
-/** @param next the index of the character behind the one of this kind */
+/** @param next the index of the next character */
 function endsSentence(kind: number, text: string, next: number): boolean {
   if (kind !== fullStop || next === text.length) return kind !== closing
   const following = classes[text.charCodeAt(next)]

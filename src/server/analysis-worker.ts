@@ -1,7 +1,7 @@
 import { createPayloadAnalyzer, type PayloadResult } from '../analysis/payload-analyzer.ts'
 import { concatBlocks } from '../analysis/pool/concat-blocks.ts'
 import type { AnalysisJob, BodyJob, NewTaskResult } from '../analysis/pool/jobs.ts'
-import type { Answer } from '../analysis/pool/thread-pool.ts'
+import type { Reply } from '../analysis/pool/thread-pool.ts'
 import { createTaskAnalyzer } from '../analysis/task-analyzer.ts'
 import { createNewTaskParser, type NewTaskOptions } from '../tasks/new-task.ts'
 
@@ -31,7 +31,7 @@ self.onmessage = ({ data }: MessageEvent<AnalysisJob>) => {
   if (bytes > collectMinBytes) collection = setTimeout(() => Bun.gc(true), collectDelayMs)
 }
 
-function run(job: AnalysisJob): Answer {
+function run(job: AnalysisJob): Reply {
   try {
     return { ok: true, result: job.kind === 'task' ? analyzeTask(job.payload) : runBodyJob(job) }
   } catch (error) {

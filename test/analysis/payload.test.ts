@@ -12,7 +12,7 @@ import {
 const limits = { maxNumbers: 5, maxTextLength: 4 }
 const schema = payloadSchema(limits)
 
-/** Values that are valid payloads or almost, as JSON.parse would return them. */
+/** Valid and nearly valid payloads, as JSON.parse would return them. */
 const nearlyPayloads = fc
   .record(
     {
@@ -47,7 +47,7 @@ test('isPayload accepts exactly what the schema accepts', () => {
     }),
     { numRuns: 2_000 },
   )
-  // About one in five is valid, so this bound cannot fail by chance.
+  // About one in five is valid, so chance cannot miss this bound.
   expect(accepted).toBeGreaterThan(50)
 })
 
@@ -72,14 +72,14 @@ test('the schema stops at twenty issues', () => {
 describe('a task payload', () => {
   const taskPayload = taskPayloadSchema(limits)
 
-  test('is a text alone, or numbers and a text', () => {
+  test('is only a text, or numbers and a text', () => {
     expect(taskPayload.safeParse('abc').success).toBe(true)
     expect(taskPayload.safeParse({ numbers: [1], text: 'abc' }).success).toBe(true)
     for (const value of ['', 'abcde', {}, { numbers: [1] }, null, 5, undefined])
       expect(taskPayload.safeParse(value).success).toBe(false)
   })
 
-  test('is analyzed like a request to /payload; a text alone has a text analysis alone', () => {
+  test('has the result of POST /payload, or only a text analysis for a text', () => {
     const payload = { numbers: [1, 2, 3], text: 'a b' }
     expect(analyzeTaskPayload(payload)).toEqual(analyze(payload))
     expect(analyzeTaskPayload('a b')).toEqual({ text_analysis: analyze(payload).text_analysis })

@@ -3,17 +3,17 @@ import type { TextAnalysis } from '../../src/analysis/text.ts'
 /** The separators of Python 3's `str.split()`, from the documentation of `str.isspace` and Unicode's tables. */
 const whiteSpace = /[\t\n\v\f\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/
 
-/** Unicode's closing punctuation, and quotes, whichever side they are for. */
+/** Unicode closing punctuation and all quotes. */
 const closing = `\\p{Pe}\\p{Pi}\\p{Pf}"'`
 const endOfSentence = new RegExp(`[!?…。！？]|\\.(?=[${closing}]|${whiteSpace.source}|$)`, 'u')
-/** What is content of a sentence: neither a terminator nor closing punctuation. */
+/** Content of a sentence: neither a terminator nor closing punctuation. */
 const contentOfSentence = new RegExp(`[^.!?…。！？${closing}]`, 'u')
 
 function isBlank(piece: string): boolean {
   return piece.split(whiteSpace).join('') === ''
 }
 
-/** The definitions of the contract one by one, with regular expressions and arrays: slow and simple. */
+/** A slow and simple reference implementation with regular expressions and arrays. */
 export function plainTextAnalysis(text: string): TextAnalysis {
   const characters = [...text]
   const sentences = text.split(endOfSentence)

@@ -63,7 +63,7 @@ const texts: Record<string, fc.Arbitrary<string>> = {
   'ASCII text': fc.string({ unit: 'binary-ascii', size: 'medium' }),
 }
 
-describe('counts as the plain definitions do', () => {
+describe('matches the plain definitions for', () => {
   for (const [kind, arbitrary] of Object.entries(texts)) {
     test(kind, () => {
       fc.assert(
@@ -92,7 +92,7 @@ function counts(text: string): number[] {
   return [word_count, character_count, character_count_no_spaces, sentence_count, paragraph_count]
 }
 
-test('the example of the contract: 4 words, 24 characters, 21 without spaces, 1 sentence, 1 paragraph', () => {
+test('counts 4 words, 24 characters, 21 without spaces, 1 sentence, 1 paragraph in the example', () => {
   expect(analyzeText('Sample text for analysis')).toEqual({
     word_count: 4,
     character_count: 24,
@@ -133,7 +133,7 @@ describe('characters', () => {
     expect(countCodePoints('\ude00\ud83d\ude00')).toBe(2)
   })
 
-  test('without spaces exclude only U+0020', () => {
+  test('without spaces excludes only U+0020', () => {
     expect(analyzeText('a b\tc\u00a0d\n').character_count_no_spaces).toBe(7)
   })
 })

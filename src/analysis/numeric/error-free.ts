@@ -1,7 +1,6 @@
 /**
- * Error-free transformations: they compute what rounding removed from a floating-point result, exactly. So a number can
- * be carried as `high + low`, two doubles of which `low` is below half a unit in the last place of `high` (a
- * "double-double", about 106 bits).
+ * Error-free transformations compute the exact rounding error of a floating-point operation. They allow numbers as
+ * "double-doubles", `high + low`, with `low` below half a unit in the last place of `high` (about 106 bits).
  */
 
 /**

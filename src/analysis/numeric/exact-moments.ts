@@ -6,7 +6,7 @@ export interface Moments {
   readonly standardDeviation: number
 }
 
-/** The exponent fields that a finite double can have: 0 for subnormals, 1 to 2046. */
+/** Number of exponent fields of finite doubles: 0 for subnormals, 1 to 2046. */
 const exponentCount = 2047
 
 /** Significands are split into digits of 18 bits, so that 53 bits are three digits. */
@@ -18,8 +18,8 @@ const rowWidth = 9
 const squaresColumn = 3
 
 /**
- * Numbers added between two carries of the columns of squares: a number adds at most 2^37 to a column, and a double
- * counts exactly up to 2^53. The columns of the sum grow by 2^18 a number and need no carry.
+ * Numbers added between two carries of the columns of squares: a number adds at most 2^37 to a column, and doubles are
+ * exact integers up to 2^53. The columns of the sum grow by at most 2^18 per number and need no carry.
  */
 const carryInterval = 2 ** 15
 
@@ -37,10 +37,10 @@ const words = new Uint32Array(double.buffer)
  * Mean and sample standard deviation of the first `count` values, correctly rounded for every input: the sum S₁ of
  * the numbers and the sum S₂ of their squares are exact big integers, and (n S₂ − S₁²) / (n (n − 1)) is rounded once.
  *
- * The sums are kept by exponent, one row each, with significands as digits in base 2^18. So a number costs eight
- * additions of doubles, all of them exact (the idea of R. M. Neal, Fast exact summation using small and large
- * superaccumulators, 2015). Big integers appear only at the end, once for each row. Cost: O(n) for any mixture of
- * magnitudes, and at most 2047 rows. A standard deviation above the largest double becomes Infinity.
+ * The sums have one row per exponent, with significands as digits in base 2^18. A number costs eight exact additions of
+ * doubles (after R. M. Neal, Fast exact summation using small and large superaccumulators, 2015). Big integers appear
+ * only at the end, once per row. Cost: O(n) for any mixture of magnitudes, plus at most 2047 rows. A standard deviation
+ * above the largest double becomes Infinity.
  *
  * @param count at least 2, and finite numbers only
  * @example exactMoments(Float64Array.of(1e308, -1e308, 1e-308), 3).mean // 3.333333333333333e-309
@@ -70,7 +70,7 @@ export function exactMoments(values: Float64Array, count: number): Moments {
   }
 }
 
-/** Adds a number to the row of its exponent, and returns the row; -1 for zero, which needs none. */
+/** Adds a number to the row of its exponent and returns the row; -1 for zero, which has no row. */
 function addNumber(x: number): number {
   if (x === 0) return -1
   double[0] = x
@@ -107,8 +107,8 @@ function carrySquares(lowest: number, highest: number): void {
 }
 
 /**
- * Sums the columns `from..to` of the rows, in units of the lowest row. Each row weighs 2^power times the row below it;
- * only row 1, the smallest normal doubles, weighs the same as row 0, the subnormals.
+ * Sums the columns `from..to` of the rows, in units of the lowest row. Each row weighs 2^power times the row below it,
+ * except row 1, the smallest normal doubles, which weighs the same as row 0, the subnormals.
  */
 function sumColumns(lowest: number, highest: number, from: number, to: number, power: number): bigint {
   let sum = 0n

@@ -2,34 +2,34 @@ import { productError, sumError } from './error-free.ts'
 import { exactMoments, type Moments } from './exact-moments.ts'
 import { type PowerSums, powerSums, shiftedPowerSums } from './power-sums.ts'
 
-/** Between these magnitudes squares and their low parts neither overflow nor lose bits below 2^-1074. */
+/** Between these magnitudes, squares and their low parts neither overflow nor lose bits below 2^-1074. */
 const minMagnitude = 2 ** -400
 const maxMagnitude = 2 ** 400
 
-/** Brings every double outside those magnitudes between them. Powers of two: scaling is exact both ways. */
+/** Factors that bring all other doubles between these magnitudes. Powers of two, so scaling is exact both ways. */
 const scaleUp = 2 ** 700
 const scaleDown = 2 ** -700
 
-/** A scaled-up result below this may be subnormal after scaling back, and would be rounded twice. */
+/** A scaled-up result below this may become subnormal when scaled back, which would round it twice. */
 const minScaledUp = 2 ** -300
 
-/** Relative error of the few double-double operations between the sums and a result: under ten of 2^-106. */
+/** Bound on the relative error of the double-double operations from the sums to a result: fewer than ten of 2^-106. */
 const arithmeticError = 2 ** -100
 
 /**
  * Mean and sample standard deviation (n − 1), each the double nearest to the exact value.
  *
- * Sums in double-double with proven error bounds (`PowerSums`), and Ziv's rounding test (Fast evaluation of
- * elementary mathematical functions with correctly rounded last bit, ACM TOMS 17, 1991): a result counts only
- * if everything within its error bound rounds to the same double. If it does not (cancellation, or a value nearly
- * half-way between two doubles), the deviations from the mean are summed. If that is still not accurate enough,
- * everything is computed in exact arithmetic. So the result never depends on how it was found.
+ * Uses sums in double-double with proven error bounds (`PowerSums`) and Ziv's rounding test (Fast evaluation of
+ * elementary mathematical functions with correctly rounded last bit, ACM TOMS 17, 1991): a result is accepted only if
+ * every value within its error bound rounds to the same double. If not (cancellation, or a value nearly halfway between
+ * two doubles), sums the deviations from the mean. If that is still not accurate enough, uses exact arithmetic. So the
+ * result does not depend on the method.
  *
- * Cost: one pass of about 20 operations a number; a second one if the spread is small compared with the mean.
+ * Cost: one pass of about 20 operations per number; a second one if the spread is small compared with the mean.
  *
  * @param count at least 2; the values must not be all equal
- * @param minimum the least of the values
- * @param maximum the greatest of the values
+ * @param minimum the smallest value
+ * @param maximum the largest value
  * @example moments(Float64Array.of(1, 2, 3, 4, 5), 5, 1, 5) // { mean: 3, standardDeviation: 1.5811388300841898 }
  */
 export function moments(values: Float64Array, count: number, minimum: number, maximum: number): Moments {
@@ -73,7 +73,7 @@ function roundDeviation(sums: PowerSums, count: number): number {
   const high = difference + rest
   const low = sumError(difference, rest, high)
   const error = sums.squaresErrorBound + 4 * Math.abs(meanHigh) * sums.sumErrorBound
-  // With fewer than 50 good bits nothing can be decided (and a negative difference has no root).
+  // Fewer than 50 good bits cannot decide the rounding (and a negative difference has no root).
   if (high < error * 2 ** 50) return Number.NaN
 
   const divisor = count - 1
@@ -92,7 +92,7 @@ function quotientError(high: number, low: number, divisor: number, quotient: num
   return (high - product - productError(quotient, divisor, product) + low) / divisor
 }
 
-/** Ziv's test: `high + low` rounded, if everything within `error` of it rounds to the same double; else NaN. */
+/** Ziv's test: `high + low` rounded, if every value within `error` of it rounds to the same double; else NaN. */
 function roundIfCertain(high: number, low: number, error: number): number {
   const rounded = high + (low - error)
   return rounded === high + (low + error) ? rounded : Number.NaN

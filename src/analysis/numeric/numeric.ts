@@ -11,20 +11,20 @@ export interface NumericAnalysis {
   readonly standard_deviation: number
 }
 
-/** Lists up to this length are copied into one shared buffer: allocating a new one costs more than copying. */
+/** Lists up to this length use one shared buffer, because allocating a new one costs more than copying. */
 const bufferLength = 1024
 const buffer = new Float64Array(bufferLength)
 
-/** Up to this length a loop copies faster than a call into the runtime. */
+/** Up to this length, a loop copies faster than a call into the runtime. */
 const loopMaxLength = 32
 
 /**
- * Count, extremes, mean, median and standard deviation of a list of numbers.
+ * Computes count, extremes, mean, median and standard deviation of a list of numbers.
  *
  * Every value is the double nearest to the exact one, for all magnitudes and without intermediate overflow: see
- * `moments` and `medianInPlace`. The standard deviation is that of a sample (n − 1), 0 for one number. Only the
- * standard deviation can exceed the largest double (for 1.7e308 and −1.7e308); the result is then that double, because
- * JSON has no infinity. Zero is never negative in the result. The list is not changed. Cost: O(n).
+ * `moments` and `medianInPlace`. The standard deviation is that of a sample (n − 1), and 0 for one number. It is the only
+ * value that can exceed the largest double (for 1.7e308 and −1.7e308); the result is then that double, because JSON has
+ * no infinity. The result contains no negative zero. The list is not changed. Cost: O(n).
  *
  * @param numbers at least one; the caller has checked that all are finite
  * @throws RangeError if the list is empty
@@ -54,7 +54,7 @@ export interface NumbersWithRange {
 }
 
 /**
- * The same analysis without a copy: it reorders the values.
+ * The same analysis without a copy; reorders the values.
  *
  * @param numbers at least one value; the caller has checked that all are finite
  */
@@ -86,7 +86,7 @@ function analyzeValues(
   }
 }
 
-/** Copies the numbers into a typed array: the loops that follow see one kind of array, and may reorder it. */
+/** Copies the numbers into a typed array: the following loops see one kind of array and may reorder it. */
 function copyNumbers(numbers: readonly number[] | Float64Array): Float64Array {
   if (numbers.length > bufferLength) return new Float64Array(numbers)
   if (numbers.length > loopMaxLength) buffer.set(numbers)

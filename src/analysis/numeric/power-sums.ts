@@ -1,12 +1,12 @@
 import { splitter, sumError } from './error-free.ts'
 
 /**
- * Numbers summed at a time. The low parts of a block are summed in plain doubles, so their rounding error grows with
- * the block; 1024 keeps it below 2^-67 of the sum, and a block within the first-level cache.
+ * Numbers per block. The low parts of a block are summed in plain doubles, so their rounding error grows with the block:
+ * 1024 keeps it below 2^-67 of the sum, and the block within the first-level cache.
  */
 const blockLength = 1024
 
-/** A block's deviations from the shift, rounded; the rounding errors go into the low part of the squares. */
+/** A block's rounded deviations from the shift; their rounding errors go into the low part of the squares. */
 const deviations = new Float64Array(blockLength)
 
 /**
@@ -121,14 +121,14 @@ export function powerSums(values: Float64Array, count: number, scale: number, la
 }
 
 /**
- * The same sums of `x * scale - shift`. With a shift near the mean, the squares lose nothing to cancellation when the
- * spread is small compared with the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance,
- * The American Statistician 37, 1983).
+ * The same sums of `x * scale - shift`. A shift near the mean avoids cancellation in the squares when the spread is small
+ * compared with the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance, The American
+ * Statistician 37, 1983).
  *
  * A difference is exact unless x and the shift are a factor of two apart. Otherwise its rounding error e adds
- * 2 (x − shift) e to the squares. The e that it would add to the sum is left out: the sum of the deviations counts only
- * times the distance between shift and mean, below u times the mean, so that all e together make less than 4 u² S.
- * Hence the shift must be the rounded mean, and the sum may be used only for the variance.
+ * 2 (x − shift) e to the squares. The sum omits e: the variance uses the sum of the deviations only multiplied by the
+ * distance between shift and mean, which is below u times the mean, so all e together contribute less than 4 u² S.
+ * Hence the shift must be the rounded mean, and the sum is valid only for the variance.
  *
  * @param largest the largest magnitude of a rounded difference `x * scale - shift`
  */

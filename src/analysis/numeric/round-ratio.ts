@@ -1,12 +1,12 @@
-/** Bits that a quotient or root must have: more than the 53 of a double and the one that decides rounding. */
+/** Minimum bits of a quotient or root: more than the 53 of a double and the bit that decides the rounding. */
 const minBits = 64
 
 /** The exponent of the last place of a subnormal double: 2^-1074 is the smallest. */
 const minExponent = -1074
 
 /**
- * The double nearest to `numerator / denominator * 2^exponent`, ties to even, as IEEE 754 rounds: subnormals
- * are rounded once, at their own last place; Infinity when the value is too large. Exact integer arithmetic.
+ * The double nearest to `numerator / denominator * 2^exponent`, ties to even, as in IEEE 754. Rounds subnormals once, at
+ * their own last place; returns Infinity for a value that is too large. Uses exact integer arithmetic.
  *
  * @param denominator above 0
  * @example roundRatio(1n, 10n, 0) // 0.1
@@ -43,8 +43,8 @@ export function roundRootOfRatio(numerator: bigint, denominator: bigint, exponen
 }
 
 /**
- * `bits * 2^exponent` as a double, ties to even. `inexact` means that the true value lies above it by less than one
- * bit. There must be more bits than a double holds.
+ * `bits * 2^exponent` as a double, ties to even. `inexact` means that the true value is above it by less than one bit.
+ * `bits` must have more bits than a double.
  */
 function roundBits(bits: bigint, inexact: boolean, exponent: number): number {
   const lastPlace = Math.max(exponent + bitLength(bits) - 53, minExponent)

@@ -1,23 +1,23 @@
-/** Above this many numbers the pivot is first selected in a sample (Floyd and Rivest found 600 by experiment). */
+/** Above this count, the pivot comes from a sample (Floyd and Rivest found 600 by experiment). */
 const sampleThreshold = 600
 
-/** Numbers that a selection may visit, as a multiple of its input; in random order it needs about 2. */
+/** Numbers that a selection may visit, as a multiple of its input; a random order needs about 2. */
 const maxWorkFactor = 16
 
-/** Lists of at least this many numbers are first counted by interval. */
+/** Minimum length of a list for counting by interval before the selection. */
 const countingMinLength = 64
 
-/** Intervals between minimum and maximum; the maximum itself falls into one more. */
+/** Intervals between minimum and maximum; the maximum itself falls into an extra one. */
 const intervalCount = 256
 const counts = new Int32Array(intervalCount + 1)
 
 /**
- * The median of the first `count` values, which it reorders. For an even count the mean of the two middle values,
+ * The median of the first `count` values, which it reorders. For an even count, the mean of the two middle values,
  * rounded once and without overflow.
  *
- * By selection instead of sorting: counting finds the interval that holds the middle, and `select` finds the middle
- * within that interval, usually among few numbers. That is faster than `select` alone. Cost: O(n). An order made to
- * defeat the selection costs one sort of the numbers, O(n log n), and no more.
+ * Selects instead of sorting: counting finds the interval with the middle, and `select` finds the middle within that
+ * interval, usually among few numbers. That is faster than `select` alone. Cost: O(n). An input crafted to defeat the
+ * selection costs one sort, O(n log n).
  *
  * @param count at least 1; no NaN among the values
  * @param minimum the minimum of the values
@@ -39,17 +39,17 @@ export function medianInPlace(values: Float64Array, count: number, minimum: numb
   return Number.isFinite(sum) ? sum / 2 : below / 2 + above / 2
 }
 
-/** The first `count` values, which include the middle ones; `upper` is the rank of the greater middle value. */
+/** The first `count` values, which include the middle ones; `upper` is the rank of the larger middle value. */
 interface Part {
   readonly count: number
   readonly upper: number
 }
 
 /**
- * Moves the values of the interval that holds the middle to the front. If the two middle values lie in different
- * intervals, it moves the values of both.
+ * Moves the values of the interval with the middle to the front. If the two middle values are in different intervals,
+ * moves the values of both.
  *
- * The bounds of an interval are rounded, but a smaller value never falls into a later interval, and only that matters.
+ * The bounds of an interval are rounded. This is harmless, because a smaller value never falls into a later interval.
  */
 function keepMiddleInterval(values: Float64Array, whole: Part, minimum: number, maximum: number): Part {
   const { count, upper } = whole
@@ -71,7 +71,7 @@ function keepMiddleInterval(values: Float64Array, whole: Part, minimum: number, 
   for (let i = 0; i < count; i++) {
     const x = values[i]!
     const interval = ((x - minimum) * scale) | 0
-    // Not `>= first && <= last`: the processor cannot predict the first comparison. No value lies between the two.
+    // Not `>= first && <= last`: the processor cannot predict the first comparison. Intervals between the two are empty.
     if (interval === first || interval === last) {
       values[i] = values[kept]!
       values[kept++] = x
@@ -81,11 +81,11 @@ function keepMiddleInterval(values: Float64Array, whole: Part, minimum: number, 
 }
 
 /**
- * Moves the value of a rank to its place within `left..right`, with nothing greater before it and nothing less after it.
+ * Moves the value of a rank to its place within `left..right`, with no larger value before it and no smaller one after.
  *
  * Floyd & Rivest's SELECT (Expected time bounds for selection, CACM 18, 1975): quickselect with a pivot from a sample,
- * chosen just beyond the rank, so that one partition discards almost half. After `maxWork` visited numbers the rest is
- * sorted.
+ * chosen just beyond the rank, so that one partition discards almost half. Sorts the rest after `maxWork` visited
+ * numbers.
  */
 function select(values: Float64Array, left: number, right: number, rank: number, maxWork: number): void {
   let work = maxWork
@@ -109,7 +109,7 @@ function select(values: Float64Array, left: number, right: number, rank: number,
   }
 }
 
-/** Selects within a small part around the rank, so that the value at the rank is close to the wanted one. */
+/** Selects within a small part around the rank, to move a value close to the result to the rank. */
 function selectInSample(values: Float64Array, left: number, right: number, rank: number): void {
   const count = right - left + 1
   const position = rank - left + 1
@@ -123,11 +123,11 @@ function selectInSample(values: Float64Array, left: number, right: number, rank:
 }
 
 /**
- * Moves the values below the pivot to the front of `left..right`, and returns the index after them.
+ * Moves the values below the pivot to the front of `left..right` and returns the index after them.
  *
- * Lomuto's partition without a branch: every value is swapped, and the boundary moves by the result of the comparison.
- * Hoare's partition swaps less, but it branches on comparisons with the pivot, and the processor mispredicts every
- * other one of those when the pivot is good.
+ * Lomuto's partition without a branch: swaps every value and moves the boundary by the result of the comparison. Hoare's
+ * partition swaps less, but it branches on comparisons with the pivot, and with a good pivot the processor mispredicts
+ * every other one.
  */
 function moveBelow(values: Float64Array, left: number, right: number, pivot: number): number {
   let boundary = left
@@ -140,7 +140,7 @@ function moveBelow(values: Float64Array, left: number, right: number, pivot: num
   return boundary
 }
 
-/** The same for the values equal to the pivot, when none is below it. */
+/** The same for the values equal to the pivot; no value may be below it. */
 function moveEqual(values: Float64Array, left: number, right: number, pivot: number): number {
   let boundary = left
   for (let i = left; i <= right; i++) {

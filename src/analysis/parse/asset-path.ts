@@ -1,6 +1,6 @@
 /**
- * The path of a file that is imported by path. A bundle may be put anywhere, so it knows its files only by their names
- * beside the program that was started; from source, the path is absolute.
+ * Resolves the path of a file imported with `type: 'file'`. A bundle can be moved, so its paths are relative to the
+ * started program; from source, paths are absolute.
  *
  * @example assetPath('./number-scanner-g3vf.wasm') // '/opt/tally/number-scanner-g3vf.wasm'
  */

@@ -1,5 +1,5 @@
 /**
- * The SHA-256 of a body's text, in hexadecimal: tells a repeated request from another one with the same
+ * The SHA-256 of a body's text, in hexadecimal. It distinguishes a repeated request from another one with the same
  * `Idempotency-Key`.
  */
 export function fingerprint(text: string): string {

@@ -1,16 +1,16 @@
-/** What is wrong with one place of the input. */
+/** One problem at one place of the input. */
 export interface ValidationIssue {
   /** JSON pointer (RFC 6901) into the input; the empty pointer is the whole input. */
   readonly pointer: string
-  /** Continues a sentence that begins with the place: `must be a number`. */
+  /** The predicate of a sentence whose subject is the place: `must be a number`. */
   readonly detail: string
-  /** Stable, for programs: `type`, `missing`, `too-long`. */
+  /** A stable code for programs: `type`, `missing`, `too-long`. */
   readonly code: string
 }
 
 export type InputErrorCode = 'not-utf-8' | 'malformed-json' | 'invalid-input'
 
-/** Why an input was rejected. Plain data: it travels between threads. */
+/** The reason for the rejection of an input. Plain data, because it moves between threads. */
 export interface InputError {
   readonly code: InputErrorCode
   /** One sentence for the caller. */

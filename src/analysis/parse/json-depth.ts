@@ -1,9 +1,9 @@
 /**
- * Whether arrays and objects are nested more than `maxDepth` levels deep in a JSON text. For a text that is not
- * JSON either answer is possible; the parser rejects it anyway.
+ * Whether arrays and objects are nested more than `maxDepth` levels deep in a JSON text. For a text that is not JSON the
+ * result is arbitrary; the parser rejects it anyway.
  *
- * Checked before parsing, because JSON.parse keeps memory for every open level: megabytes of `[` would cost it
- * seconds and gigabytes. Few texts have enough opening brackets to need the closer look.
+ * Call this before JSON.parse, which needs memory for every open level: megabytes of `[` would cost it seconds and
+ * gigabytes. Most texts have too few opening brackets to exceed the limit, so the exact measurement is rare.
  *
  * @example exceedsDepth('{"a": [[1]]}', 2) // true
  */

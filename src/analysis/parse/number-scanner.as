@@ -1,21 +1,21 @@
-// The inner loop of scan-numbers.ts in AssemblyScript: a list of numbers in JSON to doubles, each the nearest one.
-// `bun run scanner` compiles it to number-scanner.wasm. Nothing here allocates; the caller decides where everything lies.
+// The inner loop of scan-numbers.ts in AssemblyScript: converts a JSON list of numbers to the nearest doubles.
+// `bun run scanner` compiles it to number-scanner.wasm. It allocates nothing; the caller lays out the memory.
 
 /** Where scanning ended: the first byte that was not consumed. */
 export let at: usize = 0
-/** Where the next double would be written. */
+/** The address after the last written double. */
 export let written: usize = 0
-/** The minimum and maximum of the doubles that were written. */
+/** The minimum and maximum of the written doubles. */
 export let minimum: f64 = 0
 export let maximum: f64 = 0
 
-/** The results of `scan`; scan-numbers.ts has the same. */
+/** The results of `scan`; scan-numbers.ts has the same constants. */
 const END_OF_WINDOW = 0
 const END_OF_LIST = 1
 const NOT_PLAIN = 2
 const NOT_JSON = 3
 
-/** From here on the digits are split in two doubles before they are divided. */
+/** From this value on, the digits are split into two doubles before the division. */
 const CORRECTED_FROM: u64 = 1 << 49
 
 /** 2^27 + 1: splits 53 bits into 26 and 26 (Dekker 1971, after Veltkamp). */
@@ -59,7 +59,7 @@ function tens(exponent: usize): u64 {
   return load<u64>(TENS + (exponent << 3))
 }
 
-/** One bit for each of sixteen bytes, set if the byte is not a digit. */
+/** One bit per byte of sixteen, set if the byte is not a digit. */
 // @ts-ignore: decorator
 @inline
 function nonDigits(i: usize): u32 {
@@ -67,7 +67,7 @@ function nonDigits(i: usize): u32 {
 }
 
 /**
- * The value of up to eight digits. They are moved to the end of a word of eight digits, after zeros, and added up in
+ * The value of up to eight digits. Moves them to the end of a word of eight digits, after zeros, and adds them up in
  * pairs, fours and eight (D. Lemire, Quickly parsing eight digits, 2022).
  */
 // @ts-ignore: decorator
@@ -93,15 +93,16 @@ function isDigit(c: u32): bool {
 }
 
 /**
- * `digits / 10^scale` rounded to the nearest double, or NaN if that is not certain. Floating point with 106 bits, for the
- * numbers that `scaled` does not decide.
+ * `digits / 10^scale` rounded to the nearest double, or NaN if that is not certain. Uses floating point with 106 bits, for
+ * the numbers that `scaled` cannot decide.
  *
- * Below 2^49 the digits are a double, as the power is, and a quotient of doubles is correctly rounded (W. Clinger, How to read floating point numbers accurately, 1990). Above, the digits are `high + low` and the
- * quotient x of `high` is corrected by (high − x · power + low) / power. The remainder in it is exact: the remainder of
- * a rounded quotient is a double (T. J. Dekker, A floating-point technique for extending the available precision, 1971,
- * which also has the product of two parts). So the correction errs by no more than an addition, a multiplication and the
- * rounding of the inverse, three times 2^-53 of itself. If it leads to the same double 2^-50 smaller and larger, every
- * value between does, including the exact one (Ziv's test, ACM TOMS 17, 1991). Hardly anything but ties fails it.
+ * Below 2^49, both the digits and the power are exact doubles, and a quotient of doubles is correctly rounded (W. Clinger,
+ * How to read floating point numbers accurately, 1990). Above, the digits are `high + low`, and the quotient x of `high`
+ * is corrected by (high − x · power + low) / power. Its remainder is exact, because the remainder of a rounded quotient is
+ * a double (T. J. Dekker, A floating-point technique for extending the available precision, 1971, also the source of the
+ * product of two parts). So the error of the correction is at most that of an addition, a multiplication and the rounding
+ * of the inverse, three times 2^-53 of itself. If the correction 2^-50 smaller and 2^-50 larger lead to the same double,
+ * so does every value between, including the exact one (Ziv's test, ACM TOMS 17, 1991). Almost only ties fail the test.
  *
  * @param digits below 2^63
  * @param scale 1 to 22
@@ -128,11 +129,11 @@ function quotient(digits: u64, scale: usize): f64 {
 /**
  * `digits / 10^scale` rounded to the nearest double, or NaN if that is not certain.
  *
- * One product of 64 bits with 64, after D. Lemire (Number parsing at a gigabyte per second, Software: Practice and
- * Experience 51, 2021). The exact quotient lies between that product and the one with the reciprocal plus one,
- * which are less than 2^64 apart. Without the lowest of the four partial products, the upper word is too small by less
- * than 3. It keeps 53 bits, and 10 or 11 are rounded away: only if these are one half, or up to 3 below, can the exact
- * value lie on the other side or in the middle. That is one number in 400, and `quotient` decides it.
+ * Uses one product of 64 by 64 bits, after D. Lemire (Number parsing at a gigabyte per second, Software: Practice and
+ * Experience 51, 2021). The exact quotient is between that product and the product with the reciprocal plus one, which
+ * differ by less than 2^64. Without the lowest of the four partial products, the upper word is too small by less than 3.
+ * Rounding keeps 53 bits and drops 10 or 11. Only if the dropped bits are one half, or up to 3 below, can the exact value
+ * be in the middle or on the other side. That affects one number in 400, and `quotient` decides it.
  *
  * @param digits below 2^63
  * @param scale 1 to 22
@@ -154,20 +155,20 @@ function scaled(digits: u64, scale: usize): f64 {
   const half: u64 = 512 << isLong
   if (((product + 3 - half) & ((half << 1) - 1)) <= 3) return quotient(digits, scale)
   const significand = ((product >> (9 + isLong)) + 1) >> 1
-  // The significand carries its leading bit into the exponent, as does one that was rounded up to 2^53.
+  // The leading bit of the significand carries into the exponent, also if it was rounded up to 2^53.
   const exponent = 1148 + isLong - zeros - load<u64>(SHIFTS + (scale << 3))
   return reinterpret<f64>((exponent << 52) + significand)
 }
 
 /**
- * Reads numbers, each with the comma after it, until one would begin at `end` or later. Numbers that are not plain (more
- * than 18 digits, a far exponent, a tie) are left to the caller.
+ * Reads numbers, each with the comma after it, until the next one begins at `end` or later. Leaves numbers that are not
+ * plain (more than 18 digits, a large exponent, a tie) to the caller.
  *
- * 32 bytes are examined together: the first that is not a digit is the point and the second the comma. So the next number
- * is found early, while the digits of this one are still being added up.
+ * Examines 32 bytes at once: the first non-digit is the point and the second the comma. So the processor finds the next
+ * number early, while it still adds up the digits of this one.
  *
- * @param start where a number begins, or the space before it
- * @param end followed by 128 bytes that may be read
+ * @param start where a number, or the space before it, begins
+ * @param end at least 128 readable bytes must follow
  * @param out where to write the doubles
  */
 export function scan(start: usize, end: usize, out: usize): i32 {
@@ -229,7 +230,7 @@ export function scan(start: usize, end: usize, out: usize): i32 {
           digits = (digits * 100000000 + valueOf(i, 8)) * tens(more) + valueOf(i + 8, more)
         }
       } else {
-        // So many digits only if the first ones are zeros.
+        // This many digits are plain only if the leading ones are zeros.
         const more = count - 16
         if (digits != 0 || count > 22) {
           outcome = NOT_PLAIN

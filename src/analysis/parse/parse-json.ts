@@ -1,7 +1,7 @@
 import type { InputError, InputErrorCode } from './input-error.ts'
 import { exceedsDepth } from './json-depth.ts'
 
-/** Nested arrays and objects. A payload has two levels, a document may have many. */
+/** Maximum nesting of arrays and objects. A payload has two levels; a document may have many. */
 const maxDepth = 1_000
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -10,14 +10,14 @@ export type DecodeResult =
   | { readonly ok: true; readonly text: string }
   | { readonly ok: false; readonly error: InputError }
 
-/** The value, and the text that it was parsed from. */
+/** The value and its source text. */
 export type JsonResult =
   | { readonly ok: true; readonly value: unknown; readonly text: string }
   | { readonly ok: false; readonly error: InputError }
 
 /**
- * Parses JSON strictly: UTF-8 without replacement characters, bounded nesting, then JSON.parse. Of duplicate keys
- * the last one wins.
+ * Parses JSON strictly: UTF-8 without replacement characters, bounded nesting, then JSON.parse. The last of several
+ * equal keys wins.
  *
  * @param release called as soon as the bytes are no longer needed
  */
@@ -33,14 +33,17 @@ export function decodeUtf8(bytes: Uint8Array): DecodeResult {
   try {
     return { ok: true, text: decoder.decode(bytes) }
   } catch {
-    return reject('not-utf-8', 'The body holds bytes that are not UTF-8.')
+    return reject('not-utf-8', 'The body is not valid UTF-8.')
   }
 }
 
 /** Parses a JSON text with bounded nesting. */
 export function parseJsonText(text: string): JsonResult {
   if (exceedsDepth(text, maxDepth))
-    return reject('malformed-json', `Arrays and objects must be nested at most ${maxDepth} deep.`)
+    return reject(
+      'malformed-json',
+      `Arrays and objects must not be nested more than ${maxDepth} levels deep.`,
+    )
   try {
     return { ok: true, value: JSON.parse(text), text }
   } catch (error) {

@@ -4,7 +4,7 @@ import { scanNumbers, skipSpace } from './scan-numbers.ts'
 
 /** A payload parsed from its bytes. */
 export interface ParsedPayload {
-  /** The caller may reorder them. They are valid until the next payload is parsed. */
+  /** The caller may reorder them. They are valid until the next call. */
   readonly numbers: NumbersWithRange
   readonly text: string
 }
@@ -18,11 +18,11 @@ const [quote, backslash, colon, comma] = Buffer.from('"\\:,') as unknown as [num
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * Parses a payload without parsing the JSON as a whole: its two members in any order, the list with the number
+ * Parses a payload without parsing the JSON as a whole: its two members in any order, the numbers with the number
  * scanner, the text with JSON.parse.
  *
- * @returns undefined for everything but a plain payload within the limits. The caller then needs JSON.parse and the
- *   schema: the input may still be valid (a key may contain escapes), and they report what is wrong.
+ * @returns undefined unless the input is a plain payload within the limits. The caller then uses JSON.parse and the
+ *   schema: the input may still be valid (a key may contain escapes); otherwise they report the errors.
  */
 export function parsePayload(
   bytes: Uint8Array,

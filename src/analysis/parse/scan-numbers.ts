@@ -2,15 +2,15 @@ import type { NumbersWithRange } from '../numeric/numeric.ts'
 import { assetPath } from './asset-path.ts'
 import wasmPath from './number-scanner.wasm' with { type: 'file' }
 
-/** Bytes copied for one call of the scanner: with the doubles that they become they fit into a second-level cache. */
+/** Bytes copied for one call of the scanner: with the resulting doubles they fit into a second-level cache. */
 const windowBytes = 64 * 1024
 
-/** Bytes that follow a window, so that the scanner can read a number that begins at its end. */
+/** Bytes after a window, so that the scanner can read a number that begins at its end. */
 const marginBytes = 128
 
 /** The end of the module's own tables. */
 const windowStart = 4096
-/** The last byte of a text is followed by a margin of zeros. */
+/** After the window and its margin, plus a margin of zeros after the last byte of a text. */
 const doublesStart = windowStart + windowBytes + 2 * marginBytes
 
 /** A number takes at least two bytes: a digit and a comma. */
@@ -24,10 +24,9 @@ const notPlain = 2
 const comma = 0x2c
 const closingBracket = 0x5d
 
-/** A number in JSON. */
 const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
-/** Numbers that may be parsed one by one: this many, plus this share of all. Parsing is far slower than scanning. */
+/** Limit of numbers to parse one by one: this many, plus this share of all. Parsing is far slower than scanning. */
 const maxParsedBase = 64
 const maxParsedShare = 1 / 16
 
@@ -42,20 +41,20 @@ interface Scanner {
 
 interface Loaded {
   readonly scanner: Scanner
-  /** Its memory as bytes, and as doubles. */
+  /** Two views of its memory. */
   readonly bytes: Uint8Array
   readonly doubles: Float64Array
 }
 
-// A program without the scanner must not start: it would be found out by the first large payload.
+// Fail at the start if the scanner is missing, not at the first large payload.
 if (Bun.file(assetPath(wasmPath)).size === 0) throw new Error(`${assetPath(wasmPath)} is missing`)
 
-/** Compiled when it is first needed; null if that is not possible. */
+/** Compiled on first use; null if that failed. */
 let loaded: Loaded | null | undefined
 
-/** @returns null where WebAssembly rejects the module: on a processor without vector instructions */
+/** @returns null if WebAssembly rejects the module, because the processor lacks vector instructions */
 function tryLoad(): Loaded | null {
-  // Loaded only here: node:fs would delay every start.
+  // A top-level import of node:fs would delay every start.
   const wasm = process.getBuiltinModule('node:fs').readFileSync(assetPath(wasmPath))
   try {
     return load(wasm)
@@ -89,9 +88,9 @@ export interface ScannedNumbers extends NumbersWithRange {
  *
  * @param start the index after the opening bracket
  * @param maxCount the largest number of numbers
- * @returns undefined for everything but a list of one to `maxCount` finite numbers: JSON.parse can tell what is wrong.
- *   Also for a list that JSON.parse parses faster, because too many of its numbers must be parsed one by one, and on a
- *   machine that cannot run the scanner.
+ * @returns undefined unless the list has one to `maxCount` finite numbers; JSON.parse then finds the error. Also for a
+ *   list that JSON.parse handles faster, because too many of its numbers need parsing one by one, and on a machine that
+ *   cannot run the scanner.
  */
 export function scanNumbers(bytes: Uint8Array, start: number, maxCount: number): ScannedNumbers | undefined {
   if (loaded === undefined) loaded = tryLoad()
@@ -153,7 +152,7 @@ function fillWindow(memory: Uint8Array, bytes: Uint8Array, base: number): number
 /**
  * Makes room for `added` numbers after the first `count`.
  *
- * @param growth an estimate of the final count as a multiple of the present one: one allocation is then enough
+ * @param growth an estimate of the final count as a multiple of the current one, to need only one allocation
  */
 function reserve(count: number, added: number, growth: number): void {
   if (count + added <= values.length) return

@@ -1,12 +1,12 @@
 import type { z } from 'zod'
 import type { InputError, ValidationIssue } from './input-error.ts'
 
-/** Issues reported for one input at most. A body may hold millions of wrong items. */
+/** Maximum number of issues to report for one input. A body may contain millions of wrong items. */
 export const maxIssues = 20
 
 /**
- * Converts the issues of a failed zod validation: a JSON pointer each, a sentence, a stable code.
- * Values of the caller are not repeated. Names of unknown keys are, cut to 100 characters.
+ * Converts the issues of a failed zod validation to a JSON pointer, a sentence and a stable code each. The result does
+ * not repeat values from the caller, except names of unknown keys, truncated to 100 characters.
  *
  * @example toValidationIssues(error) // [{ pointer: '/numbers/3', detail: 'must be a number', code: 'type' }]
  */
@@ -17,7 +17,7 @@ export function toValidationIssues(error: {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.slice(0, maxIssues).map((key) => ({
         pointer: formatPointer([...issue.path, key.slice(0, 100)]),
-        detail: 'is not known here',
+        detail: 'is not allowed here',
         code: 'unknown',
       }))
     return { pointer: formatPointer(issue.path), detail: formatDetail(issue), code: toIssueCode(issue) }
@@ -25,10 +25,10 @@ export function toValidationIssues(error: {
   return explainUnwrapped(issues)
 }
 
-/** The members of a payload, which belong into `payload` of a task. */
+/** The members of a payload; in a task they belong inside `payload`. */
 const payloadPointers: ReadonlySet<string> = new Set(['/numbers', '/text'])
 
-/** A task without `payload` that has the payload's own members gets told how to wrap them. */
+/** If a task has a payload's members but no `payload`, explains how to wrap them. */
 function explainUnwrapped(issues: ValidationIssue[]): ValidationIssue[] {
   const isUnwrapped = issues.some(({ pointer, code }) => code === 'unknown' && payloadPointers.has(pointer))
   if (!isUnwrapped) return issues
@@ -39,10 +39,10 @@ function explainUnwrapped(issues: ValidationIssue[]): ValidationIssue[] {
   )
 }
 
-/** One sentence for a problem's `detail`: the first issue, and how many more there are. */
+/** One sentence for a problem's `detail`: the first issue and the number of further ones. */
 export function summarizeIssues(issues: readonly ValidationIssue[]): string {
   const [first] = issues
-  if (first === undefined) return 'The input was refused.'
+  if (first === undefined) return 'The input is invalid.'
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
   return `${first.pointer === '' ? 'The body' : first.pointer} ${first.detail}${more}`
 }
@@ -59,9 +59,9 @@ function formatPointer(path: readonly PropertyKey[]): string {
 
 function toIssueCode(issue: z.core.$ZodIssue): string {
   if (issue.code === 'custom') return String(issue.params?.code ?? 'invalid')
-  // An issue does not carry its input. Only zod's own message tells that the input was absent.
-  // No member of a union has this discriminator: the same as a wrong value of an enumeration.
+  // An unknown discriminator of a union is like a wrong value of an enumeration.
   if (issue.code === 'invalid_union' && 'discriminator' in issue) return 'invalid-value'
+  // An issue does not contain its input. Only zod's message shows that the input was absent.
   if (issue.code === 'invalid_type') return issue.message.endsWith('received undefined') ? 'missing' : 'type'
   return issue.code.replaceAll('_', '-')
 }

@@ -1,25 +1,25 @@
 import type { InputError } from '../parse/input-error.ts'
 import type { PayloadResult } from '../payload-analyzer.ts'
 
-/** What the body of POST /tasks asks for, or why it was rejected. */
+/** The task that a POST /tasks body requests, or the reason for its rejection. */
 export type NewTaskResult =
   | {
       readonly ok: true
       readonly task: {
         readonly kind: string
-        /** JSON text: what the queue stores. */
+        /** JSON text, stored by the queue. */
         readonly payload: string
         readonly priority: number | undefined
         /** Milliseconds since the epoch. */
         readonly runAt: number | undefined
         readonly delayMs: number | undefined
       }
-      /** Of the body as it was sent; computed only for a request with an Idempotency-Key. */
+      /** Fingerprint of the body as sent; computed only for a request with an Idempotency-Key. */
       readonly fingerprint: string | undefined
     }
   | { readonly ok: false; readonly error: InputError }
 
-/** What can be done with a request body, and the result. */
+/** The jobs for a request body, with their results. */
 export interface BodyJobs {
   readonly payload: {
     readonly job: { readonly kind: 'payload' }
@@ -33,13 +33,13 @@ export interface BodyJobs {
 
 export type BodyJobKind = keyof BodyJobs
 
-/** A request body to work on. Its bytes are the first `size` bytes of all blocks, one after another. */
+/** A job for a request body. The body is the first `size` bytes of the concatenated blocks. */
 export type BodyJob<K extends BodyJobKind = BodyJobKind> = BodyJobs[K]['job'] & {
   readonly blocks: readonly ArrayBuffer[]
   readonly size: number
 }
 
-/** A task to work on. */
+/** A job for a task. */
 export interface TaskJob {
   readonly kind: 'task'
   /** JSON text. */
@@ -48,13 +48,13 @@ export interface TaskJob {
 
 export type AnalysisJob = BodyJob | TaskJob
 
-/** The worker threads of a process that analyze large inputs, so that the event loop can serve others meanwhile. */
+/** The worker threads of a process that analyze large inputs, so that the event loop stays free for other requests. */
 export interface AnalysisPool {
-  /** Starts a thread if there is none: for a job that will come in a moment. */
+  /** Starts a thread if there is none, for a job that will arrive soon. */
   warmUp(): void
 
   /**
-   * Works on a request body.
+   * Processes a request body.
    *
    * @param options.transfer buffers of the job to move to the thread; they are empty here afterwards
    * @param options.signal aborts the job, even a running one

@@ -11,23 +11,23 @@ export interface Thread {
 }
 
 /** A thread's reply to a job. */
-export type Answer =
+export type Reply =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string }
 
-/** What a thread sends once, before its replies, when its start is not part of its first job. */
+/** A message that a thread sends once, before its replies, if its start does not count as part of its first job. */
 export const threadReady = 'ready'
 
 export interface ThreadPoolOptions {
-  /** Starts one more thread. It replies to each message (a job) with an Answer. */
+  /** Starts one more thread. It replies to each message (a job) with a Reply. */
   readonly start: () => Thread
-  /** The largest number of threads. They are started when needed. */
+  /** The largest number of threads. The pool starts them on demand. */
   readonly maxThreads: number
   /** Jobs that may wait for a thread; one more is rejected. */
   readonly maxWaiting: number
-  /** Whether threads send `threadReady`. Then the time limit of a job begins after it. Default false. */
+  /** Whether threads send `threadReady`. If so, the timeout of a job starts after it. Default: false. */
   readonly announcesReady?: boolean
-  /** How long an idle thread is kept, in ms. A heap hardly shrinks: only the end of its thread frees the memory. */
+  /** How long to keep an idle thread, in ms. A heap hardly shrinks: only the end of its thread frees the memory. */
   readonly idleMs: number
 }
 
@@ -36,9 +36,9 @@ export interface RunOptions {
   readonly transfer?: ArrayBuffer[]
   /** Aborts the job. If it is already running, its thread is terminated. */
   readonly signal?: AbortSignal | undefined
-  /** How long the job may run, in ms; time in the queue does not count. Then its thread is terminated. Default: no limit. */
+  /** How long the job may run before its thread is terminated, in ms, without its time in the queue. Default: no limit. */
   readonly timeoutMs?: number | undefined
-  /** The kind of job. Lanes with waiting jobs take turns, so that none delays another for long. Default: one lane. */
+  /** The kind of job. Lanes with waiting jobs take turns, so that no lane delays another for long. Default: one lane. */
   readonly lane?: string
 }
 
@@ -56,13 +56,13 @@ export class WorkerExited extends Error {
   override readonly name = 'WorkerExited'
 }
 
-/** The maximum of jobs is waiting, or the pool is closed. */
+/** The maximum number of jobs is waiting, or the pool is closed. */
 export class PoolFull extends Error {
   override readonly name = 'PoolFull'
   readonly code = 'pool-full'
 }
 
-/** A job ran for longer than its limit. */
+/** A job exceeded its timeout. */
 export class JobTimedOut extends Error {
   override readonly name = 'JobTimedOut'
 }
@@ -80,9 +80,9 @@ export class JobFailed extends Error {
 }
 
 /**
- * Runs jobs on worker threads, so that the event loop stays free. A thread has one job at a time. A thread that exits
- * fails only its own job. A thread whose job is aborted is terminated, because nothing else stops a loop. The next job
- * gets a new thread.
+ * Runs jobs on worker threads, so that the event loop stays free. A thread runs one job at a time. If a thread exits,
+ * only its own job fails. To abort a running job, the pool terminates its thread, because nothing else stops a loop;
+ * the next job gets a new thread.
  *
  * Jobs and results should be text, transferred buffers, or small: the structured clone of a large object would cost the
  * event loop more than the job saves.
@@ -94,8 +94,8 @@ export class ThreadPool<Job> {
   /** Busy threads, each with the function that fails its job. */
   readonly #busy = new Map<Thread, (error: unknown) => void>()
   /** The receiver of each thread's reply. */
-  readonly #answers = new Map<Thread, (answer: Answer) => void>()
-  /** Threads that are not ready yet, each with what waits for that. */
+  readonly #receivers = new Map<Thread, (reply: Reply) => void>()
+  /** Threads that are not ready yet, each with its callback. */
   readonly #starting = new Map<Thread, () => void>()
   readonly #waiting = new FairQueue<Waiting>()
   #closed = false
@@ -123,7 +123,7 @@ export class ThreadPool<Job> {
     return promise as Promise<Result>
   }
 
-  /** Starts a thread if there is none: a job that will come in a moment then need not wait for the start. */
+  /** Starts a thread if there is none, so that the next job need not wait for the start. */
   warmUp(): void {
     if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#release(this.#startThread())
   }
@@ -176,11 +176,11 @@ export class ThreadPool<Job> {
     if (this.#starting.has(thread)) this.#starting.set(thread, startTimer)
     else startTimer()
     this.#busy.set(thread, fail)
-    this.#answers.set(thread, (answer) => {
+    this.#receivers.set(thread, (reply) => {
       if (!settle()) return
       this.#release(thread)
-      if (answer.ok) resolve(answer.result)
-      else reject(new JobFailed(answer.name, answer.message))
+      if (reply.ok) resolve(reply.result)
+      else reject(new JobFailed(reply.name, reply.message))
       this.#assignNext()
     })
     signal?.addEventListener('abort', onAbort)
@@ -196,7 +196,7 @@ export class ThreadPool<Job> {
   #terminate(thread: Thread): void {
     clearTimeout(this.#idle.get(thread))
     this.#idle.delete(thread)
-    this.#answers.delete(thread)
+    this.#receivers.delete(thread)
     this.#starting.delete(thread)
     thread.terminate()
   }
@@ -207,14 +207,14 @@ export class ThreadPool<Job> {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''
       clearTimeout(this.#idle.get(thread))
       this.#idle.delete(thread)
-      this.#answers.delete(thread)
+      this.#receivers.delete(thread)
       this.#starting.delete(thread)
       this.#busy.get(thread)?.(new WorkerExited(`the thread of the job ended${reason}`))
     }
     if (this.#options.announcesReady) this.#starting.set(thread, () => {})
     thread.addEventListener('message', (event) => {
-      const { data } = event as MessageEvent<Answer | typeof threadReady>
-      if (data !== threadReady) return this.#answers.get(thread)?.(data)
+      const { data } = event as MessageEvent<Reply | typeof threadReady>
+      if (data !== threadReady) return this.#receivers.get(thread)?.(data)
       this.#starting.get(thread)?.()
       this.#starting.delete(thread)
     })

@@ -1,4 +1,4 @@
-import { type Answer, threadReady } from '../../analysis/pool/thread-pool.ts'
+import { type Reply, threadReady } from '../../analysis/pool/thread-pool.ts'
 import { compileDocumentSchema, type DocumentSchema } from '../schema/json-schema.ts'
 import { checkDocument } from './check-document.ts'
 import type { CheckJob } from './document-checker.ts'
@@ -19,7 +19,7 @@ schema.then(
 
 self.onmessage = async ({ data }: MessageEvent<CheckJob>) => self.postMessage(await run(data))
 
-async function run({ bytes, isKeyed }: CheckJob): Promise<Answer> {
+async function run({ bytes, isKeyed }: CheckJob): Promise<Reply> {
   try {
     return { ok: true, result: checkDocument(bytes, isKeyed, await schema) }
   } catch (error) {

@@ -21,7 +21,7 @@ describe('exact arithmetic rounds once', () => {
     })
   }
 
-  test('more numbers of one exponent than a column holds without a carry', () => {
+  test('more numbers of one exponent than fit into a column without a carry', () => {
     const values = Float64Array.from({ length: 300_000 }, (_, i) => 2 - (1 + (i % 1000)) * 2 ** -52)
     const exact = new ExactMoments(values)
     const { mean, standardDeviation } = exactMoments(values, values.length)
@@ -29,11 +29,11 @@ describe('exact arithmetic rounds once', () => {
     expect(exact.isStandardDeviation(standardDeviation)).toBe(true)
   })
 
-  test('zeros only', () => {
+  test('only zeros', () => {
     expect(exactMoments(Float64Array.of(0, -0, 0), 3)).toEqual({ mean: 0, standardDeviation: 0 })
   })
 
-  test('a deviation half-way between two subnormals is the even one', () => {
+  test('a deviation halfway between two subnormals rounds to the even one', () => {
     // The deviation of 0, 0, 0, x is exactly x / 2.
     const smallest = 2 ** -1074
     expect(exactMoments(Float64Array.of(0, 0, 0, smallest), 4).standardDeviation).toBe(0)

@@ -1,6 +1,6 @@
 /**
  * Mean and sample standard deviation in exact rational arithmetic, as a reference. It shares no method with the code
- * under test: it never rounds, it only decides on which side of a boundary the exact value lies.
+ * under test: it never rounds, and only decides on which side of a boundary the exact value is.
  */
 
 const view = new DataView(new ArrayBuffer(8))
@@ -24,7 +24,7 @@ function toUnits(x: number): bigint {
   return bits >> 63n === 1n ? -magnitude : magnitude
 }
 
-/** The next double above, in units; above the largest one, what would follow if exponents went on. */
+/** The next larger double, in units; above the largest double, the next one with an unlimited exponent. */
 function unitsAbove(x: number): bigint {
   if (x < 0) return -unitsBelowPositive(-x)
   if (x === Number.MAX_VALUE) return 2n * toUnits(x) - unitsBelowPositive(x)

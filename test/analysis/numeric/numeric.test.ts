@@ -4,7 +4,7 @@ import { analyzeNumbers } from '../../../src/analysis/numeric/numeric.ts'
 import { ExactMoments } from './exact-reference.ts'
 import { numberLists } from './number-lists.ts'
 
-// Exact rational arithmetic of long lists, on a machine that may be busy.
+// Exact rational arithmetic on long lists takes time on a busy machine.
 setDefaultTimeout(60_000)
 
 /** The same sequence of doubles in [0, 1) in every run (D. H. Lehmer's generator, 48271). */
@@ -64,7 +64,7 @@ describe('every result is the double nearest to the exact value', () => {
     expectExact(uniform(100_000).map((x) => x - 0.5))
   })
 
-  test('100,000 numbers with a spread of a few last places', () => {
+  test('100,000 numbers with a spread of a few units in the last place', () => {
     expectExact(uniform(100_000).map((x) => 1 + Math.floor(x * 4) * 2 ** -52))
   })
 
@@ -87,7 +87,7 @@ describe('every result is the double nearest to the exact value', () => {
 })
 
 describe('known results', () => {
-  test('the example of the contract', () => {
+  test('the documented example', () => {
     expect(analyzeNumbers([1, 2, 3, 4, 5])).toEqual({
       count: 5,
       minimum: 1,
@@ -98,7 +98,7 @@ describe('known results', () => {
     })
   })
 
-  test('one number has no deviation', () => {
+  test('the deviation of one number is 0', () => {
     expect(analyzeNumbers([-7.25])).toEqual({
       count: 1,
       minimum: -7.25,
@@ -109,7 +109,7 @@ describe('known results', () => {
     })
   })
 
-  test('the median of an even count is the mean of the two in the middle', () => {
+  test('the median of an even count is the mean of the two middle values', () => {
     expect(analyzeNumbers([4, 1, 3, 2]).median).toBe(2.5)
     expect(analyzeNumbers([1, 2]).median).toBe(1.5)
     expect(analyzeNumbers([10, -1, 7, 7, 0, 9]).median).toBe(7)
@@ -136,24 +136,24 @@ describe('known results', () => {
     expect(analyzeNumbers([-1, 0, 1])).toMatchObject({ mean: 0, median: 0, standard_deviation: 1 })
   })
 
-  test('a mean half-way between two doubles is the even one', () => {
+  test('a mean halfway between two doubles rounds to the even one', () => {
     expect(analyzeNumbers([1, 1 + 2 ** -52]).mean).toBe(1)
     expect(analyzeNumbers([1 + 2 ** -52, 1 + 2 ** -51]).mean).toBe(1 + 2 ** -51)
   })
 
-  test('a deviation half-way between two doubles is the even one', () => {
+  test('a deviation halfway between two doubles rounds to the even one', () => {
     // The deviation of a, a, a, b is exactly (b - a) / 2.
     expect(analyzeNumbers([-1, -1, -1, 2 ** 53]).standard_deviation).toBe(2 ** 52)
     expect(analyzeNumbers([-1, -1, -1, 2 ** 53 + 2]).standard_deviation).toBe(2 ** 52 + 2)
   })
 
-  test('a deviation beyond the largest double is the largest double', () => {
+  test('a deviation above the largest double becomes the largest double', () => {
     const { mean, standard_deviation } = analyzeNumbers([Number.MAX_VALUE, -Number.MAX_VALUE])
     expect(mean).toBe(0)
     expect(standard_deviation).toBe(Number.MAX_VALUE)
   })
 
-  test('zero is never negative', () => {
+  test('the result contains no negative zero', () => {
     for (const numbers of [[-0], [-0, -0], [0, -0], [-0, 1, -0], [-1, -0, -0, 1], [-(2 ** -1074), 0]]) {
       const { minimum, maximum, mean, median, standard_deviation } = analyzeNumbers(numbers)
       for (const value of [minimum, maximum, mean, median, standard_deviation]) {

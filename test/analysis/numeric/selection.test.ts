@@ -25,7 +25,7 @@ const orders: Record<string, (count: number) => number[]> = {
   sorted: (count) => Array.from({ length: count }, (_, i) => i),
   reversed: (count) => Array.from({ length: count }, (_, i) => count - i),
   'all equal': (count) => Array<number>(count).fill(7),
-  'two values in turn': (count) => Array.from({ length: count }, (_, i) => i % 2),
+  'two alternating values': (count) => Array.from({ length: count }, (_, i) => i % 2),
   'all equal but one': (count) => Array.from({ length: count }, (_, i) => (i === count >> 1 ? 1 : 0)),
   'organ pipe': (count) => Array.from({ length: count }, (_, i) => Math.min(i, count - i)),
   valley: (count) => Array.from({ length: count }, (_, i) => Math.max(i, count - i)),
@@ -39,7 +39,7 @@ const orders: Record<string, (count: number) => number[]> = {
   subnormal: (count) => Array.from({ length: count }, (_, i) => ((i * 389) % 1009) * 2 ** -1074),
   'a narrow range far from zero': (count) => Array.from({ length: count }, (_, i) => 1 + (i % 97) * 2 ** -52),
   'median-of-three killer': medianOfThreeKiller,
-  // The middle value is always the greatest of the rest: every partition removes one value.
+  // The middle value is always the largest of the rest, so every partition removes one value.
   'up, then down from above': (count) =>
     Array.from({ length: count }, (_, i) => (i < count >> 1 ? i : 2 * count - i)),
   'down to below, then up': (count) =>
@@ -76,14 +76,14 @@ test('considers only the first `count` values', () => {
   expect(medianInPlace(Float64Array.of(3, 1, 2, 100, 100, 100), 3, 1, 3)).toBe(2)
 })
 
-test('reorders the values without losing any', () => {
+test('reorders the values and keeps them all', () => {
   const values = Float64Array.from(orders['long sawtooth']!(5000))
   const sorted = values.slice().sort()
   medianInPlace(values, values.length, 0, 1008)
   expect(values.sort()).toEqual(sorted)
 })
 
-test('the mean of the two middle values neither overflows nor is rounded twice', () => {
+test('the mean of the two middle values neither overflows nor rounds twice', () => {
   expect(medianOf(Float64Array.of(1.7e308, 1.5e308))).toBe(1.6e308)
   expect(medianOf(Float64Array.of(-1.7e308, 1.7e308))).toBe(0)
   expect(medianOf(Float64Array.of(2 ** -1074, 2 ** -1073))).toBe(2 ** -1073)

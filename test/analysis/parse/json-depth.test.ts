@@ -32,10 +32,10 @@ test('accepts the maximum depth and rejects one level more', () => {
   expect(exceedsDepth(nested(1_001), 1_000)).toBe(true)
 })
 
-test('brackets next to each other are not nested', () => {
+test('does not count adjacent brackets as nested', () => {
   expect(exceedsDepth(`[${'[{}],'.repeat(10_000)}1]`, 3)).toBe(false)
 })
 
-test('a string without an end does not read past the text', () => {
+test('does not read past the text in an unterminated string', () => {
   expect(exceedsDepth(`"${'['.repeat(100)}\\`, 2)).toBe(false)
 })

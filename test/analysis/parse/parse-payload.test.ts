@@ -6,7 +6,7 @@ import { isPayload } from '../../../src/analysis/payload.ts'
 const limits = { maxNumbers: 5, maxTextLength: 10 }
 const parse = (json: string | Uint8Array) => parsePayload(Buffer.from(json as string), limits)
 
-test('parses a payload as JSON.parse does', () => {
+test('parses a payload like JSON.parse', () => {
   const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer())
   const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 10 })
   fc.assert(
@@ -30,7 +30,7 @@ test('parses a payload as JSON.parse does', () => {
   )
 })
 
-describe('everything that it parses is valid for JSON.parse and the schema', () => {
+describe('parses only input that JSON.parse and the schema accept', () => {
   const pieces = fc.constantFrom(
     ...['{', '}', '[', ']', ',', ':', ' ', '\n', '"numbers"', '"text"', '"numbers":[1,2]', '"text":"a"'],
     ...[
@@ -77,12 +77,12 @@ describe('leaves to JSON.parse and the schema', () => {
     'a text that is too long': `{"numbers":[1],"text":"${'a'.repeat(11)}"}`,
     'a control character': '{"numbers":[1],"text":"\n"}',
     'an invalid escape': '{"numbers":[1],"text":"\\x"}',
-    'a text without an end': '{"numbers":[1],"text":"a\\"}',
+    'an unterminated text': '{"numbers":[1],"text":"a\\"}',
     'a byte order mark': '\ufeff{"numbers":[1],"text":"a"}',
     'trailing characters': '{"numbers":[1],"text":"a"}1',
     'a trailing comma': '{"numbers":[1],"text":"a",}',
     'a missing comma': '{"numbers":[1]"text":"a"}',
-    'bytes that are not UTF-8': Buffer.from('{"numbers":[1],"text":"\xff"}', 'latin1'),
+    'invalid UTF-8': Buffer.from('{"numbers":[1],"text":"\xff"}', 'latin1'),
     'an empty body': '',
   }
   for (const [name, json] of Object.entries(others)) test(name, () => expect(parse(json)).toBeUndefined())

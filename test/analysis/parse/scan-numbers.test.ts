@@ -12,7 +12,7 @@ function expectSame(list: string): void {
   const index = expected.findIndex((number, i) => !Object.is(number, scanned?.values[i]))
   expect({ index, token: list.slice(1, -1).split(',')[index] }).toEqual({ index: -1, token: undefined })
   expect(scanned?.values.length).toBe(expected.length)
-  // Either zero may be the minimum or the maximum.
+  // The minimum or maximum may be either zero.
   expect((scanned?.minimum ?? Number.NaN) + 0).toBe(expected.reduce((least, x) => Math.min(least, x)) + 0)
   expect((scanned?.maximum ?? Number.NaN) + 0).toBe(expected.reduce((most, x) => Math.max(most, x)) + 0)
 }
@@ -22,7 +22,7 @@ const digits = (minLength: number, maxLength: number) =>
 const integer = digits(1, 20).map((text) => String(BigInt(text)))
 const sign = fc.constantFrom('', '-')
 
-/** Odd multiples of half a unit in the last place, half-way between two doubles, and their neighbors. */
+/** Odd multiples of half a unit in the last place, halfway between two doubles, and their neighbors. */
 const nearTie = fc
   .tuple(
     fc.bigInt(2n ** 52n, 2n ** 53n - 1n),
@@ -38,10 +38,10 @@ const tieOfFraction = fc
   })
 
 const numbers: Record<string, fc.Arbitrary<string>> = {
-  'doubles as JavaScript formats them': fc
+  'doubles in JavaScript format': fc
     .double({ noNaN: true, noDefaultInfinity: true })
     .map((x) => JSON.stringify(x)),
-  'doubles of everyday size': fc
+  'doubles of common magnitudes': fc
     .tuple(fc.double({ min: -1, max: 1, noNaN: true }), fc.integer({ min: -6, max: 15 }))
     .map(([x, exponent]) => JSON.stringify(x * 10 ** exponent)),
   integers: fc.tuple(sign, integer).map((parts) => parts.join('')),
@@ -64,7 +64,7 @@ const numbers: Record<string, fc.Arbitrary<string>> = {
   'ties of fractions': tieOfFraction,
 }
 
-describe('scans a list of numbers as JSON.parse does', () => {
+describe('scans a list of numbers like JSON.parse', () => {
   for (const [name, number] of Object.entries(numbers)) {
     test(name, () => {
       fc.assert(
@@ -96,13 +96,13 @@ describe('scans a list of numbers as JSON.parse does', () => {
     for (let shift = 0; shift < 40; shift++) expectSame(`[${' '.repeat(shift)}${list.join(',')}]`)
   })
 
-  test('with some numbers that must be parsed one by one', () => {
+  test('with some numbers that need parsing one by one', () => {
     const long = `0.${'1234567890'.repeat(30_000)}`
     expectSame(`[1,${long},2,1e300,9007199254740993,${'3,'.repeat(100_000)}5e-324]`)
   })
 })
 
-describe('leaves everything but a list of finite numbers to JSON.parse', () => {
+describe('leaves all other input to JSON.parse:', () => {
   const wrong = [
     '',
     '01',
@@ -127,7 +127,7 @@ describe('leaves everything but a list of finite numbers to JSON.parse', () => {
     })
   }
 
-  test('a list without an end', () => {
+  test('an unterminated list', () => {
     const list = `[${'12.25,'.repeat(40_000)}`
     for (let cut = 1; cut < 20; cut++) expect(scan(list.slice(0, -cut))).toBeUndefined()
     for (const end of ['', ' ', '1e300', '9'.repeat(400), '-', '1e', '0.'])

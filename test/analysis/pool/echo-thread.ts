@@ -1,6 +1,6 @@
-import type { Answer } from '../../../src/analysis/pool/thread-pool.ts'
+import type { Reply } from '../../../src/analysis/pool/thread-pool.ts'
 
-// A thread that replies with the text of the job, unless the text asks for a failure.
+// A thread that replies with the text of the job, unless the text requests a failure.
 
 declare const self: Worker
 
@@ -9,7 +9,7 @@ self.onmessage = ({ data }: MessageEvent<string>) => {
   if (data === 'crash') throw error
   if (data === 'exit') process.exit(3)
   while (data === 'loop');
-  const answer: Answer =
+  const reply: Reply =
     data === 'throw' ? { ok: false, name: error.name, message: error.message } : { ok: true, result: data }
-  self.postMessage(answer)
+  self.postMessage(reply)
 }

@@ -1,6 +1,6 @@
 import { threadReady } from '../../../src/analysis/pool/thread-pool.ts'
 
-// A thread that starts slowly, says when it is ready, and replies with the text of the job.
+// A thread that starts slowly, announces that it is ready, and replies with the text of the job.
 
 declare const self: Worker
 

@@ -45,7 +45,7 @@ describe('ThreadPool', () => {
     expect(started).toBe(2)
   })
 
-  test('starts a thread only when there is a job for it', async () => {
+  test('starts a thread only for a job', async () => {
     const pool = createPool(2)
     expect(started).toBe(0)
     await pool.run('a')
@@ -53,7 +53,7 @@ describe('ThreadPool', () => {
     expect(started).toBe(1)
   })
 
-  test('rejects with the error of the job, and keeps the thread', async () => {
+  test('rejects with the error of the job and keeps the thread', async () => {
     const pool = createPool(1)
     await expect(pool.run('throw')).rejects.toMatchObject({
       errorName: 'RangeError',
@@ -70,7 +70,7 @@ describe('ThreadPool', () => {
     expect(others.map((other) => other.status === 'fulfilled' && other.value)).toEqual(['a', 'b'])
   })
 
-  test('aborting a running job ends even an endless loop, and the next job gets a thread', async () => {
+  test('abort ends even an endless loop, and the next job gets a thread', async () => {
     const pool = createPool(1)
     const controller = new AbortController()
     const looping = pool.run('loop', { signal: controller.signal })
@@ -80,7 +80,7 @@ describe('ThreadPool', () => {
     expect(await next).toBe('a')
   })
 
-  test('a job with an aborted signal is never started', async () => {
+  test('never starts a job with an aborted signal', async () => {
     const pool = createPool(1)
     const first = new AbortController()
     const looping = pool.run('loop', { signal: first.signal }).catch((error) => error)
@@ -91,7 +91,7 @@ describe('ThreadPool', () => {
     expect(await pool.run('a')).toBe('a')
   })
 
-  test('a job that is aborted while it waits fails at once and frees its place', async () => {
+  test('abort rejects a waiting job at once and frees its place', async () => {
     const pool = createPool(1, 1)
     const running = new AbortController()
     const looping = pool.run('loop', { signal: running.signal }).catch((error) => error)
@@ -114,11 +114,11 @@ describe('ThreadPool', () => {
       run('r1', 'requests'),
       run('r2', 'requests'),
     ])
-    // t1 started at once; after that the lanes alternate.
+    // t1 starts at once; then the lanes alternate.
     expect(done).toEqual(['t1', 't2', 'r1', 't3', 'r2', 't4'])
   })
 
-  test('a job that runs for too long fails, and its thread is terminated; time in the queue does not count', async () => {
+  test('a job that exceeds its timeout fails and ends its thread; time in the queue does not count', async () => {
     const pool = createPool(1)
     const slow = pool.run('loop', { timeoutMs: 300 })
     const next = pool.run<string>('b', { timeoutMs: 20_000 })
@@ -127,7 +127,7 @@ describe('ThreadPool', () => {
     expect(started).toBe(2)
   })
 
-  test('the time limit of a job begins when its thread is ready', async () => {
+  test('the timeout of a job starts when its thread is ready', async () => {
     const pool = new ThreadPool<string>({
       start: () => new Worker(new URL('./slow-start-thread.ts', import.meta.url).href),
       announcesReady: true,
@@ -136,7 +136,7 @@ describe('ThreadPool', () => {
       idleMs: 60_000,
     })
     pools.push(pool)
-    // The start alone takes longer than the limit.
+    // The start alone takes longer than the timeout.
     expect(await pool.run<string>('a', { timeoutMs: 300 })).toBe('a')
     await expect(pool.run('loop', { timeoutMs: 300 })).rejects.toBeInstanceOf(JobTimedOut)
     expect(await pool.run<string>('b', { timeoutMs: 300 })).toBe('b')
@@ -151,7 +151,7 @@ describe('ThreadPool', () => {
     expect(started).toBe(1)
   })
 
-  test('an idle thread is terminated, and the next job gets a new one', async () => {
+  test('terminates an idle thread, and the next job gets a new one', async () => {
     const ended: unknown[] = []
     const pool = createPool(1, 1, 10, (thread) => thread.addEventListener('close', () => ended.push(thread)))
     expect(await pool.run<string>('a')).toBe('a')

@@ -116,7 +116,7 @@ describe.each(readers)('a body %s', (_, payloadFastPath, hasLength) => {
     ] as const) {
       test(`100,000 levels of ${name} are refused with 400 and a reason, and the service continues`, async () => {
         const problem = await expectProblem(await send(body), 400, 'malformed-json')
-        expect(problem.detail).toBe('Arrays and objects must be nested at most 1000 deep.')
+        expect(problem.detail).toBe('Arrays and objects must not be nested more than 1000 levels deep.')
         expect((await send(good)).status).toBe(200)
       })
     }

@@ -112,7 +112,7 @@ describe.each([
         'invalid-input',
       )
       expect(problem.errors).toEqual([
-        { pointer: '/numbers', detail: 'must hold at most 3 numbers, has 4', code: 'too-long' },
+        { pointer: '/numbers', detail: 'must contain at most 3 numbers, has 4', code: 'too-long' },
       ])
     })
 
@@ -127,7 +127,7 @@ describe.each([
         const refused = await four({ numbers: [1], text: character.repeat(5) })
         const problem = await expectProblem(refused, 400, 'invalid-input')
         expect(problem.errors).toEqual([
-          { pointer: '/text', detail: 'must hold at most 4 characters', code: 'too-long' },
+          { pointer: '/text', detail: 'must contain at most 4 characters', code: 'too-long' },
         ])
       })
     }

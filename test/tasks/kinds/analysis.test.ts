@@ -60,11 +60,11 @@ describe('the analysis handler', () => {
   })
 
   test.each([
-    ['a small payload', '', /^payload must hold at least one character$/],
+    ['a small payload', '', /^payload must contain at least one character$/],
     [
       'a large payload',
       { numbers: countTo(200_001), text: 'a' },
-      /^payload\/numbers must hold at most 200000/,
+      /^payload\/numbers must contain at most 200000/,
     ],
     ['an invalid payload', { numbers: [1] }, /^payload\/text is required$/],
   ])('%s beyond the limits is unrecoverable', async (_, payload, message) => {
