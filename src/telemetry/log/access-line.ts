@@ -16,21 +16,21 @@ export interface AccessRecord {
   readonly fault?: string | undefined
   /** The trace and the span of the request, in hexadecimal. */
   readonly trace?: { readonly ids: { readonly trace_id: string; readonly span_id: string } } | undefined
-  /** The code of the problem that was answered: lower-case letters, digits and hyphens. */
+  /** The code of the problem in the response: lower-case letters, digits and hyphens. */
   readonly problem?: string | undefined
   /** Why the request failed; any text. */
   readonly cause?: string | undefined
   /** The task that the request added, retried or cancelled; any text. */
   readonly taskId?: string | undefined
-  /** Bytes of the request body, where it was read. */
+  /** Bytes of the request body, if it was read. */
   readonly requestBytes?: number | undefined
-  /** Bytes of the response body, where they are known. */
+  /** Bytes of the response body, if known. */
   readonly responseBytes?: number | undefined
-  /** What is logged only where an operator asks for it. */
+  /** Logged only if an operator enables it. */
   readonly details?: AccessDetails | undefined
 }
 
-/** What may identify a person. Any text. */
+/** Values that may identify a person. Any text. */
 export interface AccessDetails {
   readonly clientAddress?: string | undefined
   readonly path?: string | undefined
@@ -42,7 +42,7 @@ export interface AccessDetails {
  *
  * This file is optimized, because every request pays for its line. All values but the client are created or checked
  * by the service and need no escaping. The part before the request id is the same for every line of one millisecond,
- * and the part after it is mostly the same as in the line before: both are kept.
+ * and the part after it is mostly the same as in the previous line, so both are cached.
  *
  * @param identity the members that name the service, as JSON without braces
  * @param timestamp formats the time at some value of `performance.now()`; returns the same string while the time is
@@ -100,7 +100,7 @@ export function formatMs(durationMs: number): string {
 /** `.000` to `.999`: a lookup is faster than formatting and allocates nothing. */
 const thousandths = Array.from({ length: 1_000 }, (_, i) => `.${String(i).padStart(3, '0')}`)
 
-/** A client as JSON. Clients repeat their requests, so the last one is kept. */
+/** A client as JSON. Clients repeat their requests, so the last one is cached. */
 const quoteClient = createClientQuote()
 
 function createClientQuote(): (client: string) => string {
@@ -115,7 +115,7 @@ function createClientQuote(): (client: string) => string {
   }
 }
 
-/** Any text as JSON, without characters that a terminal would obey. */
+/** Any text as JSON, with escapes for characters that a terminal would execute. */
 export function quoteText(text: string): string {
   return escapeUnprintable(JSON.stringify(text))
 }
@@ -131,7 +131,7 @@ function formatPlainEnd(responseBytes: number | undefined): string {
   return plainEnds[responseBytes]
 }
 
-/** The members that not every line has, and the end of the line. */
+/** The optional members and the end of the line. */
 function formatTail(record: AccessRecord): string {
   const { problem, cause, client, fault, trace, taskId, details, responseBytes } = record
   const end = formatPlainEnd(responseBytes)

@@ -1,7 +1,7 @@
-/** The most characters of a described error: a line of the log, not the error itself. */
+/** Maximum characters of a description: it is part of a log line. */
 const maxLength = 400
 
-/** Limits the chain of causes: an error may be its own cause, directly or through others. */
+/** Limits the chain of causes, which may be circular. */
 export const maxCauses = 8
 
 /**
@@ -26,7 +26,7 @@ function describeOne(error: unknown): string {
   if (!(error instanceof Error)) return describeValue(error)
   const { name, message } = error
   if (error instanceof AggregateError) {
-    // An attempt on several addresses fails with all of their errors, and in some runtimes with no message of its own.
+    // A connection attempt to several addresses fails with all their errors, in some runtimes without its own message.
     const inner = error.errors.map(describeOne).join(', ')
     return message === '' ? inner : `${message}: ${inner}`
   }

@@ -3,9 +3,9 @@ const printableAscii = /^[\x20-\x7e]*$/
 const unprintable = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /**
- * Escapes what a terminal or a viewer would obey rather than show, as JSON does: control characters (U+009B begins an escape
- * sequence), and format characters, among them those that reverse the direction of what follows. JSON text stays the same
- * value.
+ * Escapes characters that a terminal or a viewer would execute instead of display, in JSON notation: control characters
+ * (U+009B begins an escape sequence) and format characters, such as those that reverse the text direction. A JSON text
+ * keeps its value.
  *
  * @example escapeUnprintable('"a\u202eb"') // '"a\\u202eb"'
  */

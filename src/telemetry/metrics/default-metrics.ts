@@ -2,9 +2,9 @@ import type { Metric, Registry } from 'prom-client'
 import { Registry as PromRegistry } from './prom-client.ts'
 
 /**
- * The default metrics of prom-client that are correct on Bun. The others are left out: V8's heap spaces and garbage
- * collector do not exist here and would always read 0, the heap size is virtual memory, and the version is that of
- * the Node API.
+ * The default metrics of prom-client that are correct on Bun. The others are omitted: V8's heap spaces and garbage
+ * collector do not exist here and would always read 0, the heap size is virtual memory, and the version is that of the
+ * Node API.
  */
 const names = [
   'process_cpu_user_seconds_total',
@@ -20,10 +20,10 @@ const names = [
   'nodejs_eventloop_lag_p99_seconds',
 ] as const
 
-/** The event loop lag is measured from then on, even before the first scrape. In ms. */
+/** Delay before the measurement of the event loop lag starts, even without a scrape, in ms. */
 const loadDelayMs = 500
 
-/** How often the event loop lag is measured, in ms. */
+/** Interval of the event loop lag measurement, in ms. */
 const lagIntervalMs = 10
 
 /**

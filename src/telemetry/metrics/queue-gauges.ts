@@ -3,7 +3,7 @@ import { Gauge } from './prom-client.ts'
 
 const states = ['waiting', 'delayed', 'processing', 'completed', 'failed', 'cancelled'] as const
 
-/** The queue at this moment: how many tasks it has in each state, and since when the oldest is due. */
+/** The current number of tasks in each state, and since when the oldest is due. */
 export type ObservedQueue = Readonly<Record<(typeof states)[number], number>> & {
   readonly oldestWaitingMs: number | undefined
   readonly paused: boolean
@@ -57,7 +57,7 @@ export function createQueueGauges(registry: Registry, readQueue: ReadQueue): voi
   })
 }
 
-/** Calls that come while another is in flight share its result: a scrape collects all gauges at once. */
+/** Concurrent calls share one result: a scrape collects all gauges at once. */
 function shareConcurrent<T>(call: () => Promise<T>): () => Promise<T> {
   let pending: Promise<T> | undefined
   return () => {

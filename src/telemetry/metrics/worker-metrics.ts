@@ -9,7 +9,7 @@ const waitBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
 
 const outcomes = ['completed', 'failed', 'retried', 'released', 'postponed', 'lost', 'cancelled'] as const
 
-/** One run of a task that ended in this process. */
+/** One attempt of a task that ended in this process. */
 export interface ObservedRun {
   readonly kind: string
   readonly outcome: (typeof outcomes)[number]

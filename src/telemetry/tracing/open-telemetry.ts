@@ -124,10 +124,10 @@ export function createOpenTelemetryTracing(options: OpenTelemetryOptions): Traci
   }
 }
 
-/** Spans that wait for their export; the SDK drops those beyond without a word. */
+/** Spans that may wait for their export; the SDK silently drops more. */
 const maxWaitingSpans = 2_048
 
-/** Counts the spans that are dropped on their way through a batch processor to an exporter. */
+/** Counts the spans that a batch processor drops before they reach the exporter. */
 class ExportMonitor implements SpanExporter {
   droppedSpans = 0
   #waiting = 0

@@ -32,7 +32,7 @@ export interface Span {
   end(): void
 }
 
-/** Sends spans to a collector. Undefined where tracing is off. */
+/** Sends spans to a collector. Undefined if tracing is off. */
 export interface Tracing {
   /** Starts a span. The caller must end it. */
   startSpan(name: string, options?: SpanOptions): Span
