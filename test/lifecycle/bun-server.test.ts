@@ -2,8 +2,8 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
 
 /**
- * The facts about Bun's server that the lifecycle depends on. No code of ours runs here. When one of these tests fails,
- * the runtime has changed, and the shutdown sequence must be reviewed.
+ * Facts about Bun's server that the lifecycle depends on. These tests run none of our code. If one fails, the runtime has
+ * changed: review the shutdown sequence.
  */
 
 const opened: { server?: Bun.Server<undefined>; connections: HttpConnection[] } = { connections: [] }
@@ -63,7 +63,7 @@ describe('reload', () => {
     expect((await connection.next())?.body).toBe('new')
   })
 
-  test('a request in flight is answered by the handler that accepted it', async () => {
+  test('the handler that accepted a request in flight responds to it', async () => {
     const { handler, called, release } = held()
     const server = listen(handler)
     const connection = await connect(server)
@@ -102,7 +102,7 @@ describe('Connection: close on a response', () => {
     expect(await connection.end()).toBe('fin')
   })
 
-  test('can be set on any response, also on one that fetch or redirect created', async () => {
+  test('can be set on any response, including those from fetch and redirect', async () => {
     const server = listen(() => new Response('x'))
     const responses = [await fetch(server.url), Response.redirect('http://tally.example/'), Response.json({})]
     for (const response of responses) {
@@ -150,7 +150,7 @@ describe('stop()', () => {
     await stopped
   })
 
-  test('waits for a large response that is read slowly', async () => {
+  test('waits for a slow reader of a large response', async () => {
     const size = 16 * 2 ** 20
     const server = listen(() => new Response(new Uint8Array(size)))
     const connection = await HttpConnection.open(server.port!, {
@@ -192,7 +192,7 @@ describe('stop(true)', () => {
     expect(connection.ended).toBe('fin')
   })
 
-  test('ends what stop() waits for', async () => {
+  test('ends everything that stop() waits for', async () => {
     const server = listen(() => new Response('x'))
     const connection = await connect(server)
     connection.send('GET / HTTP/1.1\r\nHos')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { type Check, createChecks } from '../../src/lifecycle/index.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A dependency whose state a test controls, and that counts its probes. */
+/** A dependency that counts its probes; the test controls its state. */
 function dependency(name = 'store') {
   const self = { probes: 0, probing: async (_signal: AbortSignal): Promise<void> => {} }
   const probe = (signal: AbortSignal): Promise<void> => {
@@ -21,7 +21,7 @@ test('without checks there are no results', async () => {
 })
 
 describe('a check', () => {
-  test('is probed at most once per cacheMs, by any number of callers', async () => {
+  test('probes at most once per cacheMs, for any number of callers', async () => {
     const clock = createFakeClock()
     const store = dependency()
     const checks = createChecks([store.check], { clock, cacheMs: 1_000 })
@@ -71,7 +71,7 @@ describe('a check', () => {
     })
   })
 
-  test('that hangs fails at its timeout, and its signal is aborted', async () => {
+  test('that hangs fails at its timeout and aborts its signal', async () => {
     const clock = createFakeClock()
     const store = dependency()
     let aborted = false
@@ -89,7 +89,7 @@ describe('a check', () => {
     expect(aborted).toBe(true)
   })
 
-  test('that hangs delays the others no longer than its own timeout', async () => {
+  test('that hangs delays other checks at most by its own timeout', async () => {
     const clock = createFakeClock()
     const queue = dependency('queue')
     const store = dependency('store')

@@ -9,7 +9,7 @@ function listen(hostname = '127.0.0.1') {
   return { server, port: server.port!, [Symbol.asyncDispose]: () => server.stop(true) }
 }
 
-/** Blocks the event loop, so that no connection is accepted meanwhile. */
+/** Blocks the event loop, so that the server accepts no connection. */
 function block(ms: number): void {
   Bun.sleepSync(ms)
 }
@@ -27,7 +27,7 @@ async function countBecomes(port: number, count: number): Promise<void> {
 }
 
 describe.each(['127.0.0.1', '::1'])('connections on %s are counted:', (hostname) => {
-  test('none, several, and none again', async () => {
+  test('zero, several, and zero again', async () => {
     await using listening = listen(hostname)
     const { port } = listening
     expect(countOpenConnections(port)).toBe(0)
@@ -40,14 +40,14 @@ describe.each(['127.0.0.1', '::1'])('connections on %s are counted:', (hostname)
   })
 })
 
-test('an IPv4 client of a server on :: is counted', async () => {
+test('counts an IPv4 client of a server on ::', async () => {
   await using listening = listen('::')
   using connection = await answered(listening.port)
   expect(connection.ended).toBe('no')
   expect(countOpenConnections(listening.port)).toBe(1)
 })
 
-test("another server's connections are not counted", async () => {
+test("does not count another server's connections", async () => {
   await using one = listen()
   await using other = listen()
   using connection = await answered(other.port)
@@ -56,7 +56,7 @@ test("another server's connections are not counted", async () => {
   expect(countOpenConnections(other.port)).toBe(1)
 })
 
-test('connections in the accept queue are counted, because their clients expect a response', async () => {
+test('counts connections in the accept queue, whose clients expect a response', async () => {
   await using listening = listen()
   const client = Bun.spawn(
     [
@@ -68,7 +68,7 @@ test('connections in the accept queue are counted, because their clients expect 
     ],
     { stdout: Bun.file('/dev/null') },
   )
-  // Nothing is accepted here while this loop runs.
+  // The server accepts nothing while this loop runs.
   let seen = 0
   for (let i = 0; i < 1_000 && seen === 0; i++) {
     block(5)
@@ -78,7 +78,7 @@ test('connections in the accept queue are counted, because their clients expect 
   expect(await client.exited).toBe(0)
 })
 
-test('connections of another process on the same port are not counted', async () => {
+test('does not count connections of another process on the same port', async () => {
   const program = `
     Bun.serve({ port: Number(process.argv[1]), hostname: '127.0.0.1', reusePort: true, fetch: () => new Response('other') })
     process.stdout.write('listening')`
@@ -112,7 +112,7 @@ test('connections of another process on the same port are not counted', async ()
   await server.stop(true)
 })
 
-test('a connection that has sent nothing is counted once deferred accept is disabled', async () => {
+test('counts a silent connection once deferred accept is disabled', async () => {
   await using listening = listen()
   disableDeferAccept(listening.port)
   using connection = await HttpConnection.open(listening.port)
@@ -120,7 +120,7 @@ test('a connection that has sent nothing is counted once deferred accept is disa
   await countBecomes(listening.port, 1)
 })
 
-test('once the accept queue is drained, a new connection waits, and is refused when the server stops', async () => {
+test('after draining the accept queue, a new connection waits until the server stops and refuses it', async () => {
   const { server, port } = listen()
   using existing = await answered(port)
   const keptOut = await drainAcceptQueue(port, systemClock)
@@ -131,7 +131,7 @@ test('once the accept queue is drained, a new connection waits, and is refused w
     expect((await existing.next())?.body).toBe('x')
     return server.stop()
   }
-  // Neither accepted nor refused: its SYN is dropped, and TCP sends another after a second.
+  // Neither accepted nor refused: the kernel drops its SYN, and TCP retransmits it after a second.
   const refused = HttpConnection.open(port).then(
     () => 'connected',
     () => 'refused',

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { createLifecycle, type LifecycleOptions, type ShutdownResult } from '../../src/lifecycle/index.ts'
 import { createFakeClock, type FakeClock } from '../support/fake-clock.ts'
 
-/** The traffic of the server, which a test changes over time. */
+/** The traffic of the server; a test changes it over time. */
 interface Scene {
   inFlight: number
   openConnections: number | undefined
@@ -40,7 +40,7 @@ describe('the drain window ends', () => {
     expect(await result).toMatchObject({ windowEnd: 'no connections', durationsMs: { window: 1_200 } })
   })
 
-  test('not while a connection comes back between two polls', async () => {
+  test('not while a connection reappears between two polls', async () => {
     const { clock, scene, ended } = drain({})
     for (let i = 0; i < 10; i++) {
       scene.openConnections = 0
@@ -63,7 +63,7 @@ describe('the drain window ends', () => {
     expect((await result).windowEnd).toBe('no connections')
   })
 
-  test('not while a request is in flight on a connection that is not counted', async () => {
+  test('not while a request is in flight on an uncounted connection', async () => {
     const { clock, scene, result, ended } = drain({})
     scene.openConnections = 0
     scene.inFlight = 1
@@ -84,7 +84,7 @@ describe('the drain window ends', () => {
     expect(await result).toMatchObject({ windowEnd: 'quiet', durationsMs: { window: 3_500 } })
   })
 
-  test('only after the quiet time where the platform does not count connections', async () => {
+  test('only after the quiet time if the system cannot count connections', async () => {
     const { clock, scene, result } = drain({ drainQuietMs: 2_000 })
     scene.openConnections = undefined
     await clock.advance(2_000)
@@ -111,12 +111,12 @@ describe('the drain window ends', () => {
     expect(await result).toMatchObject({ exitCode: 0, durationsMs: { window: 5_000 } })
   })
 
-  test('at once at a terminal, without a platform to wait for', async () => {
+  test('at once at a terminal, where no platform needs time', async () => {
     const { result } = drain({ drainMinMs: 0, drainQuietMs: 5_000 }, 'SIGINT')
     expect(await result).toMatchObject({ windowEnd: 'quiet', durationsMs: { window: 0 } })
   })
 
-  test('not at once for a SIGINT if a minimum is set, because then there is a platform', async () => {
+  test('not at once for a SIGINT if a minimum is set, which implies a platform', async () => {
     const { clock, result, ended } = drain({ drainMinMs: 1_000, drainQuietMs: 2_000 }, 'SIGINT')
     await clock.advance(1_900)
     expect(ended()).toBe(false)

@@ -8,7 +8,7 @@ import {
 } from '../../src/lifecycle/index.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A target without work, except for the changes of a test. */
+/** A target without work; a test overrides its methods. */
 function target(changes: Partial<DrainTarget> = {}): DrainTarget {
   return { name: 'target', beginDrain: () => {}, finish: async () => {}, abort: () => [], ...changes }
 }
@@ -22,7 +22,7 @@ function eventsOf(lifecycle: Lifecycle): LifecycleEvent[] {
 const never = () => new Promise<never>(() => {})
 
 describe('states', () => {
-  test('a process passes starting, ready, the three phases of draining and stopped, once each', async () => {
+  test('a process passes through starting, ready, three phases of draining and stopped, once each', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const events = eventsOf(lifecycle)
     expect(lifecycle.state.name).toBe('starting')
@@ -43,7 +43,7 @@ describe('states', () => {
     expect(lifecycle.state.name).toBe('stopped')
   })
 
-  test('the reason for not being ready is starting, disabled or draining, also after the stop', async () => {
+  test('the reason for not being ready is starting, disabled or draining, even after the stop', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     expect(lifecycle.notReadyReason).toBe('starting')
@@ -55,7 +55,7 @@ describe('states', () => {
     expect(lifecycle.notReadyReason).toBeUndefined()
 
     const shutdown = lifecycle.shutdown('SIGTERM')
-    // Synchronously, not at the next turn of the event loop.
+    // Synchronously, not in the next turn of the event loop.
     expect(lifecycle.notReadyReason).toBe('draining')
     expect(lifecycle.draining).toBe(true)
     await shutdown
@@ -85,7 +85,7 @@ describe('states', () => {
     expect(lifecycle.shutdown('SIGTERM')).toBe(first)
   })
 
-  test('a listener may call shutdown when it receives the event of a shutdown', async () => {
+  test('a listener may call shutdown while it handles the event of a shutdown', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const begun: number[] = []
     lifecycle.addTarget(target({ beginDrain: () => void begun.push(1) }))
@@ -107,7 +107,7 @@ describe('states', () => {
     expect(await shutdown).toMatchObject({ reason: 'SIGTERM', exitCode: 1 })
   })
 
-  test('a listener that throws stops neither the others nor the shutdown, and its error is in the result', async () => {
+  test('a throwing listener does not stop others or the shutdown; its error is in the result', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     lifecycle.subscribe(() => {
       throw new Error('cannot log')
@@ -150,7 +150,7 @@ describe('targets', () => {
     })
   })
 
-  test('work that is late is aborted, named and counted, and the exit code is 1', async () => {
+  test('late work is aborted, named and counted, and the exit code is 1', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 3_000 }, clock)
     const events = eventsOf(lifecycle)
@@ -163,7 +163,7 @@ describe('targets', () => {
     expect(events).toContainEqual({ type: 'aborted', target: 'server', work: ['GET /slow', 'GET /slower'] })
   })
 
-  test('a finish that hangs without any work left is no loss: the exit code is 0', async () => {
+  test('a finish that hangs without remaining work loses nothing: the exit code is 0', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 3_000 }, clock)
     const events = eventsOf(lifecycle)
@@ -217,7 +217,7 @@ describe('targets', () => {
     },
   )
 
-  test('after a finish that fails, the remaining work is aborted and named', async () => {
+  test('aborts and names the remaining work after a failed finish', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     lifecycle.addTarget(
       target({ finish: () => Promise.reject(new Error('broken')), abort: () => ['task 7'] }),
@@ -225,7 +225,7 @@ describe('targets', () => {
     expect((await lifecycle.shutdown('SIGTERM')).aborted).toEqual(['task 7'])
   })
 
-  test('an abort that hangs does not hang the shutdown, and the hooks keep their time', async () => {
+  test('an abort that hangs does not block the shutdown or shorten the time of hooks', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
     lifecycle.addTarget(target({ name: 'worker', finish: never, abort: never }))
@@ -240,7 +240,7 @@ describe('targets', () => {
     expect(closed).toBe(true)
   })
 
-  test('one that is added during the window drains with the others', async () => {
+  test('a target added during the window drains with the others', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ drainMinMs: 1_000 }, clock)
     const log: string[] = []
@@ -260,7 +260,7 @@ describe('targets', () => {
   test.each([
     ['while others finish', 1_500],
     ['after the shutdown', 10_000],
-  ])('one that is added %s is drained and finished at once', async (_when, atMs) => {
+  ])('a target added %s is drained and finished at once', async (_when, atMs) => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     lifecycle.addTarget(target({ finish: () => clock.sleep(3_000) }))
@@ -273,7 +273,7 @@ describe('targets', () => {
     expect(log).toEqual(['draining', 'finished'])
   })
 
-  test('configure does not change the times of a shutdown that has begun', async () => {
+  test('configure does not change the times of a running shutdown', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({ shutdownTimeoutMs: 1_000 }, clock)
     lifecycle.addTarget(target({ finish: never, abort: () => ['work'] }))
@@ -314,7 +314,7 @@ describe('hooks', () => {
     expect(log).toEqual(['store', 'log', 'scrapes', 'probes'])
   })
 
-  test('one that throws, rejects or times out is reported by name, makes the exit code 1 and stops no other', async () => {
+  test('a hook that throws, rejects or times out is reported by name, sets exit code 1 and stops no other', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     const events = eventsOf(lifecycle)
@@ -341,7 +341,7 @@ describe('hooks', () => {
     expect(failed).toEqual(['throwing', 'rejecting', 'late'])
   })
 
-  test('share one budget: when it is spent, the rest still run, without a wait', async () => {
+  test('share one budget: after it is spent, the others still start but are not awaited', async () => {
     const clock = createFakeClock()
     const lifecycle = createLifecycle({}, clock)
     let prompt = false
@@ -352,7 +352,7 @@ describe('hooks', () => {
     const shutdown = lifecycle.shutdown('SIGTERM')
     await clock.advance(closeTimeoutMs)
     const result = await shutdown
-    // 2 + 2 + 1 + 0 seconds, and the hook that needs no time still runs.
+    // 2 + 2 + 1 + 0 seconds; the hook that needs no time still runs.
     expect(result.durationsMs.closing).toBe(closeTimeoutMs)
     expect(result.errors.map(({ message }) => message)).toEqual([
       'four did not close within 2000 ms',
@@ -363,7 +363,7 @@ describe('hooks', () => {
     expect(prompt).toBe(true)
   })
 
-  test('one that is registered while others run is run too, and one that is registered later runs at once', async () => {
+  test('a hook registered while others run also runs, and one registered later runs at once', async () => {
     const lifecycle = createLifecycle({}, createFakeClock())
     const log: string[] = []
     lifecycle.onClose('first', () => {

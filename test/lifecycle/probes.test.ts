@@ -21,7 +21,7 @@ function service(checks: readonly Check[] = []) {
   return { lifecycle, ask }
 }
 
-test('liveness is 200 from the start to the end, also while draining', async () => {
+test('liveness is 200 from start to end, including the drain', async () => {
   const { lifecycle, ask } = service()
   const alive = { status: 200, retryAfter: null, body: { status: 'ok', service: 'example' } }
   expect(await ask('/health')).toEqual(alive)
@@ -32,7 +32,7 @@ test('liveness is 200 from the start to the end, also while draining', async () 
 })
 
 describe('readiness', () => {
-  test('is 503 with the reason until the start is over, while disabled, and while draining', async () => {
+  test('is 503 with the reason while starting, disabled or draining', async () => {
     const { lifecycle, ask } = service()
     const notReady = (reason: string) => ({
       status: 503,
@@ -51,7 +51,7 @@ describe('readiness', () => {
     expect(await ask('/ready')).toEqual(notReady('draining'))
   })
 
-  test('shows a failing check and stays 200 when the check is not required', async () => {
+  test('shows a failing optional check and stays 200', async () => {
     const { lifecycle, ask } = service([
       { name: 'store', probe: broken },
       { name: 'queue', probe: working, required: true },
@@ -63,7 +63,7 @@ describe('readiness', () => {
     })
   })
 
-  test('is 503 and names the required check that fails', async () => {
+  test('is 503 and names a failing required check', async () => {
     const { lifecycle, ask } = service([{ name: 'queue', probe: broken, required: true }])
     lifecycle.markReady()
     expect(await ask('/ready')).toMatchObject({
@@ -72,7 +72,7 @@ describe('readiness', () => {
     })
   })
 
-  test('probes nothing while draining, because the dependencies may be closing', async () => {
+  test('runs no checks while draining, because dependencies may be closing', async () => {
     let probes = 0
     const probe = async () => {
       probes++

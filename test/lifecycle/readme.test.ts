@@ -12,7 +12,7 @@ test('the README has its two examples', () => {
 })
 
 test.each([0, 1])('example %d of the README serves, drains at SIGTERM and exits 0', async (number) => {
-  // Unchanged, except for a shorter window.
+  // Runs the example with a shorter window, otherwise unchanged.
   const code = examples[number]?.replace('drainMinMs: 5_000', 'drainMinMs: 100')
   const child = Bun.spawn([process.execPath, 'run', '-'], {
     cwd: source,

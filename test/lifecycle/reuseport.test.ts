@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { openSteering } from '../../src/lifecycle/reuseport.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 
-/** Listeners on one port, in this order. Each responds with its own number. */
+/** Listeners on one port. Each responds with its index. */
 function listeners(count: number): { port: number; [Symbol.dispose](): void } {
   const servers: Bun.Server<undefined>[] = []
   for (let i = 0; i < count; i++) {
@@ -19,7 +19,7 @@ function listeners(count: number): { port: number; [Symbol.dispose](): void } {
   }
 }
 
-/** Which listeners answer sixty new connections. The chance that one gets none of them is about 3 × 2^-35. */
+/** The listeners that respond to sixty new connections. The chance that one gets none of them is about 3 × 2^-35. */
 async function respondingListeners(port: number): Promise<string[]> {
   const seen = new Set<string>()
   for (let i = 0; i < 60; i++) {
@@ -31,7 +31,7 @@ async function respondingListeners(port: number): Promise<string[]> {
 }
 
 describe.skipIf(process.platform !== 'linux')('steering on Linux', () => {
-  test('sends new connections to every listener but one, and to all of them again', async () => {
+  test('excludes one listener from new connections, and includes it again', async () => {
     using group = listeners(3)
     const steering = openSteering(group.port)
     expect(await respondingListeners(group.port)).toEqual(['0', '1', '2'])

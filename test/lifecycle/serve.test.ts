@@ -7,7 +7,7 @@ import {
 } from '../../src/lifecycle/index.ts'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
 
-/** A server that is ready. By default an incomplete request of a test does not delay the shutdown. */
+/** A ready server. By default, an incomplete request does not delay the shutdown. */
 function start(
   fetch: ServeOptions['fetch'],
   changes: Partial<ServeOptions> = {},
@@ -25,7 +25,7 @@ async function ask(connection: HttpConnection, path = '/') {
 }
 
 describe('before the shutdown', () => {
-  test('a request gets the response of the handler, and the connection stays open', async () => {
+  test('a request gets the response of the handler on a connection that stays open', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { drainMinMs: 0, drainMaxMs: 0 })
     using connection = await HttpConnection.open(server.port)
     for (let i = 0; i < 3; i++) {
@@ -38,7 +38,7 @@ describe('before the shutdown', () => {
     await lifecycle.shutdown('test')
   })
 
-  test('a port that is in use is an error at once', async () => {
+  test('a port in use is an immediate error', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { drainMinMs: 0, drainMaxMs: 0 })
     expect(() => start(() => new Response('y'), { port: server.port })).toThrow('in use')
     await lifecycle.shutdown('test')
@@ -48,7 +48,7 @@ describe('before the shutdown', () => {
 describe('in the drain window', () => {
   const window = { drainMinMs: 0, drainQuietMs: 60_000, drainMaxMs: 60_000 }
 
-  test('new and kept connections are served with Connection: close, and the window ends when they are closed', async () => {
+  test('serves new and kept connections with Connection: close, and ends the window when they are closed', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, window)
     using kept = await HttpConnection.open(server.port)
     await ask(kept)
@@ -66,7 +66,7 @@ describe('in the drain window', () => {
     await expect(HttpConnection.open(server.port)).rejects.toThrow()
   })
 
-  test('an asynchronous and a streamed response are complete and have Connection: close', async () => {
+  test('asynchronous and streamed responses are complete and have Connection: close', async () => {
     async function* chunks() {
       for (let i = 0; i < 3; i++) {
         await Bun.sleep(5)
@@ -113,13 +113,13 @@ describe('in the drain window', () => {
     expect(await shutdown).toMatchObject({ exitCode: 0, aborted: [] })
   })
 
-  test('probes are served, do not keep it open, and are not counted', async () => {
+  test('serves probes without counting them or keeping the window open', async () => {
     const { lifecycle, server } = start(
       () => new Response('x'),
       { isProbe: (request) => request.url.endsWith('/health') },
       { drainMinMs: 0, drainQuietMs: 300, drainMaxMs: 60_000 },
     )
-    // Stays open, so that only quiet can end the window.
+    // Stays open, so that only the quiet time can end the window.
     using idle = await HttpConnection.open(server.port)
     await ask(idle)
     const shutdown = lifecycle.shutdown('SIGTERM')
@@ -145,7 +145,7 @@ describe('in the drain window', () => {
 describe('after the window', () => {
   const noWindow = { drainMinMs: 0, drainMaxMs: 0 }
 
-  test('a request in flight is finished', async () => {
+  test('finishes a request in flight', async () => {
     const called = Promise.withResolvers<void>()
     const { lifecycle, server } = start(
       async () => {
@@ -164,7 +164,7 @@ describe('after the window', () => {
     expect(await shutdown).toMatchObject({ windowEnd: 'maximum', exitCode: 0, aborted: [] })
   })
 
-  test('requests that are late are aborted, with one name for each of them', async () => {
+  test('aborts late requests and names each of them', async () => {
     const { lifecycle, server } = start(
       () => new Promise<Response>(() => {}),
       { describeInFlight: () => ['GET /slow 17'] },
@@ -181,7 +181,7 @@ describe('after the window', () => {
     expect(await second.next()).toBeUndefined()
   })
 
-  test('an incomplete request head delays it by the timeout, and is no loss', async () => {
+  test('an incomplete request head delays the shutdown until the timeout and does not count as lost', async () => {
     const { lifecycle, server } = start(() => new Response('x'), {}, { ...noWindow, shutdownTimeoutMs: 200 })
     using connection = await HttpConnection.open(server.port)
     connection.send('GET / HTTP/1.1\r\nHos')

@@ -4,7 +4,7 @@ import { createLifecycle, handleSignals, type LifecycleEvent } from '../../src/l
 import { parseIgnoredSignals } from '../../src/lifecycle/inherited-signals.ts'
 import { createFakeClock } from '../support/fake-clock.ts'
 
-/** A process that only records its exit code, with a lifecycle that takes 1 s to finish. */
+/** A process that records its exit code, with a lifecycle that takes 1 s to finish. */
 function fakeProcess(beforeExit?: () => void | Promise<void>, ignored?: ReadonlySet<string>) {
   const clock = createFakeClock()
   const lifecycle = createLifecycle({}, clock)
@@ -62,7 +62,7 @@ test('a second SIGINT exits at once with 130', async () => {
   expect(exits).toEqual([130])
 })
 
-test('one Ctrl-C that arrives twice, as it does under `bun run`, is one', async () => {
+test('treats a Ctrl-C that arrives twice, as under `bun run`, as one', async () => {
   const { clock, source, exits } = fakeProcess()
   source.emit('SIGINT')
   await clock.advance(5)
@@ -84,7 +84,7 @@ test('a SIGINT after a SIGTERM is reported; the next one exits at once', async (
   expect(exits).toEqual([130])
 })
 
-test('a SIGINT that was inherited as ignored stays ignored, and SIGTERM does not', async () => {
+test('keeps a SIGINT inherited as ignored ignored, but not SIGTERM', async () => {
   const { clock, source, exits } = fakeProcess(undefined, new Set(['SIGINT', 'SIGTERM']))
   await clock.advance(0)
   expect(source.listenerCount('SIGINT')).toBe(0)
@@ -93,7 +93,7 @@ test('a SIGINT that was inherited as ignored stays ignored, and SIGTERM does not
   expect(exits).toEqual([0])
 })
 
-test('a SIGINT is handled once it is known that it was not inherited as ignored', async () => {
+test('handles a SIGINT after confirming that it was not inherited as ignored', async () => {
   const { clock, source, exits } = fakeProcess(undefined, new Set(['SIGHUP']))
   await clock.advance(0)
   source.emit('SIGINT')
@@ -115,7 +115,7 @@ test.each([
 })
 
 describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
-  test('is reported, drains and exits 1', async () => {
+  test('reports the error, drains and exits 1', async () => {
     const { clock, lifecycle, source, exits, reported } = fakeProcess()
     const error = new Error('a bug')
     source.emit(kind, error)
@@ -125,7 +125,7 @@ describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
     expect(exits).toEqual([1])
   })
 
-  test('during a shutdown by a signal is reported and makes it exit 1, once', async () => {
+  test('during a shutdown reports the error and exits 1, once', async () => {
     const { clock, source, exits, reported } = fakeProcess()
     source.emit('SIGTERM')
     await clock.advance(500)
@@ -137,7 +137,7 @@ describe.each(['uncaughtException', 'unhandledRejection'])('%s', (kind) => {
   })
 })
 
-test('after a shutdown that began without a signal, a signal makes the process exit', async () => {
+test('a signal ends the process after a shutdown that began without one', async () => {
   const { clock, lifecycle, source, exits } = fakeProcess()
   void lifecycle.shutdown('asked over HTTP')
   source.emit('SIGTERM')
@@ -146,7 +146,7 @@ test('after a shutdown that began without a signal, a signal makes the process e
 })
 
 describe('beforeExit', () => {
-  test('is waited for, so that no log line is lost', async () => {
+  test('is awaited, so that no log line is lost', async () => {
     const flushing = Promise.withResolvers<void>()
     const { clock, source, exits } = fakeProcess(() => flushing.promise)
     source.emit('SIGTERM')
@@ -157,7 +157,7 @@ describe('beforeExit', () => {
     expect(exits).toEqual([0])
   })
 
-  test('that hangs delays the exit by 2 s and no longer', async () => {
+  test('that hangs delays the exit by at most 2 s', async () => {
     const { clock, source, exits } = fakeProcess(() => new Promise(() => {}))
     source.emit('SIGTERM')
     await clock.advance(1_000 + 1_999)
@@ -175,7 +175,7 @@ describe('beforeExit', () => {
     expect(exits).toEqual([0])
   })
 
-  test('with an uncaught error makes the exit code 1', async () => {
+  test('with an uncaught error sets exit code 1', async () => {
     const { clock, source, exits } = fakeProcess(() => {
       source.emit('uncaughtException', new Error('a bug'))
     })

@@ -5,13 +5,13 @@ import { createFakeClock } from '../support/fake-clock.ts'
 const never = (): Promise<never> => new Promise(() => {})
 
 describe('withTimeout', () => {
-  test('resolves with the value of a promise that is in time, and leaves no timer', async () => {
+  test('resolves with the value of a promise before the timeout, and leaves no timer', async () => {
     const clock = createFakeClock()
     expect(await withTimeout(Promise.resolve(7), 100, undefined, clock)).toBe(7)
     expect(clock.sleeping).toBe(0)
   })
 
-  test('rejects with the error of a promise that fails in time, and leaves no timer', async () => {
+  test('rejects with the error of a promise before the timeout, and leaves no timer', async () => {
     const clock = createFakeClock()
     const failed = withTimeout(Promise.reject(new Error('refused')), 100, () => 'fallback', clock)
     await expect(failed).rejects.toThrow('refused')
@@ -43,7 +43,7 @@ describe('withTimeout', () => {
     expect(await result).toBe('fallback')
   })
 
-  test('rejects with what onTimeout throws', async () => {
+  test('rejects with the error of onTimeout', async () => {
     const clock = createFakeClock()
     const onTimeout = (): never => {
       throw new Error('store did not answer')

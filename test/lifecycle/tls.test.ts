@@ -36,7 +36,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     return { server, [Symbol.asyncDispose]: async () => void (await lifecycle.shutdown('test')), lifecycle }
   }
 
-  test('responds over TLS, and refuses plain HTTP', async () => {
+  test('responds over TLS and rejects plain HTTP', async () => {
     await using running = start()
     const { server } = running
     expect(server.url.protocol).toBe('https:')
@@ -46,7 +46,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     await expect(fetch(`http://127.0.0.1:${server.port}/`)).rejects.toThrow()
   })
 
-  test('uses a new certificate for new connections, while old ones are served with Connection: close', async () => {
+  test('uses a new certificate for new connections and serves old ones with Connection: close', async () => {
     await using running = start()
     const { server } = running
     using old = await connectTls(server.port)
@@ -62,8 +62,8 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     await old.ended
   })
 
-  test('reloads its certificate repeatedly, each time after the previous listener is closed', async () => {
-    // Without an idle timeout the old listener is closed after one idle check of Bun.
+  test('reloads its certificate repeatedly, each time after the previous listener has closed', async () => {
+    // Without an idle timeout, the old listener closes after one idle check of Bun.
     await using running = start({ idleTimeoutSeconds: 0, clock: quickClock })
     const { server } = running
     await server.reloadCertificate(second)
@@ -77,7 +77,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     }
   })
 
-  test('refuses an invalid certificate and one of another key, and keeps the current one', async () => {
+  test('rejects an invalid certificate and one for another key, and keeps the current one', async () => {
     await using running = start()
     const { server } = running
     await expect(server.reloadCertificate({ cert: second.cert, key: first.key })).rejects.toThrow(/MISMATCH/)
@@ -87,12 +87,12 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     expect(() => start({ certificate: { cert: second.cert, key: first.key } })).toThrow(/MISMATCH/)
   })
 
-  test('does not share its port, as without TLS', async () => {
+  test('does not share its port, like a server without TLS', async () => {
     await using running = start()
     expect(() => start({ port: running.server.port })).toThrow('in use')
   })
 
-  test('loses no request when its certificate is reloaded under load', async () => {
+  test('loses no request when it reloads its certificate under load', async () => {
     await using running = start({
       fetch: async () => {
         await Bun.sleep(Math.random() * 5)
@@ -123,7 +123,7 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
     expect([...names.keys()].toSorted()).toEqual(['first', 'second'])
   })
 
-  test('drains during a reload: old and new connections are served with Connection: close', async () => {
+  test('drains during a reload: serves old and new connections with Connection: close', async () => {
     await using running = start({}, { drainQuietMs: 60_000, drainMaxMs: 60_000 })
     const { server, lifecycle } = running
     using old = await connectTls(server.port)
