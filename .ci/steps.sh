@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Steps of a run: each is timed, counted as one check, and does not stop the ones after it.
+# Steps of a run. Each step is timed and counts as one check; a failure does not stop the following steps.
 
 steps_passed=0
 steps_failed=0
@@ -11,7 +11,7 @@ step() {
   local name=$1 started=$SECONDS verdict
   shift
   printf '\n===== %s\n' "$name"
-  # In the background, for there `set -e` holds inside a function; within `if` it would not.
+  # Run in the background, where `set -e` works inside a function; directly after `if` it would not.
   "$@" </dev/null &
   if wait $!; then
     verdict=ok
@@ -24,14 +24,14 @@ step() {
   printf '===== %s: %s after %d s\n' "$name" "$verdict" $((SECONDS - started))
 }
 
-# A step without which none of the others makes sense.
+# A step that all following steps require: a failure ends the run.
 required_step() {
   local failed_before=$steps_failed
   step "$@"
   if ((steps_failed > failed_before)); then finish; fi
 }
 
-# test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]: a step whose tests are counted too.
+# test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]: a step that also counts its tests.
 test_step() {
   local name=$1
   junit_files+=("$2")
@@ -39,7 +39,7 @@ test_step() {
   step "$name" "$@"
 }
 
-# What an attribute of the outermost element says, summed over the JUnit files that were written.
+# junit_sum ATTRIBUTE: its sum over the existing JUnit files, from the outermost element.
 junit_sum() {
   local file value sum=0
   for file in "${junit_files[@]}"; do
@@ -50,12 +50,12 @@ junit_sum() {
   echo "$sum"
 }
 
-# list TITLE FILE: the lines of a file, if there are any.
+# list TITLE FILE: prints the title and the file unless the file is empty.
 list() {
   [[ ! -s $2 ]] || printf '%s\n%s\n' "$1" "$(cat "$2")"
 }
 
-# Prints the table and the totals and ends the run.
+# Prints the table and the totals, then exits.
 finish() {
   local tests failures errors skipped unstable passed failed
   tests=$(junit_sum tests)
@@ -71,7 +71,7 @@ finish() {
   printf '%s\n' "${steps_table[@]}"
   printf 'Tests: %d run, %d failed, %d skipped; steps: %d ok, %d failed\n' \
     $((tests - skipped)) $((failures + errors)) "$skipped" "$steps_passed" "$steps_failed"
-  list "Failed beside other tests, passed three times alone (mend these too):" reports/unstable.txt
+  list "Failed beside other tests, passed three times alone (fix these too):" reports/unstable.txt
   list "Failed:" reports/broken.txt
   echo "$passed passed, $failed failed"
   exit $((failed > 0))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the path of the pinned Bun, fetching it into .tools/ when it is not on the PATH.
-# Needs either any Bun or Node with npm; no network once it is there.
+# Prints the path of the pinned Bun. Downloads it into .tools/ unless it is on the PATH, which requires npm or any Bun.
+# Later calls need no network.
 set -eu
 cd "$(dirname "$0")/.."
 version=$(sed -n 's/.*"packageManager": "bun@\([^"]*\)".*/\1/p' package.json)
@@ -11,11 +11,11 @@ if command -v bun >/dev/null 2>&1 && [ "$(bun --version)" = "$version" ]; then
   exit
 fi
 if [ ! -x "$local" ] || [ "$("$local" --version)" != "$version" ]; then
-  echo "Fetching Bun $version into .tools/ ..." >&2
+  echo "Downloading Bun $version into .tools/ ..." >&2
   mkdir -p .tools/bun
   printf '{"private":true}\n' > .tools/bun/package.json
   if command -v npm >/dev/null 2>&1; then
-    # Install scripts may be off on this machine, so the one that is needed is run by name.
+    # npm may be configured to skip install scripts, so run the required one directly.
     npm install --prefix .tools/bun --ignore-scripts --no-save --no-audit --no-fund --loglevel=error "bun@$version" >&2
     (cd .tools/bun && node node_modules/bun/install.js >&2)
   elif command -v bun >/dev/null 2>&1; then

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-// Makes what the image runs from src/, in --outdir, a folder that may be put anywhere: bun tools/bundle.ts --outdir=/out/app
+// Bundles src/ for the image into --outdir, a folder that can be moved: bun tools/bundle.ts --outdir=/out/app
 //
-// Bundles, not a compiled program: that would be a layer of 115 MB for every release, where this is one of some 8 MB on
-// a base that the node has already. Names stay and the source maps go with it, so that a stack trace in the log says
-// where.
+// A bundle instead of a compiled program, because each release is then a layer of about 8 MB on a base that the node
+// already has, instead of 115 MB. Keeps names and source maps for stack traces in the log.
 
 const { values } = parseArgs({ options: { outdir: { type: 'string' } } })
 const outdir = values.outdir ?? 'dist/app'
@@ -25,17 +24,17 @@ const bullmqScripts = [
 ]
 
 /**
- * What a start without PostgreSQL, Redis, a schema of documents, tokens and tracing does not load: most of all code. They
- * are in files of their own, or main.js would be read with them, 3.5 MB more of source and bytecode.
+ * Packages that a start needs only for PostgreSQL, Redis, a document schema, tokens or tracing: most of the code. They
+ * have their own files; otherwise every start would read 3.5 MB more source and bytecode in main.js.
  */
 const packages = new Map([
   // Only the scripts of BullMQ are used.
   ...bullmqScripts.map((name) => everythingOf(`bullmq/dist/esm/scripts/${name}.js`)),
-  // CommonJS: what it exports is not known before it runs, so it is said here.
+  // CommonJS: its exports are unknown before it runs, so name them here.
   ['ajv/dist/2020.js', "export { Ajv2020 } from 'ajv/dist/2020.js'"],
   everythingOf('re2js'),
   everythingOf('jose'),
-  // The first of them is also loaded by prom-client, half a second after the start.
+  // prom-client also loads the first of them, half a second after the start.
   ...['api', 'context-async-hooks', 'core', 'exporter-trace-otlp-http', 'resources', 'sdk-trace'].map(
     (name) => everythingOf(`@opentelemetry/${name}`),
   ),
@@ -44,7 +43,7 @@ const packages = new Map([
 /** `ajv-dist-2020.js` for `ajv/dist/2020.js`, `opentelemetry-core.js` for `@opentelemetry/core`. */
 const fileOf = (name: string): string => `${name.replace(/^@|\.js$/g, '').replaceAll('/', '-')}.js`
 
-/** Loads node:util for prom-client at its first error: only messages of errors need it, and it delays the start. */
+/** Loads node:util for prom-client at its first error: only error messages need it, and it delays the start. */
 const lazyUtil: Bun.BunPlugin = {
   name: 'lazy node:util for prom-client',
   setup({ onLoad }) {
@@ -61,7 +60,7 @@ const lazyUtil: Bun.BunPlugin = {
   },
 }
 
-/** The version and the revision of the checkout; nothing where there is no git, as in the Dockerfile, which passes them. */
+/** The version and revision of the checkout. Empty without git, as in the Dockerfile, which passes them itself. */
 function readBuild(): Record<string, string> {
   if (!existsSync(`${root}.git`)) return {}
   const { stdout } = Bun.spawnSync([`${root}tools/version.sh`])
@@ -84,7 +83,7 @@ const common: Bun.BuildConfig = {
   minify: { syntax: true, whitespace: true },
   sourcemap: 'linked',
   plugins: [lazyUtil],
-  // Relative, so that the folder may be moved; see `assetPath`.
+  // Relative, so that the folder can be moved; see `assetPath`.
   publicPath: './',
 }
 
@@ -92,7 +91,7 @@ const reExports = Object.fromEntries(
   [...packages].map(([name, text]) => [`${root}src/${fileOf(name)}`, text]),
 )
 
-// Split, so that the programs share what they have in common. The threads of main.js are started from here, too.
+// Split, so that the programs share common code. Includes the threads of main.js.
 const split = await Bun.build({
   ...common,
   entrypoints: [
@@ -106,8 +105,8 @@ const split = await Bun.build({
   splitting: true,
 })
 
-// With bytecode: a start is mostly the loading of code, and this halves it (side by side, in the process: 117 ms
-// became 65). Bun has bytecode only for CommonJS without splitting; for ES modules a program must be compiled.
+// With bytecode, because loading code is most of a start and bytecode halves it (117 ms to 65, side by side, in the
+// process). Bun supports bytecode only for CommonJS without splitting, or for ES modules in a compiled program.
 const server = await Bun.build({
   ...common,
   entrypoints: [`${root}src/main.ts`],
@@ -128,8 +127,8 @@ const server = await Bun.build({
   ],
 })
 
-// The text of the sources is two thirds of a source map, and a stack trace needs only names and lines. Bun refuses a map
-// without it, but not one where it is empty.
+// Removes the source text, two thirds of a source map: a stack trace needs only names and lines. Bun rejects a map
+// without the text but accepts null entries.
 for (const { path, kind } of [...split.outputs, ...server.outputs]) {
   if (kind !== 'sourcemap') continue
   const map: { sourcesContent: (string | null)[] } = await Bun.file(path).json()

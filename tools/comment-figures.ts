@@ -1,26 +1,25 @@
 /**
- * Keeps measured figures out of the comments of `src/`: `bun tools/comment-figures.ts`. A figure grows old where nobody
- * measures it again; docs/performance.md has them, with their date and machine. A number with a unit of time or memory
- * in a comment fails the check, a unit alone (`in ms`) does not, nor does code in backticks or
- * after `@example`.
+ * Keeps measured figures out of the comments in `src/`: `bun tools/comment-figures.ts`. Figures in comments become
+ * outdated; they belong in docs/performance.md, with date and machine. The check fails on a number with a unit of time or
+ * memory in a comment. It allows a unit alone (`in ms`) and code in backticks or after `@example`.
  */
 
-/** Where a comment has a figure. */
+/** A figure in a comment. */
 export interface Figure {
   readonly line: number
   readonly text: string
 }
 
-/** A block, or lines that each begin with `//`; what stands before tells both from a path in a string. */
+/** A block, or consecutive lines that begin with `//`; the preceding character excludes paths in strings. */
 const comments = /(?<=^|[\s(])\/\*[\s\S]*?\*\/|(?:(?<=^|\s)\/\/[^\n]*(?:\n[ \t]*(?=\/\/))?)+/gm
 
-/** A line may end between number and unit. */
+/** A line break is possible between number and unit. */
 const figures = /\d[ \t-]?(?:\n[ \t]*(?:\*|\/\/)[ \t]*)?(?:[µμ]s|us|ms|ns|[kKMG]i?B)\b/g
 
-/** Code in a comment is notation, as `500ms` of a variable or an example, and not a figure. */
+/** Code in a comment, such as the value `500ms` of a variable, is not a figure. */
 const code = /`[^`\n]*`|@example[^\n]*/g
 
-/** Every line with a number and a unit of time or memory in the comments of a source text. */
+/** Finds the lines of a source text whose comments contain a number with a unit of time or memory. */
 export function findFigures(source: string): Figure[] {
   const lines = source.split('\n')
   const found = [...source.matchAll(comments)].flatMap((comment) => {
@@ -41,6 +40,8 @@ if (import.meta.main) {
     }
   }
   if (found > 0)
-    console.error(`${found} figures in comments: give the reason in words, the figure in docs/performance.md`)
+    console.error(
+      `${found} figures in comments: move them to docs/performance.md and state the reason in words`,
+    )
   process.exit(found > 0 ? 1 : 0)
 }

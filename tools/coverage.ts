@@ -1,11 +1,11 @@
 import { Glob } from 'bun'
 
-// Fails when fewer of the lines of src/ are run by the tests than asked for: bun tools/coverage.ts --lines 90
+// Fails if the tests run less than the required share of the lines of src/: bun tools/coverage.ts --lines 90
 //
-// A file that no test loads is not in the report at all. It counts with all its lines of code, or a part of
-// the service without a single test would raise the figure.
+// The report omits files that no test loads. Their lines of code count as not covered; otherwise untested code would
+// raise the figure.
 
-const wanted = Number(Bun.argv[Bun.argv.indexOf('--lines') + 1])
+const required = Number(Bun.argv[Bun.argv.indexOf('--lines') + 1])
 const reported = linesByFile(await Bun.file('reports/coverage/lcov.info').text())
 const files = (await Array.fromAsync(new Glob('src/**/*.{ts,tsx}').scan('.')))
   .filter((file) => !file.endsWith('.d.ts'))
@@ -13,19 +13,23 @@ const files = (await Array.fromAsync(new Glob('src/**/*.{ts,tsx}').scan('.')))
 
 let found = 0
 let hit = 0
-const thin: string[] = []
+const belowRequired: string[] = []
 for (const file of files) {
   const lines = reported.get(file) ?? { found: await linesOfCode(file), hit: 0 }
   found += lines.found
   hit += lines.hit
-  if (lines.hit * 100 < lines.found * wanted)
-    thin.push(`  ${file}: ${lines.hit} of ${lines.found}${reported.has(file) ? '' : ' (no test loads it)'}`)
+  if (lines.hit * 100 < lines.found * required)
+    belowRequired.push(
+      `  ${file}: ${lines.hit} of ${lines.found}${reported.has(file) ? '' : ' (no test loads it)'}`,
+    )
 }
 
 const percent = (100 * hit) / found
-if (thin.length > 0) console.log(`Files below ${wanted} %:\n${thin.join('\n')}`)
-console.log(`${percent.toFixed(2)} % of ${found} lines in ${files.length} files; asked for: ${wanted} %`)
-process.exit(percent >= wanted ? 0 : 1)
+if (belowRequired.length > 0) console.log(`Files below ${required} %:\n${belowRequired.join('\n')}`)
+console.log(
+  `${percent.toFixed(2)} % of ${found} lines in ${files.length} files covered; required: ${required} %`,
+)
+process.exit(percent >= required ? 0 : 1)
 
 /** Lines found and hit of each file in an lcov report. */
 function linesByFile(lcov: string): Map<string, { found: number; hit: number }> {
@@ -41,7 +45,7 @@ function linesByFile(lcov: string): Map<string, { found: number; hit: number }> 
   )
 }
 
-/** Lines that run, close to what a report would count: types and comments are gone, imports do not count. */
+/** Executable lines, close to the count of a report: without types, comments and imports. */
 async function linesOfCode(file: string): Promise<number> {
   const loader = file.endsWith('x') ? 'tsx' : 'ts'
   const code = new Bun.Transpiler({ loader }).transformSync(await Bun.file(file).text())

@@ -1,21 +1,21 @@
 import { watch } from 'node:fs'
 
 /**
- * `make dev`: the service from source, started anew after each change of a file.
+ * `make dev`: runs the service from source and restarts it after each change of a file.
  *
- * `bun --watch` does that as long as the service runs. A file that cannot be compiled ends it, because a service that cannot
- * start exits, and the watch with it. Then this waits for the next change and starts again.
+ * `bun --watch` restarts a running service. If the service cannot start, for example after a syntax error, it exits and
+ * ends the watch. Then this program waits for the next change and starts it again.
  */
 
 const root = new URL('..', import.meta.url).pathname
-/** EX_CONFIG of sysexits.h: no change of a source file helps. */
+/** EX_CONFIG of sysexits.h: a change of a source file does not help. */
 const invalidConfigExitCode = 78
 
 let child: Bun.Subprocess | undefined
 let isStopping = false
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(signal, () => {
-    // A second signal arrives while the service drains, or while nothing runs.
+    // A signal can arrive while the service drains or while nothing runs.
     if (child === undefined) process.exit(0)
     isStopping = true
     child.kill(signal)
@@ -26,19 +26,19 @@ for (;;) {
     cwd: root,
     env: { LOG_FORMAT: 'pretty', ...readVersion(), ...process.env },
     stdio: ['inherit', 'inherit', 'inherit'],
-    // Ctrl-C at a terminal reaches the whole group; the service gets it from here, once.
+    // Ctrl-C at a terminal reaches the whole process group. In its own group, the service gets the signal once, from here.
     detached: true,
   })
   const exitCode = await child.exited
   child = undefined
   if (isStopping || exitCode === 0 || exitCode === invalidConfigExitCode) process.exit(exitCode)
-  // Watched first: whoever reads the message may be quick.
+  // Start to watch before the message, so that a fast edit is not missed.
   const change = nextChange(`${root}src`)
-  console.error(`\nThe service ended with ${exitCode}. It starts again when a file in src/ changes.\n`)
+  console.error(`\nThe service exited with code ${exitCode}. It restarts when a file in src/ changes.\n`)
   await change
 }
 
-/** Resolves after the next change in a folder, when it has been quiet for a moment: editors write in several steps. */
+/** Resolves after the next change in a folder and a short pause, because editors write in several steps. */
 function nextChange(folder: string): Promise<void> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined
@@ -52,7 +52,7 @@ function nextChange(folder: string): Promise<void> {
   })
 }
 
-/** The version and the revision of the checkout, as variables. */
+/** The version and revision of the checkout as environment variables. */
 function readVersion(): Record<string, string> {
   const { stdout } = Bun.spawnSync([`${root}tools/version.sh`])
   return Object.fromEntries(

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Puts a pinned program at .tools/bin/NAME: the one on the PATH when it is that version, else built with Go.
+# Installs a pinned program at .tools/bin/NAME: links the one on the PATH if its version matches, else builds it with Go.
 # Usage: tools/go-tool.sh NAME PACKAGE VERSION HOMEPAGE
 set -eu
 cd "$(dirname "$0")/.."
 name=$1 package=$2 version=$3 homepage=$4
 target=.tools/bin/$name
 
-# A release says its own version. What was built with `go install` may not know it; its build record does.
+# A release prints its version. A program from `go install` may not; its build record has it.
 is_pinned() {
   "$1" version 2>/dev/null | grep -Eq "(^|[ v])${version#v}( |$)" ||
     go version -m "$1" 2>/dev/null | grep -q "^	mod	.*	$version	"

@@ -6,13 +6,13 @@ export type TestReport = {
   failures: TestFailure[]
 }
 
-/** Reads a report as `bun test --reporter=junit` writes it. Throws when there is none. */
+/** Reads a report of `bun test --reporter=junit`. Throws if the file does not exist. */
 export async function readReport(path: string): Promise<TestReport> {
   const report: TestReport = { files: new Set(), failures: [] }
   let test = { file: '', name: '' }
   const attribute = (element: HTMLRewriterTypes.Element, name: string): string =>
     element.getAttribute(name) ?? ''
-  // To an HTML parser a test case without a failure never ends, so a failure belongs to the last one that began.
+  // An HTML parser ignores the `/>` of an empty test case, so a failure belongs to the last test case that began.
   new HTMLRewriter()
     .on('testcase', {
       element(element) {

@@ -3,21 +3,21 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 
 /**
- * Writes JSON Schemas where kubeconform finds them, from what the projects publish. Called by
- * tools/manifest-tools.sh, which fetches that:
+ * Converts published schemas to JSON Schemas in kubeconform's layout. tools/manifest-tools.sh downloads them and calls
+ * this program:
  *
- *     bun tools/manifest-schemas.ts OUT kubernetes DIRECTORY...   one directory of schemas a version
+ *     bun tools/manifest-schemas.ts OUT kubernetes DIRECTORY...   one directory of schemas per version
  *     bun tools/manifest-schemas.ts OUT crds FILE...              CustomResourceDefinitions as YAML
  */
 const [out = '', source = '', ...from] = process.argv.slice(2)
 
-/** Kubernetes' own kinds: `OUT/v1.34.0/deployment-apps-v1.json`, from a directory `v1.34.0-local-strict`. */
+/** Writes the built-in kinds, such as `OUT/v1.34.0/deployment-apps-v1.json`, from a directory `v1.34.0-local-strict`. */
 async function writeKubernetes(directory: string): Promise<void> {
   const target = join(out, basename(directory).replace(/-.*/, ''))
   await mkdir(target, { recursive: true })
   for (const name of await readdir(directory)) {
     const { $id: _, ...schema } = z.looseObject({}).parse(await Bun.file(join(directory, name)).json())
-    // They point at each other by an address on the web; here they lie side by side.
+    // The schemas refer to each other by web address; make the references relative.
     const text = JSON.stringify(schema).replaceAll('"/api/_definitions.json#', '"_definitions.json#')
     await Bun.write(join(target, name), text)
   }
@@ -33,7 +33,7 @@ const definitionSchema = z.object({
   }),
 })
 
-/** A kind that is not Kubernetes' own: `OUT/gateway.networking.k8s.io/httproute-v1.json`. */
+/** Writes a custom kind, such as `OUT/gateway.networking.k8s.io/httproute-v1.json`. */
 async function writeDefinition(file: string): Promise<void> {
   const { spec } = definitionSchema.parse(Bun.YAML.parse(await Bun.file(file).text()))
   for (const { name, schema } of spec.versions)
@@ -43,13 +43,13 @@ async function writeDefinition(file: string): Promise<void> {
     )
 }
 
-/** A schema that refuses fields it does not name, as the API server does (it drops them, and warns). */
+/** Makes a schema reject unknown fields, which the API server drops with a warning. */
 function closed(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(closed)
   if (typeof schema !== 'object' || schema === null) return schema
   const entries = Object.entries(schema).map(([key, value]) => [key, closed(value)] as const)
   const open = 'additionalProperties' in schema || 'x-kubernetes-preserve-unknown-fields' in schema
-  // The words of a condition name fields too, and only its own few: they are not the object's.
+  // Conditions (`oneOf`, `anyOf`) also have properties, but only some of the object's: do not close those.
   const isObject = 'properties' in schema && 'type' in schema
   return Object.fromEntries([...entries, ...(isObject && !open ? [['additionalProperties', false]] : [])])
 }

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Puts what checks k8s/ into .tools/, each at its pinned version: kustomize, kubeconform and kube-score, built with
-# Go, and the schemas of the Kubernetes versions that are supported.
-# Usage: tools/manifest-tools.sh [kustomize]: that one alone, which is enough for the tests.
+# Installs the pinned tools that check k8s/ into .tools/: kustomize, kubeconform and kube-score, built with Go, and the
+# schemas of the supported Kubernetes versions.
+# Usage: tools/manifest-tools.sh [kustomize]    with `kustomize`, installs only that, which is enough for the tests
 set -eu
 cd "$(dirname "$0")/.."
 
 kustomize=v5.8.2
 kubeconform=v0.8.0
 kube_score=v1.20.0
-# The package holds the schemas of every Kubernetes up to its own version; kubeconform itself would ask for each
-# while it checks.
+# This package contains the schemas of every Kubernetes version up to its own. By default, kubeconform would download
+# each schema during the check.
 kubernetes_schemas=1.37.0
-# The oldest that is supported, the one that the cluster tests ran on, the newest. k8s/README.md says why these.
+# The oldest supported version, the version of the cluster tests, and the newest. k8s/README.md has the reasons.
 kubernetes_versions="1.30.0 1.34.0 1.37.0"
 gateway_api=v1.5.1
 prometheus_operator=v0.85.0
@@ -36,7 +36,7 @@ for version in $kubernetes_versions; do
     "$fetched/kubernetes_validate/kubernetes-json-schema/v$version-local-strict"
 done
 
-# module PACKAGE VERSION: fetches it and prints where it is.
+# module PACKAGE VERSION: downloads a Go module and prints its folder.
 module() { go mod download -json "$1@$2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'; }
 gateway=$(module sigs.k8s.io/gateway-api "$gateway_api")/config/crd/standard/gateway.networking.k8s.io
 operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator")/example/prometheus-operator-crd

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds every overlay of k8s/, and base with every component, into reports/manifests/, and checks what came out:
-# against the schemas of each Kubernetes version that is supported, and by kube-score.
+# Builds every overlay of k8s/, and base with every component, into reports/manifests/. Checks the output against the
+# schemas of each supported Kubernetes version and with kube-score.
 set -eu
 cd "$(dirname "$0")/.."
 tools/manifest-tools.sh
@@ -13,7 +13,7 @@ mkdir -p $out
 for overlay in k8s/overlays/*/; do
   $bin/kustomize build "$overlay" > "$out/$(basename "$overlay").yaml"
 done
-# Components that no overlay takes are built too, and all together, so that none is in another's way.
+# Build all components together as well: this covers components that no overlay uses, and finds conflicts.
 mkdir $out/everything
 {
   printf 'namespace: tally\nresources: [../../../k8s/base]\ncomponents:\n'
@@ -32,26 +32,26 @@ for version in "$schemas"/kubernetes/*/; do
   version=$(basename "$version" | tr -d v)
   printf 'Kubernetes %s: ' "$version"
   valid_for "$version" $out/*.yaml
-  # A check that cannot fail says nothing: the same with a misspelled field, in a Deployment and in an HTTPRoute.
+  # Control case: a misspelled field, in a Deployment and in an HTTPRoute, must fail the check.
   for misspelled in s/minReadySeconds/minReadySecond/ s/backendRefs/backendReferences/; do
     if sed "$misspelled" $out/production.yaml | valid_for "$version" >/dev/null; then
-      echo "kubeconform takes $misspelled for Kubernetes $version" >&2
+      echo "kubeconform accepts $misspelled for Kubernetes $version" >&2
       exit 1
     fi
   done
 done
 
-# Left out, for every object:
-# - the CPU limit: at its limit a pod stands still for the rest of each 100 ms with every request it has in hand;
-#   requests share the CPU out, and the autoscaler adds pods.
-# - imagePullPolicy Always: an image is named by a version that does not move, and a node that has it must be able
-#   to start a pod while the registry is away.
-# - host podAntiAffinity: topologySpreadConstraints spread the pods, and evenly.
-# Exceptions of one object stand in its annotation kube-score/ignore.
+# Ignored for every object:
+# - CPU limit: at its limit, a pod stops for the rest of each 100 ms with all its requests in flight. CPU requests share
+#   the CPU, and the autoscaler adds pods.
+# - imagePullPolicy Always: image tags are immutable, and a node that has the image must be able to start a pod while
+#   the registry is unreachable.
+# - host podAntiAffinity: topologySpreadConstraints spread the pods evenly.
+# The annotation kube-score/ignore of an object lists its own exceptions.
 for built in "$out"/*.yaml; do
   $bin/kube-score score --kubernetes-version v1.30 --output-format ci --ignore-container-cpu-limit \
     --exit-one-on-warning --ignore-test container-image-pull-policy,deployment-has-host-podantiaffinity \
     "$built" > $out/score.txt || { grep -Ev '^\[(OK|SKIPPED)\]' $out/score.txt; exit 1; }
 done
 rm $out/score.txt
-echo "kube-score: nothing to say"
+echo "kube-score: no findings"

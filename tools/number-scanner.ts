@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 // Compiles src/analysis/parse/number-scanner.as to WebAssembly: `bun run scanner`. With `--check` it only compares the
-// result with the file in the repository. The file is committed and the compiler is no dependency of the project: it is
-// large, and only a change of the scanner needs it.
+// result with the committed file. The compiler is not a dependency of the project, because it is large and only a change
+// of the scanner needs it.
 
 const compiler = 'assemblyscript@0.28.20'
 const flags =
@@ -16,7 +16,7 @@ const target = new URL('../src/analysis/parse/number-scanner.wasm', import.meta.
 async function compile(): Promise<Uint8Array> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-scanner-'))
   try {
-    // The compiler accepts only files whose name ends in .ts.
+    // The compiler accepts only .ts files.
     await Bun.write(join(folder, 'scanner.ts'), Bun.file(source))
     const asc = [process.execPath, 'x', '--bun', `--package=${compiler}`, 'asc']
     await Bun.$`${asc} scanner.ts -o scanner.wasm ${{ raw: flags }}`.cwd(folder)
@@ -29,6 +29,6 @@ async function compile(): Promise<Uint8Array> {
 const compiled = await compile()
 if (!process.argv.includes('--check')) await Bun.write(target, compiled)
 else if (!Bun.deepEquals(compiled, await Bun.file(target).bytes())) {
-  console.error('number-scanner.wasm is not what number-scanner.as compiles to. Run: bun run scanner')
+  console.error('number-scanner.wasm is out of date. Run: bun run scanner')
   process.exit(1)
 }

@@ -1,6 +1,6 @@
 /**
- * Makes k8s/components/service-monitor/prometheus-rule.yaml, which the Prometheus operator takes, out of
- * deploy/prometheus/rules: `bun tools/prometheus-rule.ts`. With `--check` it only says whether that is up to date.
+ * Generates k8s/components/service-monitor/prometheus-rule.yaml for the Prometheus operator from deploy/prometheus/rules:
+ * `bun tools/prometheus-rule.ts`. With `--check` it only checks that the file is up to date.
  */
 import { join, resolve } from 'node:path'
 
@@ -20,14 +20,14 @@ const rule = {
   metadata: { name: 'tally', labels: { 'app.kubernetes.io/name': 'tally' } },
   spec: { groups },
 }
-const made = `# Made of deploy/prometheus/rules by tools/prometheus-rule.ts; change them and run it again.\n${Bun.YAML.stringify(rule, null, 2)}\n`
+const generated = `# Generated from deploy/prometheus/rules by tools/prometheus-rule.ts. Edit the rules, then run it again.\n${Bun.YAML.stringify(rule, null, 2)}\n`
 
 if (process.argv.includes('--check')) {
   const current = await Bun.file(target).text()
-  if (current !== made) {
-    console.error('prometheus-rule.yaml is not what the rules make: bun tools/prometheus-rule.ts')
+  if (current !== generated) {
+    console.error('prometheus-rule.yaml is out of date. Run: bun tools/prometheus-rule.ts')
     process.exit(1)
   }
 } else {
-  await Bun.write(target, made)
+  await Bun.write(target, generated)
 }

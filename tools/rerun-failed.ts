@@ -1,10 +1,9 @@
 /**
- * Tells a broken test from one that needs a quiet machine: `bun tools/rerun-failed.ts reports/junit.xml`.
+ * Distinguishes broken tests from tests that fail only on a busy machine: `bun tools/rerun-failed.ts reports/junit.xml`.
  *
- * Every test file with a failure in the report, or missing from it because it did not load, runs again, alone, three
- * times. If a file does not pass each time, its failures are written to reports/broken.txt and the exit code is 1. Failures
- * of the files that do pass are written to reports/unstable.txt: the run passes, and its summary names them. An unstable
- * test is a defect too.
+ * Runs every test file with a failure in the report, or missing from it because it did not load, three more times, alone.
+ * If a file does not pass each time, writes its failures to reports/broken.txt and exits with 1. Writes the failures of
+ * the other files to reports/unstable.txt: the run passes, and its summary names them. An unstable test is a defect too.
  */
 import { Glob } from 'bun'
 import { readReport, type TestFailure } from './junit-report.ts'
@@ -32,7 +31,7 @@ await write(
 process.exitCode = broken.size > 0 ? 1 : 0
 
 function passesAlone(file: string): boolean {
-  console.log(`\n----- Again, alone: ${file}`)
+  console.log(`\n----- Rerunning alone: ${file}`)
   return Array.from({ length: rerunsOfFile }).every(
     () =>
       Bun.spawnSync([process.execPath, 'tools/test.ts', file], { stdout: 'inherit', stderr: 'inherit' })

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Prints SERVICE_VERSION=... and SERVICE_REVISION=... of this checkout, as git knows them; nothing where there is no git.
-# The version is that of the last tag and what came after it, or of package.json and the commit while there is no tag.
-# A change that is not committed adds -dirty. Used by make start, make dev, make worker and tools/bundle.ts.
+# Prints SERVICE_VERSION=... and SERVICE_REVISION=... of this checkout from git; prints nothing without git.
+# The version is the output of `git describe`, or the version in package.json with the commit if there is no tag.
+# Uncommitted changes add -dirty. Used by make start, make dev, make worker and tools/bundle.ts.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -8,7 +8,7 @@ import { until } from '../support/until.ts'
 
 setDefaultTimeout(120_000)
 
-/** A copy of the sources, to be broken. */
+/** A copy of the sources that a test can break. */
 async function copySources(stack: AsyncDisposableStack): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-dev-'))
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
@@ -18,7 +18,7 @@ async function copySources(stack: AsyncDisposableStack): Promise<string> {
   return folder
 }
 
-test('make dev shows the line of a broken file and serves again when it is mended', async () => {
+test('make dev shows the line of a broken file and restarts after a fix', async () => {
   await using stack = new AsyncDisposableStack()
   const folder = await copySources(stack)
   const service = stack.use(
@@ -35,14 +35,14 @@ test('make dev shows the line of a broken file and serves again when it is mende
   )
   const starts = (): number => service.log.lines.filter(({ msg }) => msg === 'listening').length
   await until(() => starts() === 1, { timeoutMs: 60_000 })
-  // The one is loaded while the service starts, the other with the program.
+  // The service loads the first during its start and the second with the program.
   for (const [count, name] of ['src/http/routes/index.ts', 'src/server/run.ts'].entries()) {
     const file = join(folder, name)
     const text = await Bun.file(file).text()
     const line = text.split('\n').length
     await Bun.write(file, `${text}const broken = = 1\n`)
     await until(() => service.log.text.includes(`${file}:${line}:`), { timeoutMs: 60_000 })
-    if (count === 0) await until(() => service.log.text.includes('starts again when a file'))
+    if (count === 0) await until(() => service.log.text.includes('restarts when a file'))
     await Bun.write(file, text)
     await until(() => starts() === count + 2, { timeoutMs: 60_000 })
   }
@@ -50,7 +50,7 @@ test('make dev shows the line of a broken file and serves again when it is mende
   expect(await service.exited).toBe(0)
 })
 
-test('make dev ends when the configuration is invalid: no file mends that', async () => {
+test('make dev exits when the configuration is invalid', async () => {
   await using stack = new AsyncDisposableStack()
   const service = stack.use(
     spawnChild({ command: [process.execPath, join(root, 'tools/dev.ts')], env: { PORT: 'none' } }),
