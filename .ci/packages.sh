@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 
 packages=(
   git make curl ca-certificates procps iproute2
-  # databases and queues that the tests start
-  postgresql redis-server
+  # databases, queues and the pooler that the tests start
+  postgresql redis-server pgbouncer
   # load balancers and Prometheus for the rollout tests
   nginx-light haproxy prometheus
   # checks the systemd unit; creates the certificate for the proxy tests

@@ -75,6 +75,7 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
     'tasks/example.ts',
     ['./task-queue.ts', '../database/errors.ts', '../analysis/payload.ts'],
     [
+      '../database/redis/connection.ts',
       './sqlite.ts',
       './redis/queue.ts',
       '../http/problem.ts',
@@ -91,13 +92,18 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ['tasks/sqlite.ts', ['../database/sqlite/file.ts'], ['./redis/queue.ts', '../database/postgres/pool.ts']],
   [
     'tasks/redis/example.ts',
-    ['../task-queue.ts', '../batcher.ts', '../../database/errors.ts'],
+    ['../task-queue.ts', '../batcher.ts', '../../database/errors.ts', '../../database/redis/connection.ts'],
     ['../sqlite.ts', '../open.ts', '../../http/problem.ts', '../../config.ts'],
   ],
   ['database/example.ts', ['./errors.ts'], ['./sqlite/file.ts', '../telemetry/log/log.ts', '../config.ts']],
   ['database/open.ts', ['./sqlite/file.ts', './postgres/pool.ts'], ['../documents/open.ts']],
   ['database/sqlite/example.ts', ['../errors.ts', './file.ts'], ['../postgres/pool.ts', '../../config.ts']],
   ['database/postgres/example.ts', ['../errors.ts', './pool.ts'], ['../sqlite/file.ts', '../../config.ts']],
+  [
+    'database/redis/example.ts',
+    ['../errors.ts', './script.ts'],
+    ['../sqlite/file.ts', '../postgres/pool.ts', '../../config.ts'],
+  ],
   [
     'analysis/example.ts',
     ['./numeric/numeric.ts'],
@@ -110,7 +116,11 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ],
   ['runtime-settings/example.ts', ['../telemetry/log/log.ts'], ['../config.ts', '../lifecycle/index.ts']],
   ['lifecycle/example.ts', ['./clock.ts', 'hono'], ['../telemetry/log/log.ts', '../config.ts']],
-  ['rate-limit/example.ts', ['./rate.ts'], ['../http/app.ts', '../telemetry/log/log.ts']],
+  [
+    'rate-limit/example.ts',
+    ['./rate.ts', '../database/redis/connection.ts'],
+    ['../http/app.ts', '../telemetry/log/log.ts', '../database/open.ts', '../database/postgres/pool.ts'],
+  ],
   [
     'telemetry/log/example.ts',
     ['./buffered-writer.ts'],

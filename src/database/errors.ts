@@ -1,6 +1,7 @@
 /** Why a database is unavailable. For logs and readiness, not for decisions. */
 export type UnavailableReason =
   | 'unreachable' // refused, gone, silent, or not letting us in
+  | 'refused' // reachable, but not for writes: a standby, a replica, a file that was replaced, a missing permission
   | 'busy' // locked by others, or too many calls are waiting
   | 'full' // no space left, or the disk reports errors
   | 'closed' // closed by this process

@@ -4,6 +4,7 @@ import { migrateSqlite, sqliteMigrations } from './migrations.ts'
 import { PostgresPool, type PostgresPoolOptions } from './postgres/pool.ts'
 import { SqliteFile } from './sqlite/file.ts'
 import { retryWhileBusy } from './sqlite/lock.ts'
+import { OpenFiles } from './sqlite/open-files.ts'
 
 /** How long SQLite itself waits for a lock, which blocks the event loop. Longer waits are in sqlite/lock.ts. */
 const busyTimeoutMs = 5
@@ -47,7 +48,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     opened.run(`pragma cache_size = -${cacheKib}`)
     opened.run(`pragma journal_size_limit = ${maxWalBytes}`)
     await retryWhileBusy(() => migrateSqlite(opened, migrations))
-    return new SqliteFile(opened)
+    return new SqliteFile(opened, path === ':memory:' ? undefined : await OpenFiles.of(path))
   } catch (error) {
     db?.close()
     if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error
@@ -152,6 +153,10 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
   const path = sqlitePath(url, dataDir)
   if (path === undefined)
     throw new DatabaseIncompatible('the database URL must begin with sqlite:, postgres:// or postgresql://')
+  if (path.includes('?'))
+    throw new DatabaseIncompatible(
+      'a database URL that begins with sqlite: has no parameters: remove what follows the ?',
+    )
   const file = await openSqlite(path)
   return { engine: 'sqlite', file, close: () => file.close() }
 }

@@ -128,7 +128,7 @@ export interface DocumentStore {
    */
   delete(id: string, condition?: Condition): Promise<boolean>
 
-  /** Resolves when the database can serve a call. */
+  /** Resolves when the database would store a document. Writes nothing. */
   ping(): Promise<void>
 
   /** Completes calls in flight, then closes. Later calls fail with StoreUnavailable. A second call returns the same promise. */

@@ -102,9 +102,7 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   ping(): Promise<void> {
-    return mapDatabaseErrors(StoreUnavailable, async () => {
-      await this.#file.read(() => this.#statements.ping.get())
-    })
+    return mapDatabaseErrors(StoreUnavailable, () => this.#file.ping(() => this.#statements.ping.get()))
   }
 
   close(): Promise<void> {

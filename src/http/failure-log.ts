@@ -1,11 +1,7 @@
 import type { Log } from '../telemetry/log/log.ts'
+import { RepetitionFilter } from '../telemetry/log/repetition-filter.ts'
 import { type Problem, type ProblemResponse, problemStatus } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
-
-/** How often one cause is logged in full, in ms. */
-const intervalMs = 60_000
-/** Causes that are remembered: their texts may differ in every request. */
-const maxCauses = 100
 
 /**
  * Logs the failures that problems stand for in full, with stack and causes, under the request id. Every access line
@@ -16,28 +12,20 @@ const maxCauses = 100
 export function logFailures(
   respond: ProblemResponse,
   log: Pick<Log, 'error'>,
-  now: () => number = () => performance.now(),
+  now?: () => number,
 ): ProblemResponse {
-  const logged = new Map<string, { readonly at: number; repeated: number }>()
+  const filter = new RepetitionFilter(now)
 
   const report = (context: RequestContext, { code, cause }: Problem): void => {
     const { requestId, route, trace } = context
-    const key = `${code} ${context.cause}`
-    const last = logged.get(key)
-    if (last !== undefined && now() - last.at < intervalMs) {
-      last.repeated++
-      return
-    }
-    logged.delete(key)
-    logged.set(key, { at: now(), repeated: 0 })
-    const [oldest] = logged.keys()
-    if (logged.size > maxCauses && oldest !== undefined) logged.delete(oldest)
+    const passed = filter.pass(`${code} ${context.cause}`)
+    if (passed === undefined) return
     log.error('request failed', {
       request_id: requestId,
       route,
       code,
       ...trace?.ids,
-      ...(last !== undefined && last.repeated > 0 && { repeated: last.repeated }),
+      ...(passed.repeated !== undefined && { repeated: passed.repeated }),
       error: cause,
     })
   }

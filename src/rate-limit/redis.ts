@@ -1,3 +1,5 @@
+import { RedisConnection } from '../database/redis/connection.ts'
+import { createScript, findCommands } from '../database/redis/script.ts'
 import { withTimeout } from '../lifecycle/timeout.ts'
 import type { Rate, RateLimiter, Verdict } from './rate.ts'
 
@@ -5,12 +7,13 @@ import type { Rate, RateLimiter, Verdict } from './rate.ts'
 const answerTimeoutMs = 100
 /** How long Redis is not asked after a failure, in ms. Otherwise every request would wait in vain. */
 const pauseMs = 1_000
+const keyPrefix = 'tally:rate:'
 
 /**
  * `gcra` of rate.ts, in one step on the server and by its clock, in microseconds. So instances share the quota, and their
  * clocks do not matter. A client that is not ahead needs no key, so its key expires.
  */
-const script = `
+const script = createScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local window = tonumber(ARGV[1])
@@ -20,51 +23,42 @@ local next = arrival + interval
 if next - now > window + interval / 2 then return { 0, math.floor(arrival - now) } end
 redis.call('SET', KEYS[1], string.format('%.0f', next), 'PX', math.ceil((next - now) / 1000))
 return { 1, math.floor(next - now) }
-`
+`)
 
 export interface RedisRateLimiterOptions {
   readonly url: string
   readonly rate: Rate
-  /** Called for every request that was not checked, because Redis is unreachable or too slow. */
-  readonly onFailOpen: () => void
+  /**
+   * Called for every request that was not checked, because Redis is unreachable, too slow, or refuses.
+   *
+   * @param error undefined while Redis is not asked after a failure
+   */
+  readonly onFailOpen: (error: unknown) => void
 }
 
 /** Creates a rate limiter in Redis: one quota for all instances. It fails open while Redis is unreachable. */
 export function createRedisRateLimiter({ url, rate, onFailOpen }: RedisRateLimiterOptions): RateLimiter {
-  const client = new Bun.RedisClient(url, {
-    enableOfflineQueue: false,
-    // By default the client gives up for good after a while.
-    maxRetries: 1_000_000,
-    connectionTimeout: 1_000,
-  })
-  // Every request reports the failure through onFailOpen.
-  client.connect().catch(() => {})
+  const needs = { commands: [...findCommands([script]), 'EVALSHA'], keys: [keyPrefix] }
+  const connection = new RedisConnection({ url, needs })
   const args = [String(rate.windowMs * 1_000), String(rate.quota)]
-  const hash = new Bun.CryptoHasher('sha1').update(script).digest('hex')
   let pausedUntil = 0
-
-  const evaluate = async (key: string): Promise<unknown> => {
-    try {
-      return await client.send('EVALSHA', [hash, '1', key, ...args])
-    } catch (error) {
-      if (!String(error).includes('NOSCRIPT')) throw error
-      return await client.send('EVAL', [script, '1', key, ...args])
-    }
-  }
 
   return {
     async take(name) {
+      let failure: unknown
       if (performance.now() >= pausedUntil) {
         try {
-          return parseVerdict(await withTimeout(evaluate(`tally:rate:${name}`), answerTimeoutMs))
-        } catch {
+          const answer = connection.run(script, [`${keyPrefix}${name}`], args)
+          return parseVerdict(await withTimeout(answer, answerTimeoutMs))
+        } catch (error) {
           pausedUntil = performance.now() + pauseMs
+          failure = error
         }
       }
-      onFailOpen()
+      onFailOpen(failure)
       return undefined
     },
-    close: () => client.close(),
+    close: () => void connection.close(),
   }
 }
 

@@ -9,11 +9,13 @@ import type { Security } from '../http/openapi/document.ts'
 import { createDescribeRequest, type DescribeRequest } from '../http/request-details.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import { createMemoryRateLimiter } from '../rate-limit/memory.ts'
+import type { Rate, RateLimiter } from '../rate-limit/rate.ts'
 import { createRedisRateLimiter } from '../rate-limit/redis.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import { createFaultInjectionMetrics } from '../telemetry/metrics/fault-injection-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { createFailureReport } from './background-failures.ts'
 import { followSecret } from './secrets.ts'
 import { startStep } from './start-step.ts'
 import { readTexts, watchFiles } from './watch-files.ts'
@@ -114,17 +116,32 @@ async function openApiKeys(
 async function openRateLimits(
   lifecycle: Lifecycle,
   config: Config,
-  { metrics, remoteAddress }: ChecksOptions,
+  { log, metrics, remoteAddress }: ChecksOptions,
 ): Promise<{ readonly application: Check; readonly pages: Check } | undefined> {
   const { RATE_LIMIT: rate, REDIS_URL: url } = config
   if (rate === undefined) return undefined
   const limiter =
-    url === undefined
-      ? createMemoryRateLimiter(rate)
-      : createRedisRateLimiter({ url, rate, onFailOpen: metrics.countRateLimitFailOpen })
+    url === undefined ? createMemoryRateLimiter(rate) : openRedisRateLimiter(rate, url, log, metrics)
   lifecycle.onClose('rate limit', async () => limiter.close())
   const options = { rate, limiter, clientAddress: await openClientAddress(config, remoteAddress) }
   return { application: rateLimit(options), pages: rateLimit({ ...options, kind: 'page' }) }
+}
+
+function openRedisRateLimiter(
+  rate: Rate,
+  url: string,
+  log: Log,
+  metrics: ChecksOptions['metrics'],
+): RateLimiter {
+  const reportFailure = createFailureReport(log, 'rate limit not checked, requests pass')
+  return createRedisRateLimiter({
+    url,
+    rate,
+    onFailOpen(error) {
+      metrics.countRateLimitFailOpen()
+      if (error !== undefined) reportFailure(error)
+    },
+  })
 }
 
 type FindAddress = (request: Request) => string | undefined

@@ -17,7 +17,7 @@ import {
   shutdownBudgetMs,
 } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
-import type { TaskQueue } from '../tasks/task-queue.ts'
+import type { Consumer, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
@@ -72,7 +72,7 @@ export async function startServer(
   const { queue } = storage
   late.tracing = storage.tracing
   const workerMetrics = openWorkerMetrics(metrics, queue)
-  const checks = createServerChecks(config, storage, log)
+  const checks = createServerChecks(config, storage, log, late)
   const pool = openAnalysisPool(lifecycle, config)
 
   const app = await openApp(
@@ -116,7 +116,7 @@ export async function startServer(
     tls?.onChange(server.reloadCertificate)
   }
   if (config.WORKER === 'embedded')
-    startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
+    late.consumer = startTaskWorker(lifecycle, config, { queue, threads: pool, metrics: workerMetrics, log })
 
   lifecycle.markReady()
   setTimeout(app.compileRoutes, compileDelayMs).unref()
@@ -137,6 +137,7 @@ interface LateParts {
   server?: BoundServer
   supervisor?: PrimaryConnection
   app?: ServiceApp
+  consumer?: Consumer
   tracing?: Tracing | undefined
 }
 
@@ -196,11 +197,16 @@ async function readSchema(path: string): Promise<unknown> {
   }
 }
 
-function createServerChecks({ READY_REQUIRES }: Config, { store, queue }: Storage, log: Log): Checks {
+function createServerChecks(
+  { READY_REQUIRES }: Config,
+  { store, queue }: Storage,
+  log: Log,
+  late: LateParts,
+): Checks {
   return createChecks(
     [
       { name: 'store', probe: () => store.ping(), required: READY_REQUIRES.includes('store') },
-      ...queueChecks(queue, READY_REQUIRES.includes('queue')),
+      ...queueChecks(queue, READY_REQUIRES.includes('queue'), () => late.consumer),
     ],
     { onChange: (change) => logCheckChange(log, change) },
   )

@@ -5,10 +5,11 @@ import { createDocumentStore } from '../documents/open.ts'
 import { traceDocumentStore } from '../documents/traced-store.ts'
 import { type Check, type Lifecycle, withTimeout } from '../lifecycle/index.ts'
 import { openTaskQueue } from '../tasks/open.ts'
-import type { QueueStats, TaskQueue } from '../tasks/task-queue.ts'
+import type { Consumer, QueueStats, TaskQueue } from '../tasks/task-queue.ts'
 import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
+import { createFailureReport } from './background-failures.ts'
 import { startStep } from './start-step.ts'
 
 /** How long a start waits for the queue to report whether it is durable, in ms. */
@@ -38,11 +39,13 @@ export async function openQueueFromConfig(
 ): Promise<TaskQueue> {
   const backend =
     config.REDIS_URL === undefined ? await database() : { engine: 'redis' as const, url: config.REDIS_URL }
+  const reportFailure = createFailureReport(log, 'queue operation failed')
   const queue = await openTaskQueue(backend, {
     capacity: config.QUEUE_MAX,
     maxAttempts: config.TASK_ATTEMPTS,
     retentionMs: config.TASK_TTL,
     leaseMs: config.TASK_LEASE,
+    onError: (error, operation) => reportFailure(error, { operation }),
   })
   lifecycle.onClose('queue', () => queue.close())
   const durability = await withTimeout(queue.durability(), durabilityTimeoutMs).catch(() => undefined)
@@ -72,10 +75,26 @@ function toOtelSystem<E extends 'sqlite' | 'postgres' | 'redis'>(engine: E) {
   return engine === 'postgres' ? 'postgresql' : (engine as Exclude<E, 'postgres'>)
 }
 
-/** The dependency checks of the queue that `/ready` reports. */
-export function queueChecks(queue: TaskQueue, required: boolean): Check[] {
+/**
+ * The dependency checks of the queue that `/ready` reports.
+ *
+ * @param consumer the one that runs tasks in this process, if any: a queue where it cannot claim does not work
+ */
+export function queueChecks(
+  queue: TaskQueue,
+  required: boolean,
+  consumer: () => Consumer | undefined,
+): Check[] {
   return [
-    { name: 'queue', probe: () => queue.ping(), required },
+    {
+      name: 'queue',
+      probe: async () => {
+        await queue.ping()
+        const cause = consumer()?.claimError
+        if (cause !== undefined) throw new Error('tasks cannot be claimed', { cause })
+      },
+      required,
+    },
     {
       name: 'queue_durable',
       probe: async () => {

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import { createManagementApp } from '../http/app.ts'
 import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
-import type { TaskQueue } from '../tasks/task-queue.ts'
+import type { Consumer, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
@@ -35,7 +35,7 @@ export async function startWorker(
 ): Promise<RunningService> {
   configureShutdown(lifecycle, config)
 
-  const late: { server?: BoundServer; tracing?: Tracing | undefined } = {}
+  const late: LateParts = {}
   const metrics = openMetrics(lifecycle, config, writer, 'worker', late)
   logLifecycle(lifecycle, log, metrics)
   const runtimeSettings = await openRuntimeSettings(lifecycle, config, log)
@@ -51,10 +51,13 @@ export async function startWorker(
   )
   const workerMetrics = openWorkerMetrics(metrics, queue)
 
-  const server = await listen(lifecycle, config, { log, metrics, runtimeSettings, queue })
+  const server = await listen(lifecycle, config, { log, metrics, runtimeSettings, queue, late })
   late.server = server
   const threads = openAnalysisPool(lifecycle, config)
-  startTaskWorker(lifecycle, config, { queue, threads, metrics: workerMetrics, log, holdsDrainWindow: true })
+  late.consumer = startTaskWorker(lifecycle, config, {
+    ...{ queue, threads, metrics: workerMetrics, log },
+    holdsDrainWindow: true,
+  })
 
   lifecycle.markReady()
   log.info('listening', {
@@ -79,20 +82,28 @@ function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   })
 }
 
+/** Parts that start after the metrics and the checks, which ask for them later. */
+interface LateParts {
+  server?: BoundServer
+  consumer?: Consumer
+  tracing?: Tracing | undefined
+}
+
 interface WorkerParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly runtimeSettings: RuntimeSettings
   readonly queue: TaskQueue
+  readonly late: LateParts
 }
 
 /** Serves `WORKER_PORT`, and the admin server when it has a port of its own. */
 async function listen(
   lifecycle: Lifecycle,
   config: Config,
-  { log, metrics, runtimeSettings, queue }: WorkerParts,
+  { log, metrics, runtimeSettings, queue, late }: WorkerParts,
 ): Promise<BoundServer> {
-  const checks = createChecks([...queueChecks(queue, true), claimingCheck(queue)], {
+  const checks = createChecks([...queueChecks(queue, true, () => late.consumer), claimingCheck(queue)], {
     onChange: (change) => logCheckChange(log, change),
   })
   const tokens = openManagementTokens(lifecycle, config, log)

@@ -71,7 +71,7 @@ export interface Leases {
 
 /** A lease is renewed three times in `leaseMs`. A worker announces itself as often. */
 export type LeaseConsumerOptions = ConsumeOptions &
-  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random'>
+  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random' | 'onError'>
 
 /** The wait before the next try when the queue is unavailable, in ms. */
 const unavailableRetryMs = 300
@@ -116,6 +116,7 @@ export class LeaseConsumer implements Consumer {
   readonly #ended = new AbortController()
   readonly #loops: Promise<unknown>
   readonly #announcing: Promise<void>
+  #claimError: unknown
 
   constructor(leases: Leases, handler: TaskHandler, options: LeaseConsumerOptions) {
     const { concurrency, worker = { name: '', version: '' } } = options
@@ -130,6 +131,10 @@ export class LeaseConsumer implements Consumer {
 
   get activeCount(): number {
     return this.#runs.size
+  }
+
+  get claimError(): unknown {
+    return this.#claimError
   }
 
   pause(): void {
@@ -176,6 +181,7 @@ export class LeaseConsumer implements Consumer {
         const since = added.version
         const cancelledSince = cancelled.version
         const claim = await this.#leases.claim(lease, this.#worker.id)
+        this.#claimError = undefined
         if (claim === undefined) await added.wait(pollIntervalMs, signal, since)
         // A claim can return after the pause, and even after `release` has listed the runs.
         else if (signal.aborted) await this.#leases.release(lease)
@@ -188,9 +194,12 @@ export class LeaseConsumer implements Consumer {
           await recorded
           recorded = ended.recorded
         }
-      } catch {
+      } catch (error) {
         // The queue is unavailable. Its tasks are not lost: the leases expire, and the tasks are claimed again.
-        if (!signal.aborted) await Bun.sleep(unavailableRetryMs)
+        if (signal.aborted) break
+        this.#claimError = error
+        this.#options.onError(error, 'claim')
+        await Bun.sleep(unavailableRetryMs)
       }
     }
     await recorded
@@ -225,7 +234,7 @@ export class LeaseConsumer implements Consumer {
       this.#leases.forget?.(run.lease)
     })
     // The queue is unavailable, and the lease has expired meanwhile.
-    return { recorded: recorded.catch(() => {}) }
+    return { recorded: recorded.catch((error) => this.#options.onError(error, 'record the outcome')) }
   }
 
   async #recordOutcome(run: Run, handled: Handled, startedAt: number): Promise<void> {
@@ -281,7 +290,10 @@ export class LeaseConsumer implements Consumer {
 
   async #renew({ lease, controller }: Run): Promise<void> {
     // While the queue is unavailable, the lease may still hold.
-    const write = await this.#leases.renew(lease).catch(() => 'written' as const)
+    const write = await this.#leases.renew(lease).catch((error) => {
+      this.#options.onError(error, 'renew')
+      return 'written' as const
+    })
     if (write !== 'written') controller.abort(new RunAborted(write, leaseEnds[write]))
   }
 
@@ -290,7 +302,9 @@ export class LeaseConsumer implements Consumer {
     const { signal } = this.#ended
     const timer = new Notifier()
     while (!signal.aborted) {
-      await this.#leases.heartbeat(this.#worker).catch(() => {})
+      await this.#leases.heartbeat(this.#worker).catch((error) => {
+        if (!signal.aborted) this.#options.onError(error, 'announce the worker')
+      })
       await timer.wait(heartbeatIntervalMs(this.#options), signal, timer.version)
     }
   }
@@ -310,7 +324,12 @@ export class LeaseConsumer implements Consumer {
   async #abortCancelled(): Promise<void> {
     if (this.#runs.size === 0) return
     const leases = [...this.#runs].map(({ lease }) => lease)
-    const ended = new Set(await this.#leases.findCancelled(leases).catch(() => []))
+    const ended = new Set(
+      await this.#leases.findCancelled(leases).catch((error) => {
+        this.#options.onError(error, 'find cancelled tasks')
+        return []
+      }),
+    )
     for (const { lease, controller } of this.#runs)
       if (ended.has(lease)) controller.abort(new RunAborted('cancelled', leaseEnds.cancelled))
   }

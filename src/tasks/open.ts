@@ -11,6 +11,7 @@ const defaultOptions: QueueOptions = {
   initialBackoffMs: 1_000,
   now: Date.now,
   random: Math.random,
+  onError: () => {},
 }
 
 /** Where tasks are stored: in an open database, or on a Redis server. */

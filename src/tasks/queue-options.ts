@@ -1,3 +1,16 @@
+/** Work that a queue does without a caller who would learn of its failure. */
+export type BackgroundOperation =
+  | 'claim'
+  | 'renew'
+  | 'record the outcome'
+  | 'find cancelled tasks'
+  | 'announce the worker'
+  | 'promote delayed tasks'
+  | 'requeue expired leases'
+  | 'delete ended tasks'
+  | 'notify'
+  | 'listen'
+
 /** What every adapter needs to know. The defaults are in open.ts. */
 export interface QueueOptions {
   /** The most pending tasks. One more is refused. */
@@ -14,6 +27,8 @@ export interface QueueOptions {
   readonly now: () => number
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Called whenever background work fails. It is tried again in any case. */
+  readonly onError: (error: unknown, operation: BackgroundOperation) => void
 }
 
 /** The time between two renewals of a lease, and between two heartbeats of a worker, in ms. */

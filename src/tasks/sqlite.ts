@@ -77,7 +77,13 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       this.#updates.notifyAll()
       this.#scheduler?.notify()
     })
-    this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
+    this.#cleanup = setInterval(
+      () =>
+        void this.#deleteEnded().catch((error) => {
+          if (!this.#closed) options.onError(error, 'delete ended tasks')
+        }),
+      cleanupIntervalMs(options),
+    )
     this.#cleanup.unref()
   }
 
@@ -199,9 +205,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   }
 
   ping(): Promise<void> {
-    return this.#call(async () => {
-      await this.#file.read(() => this.#statements.ping.get())
-    })
+    return this.#call(() => this.#file.ping(() => this.#statements.ping.get()))
   }
 
   /** Every commit is on the disk before it is confirmed (synchronous=FULL). */
@@ -355,7 +359,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   /** Only where tasks run, which is also where other processes' tasks are of interest. */
   #startScheduler(): TaskScheduler {
     this.#unwatch = this.#otherProcesses.watch()
-    return new TaskScheduler(this, this.#options.leaseMs)
+    return new TaskScheduler(this, this.#options)
   }
 
   /** Runs a write under a lease, then notifies the watchers of its task. */

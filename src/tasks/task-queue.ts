@@ -69,6 +69,8 @@ export interface RunReport {
 export interface Consumer {
   /** How many tasks are running now. */
   readonly activeCount: number
+  /** Why the latest claim failed; undefined when it did not. */
+  readonly claimError: unknown
   /** Stops claiming tasks. */
   pause(): void
   /** Resolves when the running tasks have ended. Implies pause. */
@@ -192,7 +194,7 @@ export interface TaskQueue {
   /** Runs tasks until the consumer is finished. */
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer
 
-  /** Resolves when the queue can serve a call. */
+  /** Resolves when the queue would accept a task, and let one be claimed. Writes nothing. */
   ping(): Promise<void>
 
   /** Whether accepted tasks survive a crash of the queue's own server, and the reason if they do not. */

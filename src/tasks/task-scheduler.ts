@@ -1,5 +1,6 @@
 import { LeaseObserver, type ObservedLease, observationIntervalMs } from './lease-observer.ts'
 import { Notifier } from './notifier.ts'
+import type { QueueOptions } from './queue-options.ts'
 
 /** What only time changes in a queue. */
 export interface TimedTasks<L extends ObservedLease = ObservedLease> {
@@ -22,9 +23,14 @@ const promoteIntervalMs = 500
 export class TaskScheduler {
   readonly #stopped = new AbortController()
   readonly #delayed = new Notifier()
+  readonly #onError: QueueOptions['onError']
 
   /** It begins at once. */
-  constructor(tasks: TimedTasks, leaseMs: number) {
+  constructor(tasks: TimedTasks, { leaseMs, onError }: Pick<QueueOptions, 'leaseMs' | 'onError'>) {
+    // A call that was under way when it was stopped may fail, because the queue closes.
+    this.#onError = (error, operation) => {
+      if (!this.#stopped.signal.aborted) onError(error, operation)
+    }
     void this.#promote(tasks)
     void this.#observeLeases(tasks, leaseMs)
   }
@@ -43,7 +49,10 @@ export class TaskScheduler {
     while (!signal.aborted) {
       const since = this.#delayed.version
       // While the queue is unavailable, its tasks wait.
-      const nextMs = await tasks.promoteDue().catch(() => undefined)
+      const nextMs = await tasks.promoteDue().catch((error) => {
+        this.#onError(error, 'promote delayed tasks')
+        return undefined
+      })
       const waitMs = Math.min(promoteIntervalMs, Math.max(1, nextMs ?? promoteIntervalMs))
       await this.#delayed.wait(waitMs, signal, since)
     }
@@ -54,7 +63,9 @@ export class TaskScheduler {
     const observer = new LeaseObserver(leaseMs)
     const timer = new Notifier()
     while (!signal.aborted) {
-      await this.#requeueExpired(tasks, observer).catch(() => {})
+      await this.#requeueExpired(tasks, observer).catch((error) =>
+        this.#onError(error, 'requeue expired leases'),
+      )
       await timer.wait(observationIntervalMs(leaseMs), signal, timer.version)
     }
   }

@@ -35,6 +35,7 @@ export const absentQueue: TaskQueue = {
   watch: () => ({ [Symbol.asyncIterator]: () => ({ next: queueAway }) }),
   depth: queueAway,
   consume: () => ({
+    claimError: undefined,
     activeCount: 0,
     pause: () => {},
     finish: () => Promise.resolve(),

@@ -28,6 +28,8 @@ export interface PostgresServer extends PostgresDatabase {
   stop(): Promise<void>
   /** The immediate shutdown: no checkpoint; the next start goes through crash recovery. */
   crash(): Promise<void>
+  /** Stops it and starts it again as a hot standby, which only reads, until \`select pg_promote()\`. */
+  startAsStandby(): Promise<void>
 }
 
 /** What a test run shares with its files: see tools/test.ts. */
@@ -176,6 +178,12 @@ async function serve(home: string): Promise<PostgresServer> {
     start,
     stop: () => end('SIGINT'),
     crash: () => end('SIGQUIT'),
+    async startAsStandby() {
+      await end('SIGINT')
+      await writeFile(join(home, 'data', 'standby.signal'), '')
+      if (account !== undefined) await chown(join(home, 'data', 'standby.signal'), account.uid, account.gid)
+      await start()
+    },
     psql: (statement) => psql(statement),
     async remove() {
       await end('SIGQUIT')

@@ -24,6 +24,8 @@ export interface RedisServer {
   /** kill -9. */
   kill(): Promise<void>
   signal(name: NodeJS.Signals): void
+  /** Runs a command and returns what it printed, trimmed. */
+  send(...words: string[]): Promise<string>
   /** Deletes everything that is in it. */
   flush(): Promise<void>
   /** Ends it and deletes its files. */
@@ -120,6 +122,7 @@ export async function startRedis({
     start,
     kill,
     signal: (name) => server?.signal(name),
+    send,
     flush: async () => void (await send('FLUSHALL')),
     async remove() {
       await kill()

@@ -15,6 +15,8 @@ export interface TcpProxy {
   thaw(): void
   /** The next request gets through; its connection is cut when the server answers, before a byte of the answer. */
   cutAfterNextRequest(): void
+  /** New connections lead to another port. Open ones stay where they are. */
+  redirect(port: number): void
   /** How many connections `cutAfterNextRequest` has cut. */
   cuts(): number
   close(): void
@@ -22,6 +24,7 @@ export interface TcpProxy {
 
 /** Starts a proxy on a free loopback port in front of `port`. Meant for small messages: it ignores backpressure. */
 export function startTcpProxy(port: number): TcpProxy {
+  let target = port
   let frozen = false
   let cutNext = false
   let cuts = 0
@@ -40,7 +43,7 @@ export function startTcpProxy(port: number): TcpProxy {
         if (frozen) return void dead.add(client)
         Bun.connect<Leg>({
           hostname: '127.0.0.1',
-          port,
+          port: target,
           data: { other: client, early: [] },
           socket: {
             open(server) {
@@ -74,6 +77,9 @@ export function startTcpProxy(port: number): TcpProxy {
     },
     cutAfterNextRequest() {
       cutNext = true
+    },
+    redirect(port) {
+      target = port
     },
     cuts: () => cuts,
     close: () => listener.stop(true),

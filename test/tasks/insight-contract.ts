@@ -49,7 +49,7 @@ export function insightContract(fixture: QueueFixture): void {
     })
 
     test('the oldest waiting task is the one that has been due for longest, whatever its priority', async () => {
-      await add('"due soon"', { delayMs: 50 })
+      await add('"due soon"', { delayMs: 2_000 })
       expect((await fixture.queue.stats()).oldestWaitingMs).toBeUndefined()
       // No worker is there that would make it claimable.
       const { oldestWaitingMs } = await until(async () => {

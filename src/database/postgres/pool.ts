@@ -2,8 +2,11 @@ import type { SQL } from 'bun'
 import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
 import { ConnectionLost, DatabaseIncompatible, DatabaseUnavailable } from '../errors.ts'
 import { migratePostgres, migrationTimeoutMs, postgresIsUpToDate, postgresMigrations } from '../migrations.ts'
+import { type ConnectionUrl, parseConnectionUrl } from './connection-url.ts'
 import {
+  comesFromPooler,
   errorCode,
+  permissionState,
   postgresUnavailable,
   readOnlyState,
   sqlState,
@@ -29,36 +32,72 @@ export const maxWaitingCalls = 1_000
 const waitTimeoutMs = 2_000
 /** After a timeout, calls fail at once for this long instead of waiting for the server one by one. */
 const unreachableMs = 1_000
+/** Connections to a read-only server are not replaced more often than this, in ms: it may stay read-only for long. */
+const readOnlyReplaceMs = 1_000
 /** The wait before the next try to listen, in ms. */
 const listenRetryMs = 500
 /** How long `close` waits for earlier calls, and then for their connections to be closed. */
 const closeTimeoutMs = 2_000
+
+/** What statements rely on, whatever is set for the role or the database. */
+const fixedSettings = {
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: 'read committed',
+}
+
+interface SessionRow {
+  readonly read_only: boolean
+  readonly standby: boolean
+  readonly allowed: boolean
+  readonly user: string
+}
 
 /** Someone who listens to a channel (LISTEN). */
 interface Listener {
   readonly channel: string
   readonly onNotification: (payload: string) => void
   readonly onListening: () => void
+  readonly onError: (error: unknown) => void
+}
+
+/** The session is read-only. */
+class ReadOnlySession extends Error {
+  override readonly name = 'ReadOnlySession'
+}
+
+/**
+ * A session could not execute anything of a call, and the sessions that come after it may: the call may be repeated,
+ * whatever it does.
+ */
+class SessionReplaced extends DatabaseUnavailable {
+  override readonly name = 'SessionReplaced'
 }
 
 /**
  * A connection pool that exists whether or not the server does. Every failure to reach the server is
  * DatabaseUnavailable: at once when the connection is refused, after `connectTimeoutMs` or `callTimeoutMs` when nothing
- * answers. When the server is back, the next call succeeds without a restart.
+ * answers. When the server is back, the next call succeeds without a restart. Sessions that have become useless, such as
+ * those on a server that is a standby now, are replaced.
+ *
+ * Behind a pooler such as PgBouncer a session has no settings, no prepared statements and no channels that last: the server's
+ * session may be another one for each transaction. The pool finds that out by itself, and then runs each call in a
+ * transaction that sets the time limits, prepares nothing, and does not listen.
  */
 export class PostgresPool {
-  readonly #url: string
+  readonly #url: ConnectionUrl
   readonly #options: Required<PostgresPoolOptions>
   readonly #semaphore: Semaphore
   readonly #listeners: Listener[] = []
   #sql: SQL
   #migrated: Promise<void> | undefined
+  #isPooled = false
   #unreachableUntil = 0
+  #readOnlyReplacedAt = Number.NEGATIVE_INFINITY
   #closed: Promise<void> | undefined
 
   /** @throws DatabaseIncompatible when the URL is invalid; the message does not repeat it, because it has a password */
   constructor(url: string, options: PostgresPoolOptions = {}) {
-    this.#url = url
+    this.#url = parseConnectionUrl(url)
     this.#options = {
       maxConnections: 10,
       connectTimeoutMs: 1_500,
@@ -84,7 +123,8 @@ export class PostgresPool {
       try {
         return await this.#runOnce(work)
       } catch (error) {
-        if (repeatable && error instanceof ConnectionLost) return await this.#runOnce(work)
+        const mayRepeat = error instanceof SessionReplaced || (repeatable && error instanceof ConnectionLost)
+        if (mayRepeat && !this.#closed) return await this.#runOnce(work)
         throw error
       }
     })
@@ -92,20 +132,32 @@ export class PostgresPool {
 
   /**
    * Listens to a channel (LISTEN) until the pool is closed, on a connection of its own. While the server is unavailable
-   * it tries again and again.
+   * it tries again and again. Behind a pooler it does not listen at all.
    *
-   * @param onListening called whenever it begins to listen: notifications before that were missed
+   * Of the listener, `onListening` is called whenever it begins to listen, because notifications before that were missed,
+   * and `onError` whenever it could not.
    */
-  listen(channel: string, onNotification: (payload: string) => void, onListening: () => void): void {
-    const listener = { channel, onNotification, onListening }
+  listen(listener: Listener): void {
     this.#listeners.push(listener)
     void this.#listen(listener, this.#sql)
   }
 
-  /** Resolves when the server answers and the schema is up to date. */
-  async ping(): Promise<void> {
+  /**
+   * Resolves when the schema is up to date, and the server would let this user write to a table.
+   *
+   * @throws DatabaseUnavailable when it would not
+   */
+  async ping(table: 'documents' | 'tasks' = 'documents'): Promise<void> {
     await this.run(async (sql) => {
-      await sql`select 1`
+      const [session] = await sql<SessionRow[]>`
+        select current_setting('transaction_read_only') = 'on' as read_only, pg_is_in_recovery() as standby,
+          has_table_privilege(${table}, 'select') and has_table_privilege(${table}, 'insert')
+            and has_table_privilege(${table}, 'update') and has_table_privilege(${table}, 'delete') as allowed,
+          current_user as user`
+      if (session?.read_only)
+        throw new ReadOnlySession(session.standby ? 'it is a standby' : 'it was made read-only')
+      if (session?.allowed === false)
+        throw new DatabaseUnavailable('refused', `${session.user} may not write the table ${table}`)
     }, true)
   }
 
@@ -122,12 +174,21 @@ export class PostgresPool {
   }
 
   /** The runtime listens again by itself when an established connection breaks. */
-  async #listen({ channel, onNotification, onListening }: Listener, sql: SQL): Promise<void> {
+  async #listen({ channel, onNotification, onListening, onError }: Listener, sql: SQL): Promise<void> {
     while (this.#sql === sql && !this.#closed) {
       try {
-        await sql.listen(channel, onNotification, onListening)
+        // Only then is it known whether there is a pooler.
+        await this.#assertMigrated(sql)
+        if (!this.#isPooled) await sql.listen(channel, onNotification, onListening)
         return
-      } catch {
+      } catch (error) {
+        // A connection that was not opened in time says nothing of the others.
+        const isReadOnly = sqlState(error) === readOnlyState
+        const explained =
+          isReadOnly || comesFromPooler(error)
+            ? this.#explain(error, sql)
+            : (postgresUnavailable(error) ?? error)
+        if (this.#sql === sql && !this.#closed) onError(explained)
         const { promise, resolve } = Promise.withResolvers<void>()
         setTimeout(resolve, listenRetryMs).unref()
         await promise
@@ -142,10 +203,22 @@ export class PostgresPool {
     const sql = this.#sql
     try {
       await this.#assertMigrated(sql)
-      return await withTimeout(work(sql), this.#options.callTimeoutMs)
+      const outcome = this.#isPooled ? this.#inTransaction(sql, work) : work(sql)
+      return await withTimeout(outcome, this.#options.callTimeoutMs)
     } catch (error) {
       throw this.#explain(error, sql)
     }
+  }
+
+  /** Gives one transaction the time limits that sessions have otherwise. */
+  async #inTransaction<T>(sql: SQL, work: (sql: SQL) => Promise<T>): Promise<T> {
+    const settings = Object.entries(this.#limits()).map(([name, value]) => `set local ${name} = ${value}`)
+    return (await sql.begin('isolation level read committed', async (transaction) => {
+      await transaction.unsafe(settings.join('; '))
+      // Within it, the work may begin a transaction: this one. An error of the work rolls back all of it.
+      const inner = Object.assign(transaction, { begin: (part: (sql: SQL) => unknown) => part(inner) })
+      return await work(inner as unknown as SQL)
+    })) as T
   }
 
   /** All calls share one migration. When it fails, the next call begins a new one. */
@@ -161,8 +234,30 @@ export class PostgresPool {
 
   async #migrate(sql: SQL): Promise<void> {
     const { callTimeoutMs, migrations } = this.#options
-    if (await withTimeout(postgresIsUpToDate(sql, migrations), callTimeoutMs)) return
-    await withTimeout(migratePostgres(sql, migrations), migrationTimeoutMs)
+    if (!this.#isPooled) await withTimeout(this.#assertDirect(sql), callTimeoutMs)
+    try {
+      if (await withTimeout(postgresIsUpToDate(sql, migrations), callTimeoutMs)) return
+      await withTimeout(migratePostgres(sql, migrations), migrationTimeoutMs)
+    } catch (error) {
+      if (sqlState(error) !== permissionState) throw error
+      const { message } = error as Error
+      throw new DatabaseIncompatible(`the user may not create the tables of the service: ${message}`, {
+        cause: error,
+      })
+    }
+  }
+
+  /** A pooler that was told to ignore settings of a session opens one without them. */
+  async #assertDirect(sql: SQL): Promise<void> {
+    const [session] = await sql<{ setting: string }[]>`
+      select setting from pg_settings where name = 'statement_timeout'`
+    if (session?.setting !== `${this.#options.statementTimeoutMs}`) throw this.#noticePooler(sql, undefined)
+  }
+
+  #noticePooler(sql: SQL, cause: unknown): SessionReplaced {
+    this.#isPooled = true
+    this.#replaceConnections(sql)
+    return new SessionReplaced('unreachable', 'a pooler is before the database', { cause })
   }
 
   #explain(error: unknown, sql: SQL): unknown {
@@ -171,10 +266,24 @@ export class PostgresPool {
       this.#replaceConnections(sql)
       return new DatabaseUnavailable('unreachable', 'the database does not answer', { cause: error })
     }
+    if (comesFromPooler(error) && !(this.#isPooled && this.#sql === sql))
+      return this.#noticePooler(sql, error)
     const state = sqlState(error)
-    if (state === readOnlyState) this.#replaceConnections(sql)
+    if (state === readOnlyState || error instanceof ReadOnlySession)
+      return this.#leaveReadOnly(sql, error as Error)
     if (state === undefinedTableState) this.#migrated = undefined
     return postgresUnavailable(error) ?? error
+  }
+
+  /** After a failover the address may lead to another server, but open connections do not. */
+  #leaveReadOnly(sql: SQL, cause: Error): DatabaseUnavailable {
+    const message = `the database is read-only: ${cause.message}`
+    const isReplaced = this.#sql !== sql
+    if (!isReplaced && performance.now() - this.#readOnlyReplacedAt < readOnlyReplaceMs)
+      return new DatabaseUnavailable('refused', message, { cause })
+    if (!isReplaced) this.#readOnlyReplacedAt = performance.now()
+    this.#replaceConnections(sql)
+    return new SessionReplaced('refused', message, { cause })
   }
 
   /**
@@ -190,20 +299,22 @@ export class PostgresPool {
   }
 
   #connect(): SQL {
-    const { maxConnections, connectTimeoutMs, statementTimeoutMs } = this.#options
+    const { maxConnections, connectTimeoutMs } = this.#options
+    const { url, database, applicationName = 'tally' } = this.#url
     try {
-      const database = decodeURIComponent(new URL(this.#url).pathname.slice(1))
+      // Each of these overrides a parameter of the URL, and variables such as PGOPTIONS.
       return new Bun.SQL({
-        url: this.#url,
-        // Passed again, because PGDATABASE in the environment overrides the URL.
-        ...(database === '' ? {} : { database }),
+        url,
+        ...(database === undefined ? {} : { database }),
         max: maxConnections,
         connectionTimeout: connectTimeoutMs / 1000,
+        idleTimeout: 0,
+        maxLifetime: 0,
+        prepare: !this.#isPooled,
         connection: {
-          application_name: 'tally',
-          statement_timeout: `${statementTimeoutMs}`,
-          // A process that was stopped in the middle of a transaction must not keep its row locks forever.
-          idle_in_transaction_session_timeout: `${statementTimeoutMs}`,
+          application_name: applicationName,
+          // A pooler refuses to open a session with settings that it cannot keep.
+          ...(this.#isPooled ? {} : { ...this.#limits(), ...fixedSettings }),
         },
       })
     } catch {
@@ -211,6 +322,15 @@ export class PostgresPool {
       throw new DatabaseIncompatible(
         'the database URL is not valid: postgres://user:password@host:port/database',
       )
+    }
+  }
+
+  #limits() {
+    const { statementTimeoutMs } = this.#options
+    return {
+      statement_timeout: statementTimeoutMs,
+      // A process that was stopped in the middle of a transaction must not keep its row locks forever.
+      idle_in_transaction_session_timeout: statementTimeoutMs,
     }
   }
 }

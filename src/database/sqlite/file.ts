@@ -2,6 +2,7 @@ import type { Database, Statement } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './lock.ts'
+import type { OpenFiles } from './open-files.ts'
 
 /**
  * An open SQLite file. Reads and writes are synchronous functions over `db`; this class adds the lock, the shared
@@ -9,13 +10,16 @@ import { retryWhileBusy } from './lock.ts'
  */
 export class SqliteFile {
   readonly db: Database
+  readonly #files: OpenFiles | undefined
   readonly #commits: GroupCommit
   readonly #readDataVersion: Statement<{ data_version: number }, []>
   #closed: Promise<void> | undefined
 
-  constructor(db: Database) {
+  /** @param files undefined for a database in memory */
+  constructor(db: Database, files: OpenFiles | undefined) {
     this.db = db
-    this.#commits = new GroupCommit(db)
+    this.#files = files
+    this.#commits = new GroupCommit(db, () => files?.assertInPlace())
     this.#readDataVersion = db.query('pragma data_version')
   }
 
@@ -37,11 +41,23 @@ export class SqliteFile {
    * Runs `work` in a transaction that it shares with other writes. Resolves when the transaction is on the disk.
    *
    * @param work synchronous; when it throws, only its own changes are rolled back
-   * @throws what `work` threw, or DatabaseUnavailable when it could not be committed
+   * @throws what `work` threw, or DatabaseUnavailable when it could not be committed, or is in a file that was deleted
    */
   write<T>(work: () => T): Promise<T> {
     if (this.#closed) return Promise.reject(closedError())
     return this.#commits.write(work)
+  }
+
+  /**
+   * Resolves when a write would succeed: nobody holds the lock for long, and the file is where it was. A transaction without
+   * a change touches no disk.
+   *
+   * @param read reads a table that has to be there
+   * @throws DatabaseUnavailable when a write would fail
+   */
+  async ping(read: () => unknown): Promise<void> {
+    await this.write(read)
+    this.#files?.assertWritable()
   }
 
   /**

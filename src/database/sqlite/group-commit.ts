@@ -24,13 +24,16 @@ interface WaitingWrite {
  */
 export class GroupCommit {
   readonly #db: Database
+  readonly #assertStored: () => void
   /** Prepared once: compiling them takes longer than running them. */
   readonly #statements: Record<'savepoint' | 'release' | 'rollback', Statement>
   #waiting: WaitingWrite[] = []
   #flushing: Promise<void> | undefined
 
-  constructor(db: Database) {
+  /** @param assertStored called after each commit; throws when its writes will not last, although SQLite reports success */
+  constructor(db: Database, assertStored: () => void) {
     this.#db = db
+    this.#assertStored = assertStored
     this.#statements = {
       savepoint: db.query('savepoint one_write'),
       release: db.query('release one_write'),
@@ -96,6 +99,7 @@ export class GroupCommit {
         performance.now() - startedAt < maxBatchMs
       )
       this.#db.run('commit')
+      this.#assertStored()
     } catch (error) {
       for (const { write } of executed) write.reject(sqliteUnavailable(error) ?? error)
       if (this.#db.inTransaction) this.#db.run('rollback')

@@ -1,4 +1,5 @@
 import type { PostgresPool } from '../../database/postgres/pool.ts'
+import type { QueueOptions } from '../queue-options.ts'
 import { channel, execute } from './statements.ts'
 
 /** What other processes are notified of. */
@@ -26,6 +27,7 @@ const maxIds = 150
 export class Notifications {
   readonly #pool: PostgresPool
   readonly #events: QueueEvents
+  readonly #onError: QueueOptions['onError']
   /** Marks the messages of this process, which has notified itself already. */
   readonly #origin = crypto.randomUUID().slice(0, 8)
   readonly #names = new Set<'added' | 'delayed' | 'cancelled'>()
@@ -33,20 +35,22 @@ export class Notifications {
   #sending = false
   #isListening = false
 
-  constructor(pool: PostgresPool, events: QueueEvents) {
+  constructor(pool: PostgresPool, events: QueueEvents, onError: QueueOptions['onError']) {
     this.#pool = pool
     this.#events = events
+    this.#onError = onError
   }
 
   /** Listens from now on. Notifies of everything when it begins to, because messages before that were missed. */
   listen(): void {
     if (this.#isListening) return
     this.#isListening = true
-    this.#pool.listen(
+    this.#pool.listen({
       channel,
-      (message) => this.#receive(message),
-      () => this.#notifyAll(),
-    )
+      onNotification: (message) => this.#receive(message),
+      onListening: () => this.#notifyAll(),
+      onError: (error) => this.#onError(error, 'listen'),
+    })
   }
 
   /** Notifies this process at once, and the others soon. */
@@ -87,7 +91,7 @@ export class Notifications {
       const messages = this.#takeMessages()
       await this.#pool
         .run(async (sql) => await execute(sql, 'notify', { messages: sql.array(messages, 'TEXT') }), false)
-        .catch(() => {})
+        .catch((error) => this.#onError(error, 'notify'))
     }
     this.#sending = false
   }

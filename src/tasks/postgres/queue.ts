@@ -86,18 +86,30 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     this.#pool = pool
     this.#options = options
     this.#inserter = new TaskInserter(pool, options.capacity)
-    this.#notifications = new Notifications(pool, {
-      added: () => this.added.notify(),
-      delayed: () => this.#scheduler?.notify(),
-      cancelled: () => this.cancelled.notify(),
-      updated: (ids) => this.#updates.notify(ids),
-      anyUpdated: () => this.#updates.notifyAll(),
-    })
+    this.#notifications = new Notifications(
+      pool,
+      {
+        added: () => this.added.notify(),
+        delayed: () => this.#scheduler?.notify(),
+        cancelled: () => this.cancelled.notify(),
+        updated: (ids) => this.#updates.notify(ids),
+        anyUpdated: () => this.#updates.notifyAll(),
+      },
+      (error, operation) => {
+        if (!this.#closed) options.onError(error, operation)
+      },
+    )
     this.#runs = new RunWrites(pool, {
       onUpdated: (ids) => this.#notifications.publishUpdated(ids),
       explainLoss: (lease) => this.#explainLoss(lease),
     })
-    this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
+    this.#cleanup = setInterval(
+      () =>
+        void this.#deleteEnded().catch((error) => {
+          if (!this.#closed) options.onError(error, 'delete ended tasks')
+        }),
+      cleanupIntervalMs(options),
+    )
     this.#cleanup.unref()
   }
 
@@ -206,14 +218,15 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
     this.#notifications.listen()
-    this.#scheduler ??= new TaskScheduler(this, this.#options.leaseMs)
+    this.#scheduler ??= new TaskScheduler(this, this.#options)
     const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
     this.#consumers.add(consumer)
     return consumer
   }
 
   async ping(): Promise<void> {
-    await this.#call((sql) => sql`select 1`, true)
+    this.#assertOpen()
+    await mapDatabaseErrors(QueueUnavailable, () => this.#pool.ping('tasks'))
   }
 
   /** A server can be configured to confirm commits that are not on its disk. */

@@ -32,16 +32,25 @@ const maxIds = 1_000
 export class Notifications {
   readonly #events: QueueEvents
   readonly #publish: (channel: string, message: string) => Promise<unknown>
+  readonly #onError: (error: unknown) => void
   /** Marks the messages of this process, which has notified itself already. */
   readonly #origin = crypto.randomUUID().slice(0, 8)
   readonly #pending = new Set<Exclude<Event, 'updated'>>()
   readonly #updatedIds = new Set<string>()
   #sending = false
 
-  /** @param publish publishes a message of a channel */
-  constructor(events: QueueEvents, publish: (channel: string, message: string) => Promise<unknown>) {
+  /**
+   * @param publish publishes a message of a channel
+   * @param onError called when that failed
+   */
+  constructor(
+    events: QueueEvents,
+    publish: (channel: string, message: string) => Promise<unknown>,
+    onError: (error: unknown) => void,
+  ) {
     this.#events = events
     this.#publish = publish
+    this.#onError = onError
   }
 
   /** The listener of each channel. */
@@ -93,7 +102,9 @@ export class Notifications {
   async #sendAll(): Promise<void> {
     while (this.#pending.size + this.#updatedIds.size > 0)
       await Promise.all(
-        this.#takeMessages().map(([channel, message]) => this.#publish(channel, message).catch(() => {})),
+        this.#takeMessages().map(([channel, message]) =>
+          this.#publish(channel, message).catch(this.#onError),
+        ),
       )
     this.#sending = false
   }

@@ -1,5 +1,8 @@
 import { type Idempotency, IdempotencyMismatch, idempotencyRetentionMs } from '../../database/idempotency.ts'
 import { InvalidCursor } from '../../database/invalid-cursor.ts'
+import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
+import { RedisConnection } from '../../database/redis/connection.ts'
+import type { Script } from '../../database/redis/script.ts'
 import { Batcher } from '../batcher.ts'
 import {
   type Claim,
@@ -36,7 +39,6 @@ import {
 import { TaskScheduler, type TimedTasks } from '../task-scheduler.ts'
 import { TaskUpdates } from '../task-updates.ts'
 import { watchTask } from '../watch-task.ts'
-import { RedisConnection } from './connection.ts'
 import { Notifications } from './notifications.ts'
 import { parseHash, parseStats, parseTask, parseTaskOrUndefined, type Reply, toJobData } from './reply.ts'
 import * as scripts from './scripts.ts'
@@ -116,9 +118,13 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
         anyUpdated: () => this.#updates.notifyAll(),
       },
       (channel, message) => this.#connection.send('PUBLISH', [channel, message]),
+      (error) => {
+        if (!this.#closed) options.onError(error, 'notify')
+      },
     )
     this.#connection = new RedisConnection({
       url,
+      needs: { commands: [...scripts.listCommands(), 'EVALSHA', 'ZMSCORE'], keys },
       subscriptions: this.#notifications.subscriptions,
       onConnected: () => this.#notifications.notifyAll(),
     })
@@ -137,7 +143,13 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
       batch,
     )
     this.#firstConnection = this.#connection.connected(firstConnectionTimeoutMs)
-    this.#cleanup = setInterval(() => void this.#deleteEnded().catch(() => {}), cleanupIntervalMs(options))
+    this.#cleanup = setInterval(
+      () =>
+        void this.#deleteEnded().catch((error) => {
+          if (!this.#closed) options.onError(error, 'delete ended tasks')
+        }),
+      cleanupIntervalMs(options),
+    )
     this.#cleanup.unref()
   }
 
@@ -250,7 +262,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
-    this.#scheduler ??= new TaskScheduler(this, this.#options.leaseMs)
+    this.#scheduler ??= new TaskScheduler(this, this.#options)
     const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
     this.#consumers.add(consumer)
     return consumer
@@ -258,7 +270,8 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
 
   async ping(): Promise<void> {
     this.#assertOpen()
-    await this.#send('PING', [])
+    await this.#firstConnection
+    await mapDatabaseErrors(QueueUnavailable, () => this.#connection.assertWritable())
   }
 
   /** Reads the server's version, and its settings for the append-only file and for eviction. */
@@ -422,14 +435,14 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     while ((await this.#run(scripts.deleteEndedScript, ...args)) === 1);
   }
 
-  async #run(script: scripts.Script, ...args: string[]): Promise<unknown> {
+  async #run(script: Script, ...args: string[]): Promise<unknown> {
     await this.#firstConnection
-    return await this.#connection.run(script, keys, args)
+    return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.run(script, keys, args))
   }
 
   async #send(command: string, args: readonly string[]): Promise<unknown> {
     await this.#firstConnection
-    return await this.#connection.send(command, args)
+    return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.send(command, args))
   }
 }
 

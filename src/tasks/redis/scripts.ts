@@ -7,6 +7,7 @@ import { moveToDelayed } from 'bullmq/dist/esm/scripts/moveToDelayed-11.js'
 import { moveToFinished } from 'bullmq/dist/esm/scripts/moveToFinished-14.js'
 import { pause } from 'bullmq/dist/esm/scripts/pause-7.js'
 import { reprocessJob } from 'bullmq/dist/esm/scripts/reprocessJob-9.js'
+import { createScript, findCommands, type Script } from '../../database/redis/script.ts'
 import { defaultPriority, maxPriority } from '../task.ts'
 
 /** The fields of a job's hash that a task is made of, in the order in which the scripts return them. */
@@ -46,15 +47,15 @@ export function fromBullmqPriority(priority: number): number {
  * tasks, the sorted set of cancelled ones, and the hash of workers. Our fields in a job's hash: `runAt` (missing: the
  * time of creation), `due` (missing: `runAt`), `rest` (how long a relative delay lasts), `changedOn`.
  */
-export interface Script {
-  readonly source: string
-  readonly sha1: string
-}
-
 function script(...parts: string[]): Script {
-  const source = parts.join('\n')
-  return { source, sha1: new Bun.CryptoHasher('sha1').update(source).digest('hex') }
+  const created = createScript(parts.join('\n'))
+  scripts.push(created)
+  return created
 }
+const scripts: Script[] = []
+
+/** The commands that the scripts run. */
+export const listCommands = (): readonly string[] => findCommands(scripts)
 
 /** A script of BullMQ, as a function of its keys and arguments. */
 function asFunction({ name, content }: { readonly name: string; readonly content: string }): string {

@@ -1,0 +1,245 @@
+import { RedisClient } from 'bun'
+import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
+import { DatabaseUnavailable } from '../errors.ts'
+import { explainConnectFailure } from './explain-connect-failure.ts'
+import type { Script } from './script.ts'
+import { type Needs, writeCheck } from './write-check.ts'
+
+/** How long opening a connection may take, in ms. */
+const connectTimeoutMs = 1_000
+/** How often to look whether the server still answers, in ms, and after how many silent looks it counts as unreachable. */
+const silenceIntervalMs = 250
+const maxSilentLooks = 8
+/** The wait before the next try to connect, in ms. */
+const reconnectMs = 250
+/** How often a session looks whether its server still is the right one, in ms: a process may only read for long. */
+const checkIntervalMs = 5_000
+
+/**
+ * Errors of a server that refuses whatever this connection asks, or all of its writes, for as long as the connection
+ * stays on it. After a failover the name of the server may lead to another one, but an open connection does not.
+ */
+const uselessServer = /^(READONLY|LOADING|NOAUTH|WRONGPASS|MASTERDOWN|CLUSTERDOWN|UNKILLABLE)\b/
+/** Errors of the right server, which refuses writes for a while. Reads go on, and another connection changes nothing. */
+const refusedForNow = /^(OOM|MISCONF|NOREPLICAS|BUSY)\b/
+
+export interface RedisConnectionOptions {
+  readonly url: string
+  /** The commands and keys that the scripts of this connection need. */
+  readonly needs: Needs
+  /** The listener of each channel. Default: none, and no connection that listens. */
+  readonly subscriptions?: Readonly<Record<string, (message: string) => void>>
+  /** Called when a connection is there: messages before that were missed. */
+  readonly onConnected?: () => void
+}
+
+/** One connection to the server, and the calls that it has not answered. */
+interface Session {
+  readonly client: RedisClient
+  readonly end: (reason: unknown) => void
+  unanswered: number
+  answers: number
+}
+
+/**
+ * A connection to Redis that exists whether or not the server does. While the server is unreachable, calls fail at once;
+ * when it is back, they succeed without a restart. A connection to a server that can no longer be used, such as one that
+ * has become a replica, is replaced.
+ *
+ * The reconnection of Bun's client is not used, because it gives up for good after a while or queues calls without an
+ * answer. Here a client is discarded when its connection ends, and another one is created.
+ */
+export class RedisConnection {
+  readonly #options: RedisConnectionOptions
+  readonly #writeCheck: readonly string[]
+  #session: Session | undefined
+  /** Why there is no session. */
+  #failure: unknown = 'it was not asked yet'
+  #closed = false
+  readonly #reconnecting: Promise<void>
+  #endAttempt: (reason?: unknown) => void = () => {}
+
+  constructor(options: RedisConnectionOptions) {
+    this.#options = options
+    this.#writeCheck = writeCheck(options.needs)
+    this.#reconnecting = this.#reconnect()
+  }
+
+  /**
+   * Sends a command.
+   *
+   * @throws DatabaseUnavailable when there is no connection, when it breaks, or when the server refuses or stays silent
+   */
+  async send(command: string, args: readonly string[]): Promise<unknown> {
+    return await this.#call((client) => client.send(command, args as string[]))
+  }
+
+  /** Runs a script. @throws DatabaseUnavailable as `send` does */
+  async run({ sha1, source }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    const rest = [`${keys.length}`, ...keys, ...args]
+    return await this.#call((client) =>
+      client.send('EVALSHA', [sha1, ...rest]).catch((error) => {
+        if (!String(error).includes('NOSCRIPT')) throw error
+        return client.send('EVAL', [source, ...rest])
+      }),
+    )
+  }
+
+  /**
+   * Resolves when the server would run the scripts of this connection. Writes nothing.
+   *
+   * @throws DatabaseUnavailable when it is a replica, is full, or does not let this user run the commands
+   */
+  async assertWritable(): Promise<void> {
+    const session = this.#session
+    try {
+      await this.send('EVAL', this.#writeCheck)
+    } catch (error) {
+      const { cause } = error as DatabaseUnavailable
+      // Without one of its commands a script would do half of its work. The next session does not begin without them.
+      if (!isRefusedForNow(cause)) session?.end(cause)
+      throw error
+    }
+  }
+
+  /** Resolves when there is a connection, or after `timeoutMs`. */
+  async connected(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs
+    while (this.#session === undefined && performance.now() < deadline) await Bun.sleep(5)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#endAttempt()
+    await this.#reconnecting
+  }
+
+  async #call(work: (client: RedisClient) => Promise<unknown>): Promise<unknown> {
+    const session = this.#session
+    if (this.#closed) throw new DatabaseUnavailable('closed', 'the connection to Redis is closed')
+    if (session === undefined)
+      throw new DatabaseUnavailable('unreachable', 'no connection to Redis', { cause: this.#failure })
+    session.unanswered++
+    try {
+      return await work(session.client)
+    } catch (cause) {
+      if (uselessServer.test(messageOf(cause))) session.end(cause)
+      throw unavailable(cause)
+    } finally {
+      session.unanswered--
+      session.answers++
+    }
+  }
+
+  /** Connects, and connects again when the connection ends, until it is closed. */
+  async #reconnect(): Promise<void> {
+    while (!this.#closed) {
+      await this.#runSession().then(
+        (reason) => {
+          this.#failure = reason
+        },
+        (error) => {
+          this.#failure = error
+        },
+      )
+      if (this.#closed) return
+      await new Promise<void>((resolve) => {
+        this.#endAttempt = () => resolve()
+        setTimeout(resolve, reconnectMs)
+      })
+    }
+  }
+
+  /**
+   * Runs one session: from opening its connections until the first of them ends.
+   *
+   * @returns why it ended
+   * @throws why it could not begin
+   */
+  async #runSession(): Promise<unknown> {
+    const ended = Promise.withResolvers<unknown>()
+    this.#endAttempt = ended.resolve
+    const { url, subscriptions = {}, onConnected } = this.#options
+    const clients: RedisClient[] = []
+    const open = async (): Promise<RedisClient> => {
+      const client = new RedisClient(url, {
+        autoReconnect: false,
+        enableOfflineQueue: false,
+        connectionTimeout: connectTimeoutMs,
+      })
+      clients.push(client)
+      client.onclose = (error) => ended.resolve(error)
+      await withTimeout(client.connect(), connectTimeoutMs).catch(async (error) => {
+        throw (await explainConnectFailure(url, connectTimeoutMs)) ?? error
+      })
+      return client
+    }
+    const watches: ReturnType<typeof setInterval>[] = []
+    try {
+      const client = await open()
+      await this.#assertUsable(client)
+      const channels = Object.entries(subscriptions)
+      const subscriber = channels.length === 0 ? undefined : await open()
+      for (const [channel, listener] of channels)
+        await withTimeout(
+          (subscriber as RedisClient).subscribe(channel, listener) as Promise<unknown>,
+          connectTimeoutMs,
+        )
+      const session: Session = { client, end: ended.resolve, unanswered: 0, answers: 0 }
+      this.#session = session
+      watches.push(endWhenSilent(session), this.#checkRegularly())
+      onConnected?.()
+      return await ended.promise
+    } finally {
+      this.#session = undefined
+      for (const watch of watches) clearInterval(watch)
+      // Calls in flight fail.
+      for (const client of clients) {
+        client.onclose = null
+        client.close()
+      }
+    }
+  }
+
+  /** Ends the session when its server has become useless. */
+  #checkRegularly(): ReturnType<typeof setInterval> {
+    const watch = setInterval(() => void this.assertWritable().catch(() => {}), checkIntervalMs)
+    watch.unref()
+    return watch
+  }
+
+  /** A server accepts connections while it still loads its files, and after it has become a replica. */
+  async #assertUsable(client: RedisClient): Promise<void> {
+    try {
+      await withTimeout(client.send('EVAL', this.#writeCheck as string[]), connectTimeoutMs)
+    } catch (error) {
+      if (!isRefusedForNow(error)) throw error
+    }
+  }
+}
+
+/** Ends a session whose server stays silent. Looks are counted, so that a process that was suspended waits again. */
+function endWhenSilent(session: Session): ReturnType<typeof setInterval> {
+  let answers = 0
+  let silentLooks = 0
+  const watch = setInterval(() => {
+    silentLooks = session.unanswered > 0 && session.answers === answers ? silentLooks + 1 : 0
+    answers = session.answers
+    if (silentLooks >= maxSilentLooks) session.end(new TimeoutError(silenceIntervalMs * maxSilentLooks))
+  }, silenceIntervalMs)
+  watch.unref()
+  return watch
+}
+
+function unavailable(cause: unknown): DatabaseUnavailable {
+  const message = messageOf(cause)
+  if (isRefusedForNow(cause)) return new DatabaseUnavailable('full', `Redis: ${message}`, { cause })
+  const isReply = /^[A-Z]+ /.test(message)
+  return new DatabaseUnavailable(isReply ? 'refused' : 'unreachable', `Redis: ${message}`, { cause })
+}
+
+const isRefusedForNow = (error: unknown): boolean => refusedForNow.test(messageOf(error))
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
