@@ -223,11 +223,15 @@ export class PostgresPool {
 
   /** All calls share one migration. When it fails, the next call begins a new one. */
   async #assertMigrated(sql: SQL): Promise<void> {
-    this.#migrated ??= this.#migrate(sql).catch((error) => {
-      this.#migrated = undefined
-      throw error
-    })
-    await withTimeout(this.#migrated, this.#options.callTimeoutMs, () => {
+    const migrated = this.#migrated ?? this.#migrate(sql)
+    if (this.#migrated === undefined) {
+      this.#migrated = migrated
+      migrated.catch(() => {
+        // Other connections may have begun another one meanwhile.
+        if (this.#migrated === migrated) this.#migrated = undefined
+      })
+    }
+    await withTimeout(migrated, this.#options.callTimeoutMs, () => {
       throw new DatabaseUnavailable('busy', 'the database is being migrated')
     })
   }
@@ -241,9 +245,12 @@ export class PostgresPool {
     } catch (error) {
       if (sqlState(error) !== permissionState) throw error
       const { message } = error as Error
-      throw new DatabaseIncompatible(`the user may not create the tables of the service: ${message}`, {
-        cause: error,
-      })
+      throw new DatabaseIncompatible(
+        `the user may not create or read the tables of the service: ${message}`,
+        {
+          cause: error,
+        },
+      )
     }
   }
 

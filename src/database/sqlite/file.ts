@@ -19,7 +19,7 @@ export class SqliteFile {
   constructor(db: Database, files: OpenFiles | undefined) {
     this.db = db
     this.#files = files
-    this.#commits = new GroupCommit(db, () => files?.assertInPlace())
+    this.#commits = new GroupCommit(db, () => files?.assertStored())
     this.#readDataVersion = db.query('pragma data_version')
   }
 
@@ -57,7 +57,7 @@ export class SqliteFile {
    */
   async ping(read: () => unknown): Promise<void> {
     await this.write(read)
-    this.#files?.assertWritable()
+    this.#files?.assertUsable()
   }
 
   /**

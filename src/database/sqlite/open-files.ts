@@ -3,7 +3,8 @@ import { DatabaseUnavailable } from '../errors.ts'
 /** The database, its log and the index of the log: a write is in the first two, and the third has the locks. */
 const suffixes = ['', '-wal', '-shm']
 
-interface Identity {
+interface OpenFile {
+  readonly path: string
   readonly dev: number
   readonly ino: number
 }
@@ -14,40 +15,35 @@ interface Identity {
  */
 export class OpenFiles {
   readonly #path: string
-  readonly #identities: readonly (readonly [path: string, identity: Identity])[]
+  readonly #files: readonly OpenFile[]
 
   /** @param path of a database that was just opened, in WAL mode, and has been read */
   static async of(path: string): Promise<OpenFiles> {
-    const identities = await Promise.all(
-      suffixes.map(async (suffix) => {
-        const { dev, ino } = await Bun.file(path + suffix).stat()
-        return [path + suffix, { dev, ino }] as const
-      }),
-    )
-    return new OpenFiles(path, identities)
+    const files = suffixes.map(async (suffix) => {
+      const { dev, ino } = await Bun.file(path + suffix).stat()
+      return { path: path + suffix, dev, ino }
+    })
+    return new OpenFiles(path, await Promise.all(files))
   }
 
-  private constructor(path: string, identities: readonly (readonly [path: string, identity: Identity])[]) {
+  private constructor(path: string, files: readonly OpenFile[]) {
     this.#path = path
-    this.#identities = identities
+    this.#files = files
   }
 
-  /** @throws DatabaseUnavailable when another file, or none, has taken the place of one of them */
-  assertInPlace(): void {
-    const { statSync } = process.getBuiltinModule('node:fs')
-    for (const [path, { dev, ino }] of this.#identities) {
-      const found = statSync(path, { throwIfNoEntry: false })
-      if (found?.ino === ino && found.dev === dev) continue
-      const change = found === undefined ? 'deleted' : 'replaced'
-      throw new DatabaseUnavailable(
-        'refused',
-        `${path} was ${change} while it was open, so nothing can be stored in it: restart the service`,
-      )
-    }
+  /**
+   * Checks, cheaply enough for every commit, that what was committed is in files that others find.
+   *
+   * @throws DatabaseUnavailable when the database or its log was deleted or replaced
+   */
+  assertStored(): void {
+    // A commit is in the log first, and in the database later.
+    for (const file of this.#files.slice(0, 2)) assertInPlace(file)
   }
 
-  /** @throws DatabaseUnavailable when the file system has become read-only */
-  assertWritable(): void {
+  /** @throws DatabaseUnavailable when one of the files was deleted or replaced, or the file system has become read-only */
+  assertUsable(): void {
+    for (const file of this.#files) assertInPlace(file)
     const { accessSync, constants } = process.getBuiltinModule('node:fs')
     try {
       accessSync(this.#path, constants.W_OK)
@@ -57,4 +53,16 @@ export class OpenFiles {
       throw new DatabaseUnavailable('refused', `the file system of ${this.#path} is read-only`, { cause })
     }
   }
+}
+
+function assertInPlace({ path, dev, ino }: OpenFile): void {
+  // Loaded at the first write, because it would lengthen every start.
+  const { statSync } = process.getBuiltinModule('node:fs')
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found?.ino === ino && found.dev === dev) return
+  const change = found === undefined ? 'deleted' : 'replaced'
+  throw new DatabaseUnavailable(
+    'refused',
+    `${path} was ${change} while it was open, so nothing can be stored in it: restart the service`,
+  )
 }

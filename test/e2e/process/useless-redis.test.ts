@@ -67,10 +67,18 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
 
   test('because it has become a replica: says so, and runs tasks when it is the primary again', () =>
     withService(async (service, server) => {
+      await using worker = await startService({
+        program: 'src/worker.ts',
+        env: { ...noDrainWindow, REDIS_URL: server.url },
+      })
+      const isReady = async () => (await fetch(`${worker.url}/ready`)).status === 200
+      await until(isReady)
       await server.send('REPLICAOF', '127.0.0.1', '1')
       await showsFailure(service, /READONLY/)
+      await until(async () => !(await isReady()))
       await server.send('REPLICAOF', 'NO', 'ONE')
       await recovers(service)
+      await until(isReady)
       const reported = service.log.lines.filter(({ msg }) => msg === 'queue operation failed')
       // One line a minute for each cause: the replica, and the connection that ended because of it.
       expect(reported.length).toBeLessThan(10)
