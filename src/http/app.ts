@@ -25,6 +25,7 @@ import { type DescribeRequest, pathname } from './request-details.ts'
 import { RequestTracker } from './request-tracker.ts'
 import { RouteTable, routedMethods } from './route-table.ts'
 import { type AdminDeps, adminRoutes } from './routes/admin.ts'
+import { type ConsoleDeps, consoleFileRoutes, instancePath, instanceRoutes } from './routes/console.ts'
 import { type DataDeps, dataRoutes } from './routes/data.ts'
 import { debugRoutes } from './routes/debug.ts'
 import { docsRoutes } from './routes/docs.ts'
@@ -100,6 +101,8 @@ export interface AppDeps
   readonly security?: Security
   /** Which pages of other origins may use the service. Default: none. */
   readonly cors?: CorsOptions | undefined
+  /** The web page for browsers. Default: there is none. */
+  readonly console?: ConsoleDeps | undefined
   /** Whether large responses are compressed. Default false. */
   readonly compress?: boolean
   /** Default: nothing is traced. */
@@ -115,20 +118,27 @@ interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams' | 'compre
   /** Before every page, in order. */
   readonly pageMiddleware: readonly MiddlewareHandler<Env>[]
   readonly management: ReturnType<typeof managementRoutes>
+  /** Undefined without a console. */
+  readonly instanceRoutes: ReturnType<typeof instanceRoutes> | undefined
 }
 
 const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
 const pagePaths = ['/', '/openapi.json', '/docs/*'] as const
 const debugPath = '/debug/*'
+const consolePaths = '/console/*'
+/** The routes that users see, by their labels: the objectives of the service are about these. */
+const isApplicationRoute = (route: string): boolean => /^\/(payload|data|tasks)(\/|$)/.test(route)
 
 /** Every route of the service, below an optional base path. */
 export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
-  const { build, basePath = '', hasMetrics = true, admin } = deps
+  const { build, basePath = '', hasMetrics = true, admin, instanceRoutes = new Hono() } = deps
   const pages = new Hono<Env>()
   for (const path of pagePaths) pages.use(path, ...deps.pageMiddleware)
   pages
-    .route('/', indexRoutes({ build, basePath, hasMetrics }))
+    .route('/', indexRoutes({ build, basePath, hasMetrics, console: deps.console }))
     .route('/', docsRoutes({ ...deps, basePath, hasMetrics, hasAdmin: admin !== undefined }))
+  if (deps.console !== undefined)
+    pages.use(consolePaths, ...deps.pageMiddleware).route('/', consoleFileRoutes(deps.console))
   // Behind the checks for clients: one of them ends the process.
   if (deps.debugRoutes) pages.use(debugPath, ...deps.applicationMiddleware).route('/', debugRoutes())
 
@@ -139,7 +149,12 @@ export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
     .route('/', dataRoutes(deps))
     .route('/', taskRoutes(deps))
 
-  return new Hono<Env>().route('/', deps.management).route('/', pages).route('/', api).route('/v1', api)
+  return new Hono<Env>()
+    .route('/', deps.management)
+    .route('/', instanceRoutes)
+    .route('/', pages)
+    .route('/', api)
+    .route('/v1', api)
 }
 
 /** The type of the routes for Hono's client: `hc<AppType>(url)`. */
@@ -188,8 +203,9 @@ export interface ServiceApp extends App {
 
 /** The service: every route, behind the request context. */
 export function createApp(deps: AppDeps): ServiceApp {
-  const { limits, metrics, overload, tracing, basePath = '' } = deps
-  const shell = createShell(deps, deps.cors)
+  const { limits, metrics, overload, tracing, console, basePath = '' } = deps
+  const backgroundPaths = console === undefined ? [] : [instancePath]
+  const shell = createShell(deps, { cors: deps.cors, backgroundPaths })
   const { tracker, hono, management } = shell
   const shedding =
     overload === undefined
@@ -204,9 +220,11 @@ export function createApp(deps: AppDeps): ServiceApp {
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
   ]
   const pageMiddleware = [...first, asMiddleware(pageCheck)]
+  const totals = () => metrics.requests.totals(isApplicationRoute)
   const routes = createRoutes({
     ...deps,
     management,
+    instanceRoutes: console && instanceRoutes({ ...deps, checks: console.checks, tracker, totals }),
     largeBodies,
     eventStreams,
     compress: deps.compress ? compress() : (_c, next) => next(),
@@ -241,8 +259,14 @@ export function createManagementApp(deps: ManagementDeps): App {
   return shell.finish()
 }
 
+interface ShellOptions {
+  readonly cors?: CorsOptions | undefined
+  /** Paths besides those of the management routes that hold no drain window open. */
+  readonly backgroundPaths?: readonly string[]
+}
+
 /** The app around any routes: request context and problems. */
-function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
+function createShell(deps: ManagementDeps, { cors: corsOptions, backgroundPaths = [] }: ShellOptions = {}) {
   const { log, metrics, basePath = '' } = deps
   const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
   const problemResponse = logFailures(createProblemResponse(deps.validationStatus), log)
@@ -250,9 +274,8 @@ function createShell(deps: ManagementDeps, corsOptions?: CorsOptions) {
     problemResponse(context, toProblem(error) ?? internalError(error))
 
   const management = managementRoutes(deps)
-  const probePaths = new Set(
-    management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path, basePath + path])),
-  )
+  const probes = management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path]))
+  const probePaths = new Set([...probes, ...backgroundPaths].flatMap((path) => [path, basePath + path]))
   const hostlessPaths = new Set(hostlessProbes.flatMap((path) => [path, basePath + path]))
   const router = new DeferredRouter<[H, RouterRoute]>()
   const hono = new Hono<Env>({

@@ -31,6 +31,8 @@ export interface ChecksOptions {
 export interface RequestChecks {
   readonly applicationChecks: readonly Check[]
   readonly pageChecks: readonly Check[]
+  /** Authentication alone: an open console asks all the time, and must work under any load. */
+  readonly consoleChecks: readonly Check[]
 }
 
 /**
@@ -49,15 +51,19 @@ export async function openChecks(
     openRateLimits(lifecycle, config, options),
   ])
   const hsts = config.TLS_CERT !== undefined && config.ENVIRONMENT === 'production' ? [strictTransport] : []
+  const limitedAuth = auth.map((check) =>
+    limits === undefined ? check : limitFailures(check, limits.application),
+  )
   return {
     applicationChecks: [
       ...hsts,
       // After authentication: a known client has a rate of its own, whatever address it shares with others.
-      ...auth.map((check) => (limits === undefined ? check : limitFailures(check, limits.application))),
+      ...limitedAuth,
       ...(limits === undefined ? [] : [limits.application]),
       ...openFaultInjection(config, options),
     ],
     pageChecks: limits === undefined ? hsts : [...hsts, limits.pages],
+    consoleChecks: [...hsts, ...limitedAuth],
   }
 }
 

@@ -2,9 +2,8 @@ import { createMiddleware } from 'hono/factory'
 import type { Env } from '../env.ts'
 import { withCoding } from '../headers/etag.ts'
 
-/** Supported content codings, best first. Brotli is left out: it is far slower at this size. */
-export const codings = ['zstd', 'gzip'] as const
-export type Coding = (typeof codings)[number]
+/** Content codings of responses that are compressed while they are sent, best first. Brotli is too slow for that. */
+const codings = ['zstd', 'gzip'] as const
 
 /** Shorter responses, in characters, are not worth the work. */
 const compressionThreshold = 16 * 1024
@@ -12,10 +11,14 @@ const compressionThreshold = 16 * 1024
 /**
  * Chooses the supported coding that a client prefers (RFC 9110 §12.5.3), the better one of equals.
  *
+ * @param supported best first. Default: zstd and gzip
  * @returns undefined when the client accepts none of them
  * @example chooseCoding('gzip, br;q=0.9, zstd;q=0.5') // 'gzip'
  */
-export function chooseCoding(accepted: string | undefined): Coding | undefined {
+export function chooseCoding<Coding extends string = (typeof codings)[number]>(
+  accepted: string | undefined,
+  supported: readonly Coding[] = codings as readonly string[] as readonly Coding[],
+): Coding | undefined {
   if (accepted === undefined) return undefined
   const qualities = new Map<string, number>()
   for (const element of accepted.toLowerCase().split(',')) {
@@ -23,7 +26,7 @@ export function chooseCoding(accepted: string | undefined): Coding | undefined {
     qualities.set(name, Number(quality))
   }
   const weight = (coding: Coding): number => qualities.get(coding) ?? qualities.get('*') ?? 0
-  const [best] = codings.toSorted((one, other) => weight(other) - weight(one))
+  const [best] = supported.toSorted((one, other) => weight(other) - weight(one))
   return best !== undefined && weight(best) > 0 ? best : undefined
 }
 
@@ -49,7 +52,9 @@ export const compress = () =>
     headers.delete('content-length')
     const tag = headers.get('etag')
     if (tag !== null) headers.set('etag', withCoding(tag, coding))
-    const compressed = new Response(body.pipeThrough(new CompressionStream(coding)), { status, headers })
+    // The cast is for the types of browsers, which the console is checked with: their streams know no zstd.
+    const stream = body.pipeThrough(new CompressionStream(coding as 'gzip'))
+    const compressed = new Response(stream, { status, headers })
     // Hono would merge the headers of the response before this one into it.
     c.res = undefined
     c.res = compressed

@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { pageHeaders } from '../middleware/security-headers.ts'
+import { type ConsoleDeps, consoleForBrowsers } from './console.ts'
 import { type Build, runtime } from './health.ts'
 
 export interface IndexDeps {
@@ -10,10 +11,12 @@ export interface IndexDeps {
   readonly basePath: string
   /** Whether `/metrics` is served on this port. */
   readonly hasMetrics: boolean
+  /** Default: browsers get what every other client gets. */
+  readonly console?: Pick<ConsoleDeps, 'load'> | undefined
 }
 
-/** GET /: which service answers here, and where to go next. */
-export function indexRoutes({ build, basePath, hasMetrics }: IndexDeps) {
+/** GET /: which service answers here and where to go next, or the console for a browser. */
+export function indexRoutes({ build, basePath, hasMetrics, console }: IndexDeps) {
   const { service, version, revision } = build
   const about = {
     name: service,
@@ -30,7 +33,9 @@ export function indexRoutes({ build, basePath, hasMetrics }: IndexDeps) {
     ready: `${basePath}/ready`,
     ...(hasMetrics && { metrics: `${basePath}/metrics` }),
   }
-  return new Hono<Env>()
-    .use('/', pageHeaders())
-    .get('/', (c) => c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }))
+  const routes = new Hono<Env>()
+  if (console !== undefined) routes.get('/', consoleForBrowsers(console))
+  return routes.get('/', pageHeaders(), (c) =>
+    c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }),
+  )
 }

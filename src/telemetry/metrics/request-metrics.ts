@@ -15,6 +15,19 @@ export interface RequestMetrics {
    * @param status 100 to 599
    */
   observe(method: string, route: string, status: number, seconds: number): void
+  /** The requests so far of the routes that `includes` accepts. */
+  totals(includes: (route: string) => boolean): RequestTotals
+}
+
+/** Some of the requests of a process, in one histogram. */
+export interface RequestTotals {
+  readonly count: number
+  /** Of those, answered with 5xx. */
+  readonly failed: number
+  /** The upper bounds of the buckets, in seconds. */
+  readonly bounds: readonly number[]
+  /** Requests in each bucket, not cumulative; the last bucket is +Inf. */
+  readonly counts: readonly number[]
 }
 
 /**
@@ -54,6 +67,16 @@ export function createRequestMetrics(registry: Registry, prefix: string): Reques
         lastStatus = status
       }
       last.observe(seconds)
+    },
+    totals(includes) {
+      const counts = new Array<number>(durationBuckets.length + 1).fill(0)
+      let failed = 0
+      for (const [{ route = '', status = '' }, series] of table.entries()) {
+        if (!includes(route)) continue
+        for (const [bucket, n] of series.counts.entries()) counts[bucket] = (counts[bucket] ?? 0) + n
+        if (status.startsWith('5')) failed += series.count
+      }
+      return { count: counts.reduce((total, n) => total + n, 0), failed, bounds: durationBuckets, counts }
     },
   }
 }
