@@ -19,7 +19,15 @@ const page = `<!doctype html>
 </html>
 `
 
-const start = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null })
+const start = `SwaggerUIBundle({
+  url: 'openapi.json',
+  dom_id: '#ui',
+  deepLinking: true,
+  displayRequestDuration: true,
+  persistAuthorization: true,
+  tryItOutEnabled: true,
+  validatorUrl: null,
+})
 `
 
 /** Everything the page needs comes from this server; the page itself holds no script. */

@@ -64,7 +64,6 @@ describe.skipIf(!haveBrowser())('/docs in a browser', () => {
     await click('.auth-container .btn.authorize')
     await click('.btn-done')
     await click('#operations-payload-analyzePayload .opblock-summary-control')
-    await click('#operations-payload-analyzePayload .try-out__btn')
     await click('#operations-payload-analyzePayload .execute')
     const status = await until(() =>
       browser.evaluate(
