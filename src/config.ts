@@ -324,6 +324,9 @@ const network = {
     .describe(
       'Comma-separated request headers that those pages may send, beyond those of the service and of common tracing libraries (default: none)',
     ),
+  CONSOLE: boolean
+    .prefault('true')
+    .describe('Answers browsers on `/` with the console, a web page to use and to watch the service'),
   COMPRESSION: boolean
     .prefault('true')
     .describe('Compresses responses of 16 kB and more (zstd, gzip) for clients that accept it'),

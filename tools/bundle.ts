@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { brotliCompressSync } from 'node:zlib'
+import { buildConsole } from '../src/server/build-console.ts'
 
 // Bundles src/ for the image into --outdir, a folder that can be moved: bun tools/bundle.ts --outdir=/out/app
 //
@@ -126,6 +128,16 @@ const server = await Bun.build({
     },
   ],
 })
+
+// The console, at the highest compression levels. That takes long, but happens once a build.
+const { page, files } = await buildConsole()
+await Bun.write(`${outdir}/console/index.html`, page)
+for (const [name, { identity }] of files) {
+  const bytes = await identity.bytes()
+  await Bun.write(`${outdir}/console/${name}`, bytes)
+  await Bun.write(`${outdir}/console/${name}.br`, brotliCompressSync(bytes))
+  await Bun.write(`${outdir}/console/${name}.zst`, Bun.zstdCompressSync(bytes, { level: 19 }))
+}
 
 // Removes the source text, two thirds of a source map: a stack trace needs only names and lines. Bun rejects a map
 // without the text but accepts null entries.

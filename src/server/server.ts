@@ -25,6 +25,7 @@ import { describeSecurity, openChecks, openDescribeRequest } from './access.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
 import { countThreads, openAnalysisPool } from './analysis-pool.ts'
 import { describeBackends } from './backends.ts'
+import { openConsole } from './console.ts'
 import { localHeapSnapshot, writeHeapSnapshot } from './heap-snapshot.ts'
 import { logCheckChange, logLifecycle } from './lifecycle-log.ts'
 import type { ProcessLog } from './logging.ts'
@@ -251,16 +252,13 @@ async function openApp(
   if (!supervised) await openAdminServer(lifecycle, config, { ...management, admin })
 
   const remoteAddress = (request: Request) => late.server?.remoteAddress(request)
+  const requestChecks = await openChecks(lifecycle, config, { log, metrics, runtimeSettings, remoteAddress })
   const app = createApp({
     ...management,
     ...storage,
+    ...requestChecks,
+    console: openConsole(config, requestChecks),
     describeRequest: await openDescribeRequest(config, remoteAddress),
-    ...(await openChecks(lifecycle, config, {
-      log,
-      metrics,
-      runtimeSettings,
-      remoteAddress,
-    })),
     pool,
     admin: adminWithToken(config, admin),
     scrape: supervised ? () => late.supervisor?.scrape() ?? metrics.registry.metrics() : undefined,

@@ -51,6 +51,21 @@ test('the bundled server has its bytecode, answers, and works on a large body by
   expect(await service.exited).toBe(0)
 })
 
+test('the console is built beside the server, and compressed', async () => {
+  await using service = await startService({ program: `${folder}/main.js`, env })
+  const page = await fetch(service.url, { headers: { accept: 'text/html' } })
+  const names = [...(await page.text()).matchAll(/"console\/([^"]+)"/g)].map(([, name]) => name)
+  expect(names.length).toBeGreaterThanOrEqual(3)
+  for (const name of names)
+    for (const coding of ['br', 'zstd']) {
+      const response = await fetch(`${service.url}/console/${name}`, {
+        headers: { 'accept-encoding': coding },
+      })
+      expect(response.headers.get('content-encoding')).toBe(coding)
+      expect(await response.text()).toBe(await Bun.file(`${folder}/console/${name}`).text())
+    }
+})
+
 // Where the sources are not, as in the image, there is no other.
 test('the thread is the one that is built beside the server, and no source', async () => {
   await rename(`${folder}/analysis-worker.js`, `${folder}/elsewhere.js`)

@@ -60,6 +60,32 @@ describe('while draining', () => {
     })
   })
 
+  test('an open console is answered, and does not hold the window open', async () => {
+    await using service = await startService({ env: { DRAIN_QUIET: '1s', DRAIN_MAX: '60s' } })
+    // Stays open, so that only quiet can end the window.
+    using idle = await HttpConnection.open(service.port)
+    idle.send(get('/version'))
+    await idle.next()
+    service.signal('SIGTERM')
+    await service.log.line('draining')
+    const states: unknown[] = []
+    while (service.alive) {
+      try {
+        using console = await HttpConnection.open(service.port)
+        console.send(get('/console/instance'))
+        const body = (await console.next())?.body
+        if (body !== undefined) states.push(JSON.parse(body).state)
+      } catch {
+        // It has closed its port.
+        break
+      }
+      await Bun.sleep(50)
+    }
+    expect(await service.exited).toBe(0)
+    expect(states).toContain('draining')
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', window_end: 'quiet' })
+  })
+
   test('a second SIGTERM is logged and changes nothing', async () => {
     await using service = await startService({ env: longWindow })
     using connection = await HttpConnection.open(service.port)

@@ -1,0 +1,69 @@
+import type { AnyResponse } from './client.ts'
+
+/** One thing that is wrong with a body. */
+export interface Issue {
+  /** Where, as a JSON pointer such as `/numbers/3`. */
+  readonly pointer: string
+  readonly detail: string
+}
+
+/** Why a request failed: what the service says (RFC 9457), or why there is no answer. */
+export interface Problem {
+  /** 0 without an answer. */
+  readonly status: number
+  readonly code: string
+  readonly title: string
+  readonly detail: string
+  readonly requestId?: string | undefined
+  readonly issues: readonly Issue[]
+}
+
+export class RequestFailed extends Error {
+  override readonly name = 'RequestFailed'
+  constructor(readonly problem: Problem) {
+    super(problem.detail)
+  }
+}
+
+/**
+ * The response, when it is a success.
+ *
+ * @throws RequestFailed with the problem otherwise
+ */
+export async function expectOk<R extends AnyResponse>(response: R | Promise<R>): Promise<R> {
+  const settled = await response
+  if (!settled.ok) throw new RequestFailed(await readProblem(settled))
+  return settled
+}
+
+/** The problem that a response describes; a proxy's own error page is described by its status. */
+export async function readProblem(response: AnyResponse): Promise<Problem> {
+  const { status, headers } = response
+  const body = parseObject(await response.text())
+  const read = (name: string): string | undefined =>
+    typeof body[name] === 'string' ? (body[name] as string) : undefined
+  return {
+    status,
+    code: read('code') ?? `http-${status}`,
+    title: read('title') ?? `The answer was ${status}`,
+    detail: read('detail') ?? 'The answer says no more.',
+    requestId: read('request_id') ?? headers.get('x-request-id') ?? undefined,
+    issues: Array.isArray(body.errors) ? (body.errors as Issue[]) : [],
+  }
+}
+
+/** What a request threw, as a problem. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof RequestFailed) return error.problem
+  const detail = error instanceof Error ? error.message : String(error)
+  return { status: 0, code: 'no-answer', title: 'No answer', detail, issues: [] }
+}
+
+function parseObject(text: string): { readonly [member: string]: unknown } {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,103 @@
+import { useCallback, useEffect, useState } from 'react'
+import { type Problem, RequestFailed, toProblem } from '../api/problem.ts'
+import {
+  createDocument,
+  deleteDocument,
+  readDocument,
+  replaceDocument,
+  type StoredDocument,
+} from './document-api.ts'
+
+/** What the editor holds of one document. */
+export interface EditorState {
+  readonly text: string
+  /** The version that the text is based on; undefined for a new document. */
+  readonly base?: StoredDocument | undefined
+  readonly problem?: Problem | undefined
+  /** What somebody else wrote meanwhile. */
+  readonly conflict?: StoredDocument | undefined
+  readonly isBusy: boolean
+  /** Whether the text was stored as it is. */
+  readonly isSaved: boolean
+}
+
+const newText = '{\n  "name": "example",\n  "value": 1\n}'
+const initial: EditorState = { text: newText, isBusy: false, isSaved: false }
+
+export interface EditorEvents {
+  readonly onCreated: (id: string) => void
+  readonly onChanged: () => void
+  readonly onDeleted: () => void
+}
+
+/** Edits one document, or writes a new one. */
+export function useEditor(id: string | undefined, { onCreated, onChanged, onDeleted }: EditorEvents) {
+  const [state, setState] = useState(initial)
+  const update = useCallback(
+    (change: Partial<EditorState>) => setState((before) => ({ ...before, ...change })),
+    [],
+  )
+
+  useEffect(() => {
+    const controller = new AbortController()
+    setState({ ...initial, text: id === undefined ? newText : '' })
+    if (id === undefined) return
+    readDocument(id, controller.signal).then(
+      (base) => update({ base, text: indent(base.text) }),
+      (error) => {
+        if (!controller.signal.aborted) update({ problem: toProblem(error) })
+      },
+    )
+    return () => controller.abort()
+  }, [id, update])
+
+  /** Does something, and shows why it could not be done. */
+  const attempt = async (action: () => Promise<void>): Promise<void> => {
+    update({ isBusy: true, problem: undefined, conflict: undefined })
+    try {
+      await action()
+      update({ isBusy: false })
+    } catch (error) {
+      const conflict = await findConflict(error, id)
+      update({ isBusy: false, problem: toProblem(error), conflict })
+    }
+  }
+  const { text, base, conflict } = state
+  return {
+    state,
+    edit: (changed: string) => update({ text: changed, isSaved: false }),
+    save: () =>
+      attempt(async () => {
+        if (base === undefined) return onCreated(await createDocument(text))
+        update({ base: await replaceDocument({ ...base, text }), isSaved: true })
+        onChanged()
+      }),
+    remove: () =>
+      attempt(async () => {
+        if (base !== undefined) await deleteDocument(base)
+        onDeleted()
+      }),
+    /** Goes on with the text of the other, or with one's own in place of it. */
+    resolve: (keep: 'theirs' | 'mine') => {
+      if (conflict === undefined) return
+      const resolved = keep === 'theirs' ? indent(conflict.text) : text
+      update({ base: conflict, text: resolved, conflict: undefined, problem: undefined })
+    },
+  }
+}
+
+/** The present version, when an error says that it is another than the one that was read. */
+async function findConflict(error: unknown, id: string | undefined): Promise<StoredDocument | undefined> {
+  if (id === undefined || !(error instanceof RequestFailed) || error.problem.status !== 412) return undefined
+  return readDocument(id, new AbortController().signal).catch(() => undefined)
+}
+
+/** Spread over lines, unless that would change a number: JavaScript has not all that JSON can say. */
+function indent(text: string): string {
+  try {
+    const value: unknown = JSON.parse(text)
+    return JSON.stringify(value) === text ? JSON.stringify(value, null, 2) : text
+  } catch {
+    return text
+  }
+}

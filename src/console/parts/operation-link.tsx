@@ -1,0 +1,15 @@
+import { baseUrl } from '../api/client.ts'
+
+/**
+ * A link to an operation on the page of the API.
+ *
+ * @param operation its tag and id in the OpenAPI document, as `payload/analyzePayload`
+ */
+export function OperationLink(props: { readonly operation: string; readonly children: string }) {
+  const url = new URL(`docs#/${props.operation}`, baseUrl)
+  return (
+    <a className="operation" href={url.pathname + url.hash}>
+      <code>{props.children}</code>
+    </a>
+  )
+}

@@ -1,0 +1,54 @@
+import { useMemo } from 'react'
+import uPlot from 'uplot'
+import type { Bar } from './bar.ts'
+import { Figure } from './figure.tsx'
+import { axis, type PlotOptions, themeColor, UPlotCanvas } from './uplot-canvas.tsx'
+
+const height = 190
+const formatNumber = (value: number): string =>
+  value.toLocaleString('en', { maximumSignificantDigits: 6, useGrouping: false })
+
+const options: PlotOptions = {
+  legend: { show: false },
+  cursor: { show: false },
+  scales: { x: { time: false }, y: { range: (_plot, _min, max) => [0, max * 1.05 || 1] } },
+  axes: [axis({ values: (_plot, values) => values.map(formatNumber) }), axis({ size: 56 })],
+  series: [
+    {},
+    {
+      fill: themeColor('--accent-soft'),
+      stroke: themeColor('--accent'),
+      width: 1,
+      points: { show: false },
+      paths: (plot, series, from, to) => barPaths(plot, series, from, to),
+    },
+  ],
+}
+
+const barPaths = uPlot.paths.bars?.({ size: [1, 200], align: 1, gap: 1 }) ?? (() => null)
+
+/** Bars beside each other, such as a histogram. */
+export function BarPlot(props: {
+  readonly caption: string
+  readonly label: string
+  readonly bars: readonly Bar[]
+  /** What the bars count over, and what they count. */
+  readonly columns: readonly [over: string, count: string]
+}) {
+  const { caption, label, bars, columns } = props
+  const data = useMemo<uPlot.AlignedData>(() => {
+    const last = bars.at(-1)
+    // One more place without a bar: a bar begins at its value.
+    const ends = last === undefined ? [] : [last.end]
+    return [
+      [...bars.map(({ start }) => start), ...ends],
+      [...bars.map(({ count }) => count), ...ends.map(() => null)],
+    ]
+  }, [bars])
+  const rows = bars.map(({ start, end, count }) => [`${formatNumber(start)} to ${formatNumber(end)}`, count])
+  return (
+    <Figure caption={caption} label={label} table={{ columns, rows }}>
+      <UPlotCanvas options={options} data={data} height={height} />
+    </Figure>
+  )
+}

@@ -1,0 +1,80 @@
+import type { Instance } from '../api/use-instance.ts'
+import { bucketQuantile } from './quantile.ts'
+
+/** What an instance said, and when. */
+interface Reading {
+  /** Unix time, in ms. */
+  readonly at: number
+  readonly instance: Instance
+}
+
+/** A value of a live plot. */
+export interface Point {
+  /** Unix time, in ms. */
+  readonly at: number
+  readonly requestsPerSecond: number
+  /** In s; undefined while nothing was answered. */
+  readonly p50: number | undefined
+  readonly p95: number | undefined
+  readonly p99: number | undefined
+}
+
+/** One process, from its first reading to its last. */
+export interface InstanceHistory {
+  /** Its name and its start: a name may be used again. */
+  readonly key: string
+  readonly latest: Reading
+  /** The readings of the last seconds, for rates and quantiles. */
+  readonly window: readonly Reading[]
+  readonly points: readonly Point[]
+}
+
+export type Instances = ReadonlyMap<string, InstanceHistory>
+
+/** Rates and quantiles are of this time, in ms. */
+const windowMs = 10_000
+/** Readings of one instance that are closer together add nothing to its plots, in ms. */
+const minIntervalMs = 900
+/** Ten minutes of points, one a second. */
+const maxPoints = 600
+/** An instance that has not answered for this long is gone, in ms. */
+export const goneAfterMs = 5_000
+/** An instance that is gone for this long is forgotten, in ms. */
+const forgottenAfterMs = 60_000
+
+/** Adds what an instance said to what is known of all. */
+export function addReading(instances: Instances, instance: Instance, at: number): Instances {
+  const key = `${instance.name} ${instance.started_at}`
+  const reading = { at, instance }
+  const before = instances.get(key)
+  const next = new Map([...instances].filter(([, { latest }]) => at - latest.at < forgottenAfterMs))
+  if (before === undefined) return next.set(key, { key, latest: reading, window: [reading], points: [] })
+  const newest = before.window.at(-1)
+  if (newest !== undefined && at - newest.at < minIntervalMs)
+    return next.set(key, { ...before, latest: reading })
+  const window = [...before.window.filter((each) => at - each.at <= windowMs), reading]
+  const point = describeWindow(window)
+  const points = point === undefined ? before.points : [...before.points, point].slice(-maxPoints)
+  return next.set(key, { key, latest: reading, window, points })
+}
+
+/** Rates and quantiles between the first and the last reading. */
+function describeWindow(window: readonly Reading[]): Point | undefined {
+  const [first, last] = [window[0], window.at(-1)]
+  if (first === undefined || last === undefined || first === last) return undefined
+  const { requests } = last.instance
+  const counts = requests.counts.map((count, i) => count - (first.instance.requests.counts[i] ?? 0))
+  const quantile = (share: number) => bucketQuantile(requests.bounds, counts, share)
+  return {
+    at: last.at,
+    requestsPerSecond: (1_000 * (requests.total - first.instance.requests.total)) / (last.at - first.at),
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+    p99: quantile(0.99),
+  }
+}
+
+/** `ready` or `draining` as the instance says, or `gone` when it says nothing any more. */
+export function stateOf({ latest }: InstanceHistory, now: number): string {
+  return now - latest.at > goneAfterMs ? 'gone' : latest.instance.state
+}

@@ -1,0 +1,51 @@
+import { useEffect, useRef, useState } from 'react'
+import { readInstance } from '../api/use-instance.ts'
+import { addReading, type Instances } from './instances.ts'
+
+/** How often each instance should be asked, in ms. */
+const intervalMs = 1_000
+/** A balancer chooses who answers: one question more than there are instances also finds a new one. */
+const spareQuestions = 1
+const maxQuestions = 12
+
+/**
+ * Asks the instances behind this address about themselves, one question after another, for as long as the view is shown.
+ *
+ * @returns what is known of them, and the time of the last question in ms
+ */
+export function useInstances(isPaused: boolean): { readonly instances: Instances; readonly now: number } {
+  const [state, setState] = useState({ instances: new Map() as Instances, now: Date.now() })
+  const count = useRef(0)
+  count.current = [...state.instances.values()].filter(
+    ({ latest }) => state.now - latest.at < 2 * intervalMs,
+  ).length
+
+  useEffect(() => {
+    if (isPaused) return
+    const controller = new AbortController()
+    const { signal } = controller
+    const run = async (): Promise<void> => {
+      while (!signal.aborted) {
+        await askOnce(signal, (update) => setState(update))
+        const questions = Math.min(count.current + spareQuestions, maxQuestions)
+        await new Promise((resolve) => setTimeout(resolve, intervalMs / questions))
+      }
+    }
+    void run()
+    return () => controller.abort()
+  }, [isPaused])
+  return state
+}
+
+type Update = (before: { instances: Instances; now: number }) => { instances: Instances; now: number }
+
+/** Asks whichever instance answers. Without an answer only the time passes. */
+async function askOnce(signal: AbortSignal, update: (change: Update) => void): Promise<void> {
+  try {
+    const instance = await readInstance(signal)
+    const now = Date.now()
+    update(({ instances }) => ({ instances: addReading(instances, instance, now), now }))
+  } catch {
+    if (!signal.aborted) update(({ instances }) => ({ instances, now: Date.now() }))
+  }
+}

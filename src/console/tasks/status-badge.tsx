@@ -1,0 +1,18 @@
+import type { TaskStatus } from './use-tasks.ts'
+
+const marks: Readonly<Record<TaskStatus, string>> = {
+  pending: '○',
+  processing: '◐',
+  completed: '●',
+  failed: '✕',
+  cancelled: '–',
+}
+
+/** A status by word, mark and color. */
+export function StatusBadge({ status }: { readonly status: TaskStatus }) {
+  return (
+    <span className="badge" data-status={status}>
+      <span aria-hidden="true">{marks[status]}</span> {status}
+    </span>
+  )
+}

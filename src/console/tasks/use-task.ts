@@ -1,0 +1,71 @@
+import { useCallback, useEffect, useState } from 'react'
+import type { TaskJson } from '../../http/routes/task-json.ts'
+import { client } from '../api/client.ts'
+import { expectOk, type Problem, RequestFailed, toProblem } from '../api/problem.ts'
+import { isEnded, watchTask } from '../api/watch-task.ts'
+
+/** How soon a task is watched again after its stream broke, in ms. */
+const retryMs = 2_000
+
+/** One task, as it changes, and what can be done to it. */
+export function useTask(id: string) {
+  const [task, setTask] = useState<TaskJson>()
+  const [problem, setProblem] = useState<Problem>()
+  // A task that was ended and is retried has a new stream.
+  const [watches, setWatches] = useState(0)
+
+  useEffect(() => {
+    const controller = new AbortController()
+    void follow(id, watches, controller.signal, setTask, setProblem)
+    return () => controller.abort()
+  }, [id, watches])
+
+  const act = useCallback(
+    async (action: 'cancel' | 'retry'): Promise<void> => {
+      try {
+        const param = { param: { id } }
+        const response = await expectOk(
+          action === 'cancel' ? client.tasks[':id'].$delete(param) : client.tasks[':id'].retry.$post(param),
+        )
+        setTask((await response.json()).task)
+        setProblem(undefined)
+        if (action === 'retry') setWatches((n) => n + 1)
+      } catch (error) {
+        setProblem(toProblem(error))
+      }
+    },
+    [id],
+  )
+  return {
+    task: task?.id === id ? task : undefined,
+    problem,
+    act,
+    isEnded: task !== undefined && isEnded(task),
+  }
+}
+
+/** Reports each state of a task until it ends or nobody wants to know. */
+async function follow(
+  id: string,
+  _watch: number,
+  signal: AbortSignal,
+  onTask: (task: TaskJson) => void,
+  onProblem: (problem: Problem | undefined) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      for await (const task of watchTask(id, signal)) {
+        if (signal.aborted) return
+        onTask(task)
+        onProblem(undefined)
+      }
+      return
+    } catch (error) {
+      if (signal.aborted) return
+      onProblem(toProblem(error))
+      // There is no such task: asking again is no use.
+      if (error instanceof RequestFailed && error.problem.status === 404) return
+      await new Promise((resolve) => setTimeout(resolve, retryMs))
+    }
+  }
+}
