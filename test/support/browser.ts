@@ -1,96 +1,70 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
 import { hasProgram } from './programs.ts'
 
-export interface Browser extends AsyncDisposable {
-  /** Every URL that the page has asked for, also what it was kept from by its policy. */
-  readonly requested: readonly string[]
-  open(url: string): Promise<void>
-  /** The value of an expression in the page. */
-  evaluate(expression: string): Promise<unknown>
-}
-
-interface Message {
-  readonly id?: number
-  readonly method?: string
-  readonly params?: { readonly request?: { readonly url: string } }
-  readonly result?: {
-    readonly result?: { readonly value?: unknown }
-    readonly sessionId?: string
-    readonly targetId?: string
-  }
-  readonly error?: { readonly message: string }
-}
-
-const chromium = Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome')
+const program = Bun.which('chromium') ?? Bun.which('chromium-browser') ?? Bun.which('google-chrome')
 
 /** Whether the tests in a browser can run here. */
 export function haveBrowser(): boolean {
-  return hasProgram('chromium', 'chromium', chromium !== null)
+  return hasProgram('chromium', 'chromium', program !== null)
 }
 
-/** A headless Chromium with one empty page, driven over its DevTools protocol; its profile goes with it. */
-export async function startBrowser(): Promise<Browser> {
-  const profile = await mkdtemp(join(tmpdir(), 'tally-chromium-'))
-  const child = Bun.spawn(
-    [
-      chromium ?? 'chromium',
-      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
-      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-      ...[`--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'],
-    ],
-    { stdout: 'ignore', stderr: 'pipe' },
-  )
-  const socket = new WebSocket(await endpointIn(child.stderr))
-  await new Promise((resolve, reject) => {
-    socket.onopen = resolve
-    socket.onerror = reject
+/** How long an action or a condition in a page may take on a loaded machine, in ms. */
+const timeoutMs = 45_000
+
+/** A headless Chromium; its profile goes with it. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: program ?? 'chromium',
+    // The second: a container has a small /dev/shm.
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+    timeout: 2 * timeoutMs,
   })
-  const waiting = new Map<number, (message: Message) => void>()
-  const requested: string[] = []
-  socket.onmessage = ({ data }) => {
-    const message = JSON.parse(String(data)) as Message
-    if (message.id !== undefined) waiting.get(message.id)?.(message)
-    const url = message.method === 'Network.requestWillBeSent' ? message.params?.request?.url : undefined
-    if (url !== undefined) requested.push(url)
-  }
-  let calls = 0
-  let sessionId: string | undefined
-  const call = async (method: string, params: object = {}): Promise<NonNullable<Message['result']>> => {
-    const id = ++calls
-    const answer = new Promise<Message>((resolve) => waiting.set(id, resolve))
-    socket.send(JSON.stringify({ id, method, params, sessionId }))
-    const { result, error } = await answer
-    if (error !== undefined) throw new Error(`${method}: ${error.message}`)
-    return result ?? {}
-  }
-  const { targetId } = await call('Target.createTarget', { url: 'about:blank' })
-  sessionId = (await call('Target.attachToTarget', { targetId, flatten: true })).sessionId
-  await call('Network.enable')
-
-  return {
-    requested,
-    open: async (url) => void (await call('Page.navigate', { url })),
-    evaluate: async (expression) =>
-      (await call('Runtime.evaluate', { expression, returnByValue: true })).result?.value,
-    async [Symbol.asyncDispose]() {
-      socket.close()
-      child.kill()
-      await child.exited
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 })
-    },
-  }
 }
 
-/** The address of the DevTools, which the browser tells on its standard error once it listens. */
-async function endpointIn(stderr: ReadableStream<Uint8Array>): Promise<string> {
-  const decoder = new TextDecoder()
-  let said = ''
-  for await (const bytes of stderr) {
-    said += decoder.decode(bytes, { stream: true })
-    const address = /DevTools listening on (ws:\S+)/.exec(said)?.[1]
-    if (address !== undefined) return address
+export interface PageOptions {
+  readonly width?: number
+  readonly height?: number
+  readonly colorScheme?: 'light' | 'dark'
+  readonly forcedColors?: 'active'
+  readonly reducedMotion?: 'reduce'
+  /** Failed responses that a test is about: browsers log them as errors. */
+  readonly expectedStatuses?: readonly number[]
+  /** Whether connections that fail belong to the test. */
+  readonly expectsFailedConnections?: boolean
+}
+
+/** A page of its own, as for a person who was never here, which notes what is wrong with it. */
+export interface WatchedPage extends AsyncDisposable {
+  readonly page: Page
+  /** Errors in the console, uncaught errors, and violations of the page's policy. */
+  readonly complaints: readonly string[]
+  /** Every URL that the page has asked for, also what it was kept from by its policy. */
+  readonly requested: readonly string[]
+}
+
+/** Opens a page. Close it by disposing of it. */
+export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
+  const { width = 1280, height = 900, expectedStatuses = [], expectsFailedConnections, ...emulated } = options
+  const isExpected = (text: string): boolean => {
+    const status = /the server responded with a status of (\d+)/.exec(text)?.[1]
+    return (
+      expectedStatuses.includes(Number(status)) ||
+      (expectsFailedConnections === true && /net::ERR_/.test(text))
+    )
   }
-  throw new Error(`the browser ended: ${said}`)
+  const context = await browser.newContext({ viewport: { width, height }, ...emulated })
+  context.setDefaultTimeout(timeoutMs)
+  const page = await context.newPage()
+  const complaints: string[] = []
+  const requested: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !isExpected(message.text())) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error.stack)))
+  page.on('request', (request) => requested.push(request.url()))
+  await page.addInitScript({
+    content: `document.addEventListener('securitypolicyviolation', (event) =>
+      console.error('policy', event.violatedDirective, event.blockedURI, event.sample))`,
+  })
+  return { page, complaints, requested, [Symbol.asyncDispose]: () => context.close() }
 }

@@ -34,7 +34,7 @@ export function Field(props: {
         'aria-invalid': issues.length > 0 ? true : undefined,
       })}
       {issues.length > 0 && (
-        <ul className="issues" id={`${id}-issues`} role="alert">
+        <ul className="issues" id={`${id}-issues`}>
           {issues.map(({ pointer, detail }) => (
             <li key={`${pointer} ${detail}`}>
               {pointer} {detail}
