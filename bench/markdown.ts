@@ -75,14 +75,13 @@ export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): str
       .find((each) => each.workload === workload)
       ?.rows.find((row) => row.target === target)
       ?.figures?.ratio?.median.toFixed(2) ?? '-'
-  const sizes = ['medium', 'large', 'huge'].map((workload) => `${ratio(workload, 'tally')}× ${workload}`)
+  const sizes = ['small', 'medium', 'large', 'huge'].map((workload) => `${ratio(workload, 'tally')}× ${workload}`)
   const measured = goals.filter(({ verdict }) => verdict !== 'not measured')
   const met = measured.filter(({ verdict }) => verdict === 'met')
   return (
-    `CPU time per request relative to a bare \`Bun.serve\`: ${ratio('small', 'tally')}× small ` +
-    `(${ratio('small', `tally${loggingSuffix}`)}× with an access log), ${sizes.join(', ')}. ` +
-    `${fasterPeers(report)} Tally meets ${met.length} of the ${measured.length} measured goals. ` +
-    provenance(report)
+    `CPU time per request relative to a bare \`Bun.serve\`: ${sizes.join(', ')} ` +
+    `(${ratio('small', `tally${loggingSuffix}`)}× small with an access log). ${fasterPeers(report)} ` +
+    `Tally meets ${met.length} of the ${measured.length} measured goals ([when and where](docs/performance.md)).`
   )
 }
 

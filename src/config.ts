@@ -93,7 +93,7 @@ const algorithms = new Map(
 /** The optional fields of access lines. */
 const logFields = ['bytes', 'client_address', 'path', 'user_agent'] as const
 
-// ---- The variables by subject. The README's table is generated from them: write for the operator. ----
+// ---- The variables by subject. docs/configuration.md is generated from them: write for the operator. ----
 
 const service = {
   PORT: integer(0, 65_535, 8000).describe('Port to listen on; `0` picks a free port'),
@@ -478,7 +478,7 @@ const secretFiles = Object.fromEntries(
   secretNames.map((name) => [`${name}_FILE`, path.optional().describe(`File that contains \`${name}\``)]),
 ) as SecretFiles
 
-/** The environment variables of the service, in the order of the README's table. */
+/** The environment variables of the service, in the order of docs/configuration.md. */
 export const environment = z.object({
   ...service,
   ...requests,

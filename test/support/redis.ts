@@ -19,6 +19,8 @@ export interface RedisServer {
   readonly url: string
   readonly port: number
   readonly pid: number
+  /** Where it keeps its files. */
+  readonly directory: string
   /** Starts it again after `kill`, on the same port with the same files; resolves when it answers. */
   start(): Promise<void>
   /** kill -9. */
@@ -119,6 +121,7 @@ export async function startRedis({
     get pid() {
       return server?.pid ?? 0
     },
+    directory: home,
     start,
     kill,
     signal: (name) => server?.signal(name),

@@ -1,21 +1,21 @@
 import { z } from 'zod'
 import { environment, secretNames } from '../src/config.ts'
 
-// Writes the README's table of variables, and the sentence about secrets in files, from the schema that reads them;
-// --check only compares.
+// Writes the table of variables in docs/configuration.md, and the sentence about secrets in files, from the schema that
+// reads them; --check only compares.
 
-const begin = '<!-- environment: made by `bun run readme` -->'
+const begin = '<!-- environment: made by `bun run docs` -->'
 const end = '<!-- /environment -->'
 
-const path = new URL('../README.md', import.meta.url)
-const readme = await Bun.file(path).text()
-const before = readme.slice(0, readme.indexOf(begin) + begin.length)
-const after = readme.slice(readme.indexOf(end))
+const path = new URL('../docs/configuration.md', import.meta.url)
+const page = await Bun.file(path).text()
+const before = page.slice(0, page.indexOf(begin) + begin.length)
+const after = page.slice(page.indexOf(end))
 const made = `${before}\n${table()}\n\n${files()}\n${after}`
 
 if (!Bun.argv.includes('--check')) await Bun.write(path, made)
-else if (made !== readme) {
-  console.error("README.md: the table of variables is not the schema's. Run: bun run readme")
+else if (made !== page) {
+  console.error('docs/configuration.md: the table of variables differs from the schema. Run: bun run docs')
   process.exit(1)
 }
 
@@ -32,10 +32,10 @@ function table(): string {
 /** One sentence instead of a row for each file. */
 function files(): string {
   const names = secretNames.map((name) => `\`${name}\``).join(', ')
-  return `Secrets in files: each of ${names} may be the contents of a file instead, which the variable with \`_FILE\` names (\`${secretNames[0]}_FILE=/run/secrets/…\`).`
+  return `Secrets in files: each of ${names} can come from a file instead. Set the variable with \`_FILE\` to its path (\`${secretNames[0]}_FILE=/run/secrets/…\`).`
 }
 
-/** The text that stands in for a variable that is not set; those that depend on the machine say so themselves. */
+/** The value of a variable that is not set. Defaults that depend on the machine are part of the description. */
 function defaultOf(schema: z.ZodType): string {
   if (z.globalRegistry.get(schema)?.description?.includes('(default:')) return ''
   let def: z.core.$ZodTypeDef & { defaultValue?: unknown; innerType?: z.ZodType; in?: z.ZodType } = schema.def
