@@ -11,7 +11,7 @@ export interface Figure {
 }
 
 /** A block, or consecutive lines that begin with `//`; the preceding character excludes paths in strings. */
-const comments = /(?<=^|[\s(])\/\*[\s\S]*?\*\/|(?:(?<=^|\s)\/\/[^\n]*(?:\n[ \t]*(?=\/\/))?)+/gm
+export const comments = /(?<=^|[\s(])\/\*[\s\S]*?\*\/|(?:(?<=^|\s)\/\/[^\n]*(?:\n[ \t]*(?=\/\/))?)+/gm
 
 /** A line break is possible between number and unit. */
 const figures = /\d[ \t-]?(?:\n[ \t]*(?:\*|\/\/)[ \t]*)?(?:[µμ]s|us|ms|ns|[kKMG]i?B)\b/g

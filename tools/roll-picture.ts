@@ -28,7 +28,7 @@ const barHeight = 20
 const footHeight = 34
 const binMs = 1_000
 
-/** @throws Error when a request was lost or refused, or when there is none */
+/** @throws Error when a request was lost or refused, or when no request was answered */
 export function drawRoll({ records, events }: Roll): Svg {
   const count = (kind: RequestRecord['class']): number =>
     records.filter((record) => record.class === kind).length
