@@ -24,8 +24,8 @@ const ratioMax = 3
 const figureWidth = 38
 
 /**
- * Draws the chart of docs/performance.md: CPU time per request of every target and workload as bars, bare = 1. Sorts by the first
- * workload, best first.
+ * Draws the chart of docs/performance.md: CPU time per request of every target and workload as bars, bare = 1. Sorts by
+ * the first workload, best first.
  */
 export function chart(report: Report): Svg {
   const columns = columnsOf(report)
