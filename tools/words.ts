@@ -30,7 +30,7 @@ export const rewritten: readonly string[] = [
   'docs/{production-readiness,tasks}.md',
   'docs/decisions/00{03,04,05,06,07,08,09,10,11}-*.md',
   'docs/decisions/README.md',
-  'test/docs/{code-owners,commands.integration,markdown,pages,production-readiness}.test.ts',
+  'test/docs/{code-owners,commands.integration,diagrams.integration,markdown,pages,production-readiness}.test.ts',
   'test/e2e/process/redis-backup.test.ts',
   'test/support/markdown.ts',
   'test/tools/{roll-picture,words}.test.ts',
