@@ -27,7 +27,7 @@ export const rewritten: readonly string[] = [
   'SECURITY.md',
   '.github/**/*',
   'docs/{README,api,configuration,database,disaster-recovery,docker,getting-started,kubernetes,migration}.md',
-  'docs/{production-readiness,tasks}.md',
+  'docs/{architecture,conformance,production-readiness,tasks,testing,zero-loss}.md',
   'docs/decisions/00{03,04,05,06,07,08,09,10,11}-*.md',
   'docs/decisions/README.md',
   'test/docs/{code-owners,commands.integration,diagrams.integration,markdown,pages,production-readiness}.test.ts',
