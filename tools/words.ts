@@ -27,7 +27,7 @@ export const rewritten: readonly string[] = [
   'SECURITY.md',
   '.github/**/*',
   'docs/{README,api,configuration,database,disaster-recovery,docker,getting-started,kubernetes,migration}.md',
-  'docs/{architecture,conformance,production-readiness,queues,security,tasks,testing,zero-loss}.md',
+  'docs/{architecture,conformance,extending,performance,production-readiness,queues,security,tasks,testing,zero-loss}.md',
   '{bench,load}/README.md',
   'docs/decisions/00{03,04,05,06,07,08,09,10,11}-*.md',
   'docs/decisions/README.md',
