@@ -26,6 +26,10 @@ start: node_modules ## Serve without reload
 worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the server, REDIS_URL= for a queue on Redis)
 	@export $$(tools/version.sh) && $(BUN) src/worker.ts
 
+.PHONY: migrate
+migrate: node_modules ## Bring the database to the schema of this version, and end (DATABASE_URL=)
+	@export $$(tools/version.sh) && $(BUN) src/migrate.ts
+
 .PHONY: test
 test: node_modules ## Run the quick tests: unit, HTTP, contracts on the embedded engines, one real process
 	@$(BUN) run test

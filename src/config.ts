@@ -78,6 +78,10 @@ const isHost = (value: string): boolean =>
   z.union([z.ipv4(), z.ipv6()]).safeParse(value.replace(/%[\w.-]+$/, '')).success ||
   (/^[\w-]+(\.[\w-]+)*\.?$/.test(value) && !/^[\d.]+$/.test(value))
 
+const host = text
+  .transform((value) => value.replace(/^\[(.*)\]$/, '$1'))
+  .refine(isHost, 'must be an IP address or a host name, without a port')
+
 /** Whether browsers send an origin in just this form: in lower case, without a path and without a default port. */
 const isOrigin = (value: string): boolean =>
   /^https?:\/\/[\w.:[\]-]+$/.test(value) && URL.parse(value)?.origin === value
@@ -97,11 +101,7 @@ const logFields = ['bytes', 'client_address', 'path', 'user_agent'] as const
 
 const service = {
   PORT: integer(0, 65_535, 8000).describe('Port to listen on; `0` picks a free port'),
-  HOST: text
-    .transform((host) => host.replace(/^\[(.*)\]$/, '$1'))
-    .refine(isHost, 'must be an IP address or a host name, without a port')
-    .prefault('0.0.0.0')
-    .describe('Address to listen on'),
+  HOST: host.prefault('0.0.0.0').describe('Address to listen on'),
   SERVICE_NAME: name.prefault('tally').describe('Service name in logs, probes and the API document'),
   SERVICE_VERSION: name
     .optional()
@@ -170,6 +170,9 @@ const storage = {
     .describe(
       'Database for documents and, without `REDIS_URL`, tasks: `sqlite:path` or `postgres://…` (default: `tally.db` in `DATA_DIR`)',
     ),
+  DATABASE_POOL_SIZE: integer(1, 1_000, 10).describe(
+    'Connections to PostgreSQL per process, and one more where it listens for tasks. The sum over all processes must stay below the `max_connections` of the server',
+  ),
   DATA_DIR: path.prefault('./data').describe('Directory for data files; alias `RUNS_DIR`'),
   DATA_SCHEMA: path
     .optional()
@@ -264,6 +267,11 @@ const management = {
     .optional()
     .describe(
       'Separate port for `/metrics`, the admin routes and probes; `PORT` then serves no metrics and no admin routes. Clients must not reach it (default: none)',
+    ),
+  METRICS_HOST: host
+    .optional()
+    .describe(
+      'Address that `METRICS_PORT` listens on, such as `127.0.0.1` or that of a management network (default: the value of `HOST`)',
     ),
   ADMIN_TOKEN: bearerToken
     .optional()
@@ -671,6 +679,11 @@ const rules: readonly Rule[] = [
     holds: ({ METRICS_PORT, WORKER_PORT }) =>
       METRICS_PORT === undefined || METRICS_PORT === 0 || METRICS_PORT !== WORKER_PORT,
     problem: 'METRICS_PORT must differ from WORKER_PORT',
+  },
+  {
+    variables: ['METRICS_HOST', 'METRICS_PORT'],
+    holds: ({ METRICS_HOST, METRICS_PORT }) => METRICS_HOST === undefined || METRICS_PORT !== undefined,
+    problem: 'METRICS_HOST needs METRICS_PORT, because metrics and admin routes are on PORT without it',
   },
   {
     program: 'server',

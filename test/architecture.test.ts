@@ -18,6 +18,7 @@ const haveBiome = hasProgram('biome', 'dash and libgcc-s1', Bun.spawnSync([...bi
 const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ['main.ts', ['./server/run.ts', './config.ts'], ['./http/app.ts', './lifecycle/index.ts', './worker.ts']],
   ['worker.ts', ['./server/run.ts', './config.ts'], ['./tasks/open.ts', './main.ts']],
+  ['migrate.ts', ['./server/migrate.ts', './config.ts'], ['./database/open.ts', './main.ts']],
   ['healthcheck.ts', ['node:http'], ['./config.ts']],
   ['config.ts', ['zod'], ['./server/run.ts', './telemetry/log/log.ts']],
   [
@@ -193,6 +194,7 @@ test('only programs read the environment', async () => {
   const readers = [
     'src/healthcheck.ts',
     'src/main.ts',
+    'src/migrate.ts',
     // Names a variable of the code that it builds.
     'src/server/build-console.ts',
     // Hands all of it on to the processes that it starts.

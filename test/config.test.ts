@@ -211,6 +211,7 @@ describe('valid values', () => {
     ['tally_1.internal', 'tally_1.internal'],
   ])('listens on the address %s', (text, host) => {
     expect(parse({ HOST: text }).HOST).toBe(host)
+    expect(parse({ METRICS_PORT: '9100', METRICS_HOST: text }).METRICS_HOST).toBe(host)
   })
 
   test('ENVIRONMENT and the schemes of URLs ignore case', () => {
@@ -260,6 +261,8 @@ describe('problems name the variable', () => {
     ['PORT', '-1', 'must be a whole number'],
     ['PORT', '80.5', 'must be a whole number'],
     ['PORT', '8 0', 'must be a whole number'],
+    ['METRICS_HOST', ':9100', 'must be an IP address or a host name, without a port'],
+    ['DATABASE_POOL_SIZE', '0', 'must be between 1 and 1000'],
     ['HOST', 'localhost:8000', 'must be an IP address or a host name, without a port'],
     ['HOST', '256.0.0.1', 'must be an IP address or a host name, without a port'],
     ['HOST', 'http://localhost', 'must be an IP address or a host name, without a port'],
@@ -373,6 +376,11 @@ describe('problems name the variable', () => {
       'one port for clients and operators',
       { PORT: '8000', METRICS_PORT: '8000' },
       /^METRICS_PORT must differ from PORT/,
+    ],
+    [
+      'an address for a port that is not set',
+      { METRICS_HOST: '127.0.0.1' },
+      /^METRICS_HOST needs METRICS_PORT/,
     ],
     [
       'two kinds of keys for tokens',

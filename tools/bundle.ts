@@ -97,9 +97,13 @@ const reExports = Object.fromEntries(
 const split = await Bun.build({
   ...common,
   entrypoints: [
-    ...['worker', 'healthcheck', 'server/analysis-worker', 'documents/checking/document-worker'].map(
-      (name) => `${root}src/${name}.ts`,
-    ),
+    ...[
+      'worker',
+      'migrate',
+      'healthcheck',
+      'server/analysis-worker',
+      'documents/checking/document-worker',
+    ].map((name) => `${root}src/${name}.ts`),
     ...Object.keys(reExports),
   ],
   files: reExports,

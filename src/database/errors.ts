@@ -29,13 +29,13 @@ export class ConnectionLost extends DatabaseUnavailable {
   }
 }
 
-/** A newer version of the service has migrated this database. This version would misread it. */
+/** A newer version of the service has migrated this database to a schema that this version would misread. */
 export class SchemaTooNew extends Error {
   override readonly name = 'SchemaTooNew'
-  constructor(found: number, known: number) {
+  constructor(found: number, known: number, requires: number) {
     super(
-      `the database's schema is version ${found}, and this version of the service knows only ${known}: ` +
-        'start the newer version, or restore the backup from before its migration',
+      `the database's schema is version ${found} and needs a service that knows at least version ${requires}, ` +
+        `this one knows ${known}: start a newer version, or restore the backup from before the migration`,
     )
   }
 }

@@ -3,14 +3,27 @@ import type { SQL, TransactionSQL } from 'bun'
 import { DatabaseIncompatible, SchemaTooNew } from './errors.ts'
 
 /**
+ * One step of the schema. A text is a step that expands: the version of the service before it goes on working with the
+ * result, in a rolling update and after a rollback. A step that takes something away says which versions can work without it.
+ */
+export type Migration =
+  | string
+  | {
+      readonly sql: string
+      /** The oldest version of the schema whose code works with the result: code that knows fewer steps is refused. */
+      readonly requires: number
+    }
+
+/**
  * Migrations only go forward: a released step is never edited; a new step is added at the end. The position of a step
- * in the list, from 1, is the version of the schema.
+ * in the list, from 1, is the version of the schema. How to change a schema without breaking the version before:
+ * docs/operations.md, "Migrations".
  *
  * Documents and idempotency results are TEXT, not a JSON type: jsonb refuses `\u0000`, reorders keys and rewrites
  * numbers, and a document must come back exactly as it was sent. `seq` is the order of creation and the key of paging.
  * `autoincrement` and `identity` never reuse a number, so a cursor stays valid when its row is deleted.
  */
-export const sqliteMigrations: readonly string[] = [
+export const sqliteMigrations: readonly Migration[] = [
   `create table documents (
      seq integer primary key autoincrement,
      id text not null unique,
@@ -114,7 +127,7 @@ export const sqliteMigrations: readonly string[] = [
 /**
  * The same tables on PostgreSQL. Ids and keys compare by bytes (`collate "C"`), which is exact and cheaper to index.
  */
-export const postgresMigrations: readonly string[] = [
+export const postgresMigrations: readonly Migration[] = [
   `create table documents (
      seq bigint generated always as identity primary key,
      id text collate "C" not null unique,
@@ -232,46 +245,74 @@ const migrationLock = 0x74_61_6c_6c_79
 /** The time limit of a migration. It is longer than that of a call, because a migration may rewrite a large table. */
 export const migrationTimeoutMs = 300_000
 
+/** The version of a schema, and the oldest version whose code works with it. */
+export interface SchemaVersion {
+  readonly version: number
+  readonly requires: number
+}
+
+const sqlOf = (step: Migration): string => (typeof step === 'string' ? step : step.sql)
+const requiredBy = (step: Migration): number => (typeof step === 'string' ? 0 : step.requires)
+
+/** @throws SchemaTooNew when code that knows so many steps cannot work with the schema */
+function assertCompatible({ version, requires }: SchemaVersion, known: number): void {
+  if (requires > known) throw new SchemaTooNew(version, known, requires)
+}
+
+/** SQLite has one number for both: `user_version` is the version, plus this times what it requires. */
+const requiresFactor = 10_000
+
+/** The version of an SQLite schema; 0 is an empty file. */
+export function readSqliteVersion(db: Database): SchemaVersion {
+  const found = db.query<{ user_version: number }, []>('pragma user_version').get()?.user_version ?? 0
+  return { version: found % requiresFactor, requires: Math.floor(found / requiresFactor) }
+}
+
 /**
  * Migrates an SQLite file to the newest schema. BEGIN IMMEDIATE takes the write lock before the version is read, so one
  * of several processes migrates and the others find nothing to do. The version is SQLite's own `user_version`, which
- * commits and rolls back with the transaction.
+ * commits and rolls back with the transaction. A newer schema that these steps can work with is left as it is.
  *
- * @throws SchemaTooNew when the file has steps that this list does not have
+ * @throws SchemaTooNew when the file has a step that requires newer code
  * @throws SQLiteError SQLITE_BUSY while another process holds the lock: call it again
  */
-export function migrateSqlite(db: Database, migrations: readonly string[] = sqliteMigrations): void {
+export function migrateSqlite(db: Database, migrations: readonly Migration[] = sqliteMigrations): void {
   db.transaction(() => {
-    const row = db.query<{ user_version: number }, []>('pragma user_version').get()
-    const found = row?.user_version ?? 0
-    if (found > migrations.length) throw new SchemaTooNew(found, migrations.length)
-    for (const step of migrations.slice(found)) db.run(step)
-    db.run(`pragma user_version = ${migrations.length}`)
+    const found = readSqliteVersion(db)
+    assertCompatible(found, migrations.length)
+    const missing = migrations.slice(found.version)
+    if (missing.length === 0) return
+    for (const step of missing) db.run(sqlOf(step))
+    const requires = Math.max(found.requires, ...missing.map(requiredBy))
+    db.run(`pragma user_version = ${requires * requiresFactor + migrations.length}`)
   }).immediate()
 }
 
 /**
- * Whether a PostgreSQL database has the newest schema. Only reads.
+ * Whether a PostgreSQL database has the newest schema, or a newer one that these steps can work with. Only reads.
  *
- * @throws SchemaTooNew when the database has steps that this list does not have
+ * @throws SchemaTooNew when the database has a step that requires newer code
  * @throws DatabaseIncompatible when its encoding is not UTF8: other encodings cannot store every document
  */
-export async function postgresIsUpToDate(sql: SQL, migrations: readonly string[]): Promise<boolean> {
+export async function postgresIsUpToDate(sql: SQL, migrations: readonly Migration[]): Promise<boolean> {
   const [server] = await sql<{ encoding: string; table: string | null }[]>`
     select current_setting('server_encoding') as encoding, to_regclass('tally_migrations')::text as table`
   if (server?.encoding !== 'UTF8') {
     throw new DatabaseIncompatible(`the database's encoding must be UTF8, not ${server?.encoding}`)
   }
-  return server.table !== null && (await postgresVersion(sql, migrations)) === migrations.length
+  if (server.table === null) return false
+  const found = await readPostgresVersion(sql)
+  assertCompatible(found, migrations.length)
+  return found.version >= migrations.length
 }
 
 /**
  * Migrates a PostgreSQL database to the newest schema, in one transaction under an advisory lock: one of several
  * instances migrates, and the others wait and find nothing to do.
  *
- * @throws SchemaTooNew when the database has steps that this list does not have
+ * @throws SchemaTooNew when the database has a step that requires newer code
  */
-export async function migratePostgres(sql: SQL, migrations: readonly string[]): Promise<void> {
+export async function migratePostgres(sql: SQL, migrations: readonly Migration[]): Promise<void> {
   await sql.begin(async (transaction) => {
     await transaction.unsafe(`set local statement_timeout = ${migrationTimeoutMs}`)
     await transaction`select pg_advisory_xact_lock(${migrationLock})`
@@ -279,21 +320,25 @@ export async function migratePostgres(sql: SQL, migrations: readonly string[]): 
       version integer primary key,
       applied_at timestamptz not null default now()
     )`
-    for (
-      let version = await postgresVersion(transaction, migrations);
-      version < migrations.length;
-      version++
-    ) {
-      await transaction.unsafe(migrations[version] as string)
-      await transaction`insert into tally_migrations (version) values (${version + 1})`
+    // Earlier versions made the table without it, and add their rows without it.
+    await transaction`alter table tally_migrations add column if not exists requires integer not null default 0`
+    const found = await readPostgresVersion(transaction)
+    assertCompatible(found, migrations.length)
+    for (const [index, step] of migrations.entries()) {
+      if (index < found.version) continue
+      await transaction.unsafe(sqlOf(step))
+      await transaction`
+        insert into tally_migrations (version, requires) values (${index + 1}, ${requiredBy(step)})`
     }
   })
 }
 
-async function postgresVersion(sql: SQL | TransactionSQL, migrations: readonly string[]): Promise<number> {
-  const [row] = await sql<{ version: number }[]>`
-    select coalesce(max(version), 0)::int as version from tally_migrations`
-  const found = row?.version ?? 0
-  if (found > migrations.length) throw new SchemaTooNew(found, migrations.length)
-  return found
+/** The version of a PostgreSQL schema whose table `tally_migrations` exists. */
+export async function readPostgresVersion(sql: SQL | TransactionSQL): Promise<SchemaVersion> {
+  // By way of JSON, because a table that an earlier version made has no such column.
+  const [row] = await sql<SchemaVersion[]>`
+    select coalesce(max(version), 0)::int as version,
+      coalesce(max((to_jsonb(step) ->> 'requires')::int), 0)::int as requires
+    from tally_migrations step`
+  return row ?? { version: 0, requires: 0 }
 }

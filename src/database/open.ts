@@ -1,6 +1,6 @@
 import { Database, SQLiteError } from 'bun:sqlite'
 import { DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from './errors.ts'
-import { migrateSqlite, sqliteMigrations } from './migrations.ts'
+import { type Migration, migrateSqlite, sqliteMigrations } from './migrations.ts'
 import { PostgresPool, type PostgresPoolOptions } from './postgres/pool.ts'
 import { SqliteFile } from './sqlite/file.ts'
 import { retryWhileBusy } from './sqlite/lock.ts'
@@ -15,7 +15,7 @@ const maxWalBytes = 64 * 1024 * 1024
 
 export interface SqliteOptions {
   /** The steps to the newest schema. Only tests pass their own. */
-  migrations?: readonly string[]
+  migrations?: readonly Migration[]
 }
 
 /**
@@ -25,7 +25,7 @@ export interface SqliteOptions {
  * WAL lets readers continue during a write. With synchronous=FULL every commit is on the disk before it returns, so an
  * acknowledged write survives a power cut, not only a killed process.
  *
- * @throws SchemaTooNew when a newer version of the service has migrated it
+ * @throws SchemaTooNew when a newer version of the service has migrated it to a schema that this one cannot work with
  * @throws DatabaseIncompatible when it cannot be opened, is not one of our SQLite files, or its file system cannot do WAL
  * @throws DatabaseUnavailable when other processes lock it for too long
  */
@@ -103,7 +103,7 @@ function explainPermission(path: string): string | undefined {
  *
  * @param url `postgres://user:password@host:port/database`, optionally with `?sslmode=`; it appears in no message
  * @throws DatabaseIncompatible when the URL is invalid, or the database is reachable but cannot be used
- * @throws SchemaTooNew when a newer version of the service has migrated it
+ * @throws SchemaTooNew when a newer version of the service has migrated it to a schema that this one cannot work with
  */
 export async function openPostgres(url: string, options: PostgresPoolOptions = {}): Promise<PostgresPool> {
   const pool = new PostgresPool(url, options)
@@ -142,7 +142,7 @@ export type OpenDatabase =
  *   then fail with DatabaseUnavailable
  *
  * @throws DatabaseIncompatible when the URL or the database cannot be used
- * @throws SchemaTooNew when a newer version of the service has migrated it
+ * @throws SchemaTooNew when a newer version of the service has migrated it to a schema that this one cannot work with
  */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
   const { url = `sqlite:${sqliteFile}`, dataDir, postgres = {} } = options

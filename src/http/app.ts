@@ -129,6 +129,13 @@ const consolePaths = '/console/*'
 /** The routes that users see, by their labels: the objectives of the service are about these. */
 const isApplicationRoute = (route: string): boolean => /^\/(payload|data|tasks)(\/|$)/.test(route)
 
+/** @param label of a route, without base path and version */
+const isApplicationRoute = (label: string): boolean =>
+  applicationPaths.some((path) => {
+    const base = path.replace(/\/\*$/, '')
+    return label === base || label.startsWith(`${base}/`)
+  })
+
 /** Every route of the service, below an optional base path. */
 export function createRoutes(deps: Omit<AppDeps, 'compress'> & Shared) {
   const { build, basePath = '', hasMetrics = true, admin, instanceRoutes = new Hono() } = deps
@@ -314,7 +321,8 @@ function createShell(deps: ManagementDeps, { cors: corsOptions, backgroundPaths 
     onError,
     /** Call it when all routes are registered. */
     finish(fastPath?: PayloadFastPath): App {
-      table.complete()
+      for (const label of table.complete())
+        metrics.requests.describeRoute(label, isApplicationRoute(label) ? 'application' : 'background')
       return {
         fetch: createFetch(hono, { fastPath, hostlessPaths }),
         literalPaths: [...probePaths],

@@ -32,13 +32,20 @@ export class RouteTable {
     this.#options = options
   }
 
-  /** Call it when all routes are registered. */
-  complete(): void {
+  /**
+   * Call it when all routes are registered.
+   *
+   * @returns the labels of all routes
+   */
+  complete(): ReadonlySet<string> {
+    const labels = new Set<string>()
     for (const { method, path } of this.#hono.routes.filter(isHandler)) {
+      labels.add(this.#label(path))
       if (path.includes(':')) continue
       this.#labels.set(`${method} ${path}`, this.#label(path))
       this.#staticPaths.add(path)
     }
+    return labels
   }
 
   /**

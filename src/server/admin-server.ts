@@ -57,13 +57,15 @@ export async function openAdminServer(
   config: Config,
   deps: ManagementDeps,
 ): Promise<void> {
-  const { METRICS_PORT: port } = config
+  const { METRICS_PORT: port, METRICS_HOST, HOST } = config
   if (port === undefined) return
   const app = createManagementApp({ ...deps, hasMetrics: true })
-  const server = await startStep(`listening on METRICS_PORT ${port}`, () =>
+  const hostname = METRICS_HOST ?? HOST
+  const address = METRICS_HOST === undefined ? '' : `METRICS_HOST ${METRICS_HOST}, `
+  const server = await startStep(`listening on ${address}METRICS_PORT ${port}`, () =>
     serveAdmin(lifecycle, {
       port,
-      hostname: config.HOST,
+      hostname,
       idleTimeoutSeconds: Math.floor(config.IDLE_TIMEOUT / 1_000),
       fetch: app.fetch,
       literalPaths: app.literalPaths,

@@ -40,6 +40,7 @@ export function openMetrics(
 ): Metrics {
   return createMetrics({
     prefix: config.METRICS_PREFIX,
+    role,
     build: getBuild(config),
     backends: describeBackends(config, role),
     sources: {

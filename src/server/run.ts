@@ -19,17 +19,20 @@ export interface RunningService {
  */
 export type StartService = (lifecycle: Lifecycle, config: Config, log: ProcessLog) => Promise<RunningService>
 
+/** What a process that runs until it is stopped can be. */
+type ServiceRole = Exclude<ProcessIdentity['role'], 'migration'>
+
 export interface Program {
   /** Whose configuration it reads. */
   readonly reads: ConfigReader
   /** What the process is, for its log. The supervisor and its processes share one stream. */
-  readonly identify: (config: Config) => Pick<ProcessIdentity, 'role' | 'process'>
+  readonly identify: (config: Config) => Pick<ProcessIdentity, 'process'> & { readonly role: ServiceRole }
   /** Loads the service's modules on demand, so that the signal handlers are installed before them. */
   readonly start: StartService
 }
 
 /** EX_CONFIG of sysexits.h: a restart would not help. */
-const invalidConfigExitCode = 78
+export const invalidConfigExitCode = 78
 
 /**
  * Runs a service as this process, from the first signal handler to the exit code: 0 after a shutdown, 1 when it failed
@@ -104,7 +107,7 @@ async function readConfig(
 async function warnAtStart(
   env: Readonly<Record<string, string | undefined>>,
   config: Config,
-  role: ProcessIdentity['role'],
+  role: ServiceRole,
   log: Log,
 ): Promise<void> {
   const { findStartWarnings } = await import('./start-warnings.ts')

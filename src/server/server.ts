@@ -19,6 +19,8 @@ import {
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Consumer, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { createCertificateMetrics } from '../telemetry/metrics/certificate-metrics.ts'
+import { createCheckMetrics } from '../telemetry/metrics/check-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { describeSecurity, openChecks, openDescribeRequest } from './access.ts'
@@ -74,6 +76,7 @@ export async function startServer(
   late.tracing = storage.tracing
   const workerMetrics = openWorkerMetrics(metrics, queue)
   const checks = createServerChecks(config, storage, log, late)
+  createCheckMetrics(metrics.registry, () => checks.results())
   const pool = openAnalysisPool(lifecycle, config)
 
   const app = await openApp(
@@ -93,6 +96,7 @@ export async function startServer(
   )
   late.app = app
   const tls = await startStep('TLS_CERT and TLS_KEY', () => openCertificate(lifecycle, config, log))
+  if (tls !== undefined) createCertificateMetrics(metrics.registry, tls.expiresAt)
   const server = await startStep(`listening on HOST ${config.HOST}, PORT ${config.PORT}`, () =>
     listen(lifecycle, config, app, tls?.certificate, supervised),
   )

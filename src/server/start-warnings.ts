@@ -7,28 +7,38 @@ export interface StartWarning {
   readonly fields: LogFields
 }
 
-/** What is probably not meant: variables with a name that is nearly one of ours, and a production on one host's file. */
+/**
+ * What is probably not meant: variables with a name that is nearly one of ours, and a production on one host's file or with
+ * admin routes that everybody on the network may use.
+ */
 export function findStartWarnings(
   env: Readonly<Record<string, string | undefined>>,
   config: Config,
   role: 'server' | 'worker' | 'supervisor',
 ): StartWarning[] {
-  const misspelled = findMisspelled(env).map(({ variable, meant }) => ({
+  const misspelled: StartWarning[] = findMisspelled(env).map(({ variable, meant }) => ({
     message: 'unknown variable ignored, is another one meant?',
     fields: { variable, meant },
   }))
   const backends = describeBackends(config, role === 'worker' ? 'worker' : 'server')
-  const isEmbedded = Object.values(backends).includes('sqlite')
-  if (config.ENVIRONMENT !== 'production' || !isEmbedded) return misspelled
-  return [
-    ...misspelled,
-    {
+  const warnings = [...misspelled]
+  if (config.ENVIRONMENT !== 'production') return warnings
+  if (Object.values(backends).includes('sqlite'))
+    warnings.push({
       message:
         'production keeps data in a file of this host, set DATABASE_URL=postgres://… for several hosts',
       fields: { ...backends, data_dir: config.DATA_DIR },
-    },
-  ]
+    })
+  const { METRICS_PORT, ADMIN_TOKEN, HOST, METRICS_HOST = HOST } = config
+  if (METRICS_PORT !== undefined && ADMIN_TOKEN === undefined && !isLoopback(METRICS_HOST))
+    warnings.push({
+      message: 'admin routes are open to the network, set ADMIN_TOKEN or METRICS_HOST=127.0.0.1',
+      fields: { metrics_host: METRICS_HOST, metrics_port: METRICS_PORT },
+    })
+  return warnings
 }
+
+const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost\.?$)/i.test(host)
 
 /** Names that others use for what a variable of ours does, beyond spelling. */
 const synonyms: Readonly<Record<string, string>> = {

@@ -17,9 +17,9 @@ const durabilityTimeoutMs = 2_000
 
 /** Opens the configured database. The shutdown closes it. */
 export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
-  const { DATABASE_URL: url, DATA_DIR: dataDir } = config
+  const { DATABASE_URL: url, DATA_DIR: dataDir, DATABASE_POOL_SIZE: maxConnections } = config
   const database = await startStep(url === undefined ? 'DATA_DIR' : 'DATABASE_URL', () =>
-    openDatabase({ url, dataDir }),
+    openDatabase({ url, dataDir, postgres: { maxConnections } }),
   )
   lifecycle.onClose('database', () => database.close())
   return database

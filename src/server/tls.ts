@@ -7,6 +7,8 @@ import { readTexts, watchFiles } from './watch-files.ts'
 export interface OpenCertificate {
   /** The certificate at the start. */
   readonly certificate: Certificate
+  /** When the certificate in use expires, or the first of its chain, in ms since 1970. */
+  expiresAt(): number
   /** From now on, calls back whenever the files have changed to a valid certificate with its key. */
   onChange(reload: (certificate: Certificate) => void | Promise<void>): void
 }
@@ -31,16 +33,29 @@ export async function openCertificate(
       throw new Error('TLS_KEY is not the key of TLS_CERT')
     return { cert, key }
   }
+  const expiryOf = ({ cert }: Certificate): number =>
+    Math.min(...splitChain(cert).map((each) => new X509Certificate(each).validToDate.getTime()))
   const paths = [TLS_CERT, TLS_KEY]
   const texts = await readTexts(paths)
+  const certificate = parseCertificate(texts)
+  let expiresAt = expiryOf(certificate)
   return {
-    certificate: parseCertificate(texts),
+    certificate,
+    expiresAt: () => expiresAt,
     onChange(reload) {
       const apply = async (changed: readonly string[]): Promise<void> => {
-        const certificate = parseCertificate(changed)
-        const { validTo, subject } = new X509Certificate(certificate.cert)
+        const next = parseCertificate(changed)
+        const { validTo, subject } = new X509Certificate(next.cert)
         log.info('certificate changed, reloading', { subject, valid_to: validTo })
-        await reload(certificate)
+        // New connections get it at once; the reload ends with the last connection that has the one before.
+        const before = expiresAt
+        expiresAt = expiryOf(next)
+        try {
+          await reload(next)
+        } catch (error) {
+          expiresAt = before
+          throw error
+        }
       }
       const onError = (error: unknown): void =>
         log.error('certificate reload failed, keeping the current one', { error })
@@ -48,4 +63,9 @@ export async function openCertificate(
       lifecycle.onClose('certificate', async () => stopWatching())
     },
   }
+}
+
+/** The certificates of a PEM file, which may have text between them. */
+function splitChain(pem: string): string[] {
+  return pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [pem]
 }

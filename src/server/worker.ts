@@ -4,6 +4,7 @@ import { type BoundServer, createChecks, type Lifecycle, serve } from '../lifecy
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
 import type { Consumer, TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
+import { createCheckMetrics } from '../telemetry/metrics/check-metrics.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
 import { adminWithToken, managementDeps, openAdminServer } from './admin-server.ts'
@@ -106,6 +107,7 @@ async function listen(
   const checks = createChecks([...queueChecks(queue, true, () => late.consumer), claimingCheck(queue)], {
     onChange: (change) => logCheckChange(log, change),
   })
+  createCheckMetrics(metrics.registry, () => checks.results())
   const tokens = openManagementTokens(lifecycle, config, log)
   const management = { ...managementDeps(config, 'worker', tokens), lifecycle, checks, metrics, log }
   const admin = {

@@ -16,7 +16,7 @@ describe('mapDatabaseErrors', () => {
   test.each([
     new DatabaseUnavailable('busy', 'locked'),
     new ConnectionLost({}),
-    new SchemaTooNew(2, 1),
+    new SchemaTooNew(2, 1, 2),
     new DatabaseIncompatible('not ours'),
   ])('turns %p into the error of the port, with its cause', async (failure) => {
     const error = await mapDatabaseErrors(StoreUnavailable, () => Promise.reject(failure)).catch(

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from '../../src/database/errors.ts'
-import { postgresMigrations } from '../../src/database/migrations.ts'
+import { type Migration, postgresMigrations } from '../../src/database/migrations.ts'
 import { openPostgres } from '../../src/database/open.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 
@@ -17,7 +17,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
   afterAll(() => server?.remove())
   beforeEach(() => server.psql('drop schema public cascade; create schema public'))
 
-  const open = async (migrations: readonly string[] = postgresMigrations) => {
+  const open = async (migrations: readonly Migration[] = postgresMigrations) => {
     const pool = await openPostgres(server.url, { migrations })
     await pool.close()
   }
@@ -36,16 +36,41 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     expect(await steps()).toBe(`${postgresMigrations.length}`)
   })
 
-  test('rejects a newer schema', async () => {
+  const contraction = { sql: extraStep, requires: postgresMigrations.length + 1 }
+
+  test('accepts a newer schema that only expands, and leaves it as it is', async () => {
     await open([...postgresMigrations, extraStep])
+    await open()
+    expect(await steps()).toBe(`${postgresMigrations.length + 1}`)
+  })
+
+  test('rejects a newer schema that requires newer code, whatever came after it', async () => {
+    await open([...postgresMigrations, contraction])
     await expect(open()).rejects.toBeInstanceOf(SchemaTooNew)
+    await open([...postgresMigrations, contraction, 'create table another (n integer)'])
+    await expect(open()).rejects.toBeInstanceOf(SchemaTooNew)
+    await open([...postgresMigrations, contraction])
+    expect(await steps()).toBe(`${postgresMigrations.length + 2}`)
+  })
+
+  test('goes on with a table of steps that an earlier version made', async () => {
+    await server.psql(
+      'create table tally_migrations (version integer primary key, applied_at timestamptz default now())',
+    )
+    await server.psql(postgresMigrations[0] as string)
+    await server.psql('insert into tally_migrations (version) values (1)')
+    await open()
+    expect(await steps()).toBe(`${postgresMigrations.length}`)
+    // The earlier version adds its rows without the new column.
+    await server.psql('insert into tally_migrations (version) values (1000)')
+    await open()
   })
 
   test('fails calls when the schema turns out newer after the start, and keeps running', async () => {
     await server.stop()
     const pool = await openPostgres(server.url)
     await server.start()
-    await open([...postgresMigrations, extraStep])
+    await open([...postgresMigrations, contraction])
     await expect(pool.ping()).rejects.toBeInstanceOf(SchemaTooNew)
     await pool.close()
   })

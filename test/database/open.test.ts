@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseIncompatible, SchemaTooNew } from '../../src/database/errors.ts'
-import { sqliteMigrations } from '../../src/database/migrations.ts'
+import { type Migration, readSqliteVersion, sqliteMigrations } from '../../src/database/migrations.ts'
 import { openSqlite } from '../../src/database/open.ts'
 
 const extraStep = 'create table one_more (n integer)'
@@ -19,11 +19,11 @@ describe('opening an SQLite file', () => {
   })
   afterEach(() => rm(directory, { recursive: true }))
 
-  const version = (migrations?: readonly string[]) =>
+  const version = (migrations?: readonly Migration[]) =>
     openSqlite(path, migrations ? { migrations } : {}).then(async (file) => {
-      const row = file.db.query<{ user_version: number }, []>('pragma user_version').get()
+      const { version } = readSqliteVersion(file.db)
       await file.close()
-      return row?.user_version
+      return version
     })
 
   test('writes every commit through to the disk: write-ahead log and synchronous=FULL', async () => {
@@ -48,12 +48,25 @@ describe('opening an SQLite file', () => {
     expect(await version([...sqliteMigrations, extraStep])).toBe(sqliteMigrations.length + 1)
   })
 
-  test('rejects a newer schema with both versions in the message', async () => {
-    await version([...sqliteMigrations, extraStep])
+  test('accepts a newer schema that only expands, and leaves it as it is', async () => {
+    const newer = sqliteMigrations.length + 1
+    expect(await version([...sqliteMigrations, extraStep])).toBe(newer)
+    expect(await version()).toBe(newer)
+    expect(await version([...sqliteMigrations, extraStep])).toBe(newer)
+  })
+
+  test('rejects a newer schema that requires newer code, with the versions in the message', async () => {
+    const newer = sqliteMigrations.length + 1
+    const contraction = { sql: extraStep, requires: newer }
+    await version([...sqliteMigrations, contraction])
     const error = await version().catch((error) => error)
     expect(error).toBeInstanceOf(SchemaTooNew)
-    expect(error.message).toContain(`version ${sqliteMigrations.length + 1}`)
-    expect(error.message).toContain(`only ${sqliteMigrations.length}`)
+    expect(error.message).toContain(`is version ${newer} and needs`)
+    expect(error.message).toContain(`this one knows ${newer - 1}`)
+    // What comes after it changes nothing about that.
+    await version([...sqliteMigrations, contraction, 'create table another (n integer)'])
+    await expect(version()).rejects.toBeInstanceOf(SchemaTooNew)
+    expect(await version([...sqliteMigrations, contraction])).toBe(newer + 1)
   })
 
   test('creates a missing directory', async () => {

@@ -70,6 +70,17 @@ describe('production', () => {
     expect(warnings({ ENVIRONMENT: 'development' })).toEqual([])
   })
 
+  test('with admin routes that everybody on the network may use is warned of', () => {
+    const open = { DATABASE_URL: postgres, METRICS_PORT: '9100' }
+    expect(warnings(open)).toEqual([{ metrics_host: '0.0.0.0', metrics_port: 9100 }])
+    expect(warnings({ ...open, METRICS_HOST: '10.0.0.7' }, 'server')).toHaveLength(1)
+    expect(warnings({ ...open, METRICS_HOST: '127.0.0.1' })).toEqual([])
+    expect(warnings({ ...open, HOST: '::1' })).toEqual([])
+    expect(warnings({ ...open, ADMIN_TOKEN: 'a token for the operator' })).toEqual([])
+    expect(warnings({ DATABASE_URL: postgres })).toEqual([])
+    expect(warnings({ ...open, ENVIRONMENT: 'development' })).toEqual([])
+  })
+
   test('never shows a value', () => {
     expect(JSON.stringify(warnings({ DATABASE_URI: postgres }))).not.toContain('hunter2')
   })

@@ -60,6 +60,7 @@ export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): A
     checks: createChecks([]),
     metrics: createMetrics({
       prefix: 'api_',
+      role: 'server',
       build,
       backends,
       sources: {

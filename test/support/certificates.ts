@@ -11,12 +11,20 @@ export function haveOpenssl(): boolean {
   return hasProgram('openssl', 'openssl')
 }
 
-/** A self-signed certificate of the loopback address, and its key, under that common name. */
-export async function makeCertificate(name: string): Promise<Certificate> {
+/** A self-signed certificate of the loopback address, and its key, under that common name, valid for so many days. */
+export async function makeCertificate(name: string, days = 30): Promise<Certificate> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-certificate-'))
   try {
     const files = { cert: join(directory, 'cert'), key: join(directory, 'key') }
-    const options = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30']
+    const options = [
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      `${days}`,
+    ]
     const names = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
     await runSuccessfully([
       'openssl',

@@ -1,7 +1,13 @@
 import type { SQL } from 'bun'
 import { TimeoutError, withTimeout } from '../../lifecycle/timeout.ts'
 import { ConnectionLost, DatabaseIncompatible, DatabaseUnavailable } from '../errors.ts'
-import { migratePostgres, migrationTimeoutMs, postgresIsUpToDate, postgresMigrations } from '../migrations.ts'
+import {
+  type Migration,
+  migratePostgres,
+  migrationTimeoutMs,
+  postgresIsUpToDate,
+  postgresMigrations,
+} from '../migrations.ts'
 import { type ConnectionUrl, parseConnectionUrl } from './connection-url.ts'
 import {
   comesFromPooler,
@@ -24,7 +30,7 @@ export interface PostgresPoolOptions {
   /** How long one call may take before its connection counts as dead. Longer than `statementTimeoutMs`. */
   callTimeoutMs?: number
   /** The steps to the newest schema. Only tests pass their own. */
-  migrations?: readonly string[]
+  migrations?: readonly Migration[]
 }
 
 /** Calls that may wait for a connection, and for how long. Calls beyond that are refused. */

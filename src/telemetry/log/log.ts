@@ -25,7 +25,7 @@ export interface Log {
 }
 
 export interface ProcessIdentity {
-  readonly role: 'server' | 'worker' | 'supervisor'
+  readonly role: 'server' | 'worker' | 'supervisor' | 'migration'
   readonly pid: number
   /** Which of several processes on one port, from 1. Default: there is only one. */
   readonly process?: number | undefined

@@ -2,23 +2,16 @@ import type { Registry } from 'prom-client'
 import { type ApplicationMetrics, createApplicationMetrics } from './application-metrics.ts'
 import { registerDefaultMetrics } from './default-metrics.ts'
 import { createPayloadMetrics } from './payload-metrics.ts'
-import {
-  type BackendLabels,
-  type BuildLabels,
-  createProcessMetrics,
-  type MetricSources,
-} from './process-metrics.ts'
+import { createProcessMetrics, type MetricSources, type ProcessLabels } from './process-metrics.ts'
 import { Registry as PromRegistry } from './prom-client.ts'
 import { createRequestMetrics, type RequestMetrics } from './request-metrics.ts'
 
 export type { MetricSources } from './process-metrics.ts'
 
-export interface MetricsOptions {
+export interface MetricsOptions extends ProcessLabels {
   /** Put before the names of the application's metrics; may be empty. */
   readonly prefix: string
   readonly sources: MetricSources
-  readonly build: BuildLabels
-  readonly backends: BackendLabels
 }
 
 export interface Metrics extends ApplicationMetrics {
@@ -31,14 +24,14 @@ export interface Metrics extends ApplicationMetrics {
 }
 
 /** Creates every metric of a process in a registry of its own. */
-export function createMetrics({ prefix, sources, build, backends }: MetricsOptions): Metrics {
+export function createMetrics({ prefix, sources, ...labels }: MetricsOptions): Metrics {
   const registry = new PromRegistry()
   const metrics = {
     registry,
     requests: createRequestMetrics(registry, prefix),
     observePayload: createPayloadMetrics(registry, prefix),
     ...createApplicationMetrics(registry, prefix),
-    countUncaughtError: createProcessMetrics(registry, prefix, sources, build, backends),
+    countUncaughtError: createProcessMetrics(registry, prefix, sources, labels),
   }
   registerDefaultMetrics(registry)
   return metrics

@@ -18,10 +18,19 @@ export interface BuildLabels {
   readonly revision: string
 }
 
+/** What a process is. Processes of a supervisor are servers. */
+export type ProcessRole = 'server' | 'worker'
+
 /** Where a process keeps what it accepts; one without documents has no store. */
 export interface BackendLabels {
   readonly store?: string
   readonly queue: string
+}
+
+export interface ProcessLabels {
+  readonly role: ProcessRole
+  readonly build: BuildLabels
+  readonly backends: BackendLabels
 }
 
 /**
@@ -33,8 +42,7 @@ export function createProcessMetrics(
   registry: Registry,
   prefix: string,
   sources: MetricSources,
-  { version, revision }: BuildLabels,
-  { store = '', queue }: BackendLabels,
+  { role, build: { version, revision }, backends: { store = '', queue } }: ProcessLabels,
 ): () => void {
   const registers = [registry]
   new Gauge({
@@ -87,6 +95,13 @@ export function createProcessMetrics(
       this.inc(sources.spansDropped())
     },
   })
+  new Gauge({
+    name: 'tally_info',
+    help: 'That this is Tally, and which of its programs: server or worker; the value is always 1',
+    labelNames: ['role'],
+    aggregator: 'max',
+    registers,
+  }).set({ role }, 1)
   new Gauge({
     name: 'app_backends_info',
     help: 'Where documents (store) and tasks (queue) are kept; the value is always 1',

@@ -1,13 +1,18 @@
 import type { Registry } from 'prom-client'
 import { HistogramSeries, type Labels, registerHistogram } from './histogram-series.ts'
-import { Counter } from './prom-client.ts'
+import { Counter, Gauge } from './prom-client.ts'
 
 /** In seconds. A response takes a fraction of a millisecond; 0.5 is the threshold of the latency objective. */
 export const durationBuckets = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const
 
+/** Whose requests a route answers: those of clients, or of platforms, operators and readers of pages. */
+export type RouteScope = 'application' | 'background'
+
 export interface RequestMetrics {
+  /** Says once which requests a route answers, so that queries need no list of routes. */
+  describeRoute(route: string, scope: RouteScope): void
   /**
    * Counts one answered request.
    *
@@ -31,7 +36,7 @@ export interface RequestTotals {
 }
 
 /**
- * `http_requests_total` and `http_request_duration_seconds` by method, route and status: the metrics of
+ * `app_route_info`, and `http_requests_total` and `http_request_duration_seconds` by method, route and status: the metrics of
  * `@hono/prometheus`, from one {@link HistogramSeries} for each combination of labels. Every request pays for them.
  */
 export function createRequestMetrics(registry: Registry, prefix: string): RequestMetrics {
@@ -53,12 +58,22 @@ export function createRequestMetrics(registry: Registry, prefix: string): Reques
     series: () => table.entries(),
   })
 
+  const routes = new Gauge({
+    name: 'app_route_info',
+    help: 'The routes and whose requests they answer: application (clients) or background; the value is always 1',
+    labelNames: ['route', 'scope'],
+    // Processes behind one port have the same.
+    aggregator: 'max',
+    registers: [registry],
+  })
+
   // Most requests have the labels of the request before.
   let lastMethod = ''
   let lastRoute = ''
   let lastStatus = 0
   let last = new HistogramSeries(durationBuckets)
   return {
+    describeRoute: (route, scope) => routes.set({ route, scope }, 1),
     observe(method, route, status, seconds) {
       if (status !== lastStatus || route !== lastRoute || method !== lastMethod) {
         last = table.get(method, route, status)

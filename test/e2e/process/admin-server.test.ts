@@ -104,6 +104,17 @@ describe('with METRICS_PORT', () => {
     expect(await service.exited).toBe(0)
   }, 30_000)
 
+  test('METRICS_HOST keeps it on another address than clients use', async () => {
+    await using service = await startService({ env: { ...env, METRICS_HOST: '127.0.0.2' } })
+    const { url } = await service.log.line('admin server listening')
+    expect(String(url)).toStartWith('http://127.0.0.2:')
+    const port = Number(new URL(String(url)).port)
+    const heap = (host: string) => fetch(`http://${host}:${port}/debug/heap`, { method: 'POST' })
+    expect((await heap('127.0.0.2')).status).toBe(200)
+    await expect(heap('127.0.0.1')).rejects.toThrow()
+    expect((await ask(service.port, '/health')).status).toBe(200)
+  }, 60_000)
+
   test('the start is refused when that port is taken, and nothing is left running', async () => {
     await using taken = await startService({ env })
     const port = String(await operationsPortOf(taken))

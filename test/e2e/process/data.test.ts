@@ -17,7 +17,7 @@ const timeoutMs = 60_000 + rounds * 5_000
 interface Place extends AsyncDisposable {
   /** What a service that uses it has in its environment. */
   readonly env: Readonly<Record<string, string>>
-  /** Makes it look as if a newer version of the service had migrated it. */
+  /** Makes it look as if a newer version of the service had migrated it, to a schema that this one cannot read. */
   migrateBeyond(version: number): Promise<void>
 }
 
@@ -28,7 +28,7 @@ describe('on SQLite', () => {
       env: { DATA_DIR: directory },
       async migrateBeyond(version) {
         const db = new Database(join(directory, 'tally.db'))
-        db.run(`pragma user_version = ${version}`)
+        db.run(`pragma user_version = ${version * 10_000 + version}`)
         db.close()
       },
       [Symbol.asyncDispose]: () => rm(directory, { recursive: true }),
@@ -43,7 +43,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
       env: { DATABASE_URL: url },
       async migrateBeyond(version) {
         await using sql = new SQL(url)
-        await sql`insert into tally_migrations (version) values (${version})`
+        await sql`insert into tally_migrations (version, requires) values (${version}, ${version})`
       },
       [Symbol.asyncDispose]: remove,
     }
@@ -157,7 +157,9 @@ function promises(makePlace: () => Promise<Place>): void {
       const { exitCode, output } = await runService({ env: { ...noDrainWindow, ...place.env } })
       expect(exitCode).toBe(1)
       expect(output).toContain('"msg":"cannot start"')
-      expect(output).toMatch(/the database's schema is version 1000, and this version .* knows only \d+/)
+      expect(output).toMatch(
+        /the database's schema is version 1000 and needs a service that knows at least version 1000, this one knows \d+/,
+      )
       expect(output).toContain('start the newer version, or restore the backup')
     },
     timeoutMs,

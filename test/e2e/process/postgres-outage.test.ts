@@ -38,7 +38,9 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
         await until(() => load.refused.length >= 50)
         await until(async () => (await ready(service)).store === 'failing')
         expect(await ready(service)).toEqual({ status: 200, store: 'failing', reason: undefined })
+        expect(await checkMetrics(service)).toContain('app_check_failing{check="store",required="false"} 1')
         await until(async () => (await ready(strict)).status === 503)
+        expect(await checkMetrics(strict)).toContain('app_check_failing{check="store",required="true"} 1')
         expect(await ready(strict)).toEqual({ status: 503, store: 'failing', reason: 'store unavailable' })
 
         await server.start()
@@ -47,6 +49,7 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
         await until(async () => (await ready(strict)).status === 200)
         expect(performance.now() - startedAt).toBeLessThan(recoveryMsMax)
         expect((await ready(service)).store).toBe('ok')
+        expect(await checkMetrics(service)).toContain('app_check_failing{check="store",required="false"} 0')
         await load.stop()
         await payload.stop()
 
@@ -145,7 +148,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
     'is not repeated when the database is unfit: a newer schema',
     async () => {
       await (await startService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })).stop()
-      await server.psql('insert into tally_migrations (version) values (1000)')
+      await server.psql('insert into tally_migrations (version, requires) values (1000, 1000)')
       const { exitCode, output } = await runService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })
       expect(exitCode).toBe(1)
       expect(output).toContain('schema is version 1000')
@@ -154,6 +157,12 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
     timeoutMs,
   )
 })
+
+/** The lines of /metrics about checks. */
+async function checkMetrics({ url }: Service): Promise<string[]> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return text.split('\n').filter((line) => line.startsWith('app_check_failing{'))
+}
 
 /** A client of /payload that never stops asking, and looks at every answer. */
 class PayloadLoad {

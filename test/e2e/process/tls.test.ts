@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { X509Certificate } from 'node:crypto'
 import { mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +27,7 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
 
   for (const processes of [1, 2])
     test(`that changes is shown to new connections, by ${processes} processes, and a connection from before is served`, async () => {
-      const [first, second] = await Promise.all([makeCertificate('first'), makeCertificate('second')])
+      const [first, second] = await Promise.all([makeCertificate('first', 30), makeCertificate('second', 60)])
       await mount(`first${processes}`, first)
       await using service = await startService({
         env: {
@@ -34,11 +35,21 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
           TLS_KEY: join(directory, 'data', 'tls.key'),
           WEB_CONCURRENCY: `${processes}`,
           FILE_WATCH_INTERVAL: '20ms',
+          METRICS_PORT: '0',
+          METRICS_HOST: '127.0.0.1',
         },
       })
+      const admin = String((await service.log.line('admin server listening')).url)
+      /** Waits until the metric is the time at which this certificate ends, in all processes. */
+      const untilExpiryIsOf = ({ cert }: Certificate): Promise<unknown> => {
+        const expiry = new X509Certificate(cert).validToDate.getTime() / 1_000
+        const line = `tls_certificate_expiry_timestamp_seconds ${expiry}\n`
+        return until(async () => (await (await fetch(`${admin}metrics`)).text()).includes(line))
+      }
       await service.log.line(processes === 1 ? 'listening' : 'supervising')
       using old = await connectTls(service.port)
       expect(old.name).toBe('first')
+      await untilExpiryIsOf(first)
       await old.get('/health')
 
       await mount(`broken${processes}`, { cert: second.cert, key: first.key })
@@ -49,5 +60,6 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
         return fresh.name === 'second'
       })
       expect(await old.get('/health')).toMatch(/^HTTP\/1.1 200 OK/)
+      await untilExpiryIsOf(second)
     })
 })

@@ -54,6 +54,37 @@ describe('every response is counted once, with its method, route and status', ()
   }
 })
 
+test('every route says whose requests it answers', async () => {
+  const { scrape } = createService()
+  const scopes = [...(await scrape()).keys()].flatMap((key) => {
+    const [, route, scope] = /^app_route_info\{route="(.+)",scope="(.+)"\}$/.exec(key) ?? []
+    return route === undefined ? [] : [[scope, route]]
+  })
+  const routesOf = (wanted: string) =>
+    scopes.flatMap(([scope, route]) => (scope === wanted ? [route] : [])).sort()
+  expect(routesOf('application')).toEqual([
+    '/data',
+    '/data/:id',
+    '/payload',
+    '/tasks',
+    '/tasks/:id',
+    '/tasks/:id/events',
+    '/tasks/:id/retry',
+    '/tasks/stats',
+  ])
+  expect(routesOf('background')).toEqual(
+    expect.arrayContaining([
+      '/',
+      '/docs',
+      '/health',
+      '/metrics',
+      '/ready',
+      '/version',
+      '/debug/status/:code',
+    ]),
+  )
+})
+
 test('a thousand random paths and methods add no series but those of unmatched requests', async () => {
   const { request, scrape } = createService()
   const random = (): string => Math.random().toString(36).slice(2)
@@ -70,7 +101,7 @@ test('a thousand random paths and methods add no series but those of unmatched r
   expect(after.get(total('GET', 'unmatched', 404))).toBe(1_001)
   expect(after.get(total('other', 'unmatched', 404))).toBe(1_001)
   // The second scrape counts the first: these are the only new series, in the counter and the histogram.
-  const scrapeSeries = [...after.keys()].filter((key) => key.includes('route="/metrics"')).length
+  const scrapeSeries = [...after.keys()].filter((key) => /^api_.*route="\/metrics"/.test(key)).length
   expect(after.size).toBe(before + scrapeSeries)
 })
 

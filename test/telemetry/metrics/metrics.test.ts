@@ -15,6 +15,7 @@ const create = (sources: Partial<MetricSources> = {}, prefix = 'api_'): Metrics 
   createMetrics({
     prefix,
     sources: { ...idle, ...sources },
+    role: 'server',
     build: { version: '1.2.3', revision: 'abc' },
     backends: { store: 'postgres', queue: 'redis' },
   })
