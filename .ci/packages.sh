@@ -8,8 +8,8 @@ packages=(
   git make curl ca-certificates procps iproute2
   # databases, queues and the pooler that the tests start
   postgresql redis-server pgbouncer
-  # load balancers and Prometheus for the rollout tests
-  nginx-light haproxy prometheus
+  # load balancers and Prometheus for the rollout tests; Alertmanager checks its example
+  nginx-light haproxy prometheus prometheus-alertmanager
   # checks the systemd unit; creates the certificate for the proxy tests
   systemd openssl
   # download the Kubernetes schemas

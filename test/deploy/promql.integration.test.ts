@@ -77,13 +77,15 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
         send('/payload', { numbers: [1, 2, 3], text: 'Some text.' }),
         send('/payload', { numbers: [] }),
         send('/data', { name: 'a document' }),
+        fetch(`${url}/data/one`),
         send('/tasks', { payload: 'Some text.' }),
       ])
       // Of each group of rules the last one: they are worked out apart from each other.
       const timed = await ask('tally:request_duration_seconds:p99_5m')
       const recorded = await ask('tally:request_errors:ratio_rate3d and tally:requests:rate5m > 0')
       const worked = await ask('rate(worker_tasks_processed_total[5m]) > 0')
-      return [timed, recorded, worked].every(({ data }) => data.result.length > 0)
+      const read = await ask('rate(api_http_requests_total{route="/data/:id"}[5m]) > 0')
+      return [timed, recorded, worked, read].every(({ data }) => data.result.length > 0)
     })
   }, 60_000)
   afterAll(() => running.disposeAsync())
