@@ -8,6 +8,7 @@ import { freePorts } from '../support/free-ports.ts'
 import { listen } from '../support/listening.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
+import { noDrainWindow, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { type Backend, startBackend } from './backend.ts'
 
@@ -15,10 +16,17 @@ import { type Backend, startBackend } from './backend.ts'
 interface Proxy extends AsyncDisposable {
   readonly port: number
   readonly certificate: string
+  /** Its log of requests so far. */
+  readonly log: () => Promise<string>
   /** What `nginx -t` says. */
   readonly check: { readonly exitCode: number; readonly output: string }
 }
 
+const unit = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
+/** The variables of the shipped unit. */
+const unitEnvironment = Object.fromEntries(
+  [...unit.matchAll(/^Environment=(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
+)
 const shipped = await Bun.file(join(root, 'deploy/nginx/tally.conf')).text()
 
 /** @param upstream the port of the service behind it */
@@ -41,6 +49,7 @@ async function startNginx(upstream: number, configuration = shipped): Promise<Pr
       .replace('listen 80;', `listen 127.0.0.1:${plain};`)
       .replace('listen 443 ssl', `listen 127.0.0.1:${tls} ssl`)
       .replace('127.0.0.1:8000', `127.0.0.1:${upstream}`)
+      .replace('/var/log/nginx/tally.log', join(directory, 'access.log'))
       .replace('/etc/nginx/tls/tally.crt', certificate)
       .replace('/etc/nginx/tls/tally.key', key),
   )
@@ -62,6 +71,7 @@ async function startNginx(upstream: number, configuration = shipped): Promise<Pr
   const proxy: Proxy = {
     port: tls,
     certificate,
+    log: () => Bun.file(join(directory, 'access.log')).text(),
     check,
     async [Symbol.asyncDispose]() {
       nginx.kill('SIGTERM')
@@ -76,15 +86,29 @@ async function startNginx(upstream: number, configuration = shipped): Promise<Pr
 const ask = (proxy: Proxy, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`https://127.0.0.1:${proxy.port}${path}`, { ...init, tls: { ca: Bun.file(proxy.certificate) } })
 
+interface RawOptions {
+  /** The loopback address of the client. */
+  readonly address?: string
+  /** More header lines, each with its end. */
+  readonly headers?: string
+}
+
 /** Sends a GET whose target no HTTP client would send. @returns all that comes back */
-async function getRaw(proxy: Proxy, target: string): Promise<string> {
-  const socket = connect({
+async function getRaw(proxy: Proxy, target: string, from: RawOptions = {}): Promise<string> {
+  const { address = '127.0.0.1', headers = '' } = from
+  // localAddress is missing in the types of Bun.
+  const options = {
+    localAddress: address,
     port: proxy.port,
     host: '127.0.0.1',
     ca: await Bun.file(proxy.certificate).text(),
-  })
+  }
+  const socket = connect(options)
   socket.write(
-    Buffer.from(`GET ${target} HTTP/1.1\r\nHost: tally.example\r\nConnection: close\r\n\r\n`, 'latin1'),
+    Buffer.from(
+      `GET ${target} HTTP/1.1\r\nHost: tally.example\r\n${headers}Connection: close\r\n\r\n`,
+      'latin1',
+    ),
   )
   const chunks: Buffer[] = []
   for await (const chunk of socket) chunks.push(chunk)
@@ -155,7 +179,43 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
 })
 
 describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
-  test('keeps its metrics to itself, however the path is written', async () => {
+  test('with the environment of the unit knows who asks, and shares one name of a request with it', async () => {
+    const { DATA_DIR: _, GRACE_PERIOD: __, ...environment } = unitEnvironment
+    await using service = await startService({
+      env: {
+        ...noDrainWindow,
+        ...environment,
+        PORT: '0',
+        METRICS_PORT: '0',
+        WEB_CONCURRENCY: '1',
+        LOG_FIELDS: 'client_address',
+      },
+    })
+    await using proxy = await startNginx(service.port)
+    // The proxy itself asks from 127.0.0.1.
+    const address = '127.0.0.2'
+    const named = await getRaw(proxy, '/data', { address, headers: 'X-Request-ID: order-4711\r\n' })
+    expect(named).toStartWith('HTTP/1.1 200')
+    expect(named.toLowerCase()).toContain('x-request-id: order-4711\r\n')
+    const forged = 'X-Request-ID: no name\r\nX-Forwarded-For: 203.0.113.7\r\nForwarded: for=203.0.113.8\r\n'
+    const unnamed = await getRaw(proxy, '/data', { address, headers: forged })
+    const id = /^x-request-id: ([0-9a-f]{32})\r$/im.exec(unnamed)?.[1] ?? ''
+    expect(id).not.toBe('')
+    for (const name of ['order-4711', id]) {
+      const line = await until(() => service.log.lines.find(({ request_id }) => request_id === name))
+      expect(line).toMatchObject({ msg: 'request', client_address: address })
+      await until(async () => (await proxy.log()).includes(` ${name}\n`))
+    }
+    // The admin routes are on their own port, on this machine, and nowhere else.
+    const { url } = await service.log.line('admin server listening')
+    expect(String(url)).toStartWith('http://127.0.0.1:')
+    expect((await fetch(`${url}admin/log-level`)).status).toBe(200)
+    for (const path of ['/metrics', '/admin/log-level', '/ready/disable', '/debug/heap'])
+      expect([path, (await ask(proxy, path)).status]).toEqual([path, 404])
+    expect((await ask(proxy, '/ready')).status).toBe(200)
+  }, 60_000)
+
+  test('keeps its metrics and admin routes to itself, however the path is written', async () => {
     await using service = listen()
     // Only this machine may read them, and the test is on it.
     const forbidden = { from: '    allow 127.0.0.1;\n    allow ::1;\n', to: '' }
@@ -175,6 +235,12 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
       '/metrics;a',
       '/metrics%00',
       '/x%2f..%2fmetrics',
+      '/admin/log-level',
+      '/ready/disable',
+      '/debug/heap',
+      '/x/../admin/log-level',
+      '/%61dmin/log-level',
+      '//admin//queue',
     ]) {
       const answer = await getRaw(proxy, target)
       expect({ target, isRefused: /^HTTP\/1.1 (400|403|404) /.test(answer) }).toEqual({
