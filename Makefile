@@ -67,6 +67,10 @@ load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike
 rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under load; every request is accounted for (QUICK=1: a minute)
 	@$(BUN) --no-orphans test/e2e/rollout/main.ts
 
+.PHONY: awkward-test
+awkward-test: node_modules .tools/bin/k6 ## Clients with rare or broken requests beside others, through HAProxy and nginx (N_REQUESTS, PROXIES)
+	@$(BUN) --no-orphans test/e2e/rollout/awkward/main.ts
+
 .PHONY: fuzz
 fuzz: node_modules ## Try what clients should not send: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
 	@$(BUN) --no-orphans test/e2e/fuzz/openapi.ts

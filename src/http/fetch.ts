@@ -1,3 +1,4 @@
+import { isChunked } from './body/json-body.ts'
 import type { Env } from './env.ts'
 import type { PayloadFastPath } from './payload-fast-path.ts'
 
@@ -21,20 +22,40 @@ export interface FetchOptions {
 
 /** The function that `Bun.serve` calls: the fast path when it takes the request, else the Hono app. */
 export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions = {}): FetchHandler {
-  return (request, server, isLiteral) => {
-    const { method } = request
-    let { url } = request
-    const fast = method === 'POST' ? fastPath?.(request, url) : undefined
-    if (fast !== undefined) return fast
+  const fetchFromApp = (
+    request: Request,
+    sentUrl: string,
+    server: Bun.Server<undefined> | undefined,
+    isLiteral: boolean | undefined,
+  ) => {
+    let url = sentUrl
     const env = { server, isLiteral: server === undefined || isLiteral === true }
     // Without a Host, Bun's URL is the path alone. Health checks over HTTP/1.0 have none.
     if (hostlessPaths?.has(url) && !request.headers.has('host')) url = `http://localhost${url}`
     // Bun drops the body of a response to HEAD and keeps its length. Hono would drop both, so it sees a GET.
-    if (method === 'HEAD') {
+    if (request.method === 'HEAD') {
       // A relative URL, which Bun makes of a malformed Host, is no URL for a request of ours; `checkHost` refuses it.
       const get = new Request(url.startsWith('http') ? url : 'http://invalid/', { headers: request.headers })
       return app.fetch(get, { ...env, url, headRequest: request })
     }
     return app.fetch(request, { ...env, url })
   }
+  return (request, server, isLiteral) => {
+    const { method, url } = request
+    // It takes no chunked body, for that has no length.
+    const fast = method === 'POST' ? fastPath?.(request, url) : undefined
+    if (fast !== undefined) return fast
+    const response = fetchFromApp(request, url, server, isLiteral)
+    if (!isChunked(request)) return response
+    return response instanceof Response ? closeConnection(response) : response.then(closeConnection)
+  }
+}
+
+/**
+ * Ends the connection with the response to a chunked request. Bun takes the trailers of a chunked body for another request
+ * and answers that with 400. On a connection that a proxy shares among its clients, any of them would get the 400.
+ */
+function closeConnection(response: Response): Response {
+  response.headers.set('connection', 'close')
+  return response
 }

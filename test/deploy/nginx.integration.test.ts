@@ -1,89 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect } from 'node:tls'
-import { runCommand } from '../support/command.ts'
-import { freePorts } from '../support/free-ports.ts'
 import { listen } from '../support/listening.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 import { noDrainWindow, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { type Backend, startBackend } from './backend.ts'
-
-/** The shipped configuration in a real nginx on loopback ports. */
-interface Proxy extends AsyncDisposable {
-  readonly port: number
-  readonly certificate: string
-  /** Its log of requests so far. */
-  readonly log: () => Promise<string>
-  /** What `nginx -t` says. */
-  readonly check: { readonly exitCode: number; readonly output: string }
-}
+import { type Nginx, shippedNginx as shipped, startNginx } from './nginx.ts'
 
 const unit = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
 /** The variables of the shipped unit. */
 const unitEnvironment = Object.fromEntries(
   [...unit.matchAll(/^Environment=(\w+)=(.*)$/gm)].map(([, name = '', value = '']) => [name, value]),
 )
-const shipped = await Bun.file(join(root, 'deploy/nginx/tally.conf')).text()
 
-/** @param upstream the port of the service behind it */
-async function startNginx(upstream: number, configuration = shipped): Promise<Proxy> {
-  const directory = await mkdtemp(join(tmpdir(), 'nginx-'))
-  await mkdir(join(directory, 'logs'))
-  const [plain = 0, tls = 0] = freePorts(2)
-  const certificate = join(directory, 'tally.crt')
-  const key = join(directory, 'tally.key')
-  await runCommand([
-    ...['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'],
-    ...['-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
-    ...['-keyout', key, '-out', certificate],
-  ])
-  // The shipped file, but for the addresses and the certificate.
-  await Bun.write(
-    join(directory, 'tally.conf'),
-    configuration
-      .replace(/^ *listen \[::\].*\n/gm, '')
-      .replace('listen 80;', `listen 127.0.0.1:${plain};`)
-      .replace('listen 443 ssl', `listen 127.0.0.1:${tls} ssl`)
-      .replace('127.0.0.1:8000', `127.0.0.1:${upstream}`)
-      .replace('/var/log/nginx/tally.log', join(directory, 'access.log'))
-      .replace('/etc/nginx/tls/tally.crt', certificate)
-      .replace('/etc/nginx/tls/tally.key', key),
-  )
-  const main = join(directory, 'nginx.conf')
-  await Bun.write(
-    main,
-    `daemon off; master_process off; worker_processes 1; pid ${directory}/nginx.pid;
-     error_log ${directory}/logs/error.log;
-     events {}
-     http {
-       access_log off; client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy;
-       fastcgi_temp_path ${directory}/f; uwsgi_temp_path ${directory}/u; scgi_temp_path ${directory}/s;
-       include ${directory}/tally.conf;
-     }`,
-  )
-  const command = ['nginx', '-p', directory, '-e', `${directory}/logs/error.log`, '-c', main]
-  const check = await runCommand([...command, '-t'])
-  const nginx = Bun.spawn(command, { stdout: 'ignore', stderr: 'ignore' })
-  const proxy: Proxy = {
-    port: tls,
-    certificate,
-    log: () => Bun.file(join(directory, 'access.log')).text(),
-    check,
-    async [Symbol.asyncDispose]() {
-      nginx.kill('SIGTERM')
-      await nginx.exited
-      await rm(directory, { recursive: true })
-    },
-  }
-  await until(async () => (await ask(proxy, '/')).ok, { what: 'nginx to answer', timeoutMs: 10_000 })
-  return proxy
-}
-
-const ask = (proxy: Proxy, path: string, init: RequestInit = {}): Promise<Response> =>
+const ask = (proxy: Nginx, path: string, init: RequestInit = {}): Promise<Response> =>
   fetch(`https://127.0.0.1:${proxy.port}${path}`, { ...init, tls: { ca: Bun.file(proxy.certificate) } })
 
 interface RawOptions {
@@ -94,7 +25,7 @@ interface RawOptions {
 }
 
 /** Sends a GET whose target no HTTP client would send. @returns all that comes back */
-async function getRaw(proxy: Proxy, target: string, from: RawOptions = {}): Promise<string> {
+async function getRaw(proxy: Nginx, target: string, from: RawOptions = {}): Promise<string> {
   const { address = '127.0.0.1', headers = '' } = from
   // localAddress is missing in the types of Bun.
   const options = {
@@ -118,7 +49,7 @@ async function getRaw(proxy: Proxy, target: string, from: RawOptions = {}): Prom
 // An `openssl` is wherever nginx is built with TLS.
 describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
   let backend: Backend
-  let proxy: Proxy
+  let proxy: Nginx
 
   beforeAll(async () => {
     backend = startBackend('backend')
@@ -219,7 +150,9 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
     await using service = listen()
     // Only this machine may read them, and the test is on it.
     const forbidden = { from: '    allow 127.0.0.1;\n    allow ::1;\n', to: '' }
-    await using proxy = await startNginx(service.port, shipped.replace(forbidden.from, forbidden.to))
+    await using proxy = await startNginx(service.port, {
+      configuration: shipped.replace(forbidden.from, forbidden.to),
+    })
     expect(await getRaw(proxy, '/health')).toStartWith('HTTP/1.1 200')
     for (const target of [
       '/metrics',

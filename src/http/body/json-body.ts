@@ -61,6 +61,7 @@ export async function readBody(
     throw new ProblemError(incompleteBody)
   }
   if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
+  await assertUnanswered(request)
   if (context.logsBytes) context.requestBytes = bytes.byteLength
   return bytes
 }
@@ -69,6 +70,24 @@ export async function readBody(
 export function contentLength({ headers }: Request): number {
   // A repeated header reads "5, 5", which is no number: such a body is counted like one without a length.
   return Number(headers.get('content-length') ?? Number.NaN)
+}
+
+/** Whether the body comes in chunks, with whatever may follow the last one. */
+export function isChunked({ headers }: Request): boolean {
+  return headers.has('transfer-encoding')
+}
+
+/**
+ * Call it between reading a body and acting on it. Bun answers 400 to a chunked body with trailers as soon as it has read
+ * them, which may be after the body and before the handler is done. Then nothing must happen that the client is not told.
+ *
+ * @throws ProblemError when the request has been answered, or its connection has ended; nobody sees the problem
+ */
+export async function assertUnanswered(request: Request): Promise<void> {
+  if (!isChunked(request)) return
+  // What has arrived together with the body is parsed in this turn of the event loop.
+  await new Promise<void>((resolve) => setImmediate(resolve))
+  if (request.signal.aborted) throw new ProblemError(incompleteBody)
 }
 
 /** Checks what the headers say about a body: its media type, its coding and its size. */

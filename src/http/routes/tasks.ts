@@ -13,7 +13,7 @@ import {
 import { type NewTask, type Task, taskStatuses } from '../../tasks/task.ts'
 import { maxPageTasks } from '../../tasks/task-queue.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
-import { jsonBody } from '../body/json-body.ts'
+import { assertUnanswered, jsonBody } from '../body/json-body.ts'
 import { type LargeBodies, largeBodyHandler } from '../body/large-body.ts'
 import type { Env } from '../env.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
@@ -80,8 +80,9 @@ export function taskRoutes({
     bodies: largeBodies,
     job: (c) => ({ kind: 'new-task', isKeyed: isKeyed(c) }),
     runHere: (bytes, c) => parseNewTask(bytes, isKeyed(c)),
-    respond: (c, result) => {
+    respond: async (c, result) => {
       if (!result.ok) throw new ProblemError(inputProblem(result.error))
+      await assertUnanswered(c.req.raw)
       return enqueue(c, result.task, () => result.fingerprint ?? '')
     },
   })

@@ -4,15 +4,24 @@ import { until } from '../../support/until.ts'
 
 export const balancerConfig = resolve(import.meta.dir, '../../../deploy/haproxy/haproxy.cfg')
 
-/** The configuration that is shipped, and the one line that it takes when instances speak TLS. */
-async function withTls(directory: string): Promise<string> {
-  const config = join(directory, 'haproxy-tls.cfg')
+/** The one line that the configuration takes when instances speak TLS. */
+const withTls = (config: string): string =>
+  config.replaceAll('\n  balance leastconn\n', '\n  balance leastconn\n  default-server ssl verify none\n')
+
+/** The configuration without what protects clients from each other, for a control. */
+const withoutIsolation = (config: string): string =>
+  config.replace('  option http-buffer-request\n', '').replace(/^ {2}use_backend .*\n/m, '')
+
+const variants = { tls: withTls, shared: withoutIsolation } as const
+
+/** Writes a variant of the shipped configuration. @throws Error when it is the shipped one: the text has changed */
+async function writeVariant(directory: string, change: (config: string) => string): Promise<string> {
   const shipped = await Bun.file(balancerConfig).text()
-  await Bun.write(
-    config,
-    shipped.replace('  option httpchk\n', '  default-server ssl verify none\n  option httpchk\n'),
-  )
-  return config
+  const changed = change(shipped)
+  if (changed === shipped) throw new Error('haproxy.cfg does not have the lines that a variant changes')
+  const file = join(directory, 'haproxy.cfg')
+  await Bun.write(file, changed)
+  return file
 }
 
 /** What the balancer thinks of one instance. */
@@ -65,7 +74,7 @@ export interface Balancer {
  *
  * @param slotPorts the port of each slot on 127.0.0.1, used or not.
  * @param retries how often a connection that could not be opened is tried again.
- * @param tls whether the instances speak TLS.
+ * @param variant `tls`: the instances speak TLS. `shared`: without what protects clients from each other.
  */
 export async function startBalancer(options: {
   directory: string
@@ -73,13 +82,14 @@ export async function startBalancer(options: {
   statsPort: number
   slotPorts: readonly number[]
   retries: number
-  tls?: boolean
+  variant?: keyof typeof variants | undefined
 }): Promise<Balancer> {
-  const { directory, port, statsPort, slotPorts, retries, tls = false } = options
+  const { directory, port, statsPort, slotPorts, retries, variant } = options
+  const config = variant === undefined ? balancerConfig : await writeVariant(directory, variants[variant])
   const slots = slotPorts.map((slotPort, index) => [`API_${index + 1}`, `127.0.0.1:${slotPort}`])
   const program = spawnChild({
     detached: true,
-    command: ['haproxy', '-db', '-f', tls ? await withTls(directory) : balancerConfig],
+    command: ['haproxy', '-db', '-f', config],
     env: {
       BALANCER_ADDRESS: `127.0.0.1:${port}`,
       BALANCER_STATS_ADDRESS: `127.0.0.1:${statsPort}`,

@@ -91,7 +91,7 @@ export async function startPlatform(options: {
     statsPort,
     slotPorts,
     retries,
-    tls: guarded !== undefined,
+    variant: guarded === undefined ? undefined : 'tls',
   })
   for (const slot of running.keys()) await balancer.untilUp(slot)
   for (const { name } of running.values()) await prometheus.untilScraped(name)

@@ -215,8 +215,7 @@ describe('the size, over a socket', () => {
     for (let i = 0; i < 33; i++) await connection.send(mebibyte)
     await connection.send('0\r\n\r\n')
     expect((await connection.next())?.status).toBe(413)
-    await connection.send(withLength(good))
-    expect((await connection.next())?.status).toBe(200)
+    expect(await connection.next()).toBeUndefined()
   })
 
   test('a body that arrives byte by byte is accepted', async () => {
