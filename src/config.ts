@@ -347,7 +347,7 @@ const network = {
 
 const load = {
   MAX_IN_FLIGHT: integer(1, 1_000_000, 1_000).describe(
-    'Maximum requests in flight; above it requests get 503 at once. Probes and metrics are never shed',
+    'Maximum requests in flight whose body has arrived; above it requests get 503 at once. As many bodies may be arriving; above that the slowest get 503. Probes and metrics are never shed',
   ),
   SHED_AFTER: duration('0s').describe(
     'Event-loop lag above which part of the requests is shed with 503, such as `200ms`; `0s` disables shedding',

@@ -212,12 +212,16 @@ export interface ServiceApp extends App {
 export function createApp(deps: AppDeps): ServiceApp {
   const { limits, metrics, overload, tracing, console, basePath = '' } = deps
   const backgroundPaths = console === undefined ? [] : [instancePath]
-  const shell = createShell(deps, { cors: deps.cors, backgroundPaths })
+  const shell = createShell(deps, {
+    cors: deps.cors,
+    backgroundPaths,
+    maxArriving: overload?.maxInFlight,
+  })
   const { tracker, hono, management } = shell
   const shedding =
     overload === undefined
       ? []
-      : [loadShedding({ ...overload, inFlight: () => tracker.size, onShed: metrics.countShed })]
+      : [loadShedding({ ...overload, ...countRequests(tracker), onShed: metrics.countShed })]
   const applicationChecks = [...shedding, ...(deps.applicationChecks ?? [])]
   const eventStreams = new EventStreams(deps.idleTimeoutMs)
   const largeBodies = new LargeBodies({ ...limits, pool: deps.pool, threshold: limits.largeBodyThreshold })
@@ -259,6 +263,12 @@ export function createApp(deps: AppDeps): ServiceApp {
   return { ...shell.finish(fastPath), endStreams: () => eventStreams.endAll() }
 }
 
+/** What load shedding counts: requests whose body has not arrived hold no place among those in flight. */
+const countRequests = (tracker: RequestTracker) => ({
+  inFlight: () => tracker.size - tracker.arrivals.count,
+  arriving: () => tracker.arrivals.count,
+})
+
 /** A program whose work is elsewhere, and which answers only its platform. */
 export function createManagementApp(deps: ManagementDeps): App {
   const shell = createShell(deps)
@@ -270,12 +280,17 @@ interface ShellOptions {
   readonly cors?: CorsOptions | undefined
   /** Paths besides those of the management routes that hold no drain window open. */
   readonly backgroundPaths?: readonly string[]
+  /** Bodies that may be arriving at a time. Default: any number. */
+  readonly maxArriving?: number | undefined
 }
 
 /** The app around any routes: request context and problems. */
-function createShell(deps: ManagementDeps, { cors: corsOptions, backgroundPaths = [] }: ShellOptions = {}) {
+function createShell(
+  deps: ManagementDeps,
+  { cors: corsOptions, backgroundPaths = [], maxArriving }: ShellOptions = {},
+) {
   const { log, metrics, basePath = '' } = deps
-  const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs })
+  const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs, maxArriving })
   const problemResponse = logFailures(createProblemResponse(deps.validationStatus), log)
   const onError = (error: unknown, context: RequestContext): Response =>
     problemResponse(context, toProblem(error) ?? internalError(error))

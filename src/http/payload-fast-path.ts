@@ -4,7 +4,7 @@ import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { checkBodyHeaders, contentLength, incompleteBody } from './body/json-body.ts'
 import { allChecks, type Check } from './middleware/check.ts'
 import { checkHost } from './middleware/host.ts'
-import { requestTimeout } from './middleware/request-context.ts'
+import { abortProblems } from './middleware/request-context.ts'
 import { inputProblem, type Problem, type ProblemResponse } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 import type { RequestTracker } from './request-tracker.ts'
@@ -54,14 +54,17 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
   const answer = (
     request: Request,
     context: RequestContext,
+    length: number,
     checked: Promise<Problem | undefined> | undefined,
   ): Promise<Response> =>
     new Promise((resolve) => {
       const settle = (response: Response): void => resolve(tracker.finish(context, response))
       const fail = (error: unknown): void => settle(onError(error, context))
       const read = (): void => {
+        context.beginBody(length)
         request.bytes().then(
           (bytes) => {
+            context.endBody()
             try {
               settle(respond(context, bytes))
             } catch (error) {
@@ -71,7 +74,7 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
           () => settle(problemResponse(context, incompleteBody)),
         )
       }
-      context.onTimeout = () => settle(problemResponse(context, requestTimeout))
+      context.onAbort = (reason) => settle(problemResponse(context, abortProblems[reason]))
       if (checked === undefined) read()
       else
         checked.then(
@@ -90,7 +93,8 @@ export function createPayloadFastPath(options: FastPathOptions): PayloadFastPath
     context.route = '/payload'
     try {
       const problem = check(request, context)
-      if (problem === undefined || problem instanceof Promise) return answer(request, context, problem)
+      if (problem === undefined || problem instanceof Promise)
+        return answer(request, context, length, problem)
       return tracker.finish(context, problemResponse(context, problem))
     } catch (error) {
       return tracker.finish(context, onError(error, context))

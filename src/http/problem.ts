@@ -26,6 +26,7 @@ const problems = {
   'task-ended': [409, 'Task has ended'],
   'document-exists': [409, 'Document already exists'],
   'precondition-failed': [412, 'Precondition failed'],
+  'body-timeout': [408, 'Request body timed out'],
   'body-too-large': [413, 'Request body too large'],
   'unsupported-media-type': [415, 'Unsupported media type'],
   'idempotency-key-reused': [422, 'Idempotency key reused'],

@@ -1,5 +1,6 @@
 import type { AccessDetails } from '../telemetry/log/access-line.ts'
 import type { TraceIds } from '../telemetry/tracing/tracing.ts'
+import type { AbortReason, ArrivingRequest, BodyArrivals } from './body/body-arrivals.ts'
 import type { CommonHeaders } from './headers/common-headers.ts'
 
 /** The route label of every request that matches no route: a client must not be able to create series. */
@@ -14,7 +15,7 @@ export interface RequestSpan {
 }
 
 /** One request from its arrival to its response. Middleware and fast path share it; handlers use `c.get('request')`. */
-export class RequestContext {
+export class RequestContext implements ArrivingRequest {
   /** `performance.now()` on arrival. */
   readonly startedAt = performance.now()
   /** The template of the matched route. */
@@ -44,12 +45,19 @@ export class RequestContext {
   requestBytes: number | undefined = undefined
   /** Bytes of the response body before compression, where known, if the log wants them. */
   responseBytes: number | undefined = undefined
-  /** Answers in place of the handler when the deadline passes. */
-  onTimeout: (() => void) | undefined = undefined
+  /** Answers in place of the handler when the request is aborted. */
+  onAbort: ((reason: AbortReason) => void) | undefined = undefined
+  /** True while the body is being read. */
+  isReceiving = false
+  /** Bytes of the body so far, where somebody counts. */
+  receivedBytes: number | undefined = undefined
+  /** The size of the body by its header, in bytes; 0 when unknown. */
+  announcedBytes = 0
   #controller: AbortController | undefined
-  #isTimedOut = false
+  #isAborted = false
 
   /**
+   * @param arrivals counts this request while its body arrives
    * @param logsBytes whether the access log says how long the bodies are
    * @param details what the access log says beyond the ordinary
    */
@@ -57,14 +65,15 @@ export class RequestContext {
     readonly method: string,
     readonly requestId: string,
     readonly commonHeaders: CommonHeaders,
+    readonly arrivals: BodyArrivals,
     readonly logsBytes: boolean,
     readonly details: AccessDetails | undefined,
   ) {}
 
-  /** Aborts at the deadline. A handler that holds a resource must release it then: nobody reads its response. */
+  /** Aborts at the deadline, or when the body comes too slowly. A handler that holds a resource must release it then: nobody reads its response. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.#isTimedOut) this.#controller.abort()
+    if (this.#isAborted) this.#controller.abort()
     return this.#controller.signal
   }
 
@@ -82,10 +91,25 @@ export class RequestContext {
       if (!headers.has(name)) headers.set(name, value)
   }
 
-  /** Ends the request at its deadline. */
-  timeOut(): void {
-    this.#isTimedOut = true
-    this.onTimeout?.()
+  /** Call it before a body is read. @param announcedBytes by its header; NaN when unknown */
+  beginBody(announcedBytes: number): void {
+    if (this.#isAborted) return
+    this.isReceiving = true
+    this.announcedBytes = announcedBytes || 0
+    this.arrivals.count++
+  }
+
+  /** Call it when the body is there. When it never is, the end of the request has the same effect. */
+  endBody(): void {
+    if (!this.isReceiving) return
+    this.isReceiving = false
+    this.arrivals.count--
+  }
+
+  /** Answers the request in place of its handler. */
+  abort(reason: AbortReason): void {
+    this.#isAborted = true
+    this.onAbort?.(reason)
     this.#controller?.abort()
   }
 }

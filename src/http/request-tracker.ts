@@ -1,5 +1,6 @@
 import type { Log, LogLevel } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
+import { BodyArrivals } from './body/body-arrivals.ts'
 import { CommonHeaders } from './headers/common-headers.ts'
 import { RequestContext } from './request-context.ts'
 import type { DescribeRequest } from './request-details.ts'
@@ -14,6 +15,8 @@ export interface RequestTrackerOptions {
   readonly accessLog: boolean
   /** How long a handler may take, in ms. */
   readonly timeoutMs: number
+  /** Bodies that may be arriving at a time. Default: any number. */
+  readonly maxArriving?: number | undefined
   /** Whether access lines have the bytes of request and response. Default false. */
   readonly logBytes?: boolean | undefined
   /** Finds what access lines have beyond the ordinary. Default: nothing. */
@@ -41,6 +44,8 @@ const pollIntervalMs = 250
  * it finishes. One timer serves all deadlines: all requests have the same time, so the oldest expires first.
  */
 export class RequestTracker {
+  /** Requests whose body has not arrived. */
+  readonly arrivals: BodyArrivals
   readonly #inFlight = new Set<RequestContext>()
   readonly #options: RequestTrackerOptions
   readonly #commonHeaders: CommonHeaders
@@ -49,6 +54,7 @@ export class RequestTracker {
 
   constructor(options: RequestTrackerOptions) {
     this.#options = options
+    this.arrivals = new BodyArrivals(this.#inFlight, options.maxArriving ?? Number.POSITIVE_INFINITY)
     this.#commonHeaders = new CommonHeaders(options.instance)
     this.#timer = setInterval(() => this.#expire(), Math.min(pollIntervalMs, options.timeoutMs))
     this.#timer.unref()
@@ -72,6 +78,7 @@ export class RequestTracker {
       knownMethods.has(method) ? method : 'other',
       this.#nextId(headers.get('x-request-id')),
       this.#commonHeaders,
+      this.arrivals,
       logBytes,
       describeRequest?.(request, url),
     )
@@ -86,6 +93,7 @@ export class RequestTracker {
    */
   finish(context: RequestContext, response: Response): Response {
     if (!this.#inFlight.delete(context)) return response
+    context.endBody()
     context.completeHeaders(response)
     const { log, metrics, accessLog } = this.#options
     const { status } = response
@@ -110,9 +118,10 @@ export class RequestTracker {
   #expire(): void {
     const latest = performance.now() - this.#options.timeoutMs
     for (const context of this.#inFlight) {
-      if (context.startedAt > latest) return
-      context.timeOut()
+      if (context.startedAt > latest) break
+      context.abort('timeout')
     }
+    this.arrivals.enforce()
   }
 }
 

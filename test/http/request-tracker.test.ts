@@ -36,7 +36,7 @@ describe('the requests in flight', () => {
     const { tracker, requests } = tracked
     const timedOut: string[] = []
     for (const [id, context] of Object.entries(requests))
-      context.onTimeout = () => {
+      context.onAbort = () => {
         timedOut.push(id)
         if (id !== 'b') tracker.finish(context, new Response(null, { status: 503 }))
       }

@@ -1,4 +1,5 @@
 import { largeBodiesBusy, type Problem } from '../problem.ts'
+import type { RequestContext } from '../request-context.ts'
 import { bodyTooLarge, contentLength, incompleteBody } from './json-body.ts'
 
 /** Limits the bytes held by all large bodies together: their memory, and the wait of those behind them. */
@@ -24,13 +25,19 @@ export class ByteBudget {
 const minBlockBytes = 16 * 1024
 const maxBlockBytes = 2 ** 20
 
+/** What a body needs of its request. */
+export type ReceivingContext = Pick<
+  RequestContext,
+  'signal' | 'beginBody' | 'endBody' | 'receivedBytes' | 'arrivals'
+>
+
 export interface ReceiveOptions {
   readonly maxBytes: number
   readonly budget: ByteBudget
   /** The first bytes of a body without a length, which do not count: it may be a small one. */
   readonly uncountedBytes: number
-  /** When it aborts, nobody waits for the body any more and nothing of it is kept. */
-  readonly signal: AbortSignal
+  /** Of the request. When it aborts, nobody waits for the body any more and nothing of it is kept. */
+  readonly context: ReceivingContext
 }
 
 /**
@@ -60,7 +67,10 @@ export class BodyBuffer implements Disposable {
     if (length > options.maxBytes) return bodyTooLarge(options.maxBytes)
     const body = new BodyBuffer(options)
     const dispose = () => body[Symbol.dispose]()
-    options.signal.addEventListener('abort', dispose, { once: true })
+    const { context } = options
+    context.signal.addEventListener('abort', dispose, { once: true })
+    context.receivedBytes = 0
+    context.beginBody(length)
     try {
       if (length >= 0 && !body.#allocate(length, true)) return largeBodiesBusy
       const problem = request.body === null ? undefined : await body.#read(request.body)
@@ -72,6 +82,8 @@ export class BodyBuffer implements Disposable {
       // Out of memory, which is no fault of the client.
       if (error instanceof RangeError) throw error
       return incompleteBody
+    } finally {
+      context.endBody()
     }
   }
 
@@ -85,7 +97,7 @@ export class BodyBuffer implements Disposable {
   async #read(stream: ReadableStream<Uint8Array>): Promise<Problem | undefined> {
     let problem: Problem | undefined
     for await (const chunk of stream) {
-      problem ??= this.options.signal.aborted ? incompleteBody : this.#append(chunk)
+      problem ??= this.options.context.signal.aborted ? incompleteBody : this.#append(chunk)
       if (problem !== undefined) this[Symbol.dispose]()
     }
     return problem
@@ -93,6 +105,7 @@ export class BodyBuffer implements Disposable {
 
   #append(chunk: Uint8Array): Problem | undefined {
     this.size += chunk.byteLength
+    this.options.context.receivedBytes = this.size
     if (this.size > this.options.maxBytes) return bodyTooLarge(this.options.maxBytes)
     let rest = chunk
     while (rest.byteLength > 0) {
@@ -114,7 +127,12 @@ export class BodyBuffer implements Disposable {
   /** Adds a block. @returns false when the budget has no room for it */
   #allocate(bytes: number, isCounted: boolean): boolean {
     if (isCounted) {
-      if (!this.options.budget.take(bytes)) return false
+      const { budget, context } = this.options
+      if (!budget.take(bytes)) {
+        // Bodies that hardly move must not hold what others could use.
+        context.arrivals.endSlow()
+        if (!budget.take(bytes)) return false
+      }
       this.#counted += bytes
     }
     // Not `new ArrayBuffer`, which zeroes its memory: nobody reads more of a block than was written.

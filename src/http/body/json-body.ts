@@ -48,17 +48,20 @@ export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
  */
 export async function readBody(
   request: Request,
-  context: Pick<RequestContext, 'logsBytes' | 'requestBytes'>,
+  context: RequestContext,
   maxBytes: number,
 ): Promise<Uint8Array> {
   const length = contentLength(request)
   const problem = checkBodyHeaders(request, length, maxBytes)
   if (problem !== undefined) throw new ProblemError(problem)
   let bytes: Uint8Array | undefined
+  context.beginBody(length)
   try {
-    bytes = length <= maxBytes ? await request.bytes() : await readChunks(request, maxBytes)
+    bytes = length <= maxBytes ? await request.bytes() : await readChunks(request, context, maxBytes)
   } catch {
     throw new ProblemError(incompleteBody)
+  } finally {
+    context.endBody()
   }
   if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
   await assertUnanswered(request)
@@ -120,11 +123,17 @@ export const incompleteBody: Problem = {
  *
  * @returns undefined when the body is too large
  */
-async function readChunks(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readChunks(
+  request: Request,
+  context: RequestContext,
+  maxBytes: number,
+): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
   let size = 0
+  context.receivedBytes = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength
+    context.receivedBytes = size
     if (size <= maxBytes) chunks.push(chunk)
     else chunks.length = 0
   }

@@ -34,30 +34,39 @@ export class LargeBodies {
   }
 
   /**
+   * Receives a body, whose bytes count as held until it is disposed of.
+   *
+   * @throws ProblemError when the body is refused, or does not arrive
+   */
+  async receive(request: Request, context: RequestContext, maxBytes: number): Promise<BodyBuffer> {
+    throwIf(checkContentType(request))
+    const received = await BodyBuffer.receive(request, {
+      maxBytes,
+      budget: this.#budget,
+      uncountedBytes: this.threshold,
+      context,
+    })
+    if (!(received instanceof BodyBuffer)) throw new ProblemError(received)
+    if (context.logsBytes) context.requestBytes = received.size
+    return received
+  }
+
+  /**
    * @param runHere processes a body without a length that turns out to be small
    * @throws ProblemError when the body is refused; WorkerExited when its thread ended
    */
   async run<K extends BodyJobKind>(
     job: BodyJobs[K]['job'],
     request: Request,
-    context: Pick<RequestContext, 'signal' | 'logsBytes' | 'requestBytes'>,
+    context: RequestContext,
     runHere: (bytes: Uint8Array) => BodyJobs[K]['result'],
   ): Promise<BodyJobs[K]['result']> {
     const { pool, maxBodyBytes } = this.#options
     const { signal } = context
-    refuse(checkContentType(request))
     // A thread starts about as fast as the body arrives.
     if (contentLength(request) > this.threshold) pool.warmUp()
-    const received = await BodyBuffer.receive(request, {
-      maxBytes: maxBodyBytes,
-      budget: this.#budget,
-      uncountedBytes: this.threshold,
-      signal,
-    })
-    if (!(received instanceof BodyBuffer)) throw new ProblemError(received)
-    using body = received
+    using body = await this.receive(request, context, maxBodyBytes)
     const { size } = body
-    if (context.logsBytes) context.requestBytes = size
     if (size <= this.threshold) return runHere(concatBlocks(body.blocks, size))
     const blocks = [...body.blocks]
     try {
@@ -70,7 +79,7 @@ export class LargeBodies {
   }
 }
 
-function refuse(problem: Problem | undefined): void {
+function throwIf(problem: Problem | undefined): void {
   if (problem !== undefined) throw new ProblemError(problem)
 }
 

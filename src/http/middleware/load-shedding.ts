@@ -5,9 +5,11 @@ import type { Check } from './check.ts'
 export type ShedReason = 'in_flight' | 'event_loop'
 
 export interface LoadSheddingOptions {
-  /** Requests accepted and not answered, including the one being checked. */
+  /** Requests accepted and not answered, including the one being checked, without those whose body is still arriving. */
   readonly inFlight: () => number
-  /** Requests above this number are shed. */
+  /** Requests whose body is still arriving. Default: none. */
+  readonly arriving?: () => number
+  /** Requests above this number are shed, and those above `maxArrivingFactor` times as many arriving bodies. */
   readonly maxInFlight: number
   /** How long one turn of the event loop may take before the rest of it is shed, in ms; 0 disables this. */
   readonly maxLagMs: number
@@ -37,6 +39,12 @@ const trialBudgetMs = 50
 /** How often a shed request is logged at error, for each reason, in ms. */
 const logIntervalMs = 60_000
 
+/**
+ * `BodyArrivals` ends what is above `maxInFlight` some times a second. In between there may be so many times more, because
+ * most bodies arrive with their head.
+ */
+const maxArrivingFactor = 4
+
 const overloaded = {
   code: 'overloaded',
   detail: 'The service is overloaded and did not process this request.',
@@ -60,7 +68,8 @@ const normal: State = { name: 'normal' }
  * use it (Maurer, "Fail at Scale", ACM Queue 13(8), 2015): a burst may queue; a standing queue is kept short.
  */
 export function loadShedding(options: LoadSheddingOptions): Check {
-  const { inFlight, maxInFlight, maxLagMs, onShed } = options
+  const { inFlight, arriving = () => 0, maxInFlight, maxLagMs, onShed } = options
+  const maxArriving = maxArrivingFactor * maxInFlight
   const problems: Readonly<Record<ShedReason, Problem>> = {
     in_flight: { ...overloaded, cause: `more than ${maxInFlight} requests in flight` },
     event_loop: { ...overloaded, cause: `event loop busy for more than ${maxLagMs} ms` },
@@ -72,8 +81,8 @@ export function loadShedding(options: LoadSheddingOptions): Check {
   const isLagging = createLagDetector(options)
 
   return function checkLoad(_request, context) {
-    const reason =
-      inFlight() > maxInFlight ? 'in_flight' : isLagging(context.startedAt) ? 'event_loop' : undefined
+    const isFull = inFlight() > maxInFlight || arriving() > maxArriving
+    const reason = isFull ? 'in_flight' : isLagging(context.startedAt) ? 'event_loop' : undefined
     if (reason === undefined) return undefined
     onShed(reason)
     // Thousands of equal lines a second help nobody; the metric counts them.

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import type { AbortReason } from '../body/body-arrivals.ts'
 import type { Env } from '../env.ts'
 import type { Problem, ProblemResponse } from '../problem.ts'
 import type { RequestContext } from '../request-context.ts'
@@ -17,11 +18,25 @@ export interface RequestContextOptions {
   readonly cors?: MiddlewareHandler<Env> | undefined
 }
 
-export const requestTimeout: Problem = {
-  code: 'request-timeout',
-  detail: 'The request was not completed in time.',
-  cause: 'the handler exceeded REQUEST_TIMEOUT',
-  headers: { 'retry-after': '1' },
+/** What is answered when a request is aborted. What a client still sends of a body then is not read. */
+export const abortProblems: Readonly<Record<AbortReason, Problem>> = {
+  timeout: {
+    code: 'request-timeout',
+    detail: 'The request was not completed in time.',
+    cause: 'the handler exceeded REQUEST_TIMEOUT',
+    headers: { 'retry-after': '1' },
+  },
+  'body-timeout': {
+    code: 'body-timeout',
+    detail: 'The body arrived too slowly.',
+    headers: { connection: 'close' },
+  },
+  'body-shed': {
+    code: 'overloaded',
+    detail: 'Too many bodies are arriving, and this one was slow.',
+    cause: 'more than MAX_IN_FLIGHT bodies arriving, or no room for them in MAX_HELD_BYTES',
+    headers: { 'retry-after': '1', connection: 'close' },
+  },
 }
 
 const invalidTarget: Problem = {
@@ -60,7 +75,7 @@ export const requestContext = ({ tracker, table, problemResponse, onError, cors 
     context.isProbe = table.isProbe(c.req.path)
     if (context.isProbe && c.env?.isLiteral === false) return Promise.resolve(refuse(invalidTarget))
     return new Promise((resolve) => {
-      context.onTimeout = () => resolve(refuse(requestTimeout))
+      context.onAbort = (reason) => resolve(refuse(abortProblems[reason]))
       const finish = (): void => {
         tracker.finish(context, c.res)
         resolve()

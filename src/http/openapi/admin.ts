@@ -110,6 +110,7 @@ function operation(
             'not-utf-8',
             'invalid-input',
             'incomplete-body',
+            'body-timeout',
             'body-too-large',
             'unsupported-media-type',
           )),

@@ -99,6 +99,7 @@ export const dataPaths: ZodOpenApiPathsObject = {
         },
         ...problemResponses(
           'malformed-json',
+          'body-timeout',
           'body-too-large',
           'unsupported-media-type',
           'document-exists',
@@ -133,6 +134,7 @@ export const dataPaths: ZodOpenApiPathsObject = {
         '201': { description: 'Created', headers: etag, content: json(documentSchema) },
         ...problemResponses(
           'malformed-json',
+          'body-timeout',
           'body-too-large',
           'unsupported-media-type',
           'not-found',

@@ -61,6 +61,7 @@ export const payloadPaths = (limits: PayloadLimits): ZodOpenApiPathsObject => ({
         },
         ...problemResponses(
           'malformed-json',
+          'body-timeout',
           'body-too-large',
           'unsupported-media-type',
           'overloaded',

@@ -133,6 +133,7 @@ const collectionPaths = (options: NewTaskOptions, taskSchema: z.ZodType): ZodOpe
         },
         ...problemResponses(
           'malformed-json',
+          'body-timeout',
           'body-too-large',
           'unsupported-media-type',
           'idempotency-key-reused',

@@ -1,7 +1,8 @@
 import { zValidator } from '@hono/zod-validator'
-import { Hono, type MiddlewareHandler } from 'hono'
+import { type Context, Hono, type MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { z } from 'zod'
+import { concatBlocks } from '../../analysis/pool/concat-blocks.ts'
 import { type CheckedDocument, idRule } from '../../documents/checking/check-document.ts'
 import type { DocumentChecker } from '../../documents/checking/document-checker.ts'
 import { insertId } from '../../documents/document-json.ts'
@@ -13,7 +14,8 @@ import {
   unmetCondition,
 } from '../../documents/document-store.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
-import { incompleteBody, readBody } from '../body/json-body.ts'
+import { assertUnanswered, contentLength, incompleteBody, readBody } from '../body/json-body.ts'
+import type { LargeBodies } from '../body/large-body.ts'
 import type { Env } from '../env.ts'
 import { formatEtag } from '../headers/etag.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
@@ -30,6 +32,7 @@ export interface DataDeps {
   /** Checks documents before they are stored. */
   readonly checker: Pick<DocumentChecker, 'check'>
   readonly limits: { readonly maxDocumentBytes: number }
+  readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'countDocument'>
 }
 
@@ -45,8 +48,8 @@ const listQuery = z.lazy(() =>
  * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
  * their size or precision.
  */
-export function dataRoutes({ store, checker, limits, metrics, compress }: DataDeps) {
-  const document = documentBody(checker, limits.maxDocumentBytes)
+export function dataRoutes({ store, checker, limits, largeBodies, metrics, compress }: DataDeps) {
+  const document = documentBody(checker, largeBodies, limits.maxDocumentBytes)
 
   return new Hono<Env>()
     .get('/data', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
@@ -139,18 +142,29 @@ interface DocumentInput {
 }
 
 /** Reads and checks a document: a large one, or one with a schema that may take long, by a thread. */
-const documentBody = (checker: DataDeps['checker'], maxBytes: number) =>
-  createMiddleware<Env, string, DocumentInput>(async function documentBody(c, next) {
-    const context = c.get('request')
-    const bytes = await readBody(c.req.raw, context, maxBytes)
-    const { signal } = context
+const documentBody = (checker: DataDeps['checker'], largeBodies: LargeBodies, maxBytes: number) => {
+  const check = async (c: Context<Env>, bytes: Uint8Array) => {
+    const { signal } = c.get('request')
     const isKeyed = c.req.header('idempotency-key') !== undefined
-    const check = async () => checker.check(bytes, { isKeyed, signal })
-    const result = await check().catch((error: unknown) => {
+    try {
+      return await checker.check(bytes, { isKeyed, signal })
+    } catch (error) {
       // The request was answered at its deadline: nobody sees this.
       throw signal.aborted ? new ProblemError(incompleteBody) : error
-    })
+    }
+  }
+  const receive = async (c: Context<Env>) => {
+    const request = c.req.raw
+    if (contentLength(request) <= largeBodies.threshold)
+      return check(c, await readBody(request, c.get('request'), maxBytes))
+    using body = await largeBodies.receive(request, c.get('request'), maxBytes)
+    await assertUnanswered(request)
+    return await check(c, concatBlocks(body.blocks, body.size))
+  }
+  return createMiddleware<Env, string, DocumentInput>(async function documentBody(c, next) {
+    const result = await receive(c)
     if (!result.ok) throw new ProblemError(inputProblem(result.error))
     c.req.addValidatedData('json', result.document)
     return next()
   })
+}

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { loadShedding, type ShedReason } from '../../../src/http/middleware/load-shedding.ts'
 import type { RequestContext } from '../../../src/http/request-context.ts'
+import { appDeps } from '../../support/app-deps.ts'
 import { listen } from '../../support/listening.ts'
 import { parseMetrics } from '../../support/metrics.ts'
 import { expectProblem } from '../../support/problems.ts'
@@ -134,31 +135,31 @@ describe('an event loop that lags', () => {
 })
 
 describe('a service with too many requests in flight', () => {
-  const half =
-    'POST /payload HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"text":'
+  test('refuses requests with 503, still answers probes and metrics, and recovers', async () => {
+    const held = Promise.withResolvers<undefined>()
+    const store = { ...appDeps().store, get: () => held.promise }
+    await using server = listen({ store, overload: { maxInFlight: 2, maxLagMs: 0 } })
+    const requests = [fetch(`${server.url}/data/one`), fetch(`${server.url}/data/two`)]
+    await until(() => server.inFlight() === 2)
 
-  test('refuses requests with 503 before their bodies arrive, still answers probes and metrics, and recovers', async () => {
-    await using server = listen({ overload: { maxInFlight: 2, maxLagMs: 0 } })
-    {
-      using one = await connectRaw(server.port)
-      using two = await connectRaw(server.port)
-      await Promise.all([one.send(half), two.send(half)])
-      await until(() => server.inFlight() === 2)
+    using third = await connectRaw(server.port)
+    await third.send(
+      'POST /payload HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"text":',
+    )
+    const refused = await third.next()
+    expect({ status: refused?.status, wait: refused?.headers.get('retry-after') }).toEqual({
+      status: 503,
+      wait: '1',
+    })
 
-      using third = await connectRaw(server.port)
-      await third.send(half)
-      const refused = await third.next()
-      expect({ status: refused?.status, wait: refused?.headers.get('retry-after') }).toEqual({
-        status: 503,
-        wait: '1',
-      })
+    await expectProblem(await fetch(`${server.url}/data`), 503, 'overloaded')
+    for (const path of ['/health', '/ready', '/metrics'])
+      expect((await fetch(server.url + path)).status).toBe(200)
+    const scrape = parseMetrics(await (await fetch(`${server.url}/metrics`)).text())
+    expect(scrape.get('api_requests_shed_total{reason="in_flight"}')).toBe(2)
 
-      await expectProblem(await fetch(`${server.url}/data`), 503, 'overloaded')
-      for (const path of ['/health', '/ready', '/metrics'])
-        expect((await fetch(server.url + path)).status).toBe(200)
-      const scrape = parseMetrics(await (await fetch(`${server.url}/metrics`)).text())
-      expect(scrape.get('api_requests_shed_total{reason="in_flight"}')).toBe(2)
-    }
-    await until(async () => (await fetch(`${server.url}/docs`)).status === 200)
+    held.resolve(undefined)
+    for (const response of requests) expect((await response).status).toBe(404)
+    expect((await fetch(`${server.url}/docs`)).status).toBe(200)
   })
 })
