@@ -75,7 +75,9 @@ export function summaryMarkdown(report: Report, goals: readonly GoalLine[]): str
       .find((each) => each.workload === workload)
       ?.rows.find((row) => row.target === target)
       ?.figures?.ratio?.median.toFixed(2) ?? '-'
-  const sizes = ['small', 'medium', 'large', 'huge'].map((workload) => `${ratio(workload, 'tally')}× ${workload}`)
+  const sizes = ['small', 'medium', 'large', 'huge'].map(
+    (workload) => `${ratio(workload, 'tally')}× ${workload}`,
+  )
   const measured = goals.filter(({ verdict }) => verdict !== 'not measured')
   const met = measured.filter(({ verdict }) => verdict === 'met')
   return (

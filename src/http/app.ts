@@ -126,10 +126,11 @@ const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
 const pagePaths = ['/', '/openapi.json', '/docs/*'] as const
 const debugPath = '/debug/*'
 const consolePaths = '/console/*'
-/** The routes that users see, by their labels: the objectives of the service are about these. */
-const isApplicationRoute = (route: string): boolean => /^\/(payload|data|tasks)(\/|$)/.test(route)
-
-/** @param label of a route, without base path and version */
+/**
+ * The routes whose requests the objectives of the service count.
+ *
+ * @param label of a route, without base path and version
+ */
 const isApplicationRoute = (label: string): boolean =>
   applicationPaths.some((path) => {
     const base = path.replace(/\/\*$/, '')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { listen } from '../support/listening.ts'
 import { hasProgram } from '../support/programs.ts'
