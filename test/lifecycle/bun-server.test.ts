@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
+import { until } from '../support/until.ts'
 
 /**
  * Facts about Bun's server that the lifecycle depends on. These tests run none of our code. If one fails, the runtime has
@@ -142,7 +143,7 @@ describe('stop()', () => {
     const connection = await connect(server)
     const body = 'b'.repeat(1_000)
     connection.send(jsonHead('/', body) + body.slice(500))
-    await Bun.sleep(20)
+    await until(() => server.pendingRequests === 1)
     const stopped = server.stop()
     expect(await settledWithin(stopped, 50)).toBe(false)
     connection.send(body.slice(500))
@@ -159,8 +160,7 @@ describe('stop()', () => {
     })
     opened.connections.push(connection)
     connection.send(get('/'))
-    await Bun.sleep(20)
-    expect(server.pendingRequests).toBe(1)
+    await until(() => server.pendingRequests === 1)
     const stopped = server.stop()
     expect((await connection.next())?.bodyLength).toBe(size)
     await stopped

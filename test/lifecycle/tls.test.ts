@@ -16,11 +16,9 @@ describe.skipIf(!haveOpenssl())('a server that speaks TLS', () => {
   let second: Certificate
   let third: Certificate
   beforeAll(async () => {
-    ;[first, second, third] = (await Promise.all(['first', 'second', 'third'].map(makeCertificate))) as [
-      Certificate,
-      Certificate,
-      Certificate,
-    ]
+    ;[first, second, third] = (await Promise.all(
+      ['first', 'second', 'third'].map((name) => makeCertificate(name)),
+    )) as [Certificate, Certificate, Certificate]
   })
 
   function start(changes: Partial<ServeOptions> = {}, times: LifecycleOptions = {}) {
