@@ -3,8 +3,8 @@
  * three backends, 10,000 tasks, 20 kills. Eight clients post tasks with an Idempotency-Key to two API processes. Kill -9
  * hits these processes and two workers at random moments; each restarts. Redis and PostgreSQL are also killed three
  * times; Redis syncs its append-only file on every write. Every third task has a priority and a delay. Every fifth task
- * is canceled at a random moment. Exits with 1 if any task was lost, ran twice, or ended in another state than its
- * client was promised.
+ * is canceled at a random moment. Exits with 1 if a task was lost or duplicated, completed before its due time, returned
+ * a wrong result, or ended in a state that its client did not expect.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
