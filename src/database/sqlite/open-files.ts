@@ -55,10 +55,12 @@ export class OpenFiles {
   }
 }
 
+// Loaded at the first write, because it would lengthen every start.
+let fs: typeof import('node:fs') | undefined
+
 function assertInPlace({ path, dev, ino }: OpenFile): void {
-  // Loaded at the first write, because it would lengthen every start.
-  const { statSync } = process.getBuiltinModule('node:fs')
-  const found = statSync(path, { throwIfNoEntry: false })
+  fs ??= process.getBuiltinModule('node:fs')
+  const found = fs.statSync(path, { throwIfNoEntry: false })
   if (found?.ino === ino && found.dev === dev) return
   const change = found === undefined ? 'deleted' : 'replaced'
   throw new DatabaseUnavailable(
