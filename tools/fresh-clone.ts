@@ -13,7 +13,7 @@ import { root } from '../test/support/root.ts'
 const answerMsMax = 90_000
 const stopMsMax = 30_000
 /** For one group of blocks, on a machine with other work. */
-const commandsMsMax = 240_000
+const commandsMsMax = 360_000
 
 const folder = await mkdtemp(join(tmpdir(), 'tally-clone-'))
 const clone = join(folder, 'tally')
