@@ -22,7 +22,12 @@ if [ -n "${IMAGE:-}" ]; then
     printf '  - name: %s\n    newName: %s\n    %s\n' "$known" "$name" "$version"
   done
 fi >> $work/kustomization.yaml
+# A Job cannot be changed, so the one of the deployment before goes first.
+kubectl --namespace "$namespace" delete job migrate --ignore-not-found
 kubectl apply --kustomize $work
+if kubectl --namespace "$namespace" get job migrate --output name >/dev/null 2>&1; then
+  kubectl --namespace "$namespace" wait --for=condition=complete job/migrate --timeout="${TIMEOUT:-180s}"
+fi
 for kind in statefulset deployment; do
   kubectl --namespace "$namespace" get $kind --output name | while read -r one; do
     kubectl --namespace "$namespace" rollout status "$one" --timeout="${TIMEOUT:-180s}"

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { type Config, parseConfig } from '../../src/config.ts'
+import { z } from 'zod'
+import { type Config, parseConfig, secretNames } from '../../src/config.ts'
 import { closeTimeoutMs, shutdownBudgetMs } from '../../src/lifecycle/index.ts'
 import { type Built, buildAll, type Container } from './manifests.ts'
 
@@ -8,7 +9,14 @@ const flushMs = 2_000
 
 /** The configuration of a container, with an address in the place of each Secret. */
 function configOf(built: Built, container: Container): Config {
-  const environment = built.environment(container)
+  // A mounted file is not here: what it holds stands in its place.
+  const environment = Object.fromEntries(
+    Object.entries(built.environment(container)).map(([name, value]) =>
+      secretNames.some((secret) => name === `${secret}_FILE`)
+        ? [name.replace(/_FILE$/, ''), 'what is in the file']
+        : [name, value],
+    ),
+  )
   const result = parseConfig({
     ...environment,
     INSTANCE_NAME: 'pod-1',
@@ -49,6 +57,43 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
   test('the API serves on for seconds after it was taken out, before it is told to stop', () => {
     const [api] = built.workload('api').spec.template.spec.containers
     expect(api?.lifecycle?.preStop.sleep.seconds).toBeGreaterThanOrEqual(5)
+  })
+
+  test("all processes together, at the autoscaler's maximum and in a rollout, leave PostgreSQL connections", () => {
+    // max_connections is 100 by default, of which 3 are for superusers.
+    const available = 97
+    const api = built.workload('api')
+    const [container] = api.spec.template.spec.containers
+    const scaler = built.kind('HorizontalPodAutoscaler').find(({ metadata }) => metadata.name === 'api')
+    const { maxReplicas } = z
+      .object({ spec: z.object({ maxReplicas: z.number() }) })
+      .parse(scaler ?? { spec: { maxReplicas: api.spec.replicas } }).spec
+    const surge = 1
+    const listening = 1
+    const { DATABASE_POOL_SIZE } = configOf(built, container as Container)
+    // The worker of k8s/ has its queue on Redis. One more is for the migration, one for the backup.
+    const sum = (maxReplicas + surge) * (DATABASE_POOL_SIZE + listening) + 2
+    expect(sum).toBeLessThanOrEqual(available)
+  })
+
+  test('what the autoscaler fills is what the scheduler has reserved', () => {
+    for (const scaler of built.kind('HorizontalPodAutoscaler')) {
+      if (scaler.metadata.name !== 'api') continue
+      const [metric] = z
+        .object({
+          spec: z.object({
+            metrics: z.array(
+              z.object({
+                containerResource: z.object({ target: z.object({ averageUtilization: z.number() }) }),
+              }),
+            ),
+          }),
+        })
+        .parse(scaler).spec.metrics
+      expect(metric?.containerResource.target.averageUtilization).toBeLessThan(100)
+      const [container] = built.workload('api').spec.template.spec.containers
+      expect(container?.resources.requests.cpu).toBe('1')
+    }
   })
 
   test("the programs have the configuration's own ports and roles", () => {
