@@ -130,8 +130,17 @@ export async function startServer(
     version: getBuild(config).version,
     environment: config.ENVIRONMENT,
     ...describeBackends(config, 'server'),
+    ...describePages(config, server.url),
   })
   return { port: server.port, runtimeSettings }
+}
+
+/** What a person wants of the line at the start: where to look, at an address that a browser understands. */
+function describePages({ BASE_PATH = '', CONSOLE, WORKER }: Config, url: URL): Record<string, string> {
+  const address = new URL(`${BASE_PATH}/`, url)
+  if (address.hostname === '0.0.0.0' || address.hostname === '[::]') address.hostname = 'localhost'
+  const docs = new URL('docs', address).href
+  return { worker: WORKER, docs, ...(CONSOLE && { console: address.href }) }
 }
 
 /** The first probes come before the routes are compiled, in ms. */

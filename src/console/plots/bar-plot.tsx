@@ -4,7 +4,7 @@ import type { Bar } from './bar.ts'
 import { Figure } from './figure.tsx'
 import { axis, type PlotOptions, themeColor, UPlotCanvas } from './uplot-canvas.tsx'
 
-const height = 190
+const height = 170
 const formatNumber = (value: number): string =>
   value.toLocaleString('en', { maximumSignificantDigits: 6, useGrouping: false })
 
@@ -12,7 +12,7 @@ const options: PlotOptions = {
   legend: { show: false },
   cursor: { show: false },
   scales: { x: { time: false }, y: { range: (_plot, _min, max) => [0, max * 1.05 || 1] } },
-  axes: [axis({ values: (_plot, values) => values.map(formatNumber) }), axis({ size: 56 })],
+  axes: [axis(28, { values: (_plot, values) => values.map(formatNumber) }), axis(56)],
   series: [
     {},
     {

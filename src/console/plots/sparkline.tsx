@@ -26,7 +26,12 @@ export function Sparkline(props: {
     >
       <svg className="sparkline" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none">
         <title>{caption}</title>
-        <polyline points={points.join(' ')} />
+        {points.length > 1 && (
+          <>
+            <polygon points={`0,${height} ${points.join(' ')} ${width},${height}`} />
+            <polyline points={points.join(' ')} />
+          </>
+        )}
       </svg>
     </Figure>
   )

@@ -58,8 +58,13 @@ export function themeColor(variable: string): () => string {
   return () => getComputedStyle(document.documentElement).getPropertyValue(variable).trim()
 }
 
-/** An axis in the colors of the page. */
-export const axis = (options: uPlot.Axis = {}): uPlot.Axis => ({
+/**
+ * An axis in the colors of the page.
+ *
+ * @param size the room for its labels, in CSS pixels
+ */
+export const axis = (size: number, options: uPlot.Axis = {}): uPlot.Axis => ({
+  size,
   stroke: themeColor('--quiet'),
   grid: { stroke: themeColor('--line'), width: 1 },
   ticks: { show: false },

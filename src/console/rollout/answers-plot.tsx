@@ -5,7 +5,7 @@ import { axis, type PlotOptions, themeColor, UPlotCanvas } from '../plots/uplot-
 import type { Second } from './ledger.ts'
 import { instanceStyle } from './palette.ts'
 
-const height = 200
+const height = 180
 /** Between two marks of the time axis, in s. */
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300]
 
@@ -59,7 +59,10 @@ function createOptions(names: readonly string[]): PlotOptions {
     legend: { show: false },
     cursor: { show: false },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.1, 1)] } },
-    axes: [axis({ incrs: timeSteps, values: (_plot, times) => times.map(formatTime) }), axis({ size: 44 })],
+    axes: [
+      axis(28, { space: 80, incrs: timeSteps, values: (_plot, times) => times.map(formatTime) }),
+      axis(44),
+    ],
     series: [
       {},
       ...names.map((name, i) => ({

@@ -1,5 +1,3 @@
-import { useId } from 'react'
-
 const rates = [10, 20, 30, 40, 50] as const
 
 /** Starts and pauses the stream, and chooses how many requests a second it has. */
@@ -12,21 +10,22 @@ export function Controls(props: {
   readonly onExport: () => void
 }) {
   const { isRunning, rate, onRun, onRate, onReset, onExport } = props
-  const id = useId()
   return (
     <div className="actions controls">
       <button type="button" className="primary" onClick={() => onRun(!isRunning)}>
         {isRunning ? 'Pause' : 'Send requests'}
       </button>
-      <label htmlFor={id}>Requests per second</label>
-      <select id={id} value={rate} onChange={({ target }) => onRate(Number(target.value))}>
-        {(rates as readonly number[]).includes(rate) ? null : <option value={rate}>{rate}</option>}
-        {rates.map((each) => (
-          <option key={each} value={each}>
-            {each}
-          </option>
-        ))}
-      </select>
+      <label>
+        Requests per second
+        <select value={rate} onChange={({ target }) => onRate(Number(target.value))}>
+          {(rates as readonly number[]).includes(rate) ? null : <option value={rate}>{rate}</option>}
+          {rates.map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </select>
+      </label>
       <button type="button" onClick={onReset}>
         Start the count again
       </button>

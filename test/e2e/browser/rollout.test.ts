@@ -1,57 +1,24 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { haveBrowser, launchBrowser } from '../../support/browser.ts'
-import { freePorts } from '../../support/free-ports.ts'
 import { hasProgram } from '../../support/programs.ts'
-import { type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
-import { type Balancer, startBalancer } from '../rollout/balancer.ts'
 import { useConsole } from './console.ts'
+import { type Instances, slots, startInstances } from './instances.ts'
 
 setDefaultTimeout(300_000)
-
-/** The slots that the balancer's configuration has; three of them are used. */
-const slotCount = 5
-const slots = ['api-1', 'api-2', 'api-3'] as const
 
 const here = [haveBrowser(), hasProgram('haproxy', 'haproxy')].every(Boolean)
 
 describe.skipIf(!here)('the console shows', () => {
-  let directory: string
   let browser: Browser
-  let balancer: Balancer
-  const ports = freePorts(2 + slotCount)
-  const [port = 0, statsPort = 0, ...slotPorts] = ports
-  const services = new Map<string, Service>()
-
-  /** Starts an instance in a slot; resolves when the balancer uses it. */
-  const start = async (slot: (typeof slots)[number], version: string): Promise<void> => {
-    const env = {
-      PORT: String(slotPorts[slots.indexOf(slot)]),
-      INSTANCE_NAME: `${slot}-${version}`,
-      SERVICE_VERSION: version,
-      // The balancer needs a part of it; the rest is for a loaded machine.
-      DRAIN_MIN: '3s',
-      DRAIN_QUIET: '500ms',
-      ACCESS_LOG: 'false',
-    }
-    services.set(slot, await startService({ env }))
-  }
-
+  let instances: Instances
   beforeAll(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'tally-console-rollout-'))
-    ;[browser] = await Promise.all([launchBrowser(), ...slots.map((slot) => start(slot, 'v1'))])
-    balancer = await startBalancer({ directory, port, statsPort, slotPorts, retries: 2 })
-    for (const slot of slots) await balancer.untilUp(slot)
+    ;[browser, instances] = await Promise.all([launchBrowser(), startInstances()])
   })
   afterAll(async () => {
     await browser.close()
-    await balancer.stop()
-    await Promise.all([...services.values()].map((service) => service[Symbol.asyncDispose]()))
-    await rm(directory, { recursive: true, force: true })
+    await instances[Symbol.asyncDispose]()
   })
 
   /** The running sum of the page. */
@@ -82,17 +49,11 @@ describe.skipIf(!here)('the console shows', () => {
   test('a roll of three instances in new colors, and not one request lost', async () => {
     await useConsole(
       browser,
-      balancer.url,
+      instances.url,
       async (page) => {
         for (const slot of slots) await page.locator(`.dot[data-instance=${slot}-v1]`).first().waitFor()
         const before = await readColors(page)
-        for (const slot of slots) {
-          const service = services.get(slot)
-          service?.signal('SIGTERM')
-          expect(await service?.exited).toBe(0)
-          await start(slot, 'v2')
-          await balancer.untilUp(slot)
-        }
+        for (const slot of slots) await instances.replace(slot, 'v2')
         for (const slot of slots) {
           await page.locator(`.dot[data-instance=${slot}-v2]`).first().waitFor()
           await page.locator(`.card[data-instance=${slot}-v2][data-state=ready]`).waitFor()
@@ -111,17 +72,17 @@ describe.skipIf(!here)('the console shows', () => {
   })
 
   test('a kill -9 in red, and a sum that still adds up', async () => {
-    const service = services.get('api-1')
+    const service = instances.get('api-1')
     await useConsole(
       browser,
       // Without the balancer, which would give the requests to others.
-      service?.url ?? '',
+      service.url,
       async (page) => {
         await page.locator('.dots [data-outcome=answered]').first().waitFor()
-        await service?.kill()
+        await service.kill()
         await page.locator('.dots [data-outcome=lost]').first().waitFor()
         await page.locator('.card[data-state=gone]').waitFor()
-        await start('api-1', 'v3')
+        await instances.start('api-1', 'v3')
         await page.locator('.dot[data-instance=api-1-v3]').first().waitFor()
         const { sent, answered, refused, lost } = await settle(page)
         expect(lost).toBeGreaterThan(0)

@@ -1,0 +1,70 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePorts } from '../../support/free-ports.ts'
+import { type Service, startService } from '../../support/service.ts'
+import { startBalancer } from '../rollout/balancer.ts'
+
+/** Those of the balancer's slots that are used. */
+export const slots = ['api-1', 'api-2', 'api-3'] as const
+export type Slot = (typeof slots)[number]
+/** As many as the balancer's configuration has. */
+const slotCount = 5
+
+/** Three instances behind HAProxy, with the configuration that is shipped. Disposing of them kills them. */
+export interface Instances extends AsyncDisposable {
+  /** The balancer. */
+  readonly url: string
+  /** The instance of a slot, which is named after the slot and the version. */
+  get(slot: Slot): Service
+  /** Starts an instance in a slot that is free; resolves when the balancer uses it. */
+  start(slot: Slot, version: string): Promise<void>
+  /** Replaces an instance as a platform does: the old one leaves by SIGTERM, then the new one starts. */
+  replace(slot: Slot, version: string): Promise<void>
+}
+
+/** Starts instances of version v1 in all slots. */
+export async function startInstances(): Promise<Instances> {
+  const directory = await mkdtemp(join(tmpdir(), 'tally-instances-'))
+  const [port = 0, statsPort = 0, ...slotPorts] = freePorts(2 + slotCount)
+  const services = new Map<Slot, Service>()
+  const run = async (slot: Slot, version: string): Promise<void> => {
+    const env = {
+      PORT: String(slotPorts[slots.indexOf(slot)]),
+      INSTANCE_NAME: `${slot}-${version}`,
+      SERVICE_VERSION: version,
+      // The balancer needs a part of it; the rest is for a loaded machine.
+      DRAIN_MIN: '3s',
+      DRAIN_QUIET: '500ms',
+      ACCESS_LOG: 'false',
+    }
+    services.set(slot, await startService({ env }))
+  }
+  await Promise.all(slots.map((slot) => run(slot, 'v1')))
+  const balancer = await startBalancer({ directory, port, statsPort, slotPorts, retries: 2 })
+  const get = (slot: Slot): Service => {
+    const service = services.get(slot)
+    if (service === undefined) throw new Error(`${slot} has no instance`)
+    return service
+  }
+  const start = async (slot: Slot, version: string): Promise<void> => {
+    await run(slot, version)
+    await balancer.untilUp(slot)
+  }
+  for (const slot of slots) await balancer.untilUp(slot)
+  return {
+    url: balancer.url,
+    get,
+    start,
+    async replace(slot, version) {
+      const exitCode = await get(slot).stop()
+      if (exitCode !== 0) throw new Error(`${slot} ended with ${exitCode}`)
+      await start(slot, version)
+    },
+    async [Symbol.asyncDispose]() {
+      await balancer.stop()
+      await Promise.all([...services.values()].map((service) => service[Symbol.asyncDispose]()))
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
