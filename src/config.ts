@@ -155,6 +155,11 @@ const requests = {
     .describe(
       'Memory for large request bodies (256 KiB and more) while they are received, queued or analyzed; above it requests get 503. One body always fits',
     ),
+  MAX_HELD_RESPONSE_BYTES: size
+    .prefault('128MiB')
+    .describe(
+      'Memory for large responses (256 KiB and more) while their clients read them; above it requests get 503. One response always fits',
+    ),
   ANALYSIS_THREADS: wholeNumber(1, 256)
     .optional()
     .describe(

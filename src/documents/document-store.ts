@@ -47,6 +47,10 @@ export interface PageRequest {
   readonly limit: number
   /** Continue after this position: the `next` of an earlier page. Default: from the first document. */
   readonly after?: string | undefined
+  /** Not beyond this position. Default: to the last document. */
+  readonly until?: string | undefined
+  /** The size at which the page ends early, in bytes. Default and most: maxPageBytes. */
+  readonly maxBytes?: number | undefined
 }
 
 export interface Page {
@@ -54,6 +58,19 @@ export interface Page {
   readonly documents: readonly Document[]
   /** Where the next page continues; undefined on the last page. */
   readonly next: string | undefined
+}
+
+/** What a page consists of, without its documents. */
+export interface PageExtent {
+  /** The position of its last document; undefined when it has none. */
+  readonly last: string | undefined
+  /** As of the page. */
+  readonly next: string | undefined
+  readonly count: number
+  /** Bytes of all its bodies. */
+  readonly bytes: number
+  /** Bytes of the largest of them. */
+  readonly largestBytes: number
 }
 
 /** Some versions, or `*`: any version that exists. */
@@ -111,6 +128,15 @@ export interface DocumentStore {
    * @throws RangeError when the limit is out of bounds
    */
   list(request: PageRequest): Promise<Page>
+
+  /**
+   * The extent of the page that `list` would give: for one that is read in parts, up to its `last`. Costs no reading of
+   * bodies.
+   *
+   * @throws InvalidCursor when `after` is not a position
+   * @throws RangeError when the limit is out of bounds
+   */
+  measure(request: Pick<PageRequest, 'limit' | 'after'>): Promise<PageExtent>
 
   /**
    * Stores a body under an id, whether or not the id is taken. A condition is checked in the step that writes.
@@ -236,6 +262,31 @@ export function assertPageRequest({ limit, after }: PageRequest): void {
     throw new RangeError(`a page has 1 to ${maxPageDocuments} documents`)
   // Numbers of up to 18 digits fit into the 64-bit integers of both engines.
   if (after !== undefined && !/^(0|[1-9][0-9]{0,17})$/.test(after)) throw new InvalidCursor()
+}
+
+/**
+ * The extent of a page.
+ *
+ * @param ahead position and size of the documents of a page and of one more, if there are, in order
+ */
+export function toPageExtent(
+  ahead: Iterable<{ readonly seq: number | string; readonly bytes: number }>,
+  limit: number,
+): PageExtent {
+  let extent: PageExtent = { last: undefined, next: undefined, count: 0, bytes: 0, largestBytes: 0 }
+  for (const { seq, bytes } of ahead) {
+    const { last, count } = extent
+    if (last !== undefined && (count === limit || extent.bytes + bytes > maxPageBytes))
+      return { ...extent, next: last }
+    extent = {
+      last: `${seq}`,
+      next: undefined,
+      count: count + 1,
+      bytes: extent.bytes + bytes,
+      largestBytes: Math.max(extent.largestBytes, bytes),
+    }
+  }
+  return extent
 }
 
 /** Creates a version that no other write has or will have: 96 random bits, in characters that an ETag need not quote. */

@@ -18,9 +18,11 @@ import {
   isDocumentId,
   maxPageBytes,
   type Page,
+  type PageExtent,
   type PageRequest,
   type Replaced,
   StoreUnavailable,
+  toPageExtent,
   unmetCondition,
   type VersionSet,
 } from './document-store.ts'
@@ -34,6 +36,9 @@ interface Row {
   created_at: string
   updated_at: string
 }
+
+/** The highest of a 64-bit integer. */
+const lastPosition = '9223372036854775807'
 
 /** How often a write is repeated when others create, replace and delete the same document between its statements. */
 const maxWriteAttempts = 5
@@ -85,7 +90,7 @@ export class PostgresDocumentStore implements DocumentStore {
   list(request: PageRequest): Promise<Page> {
     return mapDatabaseErrors(StoreUnavailable, async () => {
       assertPageRequest(request)
-      const { limit, after = '0' } = request
+      const { limit, after = '0', until = lastPosition, maxBytes = maxPageBytes } = request
       // One row more than the page shows whether there is a next page. octet_length does not read the text itself.
       const rows = await this.#pool.run(
         async (sql) =>
@@ -93,15 +98,29 @@ export class PostgresDocumentStore implements DocumentStore {
           select seq, id, body, version, created_at, updated_at, found from (
             select *, count(*) over ()::int as found, row_number() over upwards as place,
               sum(octet_length(body)) over upwards as bytes
-            from (select * from documents where seq > ${after} order by seq limit ${limit + 1}) as ahead
+            from (select * from documents where seq > ${after} and seq <= ${until} order by seq limit ${limit + 1}) as ahead
             window upwards as (order by seq rows unbounded preceding)
           ) as measured
-          where place = 1 or (place <= ${limit} and bytes <= ${maxPageBytes}) order by seq`,
+          where place = 1 or (place <= ${limit} and bytes <= ${maxBytes}) order by seq`,
         true,
       )
       const documents = rows.map(fromRow)
       const more = (rows[0]?.found ?? 0) > documents.length
       return { documents, next: more ? documents.at(-1)?.position : undefined }
+    })
+  }
+
+  measure(request: PageRequest): Promise<PageExtent> {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
+      assertPageRequest(request)
+      const { limit, after = '0' } = request
+      const ahead = await this.#pool.run(
+        async (sql) =>
+          await sql<{ seq: string; bytes: number }[]>`
+          select seq, octet_length(body) as bytes from documents where seq > ${after} order by seq limit ${limit + 1}`,
+        true,
+      )
+      return toPageExtent(ahead, limit)
     })
   }
 

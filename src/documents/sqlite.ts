@@ -15,9 +15,11 @@ import {
   type Draft,
   maxPageBytes,
   type Page,
+  type PageExtent,
   type PageRequest,
   type Replaced,
   StoreUnavailable,
+  toPageExtent,
 } from './document-store.ts'
 
 interface Row {
@@ -69,7 +71,17 @@ export class SqliteDocumentStore implements DocumentStore {
   list(request: PageRequest): Promise<Page> {
     return mapDatabaseErrors(StoreUnavailable, async () => {
       assertPageRequest(request)
-      return await this.#file.read(() => this.#readPage(request.limit, Number(request.after ?? 0)))
+      return await this.#file.read(() => this.#readPage(request))
+    })
+  }
+
+  measure(request: PageRequest): Promise<PageExtent> {
+    return mapDatabaseErrors(StoreUnavailable, async () => {
+      assertPageRequest(request)
+      const { limit, after = '0' } = request
+      return await this.#file.read(() =>
+        toPageExtent(this.#statements.sizes.iterate(Number(after), limit + 1), limit),
+      )
     })
   }
 
@@ -123,12 +135,12 @@ export class SqliteDocumentStore implements DocumentStore {
   }
 
   /** Reads row by row, so that a page of huge documents ends before all of them are in memory. */
-  #readPage(limit: number, after: number): Page {
+  #readPage({ limit, after = '0', until = lastPosition, maxBytes = maxPageBytes }: PageRequest): Page {
     const documents: Document[] = []
     let bytes = 0
-    for (const row of this.#statements.list.iterate(after)) {
+    for (const row of this.#statements.list.iterate(Number(after), Number(until))) {
       const last = documents.at(-1)
-      if (last && (documents.length === limit || bytes + row.bytes > maxPageBytes)) {
+      if (last && (documents.length === limit || bytes + row.bytes > maxBytes)) {
         return { documents, next: last.position }
       }
       bytes += row.bytes
@@ -153,12 +165,18 @@ function prepare({ db }: SqliteFile) {
     findVersion: db.query<Omit<Row, 'body'>, [string]>(
       'select seq, id, version, created_at, updated_at from documents where id = ?1',
     ),
-    list: db.query<Row & { bytes: number }, [number]>(
-      `select ${columns}, octet_length(body) as bytes from documents where seq > ?1 order by seq`,
+    list: db.query<Row & { bytes: number }, [number, number]>(
+      `select ${columns}, octet_length(body) as bytes from documents where seq > ?1 and seq <= ?2 order by seq`,
+    ),
+    sizes: db.query<{ seq: number; bytes: number }, [number, number]>(
+      'select seq, octet_length(body) as bytes from documents where seq > ?1 order by seq limit ?2',
     ),
     ping: db.query<unknown, []>('select 1 from documents limit 1'),
   }
 }
+
+/** The highest that fits into a number. */
+const lastPosition = String(Number.MAX_SAFE_INTEGER)
 
 const columns = 'seq, id, body, version, created_at, updated_at'
 

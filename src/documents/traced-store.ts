@@ -28,6 +28,7 @@ export function traceDocumentStore(
   return {
     create: (draft, idempotency) => call('create', () => store.create(draft, idempotency)),
     get: (id) => call('get', () => store.get(id)),
+    measure: (request) => call('measure', () => store.measure(request)),
     list: (request) => call('list', () => store.list(request)),
     replace: (id, body, condition) => call('replace', () => store.replace(id, body, condition)),
     delete: (id, condition) => call('delete', () => store.delete(id, condition)),

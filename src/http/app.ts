@@ -22,7 +22,7 @@ import { createPayloadFastPath, type PayloadFastPath } from './payload-fast-path
 import { createProblemResponse, internalError, toProblem } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 import { type DescribeRequest, pathname } from './request-details.ts'
-import { RequestTracker } from './request-tracker.ts'
+import { RequestTracker, type RequestTrackerOptions } from './request-tracker.ts'
 import { RouteTable, routedMethods } from './route-table.ts'
 import { type AdminDeps, adminRoutes } from './routes/admin.ts'
 import { type ConsoleDeps, consoleFileRoutes, instancePath, instanceRoutes } from './routes/console.ts'
@@ -81,6 +81,8 @@ export interface AppDeps
     DataDeps['limits'] & {
       /** Bytes of all large bodies held at a time. */
       readonly maxBufferedBytes: number
+      /** Bytes of all large responses held at a time. Default: any number. */
+      readonly maxResponseBytes?: number
       /** Larger bodies, in bytes, go to a thread. Default: see `LargeBodies`. */
       readonly largeBodyThreshold?: number
     }
@@ -217,6 +219,7 @@ export function createApp(deps: AppDeps): ServiceApp {
     cors: deps.cors,
     backgroundPaths,
     maxArriving: overload?.maxInFlight,
+    maxResponseBytes: limits.maxResponseBytes,
   })
   const { tracker, hono, management } = shell
   const shedding =
@@ -277,21 +280,19 @@ export function createManagementApp(deps: ManagementDeps): App {
   return shell.finish()
 }
 
-interface ShellOptions {
+interface ShellOptions extends Pick<RequestTrackerOptions, 'maxArriving' | 'maxResponseBytes'> {
   readonly cors?: CorsOptions | undefined
   /** Paths besides those of the management routes that hold no drain window open. */
   readonly backgroundPaths?: readonly string[]
-  /** Bodies that may be arriving at a time. Default: any number. */
-  readonly maxArriving?: number | undefined
 }
 
 /** The app around any routes: request context and problems. */
 function createShell(
   deps: ManagementDeps,
-  { cors: corsOptions, backgroundPaths = [], maxArriving }: ShellOptions = {},
+  { cors: corsOptions, backgroundPaths = [], ...bounds }: ShellOptions = {},
 ) {
   const { log, metrics, basePath = '' } = deps
-  const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs, maxArriving })
+  const tracker = new RequestTracker({ ...deps, metrics, timeoutMs: deps.requestTimeoutMs, ...bounds })
   const problemResponse = logFailures(createProblemResponse(deps.validationStatus), log)
   const onError = (error: unknown, context: RequestContext): Response =>
     problemResponse(context, toProblem(error) ?? internalError(error))

@@ -5,6 +5,7 @@ import type { CheckTimedOut } from '../documents/checking/document-checker.ts'
 import type { DocumentStoreError } from '../documents/document-store.ts'
 import type { TaskQueueError } from '../tasks/task-queue.ts'
 import { describeError } from '../telemetry/log/describe-error.ts'
+import type { ResponsesBusy } from './body/byte-budget.ts'
 import type { RequestContext } from './request-context.ts'
 import { respondText } from './respond.ts'
 
@@ -118,7 +119,7 @@ export function internalError(error: unknown): Problem {
   }
 }
 
-type DomainError = DocumentStoreError | TaskQueueError | PoolFull | CheckTimedOut
+type DomainError = DocumentStoreError | TaskQueueError | PoolFull | CheckTimedOut | ResponsesBusy
 
 const preconditionDetails = {
   ifMatch: 'The current version of the document does not match If-Match.',
@@ -179,6 +180,12 @@ const domainProblems: {
     headers: retryAfter(1),
   }),
   'pool-full': () => largeBodiesBusy,
+  'responses-busy': ({ message }) => ({
+    code: 'overloaded',
+    detail: 'Too many large responses are being read. Retry shortly.',
+    cause: message,
+    headers: retryAfter(1),
+  }),
 }
 
 /** Large bodies are limited by the memory they hold and by the threads that work on them. */

@@ -1,6 +1,7 @@
 import type { AccessDetails } from '../telemetry/log/access-line.ts'
 import type { TraceIds } from '../telemetry/tracing/tracing.ts'
 import type { AbortReason, ArrivingRequest, BodyArrivals } from './body/body-arrivals.ts'
+import type { ByteBudget } from './body/byte-budget.ts'
 import type { CommonHeaders } from './headers/common-headers.ts'
 
 /** The route label of every request that matches no route: a client must not be able to create series. */
@@ -53,11 +54,14 @@ export class RequestContext implements ArrivingRequest {
   receivedBytes: number | undefined = undefined
   /** The size of the body by its header, in bytes; 0 when unknown. */
   announcedBytes = 0
+  /** Bytes taken from `responseBudget` for a response that has not begun. */
+  heldResponseBytes = 0
   #controller: AbortController | undefined
   #isAborted = false
 
   /**
    * @param arrivals counts this request while its body arrives
+   * @param responseBudget bytes of all large responses held at a time
    * @param logsBytes whether the access log says how long the bodies are
    * @param details what the access log says beyond the ordinary
    */
@@ -66,6 +70,7 @@ export class RequestContext implements ArrivingRequest {
     readonly requestId: string,
     readonly commonHeaders: CommonHeaders,
     readonly arrivals: BodyArrivals,
+    readonly responseBudget: ByteBudget,
     readonly logsBytes: boolean,
     readonly details: AccessDetails | undefined,
   ) {}
@@ -104,6 +109,12 @@ export class RequestContext implements ArrivingRequest {
     if (!this.isReceiving) return
     this.isReceiving = false
     this.arrivals.count--
+  }
+
+  /** Gives back the memory of a response that was not made. */
+  releaseResponse(): void {
+    this.responseBudget.release(this.heldResponseBytes)
+    this.heldResponseBytes = 0
   }
 
   /** Answers the request in place of its handler. */

@@ -1,6 +1,7 @@
 import type { Log, LogLevel } from '../telemetry/log/log.ts'
 import type { Metrics } from '../telemetry/metrics/metrics.ts'
 import { BodyArrivals } from './body/body-arrivals.ts'
+import { ByteBudget } from './body/byte-budget.ts'
 import { CommonHeaders } from './headers/common-headers.ts'
 import { RequestContext } from './request-context.ts'
 import type { DescribeRequest } from './request-details.ts'
@@ -15,6 +16,8 @@ export interface RequestTrackerOptions {
   readonly accessLog: boolean
   /** How long a handler may take, in ms. */
   readonly timeoutMs: number
+  /** Bytes of all large responses held at a time. Default: any number. */
+  readonly maxResponseBytes?: number | undefined
   /** Bodies that may be arriving at a time. Default: any number. */
   readonly maxArriving?: number | undefined
   /** Whether access lines have the bytes of request and response. Default false. */
@@ -46,6 +49,7 @@ const pollIntervalMs = 250
 export class RequestTracker {
   /** Requests whose body has not arrived. */
   readonly arrivals: BodyArrivals
+  readonly #responseBudget: ByteBudget
   readonly #inFlight = new Set<RequestContext>()
   readonly #options: RequestTrackerOptions
   readonly #commonHeaders: CommonHeaders
@@ -55,6 +59,7 @@ export class RequestTracker {
   constructor(options: RequestTrackerOptions) {
     this.#options = options
     this.arrivals = new BodyArrivals(this.#inFlight, options.maxArriving ?? Number.POSITIVE_INFINITY)
+    this.#responseBudget = new ByteBudget(options.maxResponseBytes ?? Number.MAX_SAFE_INTEGER)
     this.#commonHeaders = new CommonHeaders(options.instance)
     this.#timer = setInterval(() => this.#expire(), Math.min(pollIntervalMs, options.timeoutMs))
     this.#timer.unref()
@@ -79,6 +84,7 @@ export class RequestTracker {
       this.#nextId(headers.get('x-request-id')),
       this.#commonHeaders,
       this.arrivals,
+      this.#responseBudget,
       logBytes,
       describeRequest?.(request, url),
     )
@@ -94,6 +100,7 @@ export class RequestTracker {
   finish(context: RequestContext, response: Response): Response {
     if (!this.#inFlight.delete(context)) return response
     context.endBody()
+    if (context.heldResponseBytes > 0) context.releaseResponse()
     context.completeHeaders(response)
     const { log, metrics, accessLog } = this.#options
     const { status } = response

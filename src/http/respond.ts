@@ -1,6 +1,7 @@
 import type { Context, TypedResponse } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import type { Env } from './env.ts'
+import { createLargeBody, type LargeBody, largeResponseThreshold } from './large-response.ts'
 import type { RequestContext } from './request-context.ts'
 
 type HeaderRecord = Readonly<Record<string, string>>
@@ -18,9 +19,6 @@ export function respondJson<const Body extends object>(
   return new Response(text, settings(context, 200, 'application/json')) as JsonResponse<Body>
 }
 
-/** Above this many characters a response is streamed: a large one would be copied whole for every slow reader. */
-const streamThreshold = 256 * 1024
-
 /**
  * Answers JSON that is already text, in parts. Generic in what the text holds, which the typed client relies on.
  *
@@ -34,7 +32,10 @@ export function respondJsonText<Body, Status extends ContentfulStatusCode = 200>
 ): JsonResponse<Body, Status> {
   const context = c.get('request')
   const length = parts.reduce((total, part) => total + part.length, 0)
-  const body = length <= streamThreshold ? parts.join('') : streamParts(parts)
+  const body =
+    length <= largeResponseThreshold
+      ? parts.join('')
+      : createLargeBody(c, { heldBytes: length, texts: parts.values() })
   context.responseSize = length
   if (context.logsBytes)
     context.responseBytes = parts.reduce((total, part) => total + Buffer.byteLength(part), 0)
@@ -44,16 +45,21 @@ export function respondJsonText<Body, Status extends ContentfulStatusCode = 200>
   >
 }
 
-function streamParts(parts: readonly string[]): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
-  const rest = parts.values()
-  return new ReadableStream({
-    pull(controller) {
-      const { value, done } = rest.next()
-      if (done) controller.close()
-      else controller.enqueue(encoder.encode(value))
-    },
-  })
+/**
+ * Answers 200 with JSON that is read from its source while the client reads it.
+ *
+ * @param length of the whole text in bytes, for the log
+ */
+export function respondJsonStream<Body>(
+  c: Context<Env>,
+  { length, ...body }: LargeBody & { readonly length: number },
+  headers?: HeaderRecord,
+): JsonResponse<Body> {
+  const context = c.get('request')
+  const stream = createLargeBody(c, body)
+  context.responseSize = length
+  if (context.logsBytes) context.responseBytes = length
+  return new Response(stream, settings(context, 200, 'application/json', headers)) as JsonResponse<Body>
 }
 
 /** Answers text of any media type. */

@@ -280,6 +280,7 @@ async function openApp(
       maxTextLength: config.MAX_TEXT_LENGTH,
       maxBodyBytes: config.MAX_BODY_BYTES,
       maxBufferedBytes: Math.max(config.MAX_HELD_BYTES, config.MAX_BODY_BYTES),
+      maxResponseBytes: config.MAX_HELD_RESPONSE_BYTES,
       maxDocumentBytes: Math.min(config.MAX_DOCUMENT_BYTES, config.MAX_BODY_BYTES),
     },
     idleTimeoutMs: config.IDLE_TIMEOUT,

@@ -204,6 +204,36 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(pages.flat().map(({ body }) => body)).toEqual(bodies)
     })
 
+    test('a page can be measured, and read in parts that are the same', async () => {
+      const third = JSON.stringify('x'.repeat(maxPageBytes / 3))
+      const bodies = ['1', third, '"ü"', third, '2', third, '3']
+      for (const [n, body] of bodies.entries()) await store.create({ id: `${n}`, body })
+      for (const limit of [1, 3, 100])
+        for (let after: string | undefined; ; ) {
+          const page = await store.list({ limit, after })
+          const extent = await store.measure({ limit, after })
+          const sizes = page.documents.map(({ body }) => Buffer.byteLength(body))
+          expect(extent).toEqual({
+            last: page.documents.at(-1)?.position,
+            next: page.next,
+            count: sizes.length,
+            bytes: sizes.reduce((sum, size) => sum + size, 0),
+            largestBytes: Math.max(...sizes),
+          })
+          const parts: Document[] = []
+          let from = after
+          do {
+            const part = await store.list({ limit, after: from, until: extent.last, maxBytes: 10 })
+            parts.push(...part.documents)
+            from = part.next
+          } while (from !== undefined)
+          expect(parts).toEqual([...page.documents])
+          after = page.next
+          if (after === undefined) break
+        }
+      expect(await store.measure({ limit: 5, after: '9'.repeat(18) })).toMatchObject({ count: 0, bytes: 0 })
+    })
+
     test.each(['', '-1', '1.5', 'x', '1e3', '01', '9'.repeat(19), "1' or 1=1"])(
       'list rejects the cursor %p with InvalidCursor',
       async (after) => {

@@ -14,6 +14,7 @@ const absentStore: DocumentStore = {
   create: away,
   get: away,
   list: away,
+  measure: away,
   replace: away,
   delete: away,
   ping: away,

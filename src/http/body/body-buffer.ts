@@ -1,25 +1,7 @@
 import { largeBodiesBusy, type Problem } from '../problem.ts'
 import type { RequestContext } from '../request-context.ts'
+import type { ByteBudget } from './byte-budget.ts'
 import { bodyTooLarge, contentLength, incompleteBody } from './json-body.ts'
-
-/** Limits the bytes held by all large bodies together: their memory, and the wait of those behind them. */
-export class ByteBudget {
-  #available: number
-  constructor(maxBytes: number) {
-    this.#available = maxBytes
-  }
-
-  /** @returns whether the bytes were available; if not, none are taken */
-  take(bytes: number): boolean {
-    if (bytes > this.#available) return false
-    this.#available -= bytes
-    return true
-  }
-
-  release(bytes: number): void {
-    this.#available += bytes
-  }
-}
 
 /** A body without a length is stored in blocks, each as large as those before it together, within these bounds. */
 const minBlockBytes = 16 * 1024

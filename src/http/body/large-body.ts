@@ -5,7 +5,8 @@ import type { Tracing } from '../../telemetry/tracing/tracing.ts'
 import type { Env } from '../env.ts'
 import { type Problem, ProblemError } from '../problem.ts'
 import type { RequestContext } from '../request-context.ts'
-import { BodyBuffer, ByteBudget } from './body-buffer.ts'
+import { BodyBuffer } from './body-buffer.ts'
+import { ByteBudget } from './byte-budget.ts'
 import { checkContentType, contentLength, incompleteBody, type LargeBodyHandler } from './json-body.ts'
 
 /** Larger bodies, in bytes, would block the event loop noticeably: they are decoded, parsed and analyzed by a thread. */

@@ -1,3 +1,4 @@
+import type { Transform } from 'node:stream'
 import { createMiddleware } from 'hono/factory'
 import type { Env } from '../env.ts'
 import { withCoding } from '../headers/etag.ts'
@@ -52,12 +53,82 @@ export const compress = () =>
     headers.delete('content-length')
     const tag = headers.get('etag')
     if (tag !== null) headers.set('etag', withCoding(tag, coding))
-    // The cast is for the types of browsers, which the console is checked with: their streams know no zstd.
-    const stream = body.pipeThrough(new CompressionStream(coding as 'gzip'))
-    const compressed = new Response(stream, { status, headers })
+    const compressed = new Response(compressAsRead(body, coding), { status, headers })
     // Hono would merge the headers of the response before this one into it.
     c.res = undefined
     c.res = compressed
+  })
+
+/**
+ * Compresses a stream as fast as the result is read.
+ *
+ * Not `CompressionStream`: Bun's takes all of its input, whether or not somebody reads, and so holds the whole response of a
+ * client that does not.
+ */
+function compressAsRead(body: ReadableStream<Uint8Array>, coding: Coding): ReadableStream<Uint8Array> {
+  const source = body.getReader()
+  let compressor: Transform | undefined
+  let hasEnded = false
+  let output: Promise<void> | undefined
+  /** One wait for all who ask until it is over: each listens to the compressor. */
+  const untilOutput = (of: Transform): Promise<void> => {
+    output ??= nextOutput(of).finally(() => {
+      output = undefined
+    })
+    // In a race that is over, nobody waits for it.
+    output.catch(() => {})
+    return output
+  }
+  const open = async (): Promise<Transform> => {
+    // Loaded with the first response that needs it: it would lengthen every start.
+    const { createGzip, createZstdCompress } = await import('node:zlib')
+    return (coding === 'gzip' ? createGzip() : createZstdCompress()).on('end', () => {
+      hasEnded = true
+    })
+  }
+  /** Hands over one more part, or the end, and waits until it is compressed or there is something to read. */
+  const feed = async (to: Transform): Promise<void> => {
+    const { value, done } = await source.read()
+    const progress = untilOutput(to)
+    if (done) to.end()
+    await (value === undefined ? progress : Promise.race([progress, write(to, value)]))
+  }
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        compressor ??= await open()
+        for (;;) {
+          const compressed: Buffer | null = compressor.read()
+          if (compressed !== null) return controller.enqueue(compressed)
+          if (hasEnded) return controller.close()
+          if (compressor.writableEnded) await untilOutput(compressor)
+          else await feed(compressor)
+        }
+      },
+      async cancel(reason) {
+        compressor?.destroy()
+        await source.cancel(reason)
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** Resolves when there is more to read, or when there will be nothing more. */
+function nextOutput(stream: Transform): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const settle = (error?: Error): void => {
+    stream.off('readable', settle).off('end', settle).off('error', settle)
+    if (error instanceof Error) reject(error)
+    else resolve()
+  }
+  stream.on('readable', settle).on('end', settle).on('error', settle)
+  return promise
+}
+
+const write = (stream: Transform, bytes: Uint8Array): Promise<void> =>
+  new Promise((resolve, reject) => {
+    stream.write(bytes, (error) => (error ? reject(error) : resolve()))
   })
 
 /** A client that stored a compressed response knows it by the tag with the coding; a 304 must name that (RFC 9111 §4.3.4). */

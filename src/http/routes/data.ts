@@ -10,9 +10,11 @@ import {
   type DocumentStore,
   isDocumentId,
   maxPageDocuments,
+  type PageRequest,
   PreconditionFailed,
   unmetCondition,
 } from '../../documents/document-store.ts'
+import type { Log } from '../../telemetry/log/log.ts'
 import type { Metrics } from '../../telemetry/metrics/metrics.ts'
 import { assertUnanswered, contentLength, incompleteBody, readBody } from '../body/json-body.ts'
 import type { LargeBodies } from '../body/large-body.ts'
@@ -21,8 +23,9 @@ import { formatEtag } from '../headers/etag.ts'
 import { parseIdempotencyKey } from '../headers/idempotency-key.ts'
 import { decodeCursor, nextLink } from '../headers/link.ts'
 import { parsePreconditions } from '../headers/preconditions.ts'
+import { holdResponse, largeResponseThreshold } from '../large-response.ts'
 import { inputProblem, ProblemError } from '../problem.ts'
-import { respondJsonText } from '../respond.ts'
+import { respondJsonStream, respondJsonText } from '../respond.ts'
 import { invalidQuery, pageCursor, pageLimit } from '../validate.ts'
 
 export interface DataDeps {
@@ -34,6 +37,7 @@ export interface DataDeps {
   readonly limits: { readonly maxDocumentBytes: number }
   readonly largeBodies: LargeBodies
   readonly metrics: Pick<Metrics, 'countDocument'>
+  readonly log: Pick<Log, 'error'>
 }
 
 /** A stored document: any JSON object. */
@@ -48,20 +52,31 @@ const listQuery = z.lazy(() =>
  * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
  * their size or precision.
  */
-export function dataRoutes({ store, checker, limits, largeBodies, metrics, compress }: DataDeps) {
+export function dataRoutes({ store, checker, limits, largeBodies, metrics, log, compress }: DataDeps) {
   const document = documentBody(checker, largeBodies, limits.maxDocumentBytes)
 
   return new Hono<Env>()
     .get('/data', compress, zValidator('query', listQuery, invalidQuery), async (c) => {
       const { limit, cursor } = c.req.valid('query')
       const after = cursor === undefined ? undefined : decodeCursor(cursor)
-      const { documents, next } = await store.list({ limit, after })
-      const parts = documents.flatMap((one, i) => (i === 0 ? [one.body] : [',', one.body]))
-      return respondJsonText<JsonDocument[]>(
+      const request = { limit, after }
+      const first = await store.list({ ...request, maxBytes: largeResponseThreshold })
+      const link = (next: string | undefined) => nextLink(c.req.path, { limit }, next)
+      if (first.next === undefined || first.documents.length === limit) {
+        const parts = first.documents.flatMap((one, i) => (i === 0 ? [one.body] : [',', one.body]))
+        return respondJsonText<JsonDocument[]>(c, ['[', ...parts, ']'], 200, link(first.next))
+      }
+      const extent = await store.measure(request)
+      return respondJsonStream<JsonDocument[]>(
         c,
-        ['[', ...parts, ']'],
-        200,
-        nextLink(c.req.path, { limit }, next),
+        {
+          length: extent.bytes + extent.count + 1,
+          heldBytes: Math.max(largeResponseThreshold, extent.largestBytes) + 1,
+          texts: readPage(store, { ...request, until: extent.last }),
+          onError: (error) =>
+            log.error('response ended incomplete', { request_id: c.get('request').requestId, error }),
+        },
+        link(extent.next),
       )
     })
     .post('/data', document, async (c) => {
@@ -72,6 +87,7 @@ export function dataRoutes({ store, checker, limits, largeBodies, metrics, compr
         c.get('request').client,
         () => fingerprint ?? '',
       )
+      holdResponse(c.get('request'), text.length)
       const id = sentId ?? Bun.randomUUIDv7()
       const draft = { id, body: sentId === undefined ? insertId(text, id) : text }
       const { document: created, replayed } = await store.create(draft, idempotency)
@@ -99,6 +115,7 @@ export function dataRoutes({ store, checker, limits, largeBodies, metrics, compr
       const { id } = c.req.valid('param')
       const { text, id: sentId } = c.req.valid('json')
       if (sentId !== undefined && sentId !== id) throw idMismatch()
+      holdResponse(c.get('request'), text.length)
       const { document: stored, created } = await store.replace(
         id,
         sentId === undefined ? insertId(text, id) : text,
@@ -115,6 +132,28 @@ export function dataRoutes({ store, checker, limits, largeBodies, metrics, compr
       if (!isDeleted) throw notFound()
       return c.body(null, 204)
     })
+}
+
+/**
+ * The documents of a page as JSON, read from the store in parts. Each part is forgotten before the next is read.
+ *
+ * @param until the position of the page's last document
+ */
+async function* readPage(store: DocumentStore, { limit, after, until }: PageRequest): AsyncGenerator<string> {
+  let separator = '['
+  let left = limit
+  let from = after
+  do {
+    const part = await store.list({ limit: left, after: from, until, maxBytes: largeResponseThreshold })
+    left -= part.documents.length
+    from = part.next
+    for (const { body } of part.documents) {
+      yield separator
+      yield body
+      separator = ','
+    }
+  } while (from !== undefined && left > 0)
+  yield separator === '[' ? '[]' : ']'
 }
 
 const notFound = () => new ProblemError({ code: 'not-found', detail: 'There is no document with this id.' })

@@ -4,6 +4,7 @@ import { isEnded, type Task } from '../../tasks/task.ts'
 import { QueueUnavailable, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Log } from '../../telemetry/log/log.ts'
 import type { Env } from '../env.ts'
+import { holdResponse, largeResponseThreshold, onlyOnce, splitText } from '../large-response.ts'
 import { serializeTask } from './task-json.ts'
 
 /** Streams of one process: each watches its task. */
@@ -12,6 +13,8 @@ const maxStreams = 1_000
 const maxHeartbeatIntervalMs = 15_000
 /** How soon a client reconnects when a stream ends before its task, in ms. */
 const retryMs = 1_000
+/** How often a stream looks for room for a large event, in ms. */
+const busyPauseMs = 250
 
 /** The open event streams of a process, so that a drain can end them. */
 export class EventStreams {
@@ -66,31 +69,70 @@ export function streamTask(
   task: Task,
   { queue, eventStreams, log }: TaskStreamDeps,
 ): Response {
-  const { method, signal, requestId } = c.get('request')
+  const context = c.get('request')
+  const { method, signal, requestId, responseBudget } = context
   if (isEnded(task) && c.req.header('last-event-id') === eventId(task)) return c.body(null, 204)
   // Bun neither reads nor cancels the stream of a HEAD, and nobody reads one after the deadline: it would stay open.
   if (method === 'HEAD' || signal.aborted) return c.body(null, 200, headers)
+  // The first event is made now, and the task itself forgotten: a stream may be open for hours.
+  const { id, updatedAt, status } = task
+  const hasEnded = isEnded(task)
+  let firstEvent = formatEvent(task)
+  const takeFirst = (): string => {
+    const event = firstEvent
+    firstEvent = ''
+    return event
+  }
+  holdResponse(context, firstEvent.length)
+  const held = context.heldResponseBytes
+  context.heldResponseBytes = 0
+  const release = onlyOnce(() => responseBudget.release(held))
   const controller = eventStreams.open()
   const response = streamSSE(c, async (stream) => {
     stream.onAbort(() => controller.abort())
+    let isWriting = true
+    // Not amid an event, which is written in parts.
     const heartbeat = setInterval(
-      () => void stream.write(': heartbeat\n\n'),
+      () => void (isWriting || stream.write(': heartbeat\n\n')),
       eventStreams.heartbeatIntervalMs,
     )
+    const send = async (event: string): Promise<void> => {
+      isWriting = true
+      for (const part of splitText(event)) await stream.write(part)
+      isWriting = false
+    }
+    /** Sends the task as it is when there is room for it. Nothing of it is held until then. */
+    const sendLarge = async (length: number): Promise<void> => {
+      const bytes = Math.min(length, responseBudget.maxBytes)
+      while (!responseBudget.take(bytes)) {
+        await Bun.sleep(busyPauseMs)
+        if (controller.signal.aborted) return
+      }
+      try {
+        const latest = await queue.find(id)
+        if (latest !== undefined) await send(formatEvent(latest))
+      } finally {
+        responseBudget.release(bytes)
+      }
+    }
     try {
       // A block of its own: it is no event, and the OpenAPI document describes events.
       await stream.write(`retry: ${retryMs}\n\n`)
-      await stream.writeSSE(toEvent(task))
-      if (isEnded(task)) return
-      for await (const changed of queue.watch(task.id, controller.signal)) {
-        if (changed.updatedAt === task.updatedAt && changed.status === task.status) continue
-        await stream.writeSSE(toEvent(changed))
+      await send(takeFirst())
+      release()
+      if (hasEnded) return
+      for await (const changed of queue.watch(id, controller.signal)) {
+        if (changed.updatedAt === updatedAt && changed.status === status) continue
+        const event = formatEvent(changed)
+        if (event.length <= largeResponseThreshold) await send(event)
+        else await sendLarge(event.length)
       }
     } catch (error) {
       // The stream ends. With an unreachable queue, the client learns why when it reconnects.
       if (!(error instanceof QueueUnavailable))
         log.error('event stream failed', { request_id: requestId, error })
     } finally {
+      release()
       clearInterval(heartbeat)
       controller.abort()
     }
@@ -102,7 +144,13 @@ export function streamTask(
   return response
 }
 
-const toEvent = (task: Task) => ({ event: 'task', data: serializeTask(task).join(''), id: eventId(task) })
+/** A task as an event. */
+function formatEvent(task: Task): string {
+  const data = serializeTask(task)
+    .join('')
+    .replaceAll(/\r\n|\r|\n/g, '\ndata: ')
+  return `event: task\ndata: ${data}\nid: ${eventId(task)}\n\n`
+}
 
 /** Names a state of a task. */
 const eventId = ({ updatedAt, status }: Task): string => `${updatedAt}-${status}`

@@ -1,0 +1,126 @@
+import type { Context } from 'hono'
+import { ResponsesBusy } from './body/byte-budget.ts'
+import type { Env } from './env.ts'
+import type { RequestContext } from './request-context.ts'
+
+/** Above this many characters a response is large: it is sent in parts, and counts as held until its client has read it. */
+export const largeResponseThreshold = 256 * 1024
+
+/** Characters of one part. The runtime copies what it cannot send yet, so this is what a slow reader holds of it. */
+const partLength = 64 * 1024
+
+/**
+ * Takes the memory of a large response before it is made. A handler that changes something calls this before, because its
+ * response cannot be refused any more afterwards.
+ *
+ * @param bytes at most held at a time; what is not large takes nothing
+ * @throws ResponsesBusy when other responses have it
+ */
+export function holdResponse(context: RequestContext, bytes: number): void {
+  if (bytes <= largeResponseThreshold || context.method === 'HEAD' || context.signal.aborted) return
+  const { responseBudget } = context
+  // One always fits.
+  const held = Math.min(bytes, responseBudget.maxBytes)
+  if (!responseBudget.take(held)) throw new ResponsesBusy()
+  context.heldResponseBytes = held
+}
+
+export interface LargeBody {
+  /** Bytes that it holds at a time. */
+  readonly heldBytes: number
+  /** The text in parts of any size. */
+  readonly texts: Iterator<string> | AsyncIterator<string>
+  /** Called with what `texts` throws: then the response ends incomplete. Default: nobody is told. */
+  readonly onError?: (error: unknown) => void
+}
+
+/**
+ * Makes the body of a large response, which is read from `texts` as fast as its client reads.
+ *
+ * @returns null for HEAD, and when nobody waits for the response any more
+ * @throws ResponsesBusy for a GET without room. After any other method something has been done, and that is answered.
+ */
+export function createLargeBody(c: Context<Env>, body: LargeBody): ReadableStream<Uint8Array> | null {
+  const context = c.get('request')
+  const { method, signal, responseBudget } = context
+  if (method === 'HEAD' || signal.aborted) return null
+  if (context.heldResponseBytes === 0) {
+    if (method === 'GET') holdResponse(context, body.heldBytes)
+    else context.heldResponseBytes = responseBudget.takeAnyway(body.heldBytes)
+  }
+  const release = onlyOnce(() => responseBudget.release(held))
+  const held = context.heldResponseBytes
+  // From here on the stream releases it.
+  context.heldResponseBytes = 0
+  // Also when the client leaves before the first part is asked for.
+  c.req.raw.signal.addEventListener('abort', release, { once: true })
+  return streamTexts(body, release)
+}
+
+/** Makes a function whose second call does nothing. */
+export function onlyOnce(work: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) work()
+    isDone = true
+  }
+}
+
+/** @param release called once nothing is held any more: at the end, after an error, or when the client has left */
+function streamTexts({ texts, onError }: LargeBody, release: () => void): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  let pending = ''
+  let hasMore = true
+  const takePart = async (): Promise<string> => {
+    while (hasMore && pending.length < partLength) {
+      const { value, done } = await texts.next()
+      if (done) hasMore = false
+      else pending += value
+    }
+    const end = partEnd(pending)
+    const part = pending.slice(0, end)
+    pending = pending.slice(end)
+    return part
+  }
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const part = await takePart()
+          if (part !== '') controller.enqueue(encoder.encode(part))
+          if (hasMore || pending !== '') return
+          release()
+          controller.close()
+        } catch (error) {
+          release()
+          onError?.(error)
+          controller.error(error)
+        }
+      },
+      async cancel() {
+        release()
+        pending = ''
+        hasMore = false
+        await texts.return?.()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+/** The parts of a text, each small enough to be copied. */
+export function* splitText(text: string): Generator<string> {
+  let rest = text
+  while (rest !== '') {
+    const end = partEnd(rest)
+    yield rest.slice(0, end)
+    rest = rest.slice(end)
+  }
+}
+
+/** Where the next part ends: not between the two halves of a character. */
+function partEnd(text: string): number {
+  const last = text.charCodeAt(partLength - 1)
+  const isHalf = last >= 0xd800 && last <= 0xdbff
+  return text.length > partLength && isHalf ? partLength - 1 : partLength
+}
