@@ -65,7 +65,10 @@ export const compress = () =>
  * Not `CompressionStream`: Bun's takes all of its input, whether or not somebody reads, and so holds the whole response of a
  * client that does not.
  */
-function compressAsRead(body: ReadableStream<Uint8Array>, coding: Coding): ReadableStream<Uint8Array> {
+function compressAsRead(
+  body: ReadableStream<Uint8Array>,
+  coding: (typeof codings)[number],
+): ReadableStream<Uint8Array> {
   const source = body.getReader()
   let compressor: Transform | undefined
   let hasEnded = false
