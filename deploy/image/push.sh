@@ -1,0 +1,21 @@
+#!/bin/sh
+# Pushes the image IMAGE (tally:dev) that the engine has to REPOSITORY under TAGS (tags.sh), and prints it by digest. The
+# digest is also in reports/supply-chain/image, where make sign, verify and deploy look for it.
+# ARCH: one architecture of several, which index.sh puts together: its tag ends with it, and no tag moves yet.
+set -eu
+cd "$(dirname "$0")/../.."
+: "${REPOSITORY:?names where to push: registry.example.com/tally}"
+deploy/image/registry-tool.sh
+tags=$(deploy/image/tags.sh)
+if [ -n "${ARCH:-}" ]; then tags=${tags%% *}-$ARCH; fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+deploy/image/save.sh "${IMAGE:-tally:dev}" "$work/image.tar"
+pushed=$(.tools/bin/crane push "$work/image.tar" "$REPOSITORY:${tags%% *}" | tail -1)
+for tag in ${tags#* }; do
+  if [ "$tag" != "${tags%% *}" ]; then .tools/bin/crane tag "$pushed" "$tag"; fi
+done
+mkdir -p reports/supply-chain
+echo "$pushed" > reports/supply-chain/image
+deploy/image/output.sh image "$pushed"
+echo "$pushed"
