@@ -1,0 +1,23 @@
+#!/bin/sh
+# Signs an image by digest (reference.sh) and attaches the SBOM that make sbom wrote, signed as well.
+# COSIGN_KEY: a private key, or its address at a KMS; default: the one of make sign-key, if it is there. Without a key
+# the identity of the workflow signs, through Sigstore, and the signature is in the public log.
+set -eu
+cd "$(dirname "$0")/../.."
+image=$(deploy/image/reference.sh)
+sbom=reports/supply-chain/sbom.cdx.json
+if [ ! -f $sbom ]; then echo "$sbom is not there: make sbom writes it" >&2; exit 1; fi
+deploy/image/cosign.sh
+key=${COSIGN_KEY:-}
+if [ -z "$key" ] && [ -z "${ACTIONS_ID_TOKEN_REQUEST_URL:-}" ] && [ -f .tools/signing/cosign.key ]; then
+  key=.tools/signing/cosign.key
+fi
+set -- --yes
+if [ -n "$key" ]; then
+  export COSIGN_PASSWORD="${COSIGN_PASSWORD:-}"
+  # With a key nothing has to be asked outside: no time stamp, no public log.
+  set -- "$@" --key "$key" --use-signing-config=false --tlog-upload=false
+fi
+.tools/bin/cosign sign "$@" "$image"
+.tools/bin/cosign attest "$@" --type cyclonedx --predicate $sbom "$image"
+echo "Signed: $image"
