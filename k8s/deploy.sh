@@ -1,15 +1,16 @@
 #!/bin/sh
 # Deploys an overlay to the cluster of KUBECONFIG and waits until everything in it is ready.
-# OVERLAY names it (dev), IMAGE another image (registry.example.com/tally:1.2.3), TIMEOUT how long to wait (180s).
+# OVERLAY names it (dev), NAMESPACE another namespace than the overlay's, IMAGE another image
+# (registry.example.com/tally:1.2.3), TIMEOUT how long to wait (180s). `rollback.sh` goes back to what was there before.
 set -eu
 cd "$(dirname "$0")/.."
 overlay=${OVERLAY:-dev}
-namespace=$(sed -n 's/^namespace: //p' "k8s/overlays/$overlay/kustomization.yaml")
+namespace=$(k8s/namespace.sh)
 
 # An overlay on the overlay, so that no file of the project has to be changed for an image.
 work=reports/deploy
 mkdir -p $work
-printf 'resources: [../../k8s/overlays/%s]\n' "$overlay" > $work/kustomization.yaml
+printf 'namespace: %s\nresources: [../../k8s/overlays/%s]\n' "$namespace" "$overlay" > $work/kustomization.yaml
 if [ -n "${IMAGE:-}" ]; then
   case ${IMAGE##*/} in
     *@*) name=${IMAGE%%@*} version="digest: '${IMAGE#*@}'" ;;
@@ -24,6 +25,7 @@ if [ -n "${IMAGE:-}" ]; then
 fi >> $work/kustomization.yaml
 # A Job cannot be changed, so the one of the deployment before goes first.
 kubectl --namespace "$namespace" delete job migrate --ignore-not-found
+k8s/note-revisions.sh
 kubectl apply --kustomize $work
 if kubectl --namespace "$namespace" get job migrate --output name >/dev/null 2>&1; then
   kubectl --namespace "$namespace" wait --for=condition=complete job/migrate --timeout="${TIMEOUT:-180s}"

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Says whether a deployment can begin: `ready=true` or `ready=false` for a GitHub workflow, and a notice of what is
+# missing. KUBECONFIG_CONTENT, a secret, becomes a file that only this user reads, and KUBECONFIG for the later steps.
+# What is missing is no failure: a fork has no cluster, and its runs need not be red for that.
+set -eu
+cd "$(dirname "$0")/.."
+missing=
+if [ -n "${KUBECONFIG_CONTENT:-}" ]; then
+  KUBECONFIG=${RUNNER_TEMP:?}/kubeconfig
+  (umask 077 && printf '%s\n' "$KUBECONFIG_CONTENT" > "$KUBECONFIG")
+  if [ -n "${GITHUB_ENV:-}" ]; then echo "KUBECONFIG=$KUBECONFIG" >> "$GITHUB_ENV"; fi
+elif [ -z "${KUBECONFIG:-}" ]; then
+  missing="the secret KUBECONFIG_CONTENT"
+fi
+if [ -z "${SERVICE_URL:-}" ] && [ "${OVERLAY:-}" != loadtest ]; then missing="${missing:+$missing, }the variable SERVICE_URL"; fi
+if [ -n "$missing" ]; then
+  echo "::notice title=Not deployed::This environment lacks $missing: docs/ci-cd.md"
+  ready=false
+else
+  ready=true
+fi
+if [ -n "${GITHUB_OUTPUT:-}" ]; then echo "ready=$ready" >> "$GITHUB_OUTPUT"; fi
+echo "ready=$ready"

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Takes every Deployment back to the revision that it had before the last deploy.sh, and waits until it serves. Where the
+# deployment was the first there is nothing to go back to, which is said.
+# OVERLAY, NAMESPACE, TIMEOUT: as for deploy.sh.
+set -eu
+cd "$(dirname "$0")/.."
+namespace=$(k8s/namespace.sh)
+kubectl --namespace "$namespace" get deployment --output \
+  'jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations.deployment\.kubernetes\.io/revision} {.metadata.annotations.tally/previous-revision}{"\n"}{end}' |
+  while read -r name current previous; do
+    if [ -z "$previous" ]; then
+      echo "$name: there is nothing before it"
+      continue
+    fi
+    if [ "$current" != "$previous" ]; then
+      kubectl --namespace "$namespace" rollout undo "deployment/$name" --to-revision="$previous"
+    fi
+    # What it goes back to gets a new number, so the note is used up.
+    kubectl --namespace "$namespace" annotate "deployment/$name" tally/previous-revision- >/dev/null
+    kubectl --namespace "$namespace" rollout status "deployment/$name" --timeout="${TIMEOUT:-180s}"
+  done
