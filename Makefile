@@ -7,7 +7,7 @@ BUN = PATH="$$(dirname "$$(tools/bun.sh)"):$$PATH" exec bun
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-20s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules: package.json bun.lock
 	@tools/bun.sh > /dev/null
@@ -139,6 +139,8 @@ undeploy: ## Remove it from there again, with its data (OVERLAY=dev)
 .PHONY: kind
 kind: ## Make a cluster in Docker by kind, with the image in it, and deploy there (OVERLAY=dev)
 	@OVERLAY=$(OVERLAY) k8s/kind.sh
+
+include .ci/pipelines.mk
 
 .PHONY: clean
 clean: ## Remove what was fetched, built and written

@@ -6,9 +6,28 @@ steps_failed=0
 steps_table=()
 junit_files=()
 
+# choose_parts [NAME...]: the parts that are run. Default: all.
+chosen_parts=()
+choose_parts() { chosen_parts=("$@"); }
+
+# part NAME...: the steps from here on belong to these parts, and are left out when none of them is chosen.
+left_out=
+parts_seen=" "
+part() {
+  local name chosen
+  parts_seen+="$* "
+  left_out=
+  ((${#chosen_parts[@]} > 0)) || return 0
+  for name in "$@"; do
+    for chosen in "${chosen_parts[@]}"; do [[ $name != "$chosen" ]] || return 0; done
+  done
+  left_out=1
+}
+
 # step NAME COMMAND [ARGUMENT...]
 step() {
   local name=$1 started=$SECONDS verdict
+  [[ -z $left_out ]] || return 0
   shift
   printf '\n===== %s\n' "$name"
   # Run in the background, where `set -e` works inside a function; directly after `if` it would not.
@@ -55,8 +74,20 @@ list() {
   [[ ! -s $2 ]] || printf '%s\n%s\n' "$1" "$(cat "$2")"
 }
 
+# A part with a name that no step has would pass by doing nothing.
+unknown_parts() {
+  local chosen
+  # After a required step that failed, the parts below it were not reached.
+  ((steps_failed == 0)) || return 0
+  for chosen in "${chosen_parts[@]}"; do
+    [[ $parts_seen == *" $chosen "* ]] || step "No part is named $chosen:$parts_seen" false
+  done
+}
+
 # Prints the table and the totals, then exits.
 finish() {
+  left_out=
+  unknown_parts
   local tests failures errors skipped unstable passed failed
   tests=$(junit_sum tests)
   failures=$(junit_sum failures)

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runCommand } from '../support/command.ts'
+
+// The scripts behind the steps of the pipelines, as far as they need no registry and no cluster. What needs them is in
+// make pipeline-rehearsal.
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tally-steps-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const { PATH, HOME } = process.env
+const run = (command: string, env: Record<string, string>) =>
+  runCommand(command.split(' '), { env: { PATH, HOME, ...env } })
+const digest = `sha256:${'a'.repeat(64)}`
+
+describe('an image', () => {
+  test('is signed, verified and deployed by its digest alone', async () => {
+    const byDigest = await run('deploy/image/reference.sh', {
+      IMAGE: `registry.example.com:5000/tally@${digest}`,
+    })
+    expect(byDigest.stdout.trim()).toBe(`registry.example.com:5000/tally@${digest}`)
+    for (const image of ['tally:1.2.3', 'tally', 'tally@sha256:abc', `tally@${digest}b`]) {
+      const { exitCode, stderr } = await run('deploy/image/reference.sh', { IMAGE: image })
+      expect(exitCode, image).toBe(1)
+      expect(stderr).toContain(`not by digest: ${image}`)
+    }
+  })
+
+  test('of a release is tagged with version, commit and latest; of main with commit and main', async () => {
+    const release = await run('deploy/image/tags.sh', { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v1.2.3' })
+    expect(release.stdout.trim()).toMatch(/^1\.2\.3 [0-9a-f]{40} latest$/)
+    const given = await run('deploy/image/tags.sh', { TAGS: 'one two' })
+    expect(given.stdout.trim()).toBe('one two')
+  })
+
+  test('is pushed nowhere, when nothing names the registry', async () => {
+    const { exitCode, stderr } = await run('deploy/image/push.sh', {})
+    expect(exitCode).not.toBe(0)
+    expect(stderr).toContain('REPOSITORY')
+  })
+})
+
+describe('the preflight of a deployment', () => {
+  test('writes the kubeconfig for this user alone, and names it to the later steps', async () => {
+    const [output, environment] = [join(folder, 'output'), join(folder, 'environment')]
+    const { exitCode } = await run('k8s/preflight.sh', {
+      KUBECONFIG_CONTENT: 'secret: yes',
+      SERVICE_URL: 'https://tally.example',
+      RUNNER_TEMP: folder,
+      GITHUB_OUTPUT: output,
+      GITHUB_ENV: environment,
+    })
+    expect(exitCode).toBe(0)
+    const kubeconfig = join(folder, 'kubeconfig')
+    expect(await Bun.file(output).text()).toBe('ready=true\n')
+    expect(await Bun.file(environment).text()).toBe(`KUBECONFIG=${kubeconfig}\n`)
+    expect(await Bun.file(kubeconfig).text()).toBe('secret: yes\n')
+    expect((await Bun.file(kubeconfig).stat()).mode & 0o777).toBe(0o600)
+  })
+
+  test('says what is missing, and is no failure', async () => {
+    const output = join(folder, 'nothing')
+    const { exitCode, stdout } = await run('k8s/preflight.sh', { GITHUB_OUTPUT: output })
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(
+      '::notice title=Not deployed::This environment lacks the secret KUBECONFIG_CONTENT, the variable SERVICE_URL',
+    )
+    expect(await Bun.file(output).text()).toBe('ready=false\n')
+  })
+})
+
+test('the clean-up of a build removes no other namespace', async () => {
+  for (const namespace of ['tally', '', 'production', 'kube-system']) {
+    const { exitCode, stderr } = await run('k8s/undeploy-build.sh', { NAMESPACE: namespace })
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('not that of a build')
+  }
+})
+
+test('a failed build is reported to a webhook', async () => {
+  const messages: unknown[] = []
+  await using server = Bun.serve({
+    hostname: '127.0.0.1',
+    port: 0,
+    async fetch(request) {
+      messages.push(await request.json())
+      return new Response()
+    },
+  })
+  const { exitCode } = await run('tools/notify.sh', {
+    NOTIFY_URL: server.url.href,
+    JOB_NAME: 'tally',
+    BUILD_NUMBER: '7',
+    BUILD_URL: 'https://ci.example/7',
+  })
+  expect(exitCode).toBe(0)
+  expect(messages).toEqual([
+    { text: expect.stringMatching(/^Failed: tally 7 \(.+\) https:\/\/ci\.example\/7$/) },
+  ])
+  expect((await run('tools/notify.sh', {})).stdout).toContain('nobody is notified')
+})
