@@ -24,6 +24,9 @@ packages=(
 # these packages would replace an installed Docker.
 if ! deploy/docker/engine.sh >/dev/null 2>&1; then packages+=(podman netavark aardvark-dns iptables runc); fi
 
+# Any Java runs the checks of the Jenkinsfile.
+if ! command -v java >/dev/null; then packages+=(default-jre-headless); fi
+
 if ! command -v apt-get >/dev/null; then
   echo "apt-get not found; the checks need: ${packages[*]}"
   exit
