@@ -1,0 +1,14 @@
+#!/bin/sh
+# Lints what builds and deploys: workflows (actionlint, zizmor), the Jenkinsfile (its grammar, CodeNarc), the Dockerfile
+# (hadolint), and every YAML file (yamllint).
+set -eu
+cd "$(dirname "$0")/.."
+tools/linters.sh
+linters=.tools/linters
+.tools/bin/actionlint -color
+# Offline: what asks GitHub (whether a pinned commit is that of its tag) is left to a run with a token.
+$linters/bin/zizmor --offline --persona=auditor --no-progress .github
+$linters/bin/hadolint --config .hadolint.yaml Dockerfile
+git ls-files '*.yaml' '*.yml' | PYTHONPATH=$linters xargs python3 -m yamllint --strict
+tools/jenkinsfile.sh check
+echo "Workflows, Dockerfile and YAML: nothing to say"
