@@ -160,7 +160,7 @@ function promises(makePlace: () => Promise<Place>): void {
       expect(output).toMatch(
         /the database's schema is version 1000 and needs a service that knows at least version 1000, this one knows \d+/,
       )
-      expect(output).toContain('start the newer version, or restore the backup')
+      expect(output).toContain('start a newer version, or restore the backup')
     },
     timeoutMs,
   )
