@@ -3,12 +3,13 @@ import { Glob } from 'bun'
 // Fails if the tests run less than the required share of the lines of src/: bun tools/coverage.ts --lines 90
 //
 // The report omits files that no test loads. Their lines of code count as not covered; otherwise untested code would
-// raise the figure.
+// raise the figure. Files of the console are an exception: they run in the browser of test/e2e/browser, where lines are not
+// counted.
 
 const required = Number(Bun.argv[Bun.argv.indexOf('--lines') + 1])
 const reported = linesByFile(await Bun.file('reports/coverage/lcov.info').text())
 const files = (await Array.fromAsync(new Glob('src/**/*.{ts,tsx}').scan('.')))
-  .filter((file) => !file.endsWith('.d.ts'))
+  .filter((file) => !file.endsWith('.d.ts') && (reported.has(file) || !file.startsWith('src/console/')))
   .sort()
 
 let found = 0

@@ -1,3 +1,4 @@
+import { accessKey } from './api/access-key.ts'
 import { baseUrl } from './api/client.ts'
 import { useInstance } from './api/use-instance.ts'
 import { formatRoute, type View, views } from './route.ts'
@@ -33,6 +34,12 @@ export function Header({ view }: { readonly view: View }) {
 /** Who answers, or that nobody does. */
 function InstanceNote() {
   const { data: instance, problem } = useInstance()
+  if (problem?.code === 'unauthorized')
+    return (
+      <button type="button" className="instance-note" onClick={() => void accessKey.askAgain()}>
+        Enter a key
+      </button>
+    )
   if (problem !== undefined)
     return (
       <span className="instance-note" data-state="unreachable">

@@ -75,12 +75,12 @@ describe('a file', () => {
     })
   })
 
-  test('may have half a million numbers', () => {
+  test('may have many numbers', () => {
     const { columns } = parseFile(
       'a.csv',
-      `x\n${Array.from({ length: 500_000 }, (_, i) => i / 8).join('\n')}`,
+      `x\n${Array.from({ length: 200_000 }, (_, i) => i / 8).join('\n')}`,
     )
-    expect(columns[0]?.numbers).toHaveLength(500_000)
+    expect(columns[0]?.numbers).toHaveLength(200_000)
   })
 })
 

@@ -1,17 +1,16 @@
 import { beforeAll, expect, test } from 'bun:test'
-import { brotliCompressSync } from 'node:zlib'
 import type { Console } from '../../src/http/routes/console.ts'
 import { buildConsole } from '../../src/server/build-console.ts'
 
 // What the bundler makes of the console's source.
 
-/** All that a browser loads, compressed, in bytes. */
+/** All that a browser loads, compressed by gzip, in bytes: what is served is smaller, but takes long to make. */
 const budgetBytes = 150_000
 
 let built: Console
 beforeAll(async () => {
   built = await buildConsole()
-}, 60_000)
+}, 120_000)
 
 /** The texts of the files with a suffix. */
 const textsOf = (suffix: string): Promise<string[]> =>
@@ -52,7 +51,7 @@ test('it is small enough to load at once', async () => {
     [...built.files].map(async ([name, { identity }]) => ({
       name,
       bytes: identity.size,
-      compressed: brotliCompressSync(await identity.bytes()).length,
+      compressed: Bun.gzipSync(await identity.bytes()).length,
     })),
   )
   const total = sizes.reduce((sum, { compressed }) => sum + compressed, 0)

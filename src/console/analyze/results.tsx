@@ -34,7 +34,7 @@ export function Results({
             bars={distribution.bins}
             columns={['range', 'numbers']}
           />
-          <BoxPlot distribution={distribution} />
+          <BoxPlot box={distribution} />
         </>
       )}
       {mostCommon !== undefined && (

@@ -10,6 +10,8 @@ interface Prompt {
 /** The API key or token of the user, kept for the tab: a link or another site never carries it. */
 class AccessKey {
   #prompt: Prompt | undefined
+  /** Who does not want to give a key is not asked again by each request. */
+  #isDeclined = false
   readonly #listeners = new Set<() => void>()
 
   get(): string | undefined {
@@ -24,14 +26,20 @@ class AccessKey {
   ask(refused: string | undefined): Promise<string | undefined> {
     const current = this.get()
     if (current !== refused) return Promise.resolve(current)
-    if (this.#prompt === undefined)
-      this.#setPrompt({ isRetry: refused !== undefined, answer: Promise.withResolvers() })
-    return (this.#prompt as unknown as Prompt).answer.promise
+    if (this.#isDeclined) return Promise.resolve(undefined)
+    return this.#open(refused !== undefined)
+  }
+
+  /** Asks a user who has declined before, because the user wants it now. */
+  async askAgain(): Promise<void> {
+    // Views have failed meanwhile: they begin again with the key.
+    if ((await this.#open(false)) !== undefined) location.reload()
   }
 
   /** Answers the open question. */
   answer(key: string | undefined): void {
     if (key !== undefined) sessionStorage.setItem(storageKey, key)
+    this.#isDeclined = key === undefined
     this.#prompt?.answer.resolve(key)
     this.#setPrompt(undefined)
   }
@@ -43,6 +51,12 @@ class AccessKey {
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  #open(isRetry: boolean): Promise<string | undefined> {
+    const prompt = this.#prompt ?? { isRetry, answer: Promise.withResolvers() }
+    if (prompt !== this.#prompt) this.#setPrompt(prompt)
+    return prompt.answer.promise
   }
 
   #setPrompt(prompt: Prompt | undefined): void {

@@ -1,4 +1,3 @@
-import type { Distribution } from '../analyze/distribution.ts'
 import { Figure } from './figure.tsx'
 
 const width = 600
@@ -6,13 +5,20 @@ const height = 64
 const margin = 12
 const middle = height / 2
 
-type Box = Pick<Distribution, 'minimum' | 'maximum' | 'quartiles' | 'whiskers' | 'outliers'>
+/** What a box plot shows. */
+interface Box {
+  readonly minimum: number
+  readonly maximum: number
+  readonly quartiles: readonly [q1: number, median: number, q3: number]
+  readonly whiskers: readonly [low: number, high: number]
+  readonly outliers: { readonly count: number; readonly examples: readonly number[] }
+}
 
 const format = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 6 })
 
 /** Quartiles, whiskers to the furthest value within 1.5 interquartile ranges, and the values outside (Tukey). */
-export function BoxPlot({ distribution }: { readonly distribution: Box }) {
-  const { quartiles, whiskers, outliers } = distribution
+export function BoxPlot({ box }: { readonly box: Box }) {
+  const { quartiles, whiskers, outliers } = box
   const [q1, median, q3] = quartiles
   const [low, high] = whiskers
   const rows = [
@@ -26,7 +32,7 @@ export function BoxPlot({ distribution }: { readonly distribution: Box }) {
   const label = `half of the values are between ${format(q1)} and ${format(q3)}, the median is ${format(median)}, ${outliers.count} are outside of the whiskers`
   return (
     <Figure caption="Box plot" label={label} table={{ columns: ['mark', 'value'], rows }}>
-      <BoxMarks box={distribution} />
+      <BoxMarks box={box} />
     </Figure>
   )
 }

@@ -1,11 +1,11 @@
-import type { Instance } from '../api/use-instance.ts'
+import type { InstanceJson } from '../../http/routes/instance-json.ts'
 import { bucketQuantile } from './quantile.ts'
 
 /** What an instance said, and when. */
 interface Reading {
   /** Unix time, in ms. */
   readonly at: number
-  readonly instance: Instance
+  readonly instance: InstanceJson
 }
 
 /** A value of a live plot. */
@@ -43,7 +43,7 @@ export const goneAfterMs = 5_000
 const forgottenAfterMs = 60_000
 
 /** Adds what an instance said to what is known of all. */
-export function addReading(instances: Instances, instance: Instance, at: number): Instances {
+export function addReading(instances: Instances, instance: InstanceJson, at: number): Instances {
   const key = `${instance.name} ${instance.started_at}`
   const reading = { at, instance }
   const before = instances.get(key)

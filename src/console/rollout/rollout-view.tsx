@@ -16,7 +16,7 @@ export function RolloutView({ params }: Pick<Route, 'params'>) {
   const rate = Math.min(Math.max(Number(params.get('rate') ?? defaultRate) || defaultRate, 1), maxRate)
   const isRunning = params.get('run') === '1'
   const { ledger, reset } = useTraffic(isRunning, rate)
-  const { instances, now } = useInstances(false)
+  const { instances, now } = useInstances()
   const names = Object.keys(ledger.byInstance)
   const show = (change: { run?: boolean; rate?: number }): void => {
     const { run = isRunning, rate: chosen = rate } = change

@@ -13,7 +13,7 @@ const maxQuestions = 12
  *
  * @returns what is known of them, and the time of the last question in ms
  */
-export function useInstances(isPaused: boolean): { readonly instances: Instances; readonly now: number } {
+export function useInstances(): { readonly instances: Instances; readonly now: number } {
   const [state, setState] = useState({ instances: new Map() as Instances, now: Date.now() })
   const count = useRef(0)
   count.current = [...state.instances.values()].filter(
@@ -21,7 +21,6 @@ export function useInstances(isPaused: boolean): { readonly instances: Instances
   ).length
 
   useEffect(() => {
-    if (isPaused) return
     const controller = new AbortController()
     const { signal } = controller
     const run = async (): Promise<void> => {
@@ -33,7 +32,7 @@ export function useInstances(isPaused: boolean): { readonly instances: Instances
     }
     void run()
     return () => controller.abort()
-  }, [isPaused])
+  }, [])
   return state
 }
 

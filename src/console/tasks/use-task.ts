@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from 'react'
+import { useCallback, useEffect, useRef, useState } from 'react'
 import type { TaskJson } from '../../http/routes/task-json.ts'
 import { client } from '../api/client.ts'
 import { expectOk, type Problem, RequestFailed, toProblem } from '../api/problem.ts'
@@ -11,14 +11,18 @@ const retryMs = 2_000
 export function useTask(id: string) {
   const [task, setTask] = useState<TaskJson>()
   const [problem, setProblem] = useState<Problem>()
-  // A task that was ended and is retried has a new stream.
-  const [watches, setWatches] = useState(0)
+  const watchRef = useRef(() => {})
 
   useEffect(() => {
-    const controller = new AbortController()
-    void follow(id, watches, controller.signal, setTask, setProblem)
+    let controller = new AbortController()
+    watchRef.current = () => {
+      controller.abort()
+      controller = new AbortController()
+      void follow(id, controller.signal, setTask, setProblem)
+    }
+    watchRef.current()
     return () => controller.abort()
-  }, [id, watches])
+  }, [id])
 
   const act = useCallback(
     async (action: 'cancel' | 'retry'): Promise<void> => {
@@ -29,7 +33,8 @@ export function useTask(id: string) {
         )
         setTask((await response.json()).task)
         setProblem(undefined)
-        if (action === 'retry') setWatches((n) => n + 1)
+        // The stream of a task that had ended has ended, too.
+        if (action === 'retry') watchRef.current()
       } catch (error) {
         setProblem(toProblem(error))
       }
@@ -47,7 +52,6 @@ export function useTask(id: string) {
 /** Reports each state of a task until it ends or nobody wants to know. */
 async function follow(
   id: string,
-  _watch: number,
   signal: AbortSignal,
   onTask: (task: TaskJson) => void,
   onProblem: (problem: Problem | undefined) => void,

@@ -12,6 +12,7 @@ import { ProblemError } from '../problem.ts'
 import type { RequestTracker } from '../request-tracker.ts'
 import { respondJson } from '../respond.ts'
 import type { Build } from './health.ts'
+import type { InstanceJson } from './instance-json.ts'
 
 /** Codings in which a build stores the console's files, best first. */
 export const consoleCodings = ['br', 'zstd'] as const
@@ -92,36 +93,6 @@ export function consoleFileRoutes({ load }: Pick<ConsoleDeps, 'load'>) {
       },
     })
   })
-}
-
-/** What this instance says about itself to a console. */
-export interface InstanceJson {
-  readonly name: string
-  readonly version: string
-  /** When the process started: a name may be used again, and processes of a supervisor share theirs. */
-  readonly started_at: string
-  readonly state: string
-  readonly uptime_seconds: number
-  readonly in_flight: number
-  /** Application requests since the start. */
-  readonly requests: {
-    readonly total: number
-    /** Of those, answered with 5xx. */
-    readonly failed: number
-    /** Upper bounds of the buckets, in seconds; one more bucket is above the last. */
-    readonly bounds: readonly number[]
-    /** Requests in each bucket, not cumulative. */
-    readonly counts: readonly number[]
-  }
-  /** Tasks by state; null while the queue cannot be reached. */
-  readonly queue: {
-    readonly waiting: number
-    readonly delayed: number
-    readonly processing: number
-    readonly completed: number
-    readonly failed: number
-    readonly cancelled: number
-  } | null
 }
 
 export interface InstanceDeps {

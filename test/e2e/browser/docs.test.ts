@@ -5,7 +5,7 @@ import { auth } from '../../../src/http/middleware/auth.ts'
 import { haveBrowser, launchBrowser, openPage } from '../../support/browser.ts'
 import { listen } from '../../support/listening.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 describe.skipIf(!haveBrowser())('/docs in a browser', () => {
   let browser: Browser

@@ -254,7 +254,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
     },
   )
 
-  test('goes on when PgBouncer was restarted, and when the server was', async () => {
+  test('goes on after the server behind it was restarted', async () => {
     const pooler = await startPgBouncer(server, { mode: 'transaction' })
     try {
       await using service = await startOn(pooler.url)
