@@ -70,12 +70,19 @@ export function onlyOnce(work: () => void): () => void {
 function streamTexts({ texts, onError }: LargeBody, release: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let pending = ''
+  /** A large text behind `pending`: joining them would copy it. */
+  let large = ''
   let hasMore = true
   const takePart = async (): Promise<string> => {
-    while (hasMore && pending.length < partLength) {
+    while (hasMore && large === '' && pending.length < partLength) {
       const { value, done } = await texts.next()
       if (done) hasMore = false
-      else pending += value
+      else if (value.length < partLength) pending += value
+      else large = value
+    }
+    if (pending === '') {
+      pending = large
+      large = ''
     }
     const end = partEnd(pending)
     const part = pending.slice(0, end)
@@ -88,7 +95,7 @@ function streamTexts({ texts, onError }: LargeBody, release: () => void): Readab
         try {
           const part = await takePart()
           if (part !== '') controller.enqueue(encoder.encode(part))
-          if (hasMore || pending !== '') return
+          if (hasMore || pending !== '' || large !== '') return
           release()
           controller.close()
         } catch (error) {
@@ -100,6 +107,7 @@ function streamTexts({ texts, onError }: LargeBody, release: () => void): Readab
       async cancel() {
         release()
         pending = ''
+        large = ''
         hasMore = false
         await texts.return?.()
       },

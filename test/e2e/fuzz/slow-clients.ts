@@ -1,16 +1,18 @@
 /**
  * Clients that are slow on purpose, beside one that is not: `CONNECTIONS` (2,000) that send one byte every 5 s, for
- * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A third of them dribbles a request head, a third a body, a
- * third has one request answered and then dribbles the head of the next.
+ * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A fifth of them each dribbles a request head; dribbles a body; has
+ * one request answered and then dribbles the head of the next; sends a head and one byte of its body; asks for 16 MiB and reads
+ * nothing. The last two are more than `MAX_IN_FLIGHT` and `MAX_HELD_RESPONSE_BYTES` have room for.
  *
  * With `FUZZ_SECONDS`, as `make fuzz` passes it on, it takes about that long and half a minute more: fewer clients (500), and
  * a service with short time limits.
  *
- * Fails (exit 1) when a request of the ordinary client is not answered right, or when a slow connection has not ended by
- * itself. Times are printed and decide nothing, because a neighbor on the machine moves them as well; with
+ * Fails (exit 1) when a request of the ordinary client is not answered right, when a slow connection has not ended by itself, or
+ * when the memory exceeds `MAX_RSS_MIB` (400). Times are printed and decide nothing, because a neighbor on the machine moves them as well; with
  * `P99_FACTOR=2` it also fails when the 99th percentile of the ordinary client is more than twice its usual one.
  */
 import { connect } from 'node:net'
+import { residentBytes } from '../../../bench/resident-memory.ts'
 import { quantile } from '../../../bench/statistics.ts'
 import { startService } from '../../support/service.ts'
 import { payload } from './inputs.ts'
@@ -19,6 +21,8 @@ const { FUZZ_SECONDS, P99_FACTOR } = process.env
 const isBounded = FUZZ_SECONDS !== undefined
 const connections = Number(process.env.CONNECTIONS ?? (isBounded ? 500 : 2_000))
 const slowSeconds = Number(process.env.SLOW_SECONDS ?? FUZZ_SECONDS ?? 120)
+/** Memory that the service may take, in MiB. */
+const maxRssMiB = Number(process.env.MAX_RSS_MIB ?? 400)
 const p99Factor = Number(P99_FACTOR ?? Number.POSITIVE_INFINITY)
 /** How long a silent connection may stay, in s: the default of the service, or the shortest that it accepts. */
 const idleSeconds = isBounded ? 8 : 120
@@ -27,6 +31,8 @@ const patienceMs = idleSeconds * 1_000 + 20_000
 
 /** Between two bytes of a slow client, in ms. */
 const byteEveryMs = 5_000
+/** Before a slow client comes again, in ms. */
+const reconnectMs = 500
 /** Between two requests of the ordinary client, in ms. */
 const askEveryMs = 5
 /** How long it is measured without the others, before and after, in ms. */
@@ -40,6 +46,8 @@ const kinds = {
   head: { atOnce: '', slowly: request(payload) },
   body: { atOnce: request(payload).slice(0, -payload.length), slowly: payload },
   'second head': { atOnce: request(payload), slowly: request(payload) },
+  'silent body': { atOnce: `${request(payload).slice(0, -payload.length)}{`, slowly: '' },
+  reader: { atOnce: 'GET /data?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n', slowly: '' },
 } as const
 type Kind = keyof typeof kinds
 
@@ -48,14 +56,26 @@ const service = await startService({
     ACCESS_LOG: 'false',
     DRAIN_QUIET: '1s',
     IDLE_TIMEOUT: `${idleSeconds}s`,
+    // Above these, clients of one kind alone must not keep others from being served.
+    MAX_IN_FLIGHT: String(Math.ceil(connections / 10)),
+    MAX_HELD_RESPONSE_BYTES: '32MiB',
     ...(isBounded && { REQUEST_TIMEOUT: '5s' }),
   },
 })
 const faults: string[] = []
 
+for (let i = 0; i < 16; i++) await storeDocument()
 const before = await askFor(usualMs)
+const memoryBefore = residentBytes(service.pid)
+let memoryMax = 0
+const watch = setInterval(() => {
+  if (service.alive) memoryMax = Math.max(memoryMax, residentBytes(service.pid))
+}, 250)
 const open = new Set<SlowClient>()
-const lifetimes: Record<Kind, number[]> = { head: [], body: [], 'second head': [] }
+const lifetimes = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, [] as number[]])) as Record<
+  Kind,
+  number[]
+>
 const slowEnd = performance.now() + slowSeconds * 1_000
 const slow = keepSlowClients()
 // All of them must have come before it counts, if the machine is fast enough.
@@ -67,11 +87,14 @@ await slow
 const patience = performance.now() + patienceMs
 while (open.size > 0 && performance.now() < patience) await Bun.sleep(500)
 const after = await askFor(usualMs)
+clearInterval(watch)
 
 if (open.size > 0) faults.push(`${open.size} slow connections never ended by themselves`)
 const [usual, beside] = [quantile(before, 0.99), quantile(during, 0.99)]
 if (beside > p99Factor * usual)
   faults.push(`p99 of the ordinary client: ${beside.toFixed(2)} ms, usually ${usual.toFixed(2)} ms`)
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
+if (memoryMax > maxRssMiB * 2 ** 20) faults.push(`memory reached ${mebibytes(memoryMax)}`)
 const exitCode = await service.stop()
 if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)
 
@@ -80,6 +103,7 @@ const line = (name: string, values: number[]): string =>
 console.log(line('before', before))
 console.log(line(`beside ${connections} slow ones`, during))
 console.log(line('after', after))
+console.log(`memory: ${mebibytes(memoryBefore)} before, at most ${mebibytes(memoryMax)} beside them`)
 for (const [kind, seconds] of Object.entries(lifetimes))
   if (seconds.length > 0)
     console.log(
@@ -101,7 +125,10 @@ async function keepSlowClients(): Promise<void> {
       // Not all at once: the queue of new connections holds 512.
       await Bun.sleep((i % 1_000) * 3)
       const kind = names[i % names.length] ?? 'head'
-      while (performance.now() < slowEnd) await dribble(kind)
+      while (performance.now() < slowEnd) {
+        await dribble(kind)
+        await Bun.sleep(reconnectMs)
+      }
     }),
   )
 }
@@ -121,8 +148,14 @@ function dribble(kind: Kind): Promise<void> {
     open.add(client)
     socket.write(kinds[kind].atOnce)
   })
-  // What is answered does not matter, but must be read.
-  socket.on('data', () => {}).on('error', () => {})
+  // What is answered does not matter, but must be read, except by those who do not.
+  socket.on('data', () => {})
+  if (kind === 'reader') {
+    socket.pause()
+    // It would not see the end either.
+    setTimeout(() => socket.resume(), slowEnd - performance.now())
+  }
+  socket.on('error', () => {})
   socket.on('close', () => {
     clearInterval(timer)
     if (open.delete(client)) lifetimes[kind].push((performance.now() - started) / 1_000)
@@ -131,6 +164,16 @@ function dribble(kind: Kind): Promise<void> {
   // The time may end before the connection does: the next one need not wait for it.
   setTimeout(resolve, slowEnd - performance.now()).unref()
   return promise
+}
+
+/** A document of nearly 1 MiB, for those who do not read it. */
+async function storeDocument(): Promise<void> {
+  const { status } = await fetch(`${service.url}/data`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ text: 'a'.repeat(2 ** 20 - 1_000) }),
+  })
+  if (status !== 201) faults.push(`a document was answered ${status}`)
 }
 
 /** The ordinary client: a request every few ms, on kept-alive connections. Each one's time in ms. */
