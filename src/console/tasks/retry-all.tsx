@@ -1,11 +1,13 @@
 import { ProblemNote } from '../parts/problem-note.tsx'
 import { useRetryAll } from './use-retry-all.ts'
 
-export function RetryAll({ onDone }: { readonly onDone: () => void }) {
+/** It stays while nothing has failed: it still says how many it has retried. */
+export function RetryAll(props: { readonly isEmpty: boolean; readonly onDone: () => void }) {
+  const { isEmpty, onDone } = props
   const { state, retryAll } = useRetryAll(onDone)
   return (
     <div className="actions">
-      <button type="button" onClick={retryAll} disabled={state.state === 'running'}>
+      <button type="button" onClick={retryAll} disabled={isEmpty || state.state === 'running'}>
         Retry all failed
       </button>
       <p role="status" className="quiet">

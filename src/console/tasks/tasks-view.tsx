@@ -31,9 +31,7 @@ export function TasksView({ params }: Pick<Route, 'params'>) {
       </p>
       <StatusFilter current={status} stats={stats.data} />
       <ProblemNote problem={page.problem} />
-      {status === 'failed' && page.data !== undefined && page.data.tasks.length > 0 && (
-        <RetryAll onDone={reload} />
-      )}
+      {status === 'failed' && <RetryAll isEmpty={page.data?.tasks.length === 0} onDone={reload} />}
       <div className={id === undefined ? 'list' : 'list with-details'}>
         <div>
           {page.data?.tasks.length === 0 && <EmptyTasks status={status} />}

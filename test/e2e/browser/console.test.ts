@@ -3,6 +3,7 @@ import type { Browser } from 'playwright-core'
 import { hashKey } from '../../../src/http/middleware/api-keys.ts'
 import { haveBrowser, launchBrowser, openPage, type PageOptions } from '../../support/browser.ts'
 import { noDrainWindow, type Service, startService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 import { findBarriers, useConsole } from './console.ts'
 
 setDefaultTimeout(300_000)
@@ -26,6 +27,13 @@ describe.skipIf(!haveBrowser())('the console', () => {
       body: JSON.stringify(body),
     })
     return response.json() as Promise<{ task_id: string }>
+  }
+
+  const readTask = async (id: string): Promise<{ status: string; updated_at: string }> => {
+    const { task } = (await (await fetch(`${service.url}/tasks/${id}`)).json()) as {
+      task: { status: string; updated_at: string }
+    }
+    return task
   }
 
   describe('analyzes', () => {
@@ -104,20 +112,26 @@ describe.skipIf(!haveBrowser())('the console', () => {
     })
 
     test('that failed, retries one to its end, and then all of them', async () => {
-      const { task_id } = await send('/tasks', { kind: 'demo', payload: { seconds: 0, fail: 'permanently' } })
-      for (let i = 0; i < 3; i++)
-        await send('/tasks', { kind: 'demo', payload: { seconds: 0, fail: 'permanently' } })
+      const payload = { seconds: 0, fail: 'permanently' }
+      const failed: string[] = []
+      for (let i = 0; i < 4; i++) failed.push((await send('/tasks', { kind: 'demo', payload })).task_id)
+      for (const id of failed) await until(async () => (await readTask(id)).status === 'failed')
+      const [task_id = ''] = failed
       await useConsole(
         browser,
         service.url,
         async (page) => {
           const details = page.getByRole('region', { name: 'Task', exact: true })
           await details.getByText('failed on demand').waitFor()
+          const before = await readTask(task_id)
           await details.getByRole('button', { name: 'Retry' }).click()
-          await details.getByRole('button', { name: 'Retry' }).waitFor()
-          const button = page.getByRole('button', { name: 'Retry all failed' })
-          await button.click()
-          await page.getByText('4 retried', { exact: true }).waitFor()
+          await until(async () => {
+            const { status, updated_at } = await readTask(task_id)
+            return status === 'failed' && updated_at !== before.updated_at
+          })
+          await page.getByRole('button', { name: 'Retry all failed' }).click()
+          await page.getByText(`${failed.length} retried`, { exact: true }).waitFor()
+          for (const id of failed) expect((await readTask(id)).updated_at).not.toBe(before.updated_at)
         },
         { route: `#/tasks?status=failed&id=${task_id}` },
       )
