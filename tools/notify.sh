@@ -3,7 +3,7 @@
 # nothing without one, and never fails itself: it runs when something has failed already.
 set -u
 if [ -z "${NOTIFY_URL:-}" ]; then
-  echo "NOTIFY_URL is not set: nobody is notified"
+  echo "NOTIFY_URL is not set: no notification is sent"
   exit
 fi
 commit=$(git log -1 --format='%h %s' 2>/dev/null | tr -cd '[:alnum:] .,:;()/_-')

@@ -42,7 +42,7 @@ async function debianPackages(reference: string): Promise<DebianPackage[]> {
     await succeed(['.tools/bin/crane', 'export', reference, tar])
     await mkdir(join(folder, 'root'))
     const unpack = ['tar', '--extract', '--file', tar, '--directory', join(folder, 'root'), '--wildcards']
-    // A base without Debian's files, for instance the one that base.sh makes, has none of these paths.
+    // A base without Debian's files, such as the one that base.sh makes, lacks these paths.
     await execute([
       ...unpack,
       'var/lib/dpkg/status',

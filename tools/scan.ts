@@ -2,8 +2,8 @@
  * Looks up what the SBOM lists among known vulnerabilities, at OSV (https://osv.dev), and fails when one that is HIGH or
  * CRITICAL has a fix and is not in deploy/image/allowlist.json.
  *
- * Where no advisory source can be reached nothing is known, which is said and no failure; with `SCAN_REQUIRED=1`, as
- * before a publication, it is one.
+ * An unreachable advisory source is reported and is no failure; with `SCAN_REQUIRED=1`, as before a publication, it is
+ * one.
  */
 
 import type { Sbom } from './sbom/document.ts'

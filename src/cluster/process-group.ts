@@ -2,8 +2,8 @@
  * The decisions of a supervisor, without any I/O: what happened to a group of processes goes in as events, what to do
  * comes out as commands. Time is passed in, and every state that waits for something has a deadline.
  *
- * The goal is always the same: `count` running processes, none of which a rolling restart still has to replace. So a
- * death has the same answer at every moment, and nothing has to be undone when a restart cannot go on.
+ * The goal is always the same: `count` running processes, all of them up to date. So an exit has the same answer at
+ * every moment, and an aborted rolling restart has nothing to undo.
  */
 export class ProcessGroup {
   readonly #options: GroupOptions
@@ -316,7 +316,7 @@ export class ProcessGroup {
   }
 
   #retireOne(now: number): void {
-    // One at a time: the kernel can be told to keep new connections away from one listener.
+    // One at a time: the kernel can keep new connections away from only one listener.
     if (this.#inState('retiring').length > 0) return
     // Without a rolling restart, one has been aborted after it had started a process: that one is too many.
     const process = this.#phase.name === 'rolling' ? this.#nextOutdated() : this.#inState('running').at(-1)
@@ -374,7 +374,7 @@ export interface GroupOptions {
   readonly maxBackoffMs: number
 }
 
-/** Failures of new processes by which a start or a rolling restart gives up. */
+/** Failures of new processes after which a start or a rolling restart is aborted. */
 const maxAttempts = 3
 
 export type ProcessId = number
@@ -467,7 +467,7 @@ type ProcessEvent =
   | { readonly type: 'exited'; readonly id: ProcessId; readonly exit: ProcessExit }
   /** It has answered a heartbeat. */
   | { readonly type: 'answered'; readonly id: ProcessId }
-  /** It will answer nothing for so long, for a reason: 0 ends that. */
+  /** The process is busy and will not answer for `forMs`; 0 ends that. */
   | { readonly type: 'busy'; readonly id: ProcessId; readonly forMs: number }
 
 export type GroupEvent =

@@ -206,7 +206,7 @@ export class Supervisor {
     return remaining.map(({ pid }) => `worker process ${pid}`)
   }
 
-  /** Tells the group what has happened, and does what it decides. An event meanwhile waits for its turn. */
+  /** Passes an event to the group and executes the group's commands. Events that occur meanwhile are queued. */
   #dispatch(event: GroupEvent): void {
     this.#events.push(event)
     if (this.#isHandling) return

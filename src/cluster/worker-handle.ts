@@ -25,7 +25,7 @@ export interface WorkerEvents {
   listening(port: number): void
   /** It has answered a heartbeat. */
   answered(): void
-  /** It will not answer for so long, in ms, because it is busy; 0 ends that. */
+  /** The process is busy and will not answer for `forMs`; 0 ends that. */
   busy(forMs: number): void
   metrics(snapshot: MetricsSnapshot): void
   /** @throws when there is no response */

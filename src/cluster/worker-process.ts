@@ -17,7 +17,7 @@ import {
 } from './messages.ts'
 import { RpcClient } from './rpc-client.ts'
 
-/** Without a heartbeat for so long, the supervisor does not respond, in ms. It sends one a second. */
+/** How long after its last heartbeat the supervisor counts as unresponsive, in ms. It sends one heartbeat a second. */
 const supervisorTimeoutMs = 15_000
 
 /** How long a scrape waits for the metrics of all processes, in ms. Then it responds with those of this process. */

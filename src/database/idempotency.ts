@@ -1,7 +1,7 @@
 /**
  * A request that may arrive more than once and must take effect once. The client chooses `key`. `scope` keeps the keys
  * of one route and one client apart from all others. `fingerprint` represents the request's content, for example by its
- * SHA-256, and tells a repetition from another request under the same key.
+ * SHA-256, and distinguishes a repetition from another request under the same key.
  */
 export interface Idempotency {
   readonly scope: string

@@ -187,8 +187,8 @@ export const postgresMigrations: readonly Migration[] = [
   // Earlier versions kept tasks in BullMQ's tables, in the schema `bullmq`. Their tasks move. A running one is pending
   // again, with its attempt refunded, because its worker cannot record its result any more.
   //
-  // Processes of an earlier version may still run. Whatever they do with their tasks then fails with cannot_connect_now,
-  // which they report as a queue that is unavailable; they keep serving documents, and accept no task that nobody runs.
+  // Processes of an earlier version may still run. Every operation on their tasks then fails with cannot_connect_now,
+  // which they report as an unavailable queue. They keep serving documents, and accept no task that would never run.
   `do $migration$
    declare
      adding record;
@@ -254,7 +254,7 @@ export interface SchemaVersion {
 const sqlOf = (step: Migration): string => (typeof step === 'string' ? step : step.sql)
 const requiredBy = (step: Migration): number => (typeof step === 'string' ? 0 : step.requires)
 
-/** @throws SchemaTooNew when code that knows so many steps cannot work with the schema */
+/** @throws SchemaTooNew when code that knows `known` steps cannot work with the schema */
 function assertCompatible({ version, requires }: SchemaVersion, known: number): void {
   if (requires > known) throw new SchemaTooNew(version, known, requires)
 }

@@ -80,7 +80,7 @@ export type VersionSet = readonly string[] | '*'
 export interface Condition {
   /** The document has one of these versions: HTTP's If-Match. */
   readonly ifMatch?: VersionSet | undefined
-  /** The document has none of these versions, or does not exist: HTTP's If-None-Match. */
+  /** The document has another version, or does not exist: HTTP's If-None-Match. */
   readonly ifNoneMatch?: VersionSet | undefined
 }
 
@@ -91,8 +91,8 @@ export interface Condition {
  * - A confirmed write survives `kill -9` of every process, and a restart of the database.
  * - Every write is atomic, and writes to one document happen one after the other, also from several processes.
  * - Any call can fail with StoreUnavailable, and only with that while the database is unavailable. It fails at once when
- *   PostgreSQL refuses, after the connect timeout when nobody answers, after the call timeout when a connection falls
- *   silent during a call, and at once for a second after either timeout. When the database is back, calls succeed
+ *   PostgreSQL refuses, after the connect timeout when it does not answer, after the call timeout when a connection
+ *   falls silent during a call, and at once for a second after either timeout. When the database is back, calls succeed
  *   without a restart.
  * - After StoreUnavailable a write may or may not have been executed, because the connection can break between the
  *   commit and its confirmation. Repeating it is safe for `create` (with an idempotency key, or with an id of the

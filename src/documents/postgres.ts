@@ -199,9 +199,9 @@ async function update(sql: SQL, values: NewDocument, condition: Condition): Prom
 }
 
 /**
- * Updates, or else inserts. Unlike `on conflict do update` this tells which one happened, and an update uses up no
- * position. Each statement checks the condition itself: an insert finds no version, so it meets whatever a missing
- * document meets.
+ * Updates, or else inserts. Unlike `on conflict do update`, this reports which one happened, and an update uses up no
+ * position. Each statement checks the condition itself: an insert finds no version, so it meets the same conditions as
+ * a missing document.
  */
 async function upsert(sql: SQL, values: NewDocument, condition: Condition): Promise<Replaced> {
   const { id } = values

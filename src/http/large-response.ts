@@ -30,15 +30,15 @@ export interface LargeBody {
   readonly heldBytes: number
   /** The text in parts of any size. */
   readonly texts: Iterator<string> | AsyncIterator<string>
-  /** Called with what `texts` throws: then the response ends incomplete. Default: nobody is told. */
+  /** Called when `texts` throws; the response then ends incomplete. Default: the error is ignored. */
   readonly onError?: (error: unknown) => void
 }
 
 /**
  * Makes the body of a large response, which is read from `texts` as fast as its client reads.
  *
- * @returns null for HEAD, and when nobody waits for the response any more
- * @throws ResponsesBusy for a GET without room. After any other method something has been done, and that is answered.
+ * @returns null for HEAD, and when the client no longer waits for the response
+ * @throws ResponsesBusy for a GET without room. Other methods have already changed something, so they are answered.
  */
 export function createLargeBody(c: Context<Env>, body: LargeBody): ReadableStream<Uint8Array> | null {
   const context = c.get('request')

@@ -50,7 +50,7 @@ export class RequestContext implements ArrivingRequest {
   onAbort: ((reason: AbortReason) => void) | undefined = undefined
   /** True while the body is being read. */
   isReceiving = false
-  /** Bytes of the body so far, where somebody counts. */
+  /** Bytes of the body so far; undefined where they are not counted. */
   receivedBytes: number | undefined = undefined
   /** The size of the body by its header, in bytes; 0 when unknown. */
   announcedBytes = 0
@@ -75,7 +75,10 @@ export class RequestContext implements ArrivingRequest {
     readonly details: AccessDetails | undefined,
   ) {}
 
-  /** Aborts at the deadline, or when the body comes too slowly. A handler that holds a resource must release it then: nobody reads its response. */
+  /**
+   * Aborts at the deadline, or when the body arrives too slowly. A handler that holds a resource must release it then,
+   * because its response is discarded.
+   */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
     if (this.#isAborted) this.#controller.abort()

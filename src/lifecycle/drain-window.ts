@@ -27,8 +27,8 @@ const maxPollShare = 0.1
  * Two consecutive polls must find no connection, with no request between them. One poll is not enough, because
  * clients that open a connection for every request are invisible between two requests.
  *
- * A window that ends because no connection is left loses nothing: each client has closed its side, or has been told
- * to close it with its last response.
+ * A window that ends because no connection is left loses nothing: each client has closed its side, or received
+ * `Connection: close` with its last response.
  */
 export async function waitForDrain(
   targets: readonly DrainTarget[],

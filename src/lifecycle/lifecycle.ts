@@ -47,7 +47,7 @@ export interface Lifecycle {
  *
  * A platform sends SIGTERM and takes the instance out of its balancers at the same time, and established connections
  * stay open. So a shutdown has three phases, each with a limit: a window in which everything is still served and
- * clients are told to leave, a wait for the work in flight, and cleanup in reverse order.
+ * responses carry `Connection: close`, a wait for the work in flight, and cleanup in reverse order.
  *
  * @example
  * const lifecycle = createLifecycle({ drainMinMs: 5_000 })

@@ -6,7 +6,7 @@ import { openSteering } from './reuseport.ts'
  * A request handler, as `Bun.serve` calls it.
  *
  * @param isLiteral true when the target of the request is one of `literalPaths`, character by character, apart from a query.
- *   `request.url` cannot tell: in it, dot segments and backslashes are resolved.
+ *   `request.url` does not show that: in it, dot segments and backslashes are resolved.
  */
 export type FetchHandler = (
   request: Request,
@@ -14,7 +14,7 @@ export type FetchHandler = (
   isLiteral?: boolean,
 ) => Response | Promise<Response>
 
-/** What `Bun.serve` needs to tell a handler that the target of a request is one of some paths. */
+/** The options by which `Bun.serve` informs a handler that the target of a request is one of `paths`. */
 export function handleLiterally(handler: FetchHandler, paths: readonly string[]) {
   const literal = (request: Request, server: Bun.Server<undefined>) => handler(request, server, true)
   return { fetch: handler, routes: Object.fromEntries(paths.map((path) => [path, literal])) }
@@ -51,9 +51,9 @@ const idleCheckIntervalMs = 4_000
  * The servers that listen on one port: one, and for a while after a reload of the certificate also the previous one.
  *
  * `server.reload` ignores certificates (Bun 1.4.5), so a new certificate needs a second listener on the port. The
- * kernel is told to send new connections to it. The old listener keeps its connections until they end: silent ones
- * after the idle timeout. Where the kernel cannot be told (not on Linux), the old listener is closed at once, and with
- * it the connections that are idle.
+ * kernel steers new connections to it. The old listener keeps its connections until they end: silent ones after the
+ * idle timeout. Where connections cannot be steered (not on Linux), the old listener is closed at once, together with
+ * its idle connections.
  */
 export class PortServers {
   readonly port: number

@@ -13,9 +13,8 @@ const linux = {
  * Steers the new connections of a port that several listeners share (SO_REUSEPORT).
  *
  * Each listener has its own accept queue. When a process closes its listener, the kernel resets the connections in that
- * queue. So the kernel is told to send new connections to the other listeners first, by a classic BPF program on the
- * group of listeners. That needs no privilege. The sysctl `net.ipv4.tcp_migrate_req=1` has the same effect, where an
- * operator can set it.
+ * queue. So a classic BPF program on the group of listeners first steers new connections to the other listeners. That
+ * needs no privilege. The sysctl `net.ipv4.tcp_migrate_req=1` has the same effect, where an operator can set it.
  */
 export interface Steering {
   /**

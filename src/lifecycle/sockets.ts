@@ -63,7 +63,7 @@ function loadLibc(): Libc | undefined {
  *
  * Why not /proc/self/net/tcp: that file has a row for every connection of the network namespace, including those in
  * TIME_WAIT. After a minute of short connections, reading it would block the event loop for too long. It also does
- * not tell the connections of this process from those of another process on the same port.
+ * not separate the connections of this process from those of another process on the same port.
  *
  * @returns undefined where the platform cannot list them
  */

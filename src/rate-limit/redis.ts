@@ -5,7 +5,7 @@ import type { Rate, RateLimiter, Verdict } from './rate.ts'
 
 /** How long Redis may take to answer, in ms, because a request waits for it. */
 const answerTimeoutMs = 100
-/** How long Redis is not asked after a failure, in ms. Otherwise every request would wait in vain. */
+/** How long Redis is not asked after a failure, in ms. Otherwise every request would wait for the timeout. */
 const pauseMs = 1_000
 const keyPrefix = 'tally:rate:'
 

@@ -86,7 +86,7 @@ function findMeant(variable: string): string | undefined {
   })
 }
 
-/** A name as one hears it: without case and separators. */
+/** A name without case and separators. */
 function normalize(name: string): string {
   return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '')
 }

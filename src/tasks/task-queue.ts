@@ -82,14 +82,14 @@ export interface Consumer {
   release(): Promise<readonly string[]>
 }
 
-/** A worker that has been heard from recently. */
+/** A worker with a recent heartbeat. */
 export interface WorkerStats {
   readonly name: string
   readonly version: string
   readonly concurrency: number
   /** The tasks that it runs now. */
   readonly taskIds: readonly string[]
-  /** When it was last heard from, in ms since the epoch, by the queue's clock. */
+  /** Time of its last heartbeat, in ms since the epoch, by the queue's clock. */
   readonly seenAt: number
 }
 
@@ -109,7 +109,7 @@ export interface QueueStats {
   readonly completedLastMinute: number
   /** Whether claiming is paused, by `setPaused`. */
   readonly paused: boolean
-  /** The consumers that were heard from within three heartbeats, in no particular order. */
+  /** The consumers that sent a heartbeat within the last three intervals, in no particular order. */
   readonly workers: readonly WorkerStats[]
 }
 

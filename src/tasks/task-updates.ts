@@ -3,7 +3,7 @@ import { Notifier } from './notifier.ts'
 /** The shortest time between two notifications of all watches, in ms for each of them: each one then reads its task. */
 const intervalPerWatchMs = 0.05
 
-/** Notifies those who watch a task of its updates, and nobody else. */
+/** Notifies the watchers of a task, and only these, of its updates. */
 export class TaskUpdates {
   readonly #watches = new Map<string, Set<Notifier>>()
   #allNotifiedAt = Number.NEGATIVE_INFINITY

@@ -102,5 +102,5 @@ test('a failed build is reported to a webhook', async () => {
   expect(messages).toEqual([
     { text: expect.stringMatching(/^Failed: tally 7 \(.+\) https:\/\/ci\.example\/7$/) },
   ])
-  expect((await run('tools/notify.sh', {})).stdout).toContain('nobody is notified')
+  expect((await run('tools/notify.sh', {})).stdout).toContain('no notification is sent')
 })

@@ -50,7 +50,7 @@ export function productionPackages(text: string): LockedPackage[] {
 
 function dependenciesOf(packages: Lock['packages'], path: string, needs: Needs): string[] {
   const required = Object.keys(needs.dependencies ?? {})
-  // Those of other platforms and peers that nobody installed are not in the lock file.
+  // The lock file lacks packages of other platforms and peers that are not installed.
   const possible = [
     ...Object.keys(needs.optionalDependencies ?? {}),
     ...Object.keys(needs.peerDependencies ?? {}),

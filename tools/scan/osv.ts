@@ -18,7 +18,7 @@ export interface Vulnerability {
   readonly version: string
   readonly severity: Severity
   readonly summary: string
-  /** The versions that mend it; empty when there are none yet. */
+  /** The versions that fix it; empty when there is no fix yet. */
   readonly fixedIn: readonly string[]
 }
 
@@ -106,7 +106,7 @@ function vulnerabilityOf(
   }
 }
 
-/** What nobody rated, or in a form that is not read here, counts as HIGH: somebody has to look at it. */
+/** An advisory without a rating that this program can read counts as HIGH, so that it gets reviewed. */
 function severityOf({ database_specific: specific, severity }: Advisory): Severity {
   const stated = specific?.severity?.toUpperCase().replace('MODERATE', 'MEDIUM')
   const known = severities.find((each) => each === stated)

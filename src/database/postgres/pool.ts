@@ -260,7 +260,7 @@ export class PostgresPool {
     }
   }
 
-  /** A pooler that was told to ignore settings of a session opens one without them. */
+  /** A pooler that is configured to ignore session settings opens a session without them. */
   async #assertDirect(sql: SQL): Promise<void> {
     const [session] = await sql<{ setting: string }[]>`
       select setting from pg_settings where name = 'statement_timeout'`
@@ -301,7 +301,7 @@ export class PostgresPool {
 
   /**
    * Opens a new pool and abandons the old one. Otherwise connections to a host that vanished would stay in the pool
-   * until TCP gives up after minutes, and each would cost one call its time limit.
+   * until TCP times out after minutes, and each would cost one call its time limit.
    */
   #replaceConnections(dead: SQL): void {
     if (this.#sql !== dead || this.#closed) return

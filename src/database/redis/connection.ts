@@ -46,8 +46,8 @@ interface Session {
  * when it is back, they succeed without a restart. A connection to a server that can no longer be used, such as one that
  * has become a replica, is replaced.
  *
- * The reconnection of Bun's client is not used, because it gives up for good after a while or queues calls without an
- * answer. Here a client is discarded when its connection ends, and another one is created.
+ * Bun's own reconnection is not used: it either stops retrying permanently or queues calls without an answer. Here a
+ * client is discarded when its connection ends, and another one is created.
  */
 export class RedisConnection {
   readonly #options: RedisConnectionOptions

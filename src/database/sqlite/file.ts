@@ -49,8 +49,8 @@ export class SqliteFile {
   }
 
   /**
-   * Resolves when a write would succeed: nobody holds the lock for long, and the file is where it was. A transaction without
-   * a change touches no disk.
+   * Resolves when a write would succeed: no other process holds the lock for long, and the file has not moved. A
+   * transaction without a change touches no disk.
    *
    * @param read reads a table that has to be there
    * @throws DatabaseUnavailable when a write would fail

@@ -30,11 +30,12 @@ export interface SchemaStructure {
 }
 
 /**
- * Checks that a schema can be validated at once and to an end.
+ * Checks that validation with a schema is synchronous and terminates.
  *
  * @param root an object; references to other documents are left to the validator
- * @throws Error for an asynchronous schema, which throws where nobody waits for it; for a schema that applies to a value what it is already applying to it, which never ends, and for a
- *   `$dynamicRef` without an anchor at the root, which the validator would take for a reference to where it is
+ * @throws Error for an asynchronous schema, whose errors no caller would receive; for a schema that recurses on the same
+ *   value, which never ends; and for a `$dynamicRef` without an anchor at the root, which the validator would resolve to
+ *   its own location
  */
 export function checkStructure(root: Schema): SchemaStructure {
   const graph = new SchemaGraph(root)

@@ -6,11 +6,11 @@ export interface ArrivingRequest {
   /** `performance.now()` on arrival. */
   readonly startedAt: number
   readonly isReceiving: boolean
-  /** Bytes of the body so far; undefined where it is read as a whole, so that nobody counts. */
+  /** Bytes of the body so far; undefined where the body is read as a whole and not counted. */
   readonly receivedBytes: number | undefined
   /** The size of the body by its header, in bytes; 0 when unknown. */
   readonly announcedBytes: number
-  /** Answers the request, whose body nobody waits for any more. */
+  /** Answers the request and discards the rest of its body. */
   abort(reason: AbortReason): void
 }
 
@@ -46,7 +46,7 @@ export class BodyArrivals {
   /** Ends what is over its time limit, and what is over the bound. */
   enforce(now = performance.now()): void {
     for (const request of this.#arriving()) {
-      // Where nobody counts, all of it may be on its way.
+      // Without a count, all of the body may be on its way.
       const { receivedBytes = request.announcedBytes } = request
       if (isSlow(request, now, patienceMs, receivedBytes)) request.abort('body-timeout')
     }

@@ -18,7 +18,7 @@ export interface ReceiveOptions {
   readonly budget: ByteBudget
   /** The first bytes of a body without a length, which do not count: it may be a small one. */
   readonly uncountedBytes: number
-  /** Of the request. When it aborts, nobody waits for the body any more and nothing of it is kept. */
+  /** Of the request. When it aborts, the body is discarded. */
   readonly context: ReceivingContext
 }
 
@@ -117,7 +117,7 @@ export class BodyBuffer implements Disposable {
       }
       this.#counted += bytes
     }
-    // Not `new ArrayBuffer`, which zeroes its memory: nobody reads more of a block than was written.
+    // Not `new ArrayBuffer`, which zeroes its memory: no reader goes beyond what was written.
     const block = Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer
     this.blocks.push(block)
     this.#allocated += bytes

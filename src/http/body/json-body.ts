@@ -82,9 +82,10 @@ export function isChunked({ headers }: Request): boolean {
 
 /**
  * Call it between reading a body and acting on it. Bun answers 400 to a chunked body with trailers as soon as it has read
- * them, which may be after the body and before the handler is done. Then nothing must happen that the client is not told.
+ * them, possibly after the body and before the handler is done. The handler must then change nothing, because the client
+ * has already received an error.
  *
- * @throws ProblemError when the request has been answered, or its connection has ended; nobody sees the problem
+ * @throws ProblemError when the request has been answered, or its connection has ended; the problem is not sent
  */
 export async function assertUnanswered(request: Request): Promise<void> {
   if (!isChunked(request)) return

@@ -73,7 +73,7 @@ export class LargeBodies {
     try {
       return await pool.run<K>({ ...job, blocks, size }, { transfer: blocks, signal })
     } catch (error) {
-      // The request was answered at its deadline: nobody sees this.
+      // The request was answered at its deadline: this problem is not sent.
       if (signal.aborted) throw new ProblemError(incompleteBody)
       throw error
     }

@@ -9,7 +9,7 @@ export const idempotencyKeyParameter = {
   name: 'Idempotency-Key',
   in: 'header' as const,
   description:
-    'Requests of one client with the same key and body count once and get the first response again, for 24 hours. Clients are told apart by their API key or the subject of their token.',
+    'Requests of one client with the same key and body count once and get the first response again, for 24 hours. Clients are identified by their API key or the subject of their token.',
   schema: { type: 'string' as const, pattern: keyPattern.source },
 }
 
@@ -18,7 +18,7 @@ export const idempotencyKeyParameter = {
  *
  * @param route such as `POST /data`
  * @param client as the request context names it; undefined for anonymous clients, who share their keys
- * @param fingerprint of the body, to tell a repetition from another request
+ * @param fingerprint of the body, to distinguish a repetition from another request
  * @returns undefined without the header
  * @throws ProblemError when it is not a valid key
  */

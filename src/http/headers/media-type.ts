@@ -56,7 +56,7 @@ const commonJsonTypes: ReadonlySet<string> = new Set(
 
 /**
  * Whether a Content-Type is JSON in UTF-8. Parameters other than `charset` do not matter (RFC 8259 §11 defines none), and
- * another charset announces bytes that nobody here could read.
+ * another charset announces bytes that the service cannot read.
  */
 export function isJsonInUtf8(value: string): boolean {
   if (value === 'application/json' || commonJsonTypes.has(value)) return true

@@ -33,7 +33,7 @@ export function parseApiKeys(text: string): ApiKey[] {
     const [, name, hash] = entryPattern.exec(entry) ?? []
     if (name === undefined || hash === undefined)
       throw new Error(`key ${i + 1} must be name:sha256, the hash as 64 hexadecimal digits`)
-    // Whoever sends an empty key would have access: it is the hash of a variable that was not set.
+    // The hash of an unset variable, which would give access to every client with an empty key.
     if (hash.toLowerCase() === emptyHash)
       throw new Error(`key ${i + 1} must not be the hash of an empty text`)
     return { name, hash: Uint8Array.fromHex(hash) }

@@ -13,7 +13,7 @@ const compressionThreshold = 16 * 1024
  * Chooses the supported coding that a client prefers (RFC 9110 §12.5.3), the better one of equals.
  *
  * @param supported best first. Default: zstd and gzip
- * @returns undefined when the client accepts none of them
+ * @returns undefined when the client accepts no supported coding
  * @example chooseCoding('gzip, br;q=0.9, zstd;q=0.5') // 'gzip'
  */
 export function chooseCoding<Coding extends string = (typeof codings)[number]>(
@@ -62,8 +62,8 @@ export const compress = () =>
 /**
  * Compresses a stream as fast as the result is read.
  *
- * Not `CompressionStream`: Bun's takes all of its input, whether or not somebody reads, and so holds the whole response of a
- * client that does not.
+ * Not `CompressionStream`: Bun's consumes all of its input without backpressure, and so holds the whole response of a
+ * client that does not read.
  */
 function compressAsRead(
   body: ReadableStream<Uint8Array>,
@@ -78,7 +78,7 @@ function compressAsRead(
     output ??= nextOutput(of).finally(() => {
       output = undefined
     })
-    // In a race that is over, nobody waits for it.
+    // After a lost race its rejection has no other handler.
     output.catch(() => {})
     return output
   }

@@ -1,15 +1,15 @@
 import type { Check } from './check.ts'
 
 /**
- * Refuses what a page of another site sends through the browser of somebody who can reach the admin routes. A POST without
- * a body needs no preflight, and a port that is open to a network of operators has no other protection.
+ * Refuses requests that a page of another site sends through the browser of an operator. A POST without a body needs no
+ * preflight, and a port that is open to a network of operators has no other protection.
  *
  * Not `hono/csrf`: it refuses a POST from curl, which sends neither Origin nor Sec-Fetch-Site, and lets any GET pass.
  */
 export const csrf: Check = ({ headers }) => {
   const origin = headers.get('origin')
   // An image of another site is a GET without Origin. Over plain HTTP, browsers send Sec-Fetch-Site only to localhost: no
-  // GET here changes or costs anything. `same-site` is another host of the same domain, which may be anybody's.
+  // GET here changes or costs anything. `same-site` is another host of the same domain, which need not be trustworthy.
   const isCrossSite =
     origin === null
       ? !ownSites.has(headers.get('sec-fetch-site'))

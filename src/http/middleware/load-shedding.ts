@@ -40,8 +40,8 @@ const trialBudgetMs = 50
 const logIntervalMs = 60_000
 
 /**
- * `BodyArrivals` ends what is above `maxInFlight` some times a second. In between there may be so many times more, because
- * most bodies arrive with their head.
+ * How many times `maxInFlight` may be exceeded until `BodyArrivals` enforces it, which happens several times a second.
+ * The excess is short, because most bodies arrive with their head.
  */
 const maxArrivingFactor = 4
 
@@ -85,7 +85,7 @@ export function loadShedding(options: LoadSheddingOptions): Check {
     const reason = isFull ? 'in_flight' : isLagging(context.startedAt) ? 'event_loop' : undefined
     if (reason === undefined) return undefined
     onShed(reason)
-    // Thousands of equal lines a second help nobody; the metric counts them.
+    // Thousands of equal lines a second are useless; the metric counts them.
     context.isQuiet = context.startedAt - loggedAt[reason] < logIntervalMs
     if (!context.isQuiet) loggedAt[reason] = context.startedAt
     return problems[reason]

@@ -19,8 +19,8 @@ export interface RateLimitOptions {
 }
 
 /**
- * Limits the rate of each client: by the name of its key or token, or by its address. Responses tell where the client
- * stands, in the header fields of draft-ietf-httpapi-ratelimit-headers-10.
+ * Limits the rate of each client, identified by its key, its token or its address. Responses report the client's quota
+ * in the header fields of draft-ietf-httpapi-ratelimit-headers-10.
  */
 export function rateLimit({ rate, limiter, clientAddress, kind = 'address' }: RateLimitOptions): Check {
   const seconds = (ms: number): number => Math.ceil(ms / 1_000)

@@ -35,7 +35,7 @@ const idParam = {
   description: 'The key of the document',
   schema: { type: 'string' as const, pattern: idPattern.source },
 }
-/** `*`, or entity tags. A list may also have empty elements and more space, which nobody needs to know. */
+/** `*`, or entity tags. A list may also have empty elements and more space; the document does not mention them. */
 const entityTagList = '^(\\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$'
 const preconditions = (unmet: string) => [
   {

@@ -70,7 +70,7 @@ const statsSchema = z
             version: z.string(),
             concurrency: z.int().min(1).max(1_000_000),
             task_ids: z.array(z.string()).describe('The tasks that it runs now'),
-            seen_at: z.iso.datetime().describe('When it was last heard from'),
+            seen_at: z.iso.datetime().describe('Time of its last heartbeat'),
           })
           .meta({ id: 'Worker' }),
       )

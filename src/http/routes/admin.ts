@@ -32,7 +32,7 @@ const maxBodyBytes = 16 * 1024
 export const createQueueBody = () =>
   z.strictObject({ paused: z.boolean().describe('Whether no worker claims tasks') }).meta({ id: 'Queue' })
 
-/** The status is required, so that nobody retries more than was meant. */
+/** The status is required, so that no operator retries more than intended. */
 export const createRetryQuery = () => z.strictObject({ status: z.literal('failed', 'must be failed') })
 
 /** Changes a running instance: its readiness, its log level, injected faults, its queue. And a look at its memory. */
@@ -45,7 +45,7 @@ export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot
   // Named one by one: `*` would also guard every route registered after these.
   for (const path of ['/ready/enable', '/ready/disable', '/admin/*', '/debug/heap']) {
     routes.use(path, asMiddleware(csrf))
-    // A page cannot know the token. Without one, the name by which it came here is all that tells it apart.
+    // A page cannot know the token. Without one, only the host name of its request distinguishes it.
     routes.use(path, token === undefined ? asMiddleware(requireAddressedHost) : bearerToken(token))
   }
 

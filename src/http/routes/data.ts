@@ -201,7 +201,7 @@ const documentBody = (checker: DataDeps['checker'], largeBodies: LargeBodies, ma
     try {
       return await checker.check(bytes, { isKeyed, signal })
     } catch (error) {
-      // The request was answered at its deadline: nobody sees this.
+      // The request was answered at its deadline: this problem is not sent.
       throw signal.aborted ? new ProblemError(incompleteBody) : error
     }
   }

@@ -51,7 +51,7 @@ export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {
       let response: Response | undefined
       try {
         const snapshot = await takeSnapshot(c.req.valid('query').pid)
-        // Answered at its deadline already: nobody reads this snapshot.
+        // Already answered at its deadline: the snapshot has no reader.
         if (c.get('request').signal.aborted) await snapshot?.body.cancel()
         else response = snapshot && download(snapshot, release)
       } finally {

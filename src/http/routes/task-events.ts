@@ -72,7 +72,7 @@ export function streamTask(
   const context = c.get('request')
   const { method, signal, requestId, responseBudget } = context
   if (isEnded(task) && c.req.header('last-event-id') === eventId(task)) return c.body(null, 204)
-  // Bun neither reads nor cancels the stream of a HEAD, and nobody reads one after the deadline: it would stay open.
+  // Bun neither reads nor cancels the stream of a HEAD response, or of one after the deadline: it would stay open.
   if (method === 'HEAD' || signal.aborted) return c.body(null, 200, headers)
   // The first event is made now, and the task itself forgotten: a stream may be open for hours.
   const { id, updatedAt, status } = task

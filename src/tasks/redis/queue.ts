@@ -53,10 +53,10 @@ const keys = [prefix, ...ownKeys]
 
 /** The longest time between two polls, in ms, with or without notifications. */
 const pollIntervalMs = 500
-/** The most ids that one call scans, because the server serves nobody else meanwhile, and the most calls for one page. */
+/** The most ids that one call scans, because the server is blocked meanwhile, and the most calls for one page. */
 const maxScannedIds = 1_000
 const maxCallsPerPage = 20
-/** The most calls of a batch, because the server serves nobody else meanwhile. */
+/** The most calls of a batch, because the server is blocked meanwhile. */
 const maxBatchTasks = 64
 /** How long the first call waits for the first connection, in ms. */
 const firstConnectionTimeoutMs = 1_000

@@ -418,7 +418,7 @@ return task
  * Reads a page of tasks, newest first. The index is a sorted set of ids, all with the score 0, so the server sorts them
  * by their text. The ids are UUIDs of version 7, whose text is in the order of time.
  *
- * Scans at most `maxScanned` ids, because a status may be rare and the server serves nobody else meanwhile.
+ * Scans at most `maxScanned` ids, because a status may be rare and the server is blocked meanwhile.
  *
  * ARGV: the id to continue after or an empty text, limit, status or an empty text, maxCharacters, maxScanned.
  * Returns the id to continue after or an empty text, then the tasks.

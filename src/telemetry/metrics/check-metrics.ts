@@ -11,8 +11,8 @@ export interface ObservedCheck {
 export type ReadChecks = () => Promise<Readonly<Record<string, ObservedCheck>>>
 
 /**
- * The dependency checks of `/ready`, so that an alert can tell a failing one that takes no instance out of rotation.
- * Of several processes on one port, one that fails is enough.
+ * The dependency checks of `/ready`, so that an alert covers a failing check that takes no instance out of rotation.
+ * Among several processes on one port, one failure is enough.
  */
 export function createCheckMetrics(registry: Registry, readChecks: ReadChecks): void {
   new Gauge({
