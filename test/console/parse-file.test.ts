@@ -18,7 +18,7 @@ describe('numbers', () => {
     expect(parseNumbers('').numbers).toHaveLength(0)
   })
 
-  test('that are none are counted, and the first are named with their line', () => {
+  test('that are invalid are counted, and the first are reported with their line', () => {
     const { numbers, invalid } = parseNumbers('1 two\n3 NaN 0x10\nInfinity 1e999 1.2.3 6')
     expect([...numbers]).toEqual([1, 3, 6])
     expect(invalid.count).toBe(6)

@@ -115,7 +115,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     const { url, password } = server
     const failures = [
       url.replace(/tally$/, 'missing'),
-      url.replace('tally:', 'nobody:'),
+      url.replace('tally:', 'stranger:'),
       url.replace(password, `${password}-wrong`),
       url.replace('127.0.0.1', 'no-such-host.invalid'),
       url.replace(/:\d+\//, ':1/'),

@@ -63,7 +63,7 @@ describe('opening an SQLite file', () => {
     expect(error).toBeInstanceOf(SchemaTooNew)
     expect(error.message).toContain(`is version ${newer} and needs`)
     expect(error.message).toContain(`this one knows ${newer - 1}`)
-    // What comes after it changes nothing about that.
+    // Later migrations do not change that.
     await version([...sqliteMigrations, contraction, 'create table another (n integer)'])
     await expect(version()).rejects.toBeInstanceOf(SchemaTooNew)
     expect(await version([...sqliteMigrations, contraction])).toBe(newer + 1)

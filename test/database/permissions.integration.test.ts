@@ -6,7 +6,7 @@ import { runCommand } from '../support/command.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 
-/** Only root may start a process as somebody else. Nobody has this uid. */
+/** Only root may start a process as another user. No account has this uid. */
 const canChangeUser = process.getuid?.() === 0 && hasProgram('setpriv', 'util-linux')
 const uid = 65_532
 

@@ -28,7 +28,7 @@ async function findCompose(): Promise<string[] | null> {
 const program = await findCompose()
 
 describe('compose.yaml', () => {
-  test('starts the service alone when nothing is said', () => {
+  test('starts only the service by default', () => {
     expect(services.filter(([, { profiles }]) => profiles === undefined).map(([name]) => name)).toEqual([
       'api',
     ])

@@ -66,7 +66,7 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
         answers.push(post(balancer))
         return one.requests.length > 0
       },
-      { what: 'the first to have one in hand', timeoutMs: 5_000 },
+      { what: 'the first to receive a request', timeoutMs: 5_000 },
     )
 
     const startedAt = performance.now()
@@ -114,7 +114,7 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     for (let i = 0; i < 10; i++) expect(await (await post(balancer)).text()).toBe('two')
   })
 
-  test('tells the instance who asks, and not what a client says of itself', async () => {
+  test('forwards the address of the connection, not one that the client claims', async () => {
     const { balancer, one, two } = await balanced()
     await post(balancer)
     const [request] = [...one.requests, ...two.requests]

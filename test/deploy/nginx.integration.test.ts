@@ -67,7 +67,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
     expect(proxy.check.output).not.toContain('[warn]')
   })
 
-  test('passes a request on, and tells who asks and not what a client says of itself', async () => {
+  test('forwards a request with the address of the connection, not one that the client claims', async () => {
     backend.requests.length = 0
     const body = '{"numbers":[1],"text":"a"}'
     const response = await ask(proxy, '/payload', {

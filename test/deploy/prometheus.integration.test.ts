@@ -126,7 +126,7 @@ test('the dashboard asks the data source and the namespace that one chooses', ()
   // The balancer of compose.yaml has no namespace.
   const unlimited = expressions.filter((expr) => !expr.includes('namespace=~"$namespace"'))
   expect(unlimited.filter((expr) => !expr.includes('haproxy_'))).toEqual([])
-  // Which routes are of clients is said by a label, and not by a list of names.
+  // A label marks the routes of clients; there is no list of names.
   expect(text).not.toMatch(/route[!=]/)
 })
 

@@ -15,7 +15,7 @@ export interface WriterTask {
   documents: number
 }
 
-/** The body of the document with an id, by which a reader can tell a complete document from a partial one. */
+/** The body of the document with an id. A reader recognizes by it whether a document is complete. */
 export function createBody(id: string): string {
   return JSON.stringify({ id, filler: 'x'.repeat(500) })
 }

@@ -424,7 +424,7 @@ describe('access lines', () => {
     }
   })
 
-  test('a 404 of a resource is told from one of no route', async () => {
+  test('a 404 of a resource differs from one of an unknown route', async () => {
     using service = createServiceWith(() => Promise.resolve(undefined))
     for (const path of ['/data/missing', '/nowhere']) await service.request(path)
     expect((await service.logged()).map(({ level, route, code }) => [level, route, code])).toEqual([

@@ -54,7 +54,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     })
   })
 
-  test('the API serves on for seconds after it was taken out, before it is told to stop', () => {
+  test('the API keeps serving for seconds after its removal from the endpoints, before SIGTERM', () => {
     const [api] = built.workload('api').spec.template.spec.containers
     expect(api?.lifecycle?.preStop.sleep.seconds).toBeGreaterThanOrEqual(5)
   })

@@ -92,12 +92,12 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     if (overlay === 'everything') expect([routed.length, ingresses.length]).toEqual([1, 1])
   })
 
-  test('who comes by a host name comes by TLS', () => {
+  test('clients that use a host name use TLS', () => {
     for (const each of built.kind('Ingress'))
       expect(ingressSchema.parse(each).spec.tls).toEqual([
         { hosts: ['tally.example.com'], secretName: 'tally-tls' },
       ])
-    // What comes without is on the other listener, and is sent here.
+    // Requests without TLS arrive at the other listener, which redirects them here.
     for (const each of built.kind('HTTPRoute')) {
       const { parentRefs, rules } = routeSchema.parse(each).spec
       const redirects = rules.every(({ filters }) => filters.some(({ type }) => type === 'RequestRedirect'))

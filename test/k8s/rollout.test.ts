@@ -27,7 +27,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
       expect(spec.minReadySeconds).toBeGreaterThan(0)
     })
 
-    test('a rollout that does not start is given up, but not before the slowest good start', () => {
+    test('a rollout that does not start fails, but not before the slowest good start', () => {
       expect(spec.progressDeadlineSeconds).toBeGreaterThan(
         patienceSeconds(startupProbe) + (spec.minReadySeconds ?? 0),
       )

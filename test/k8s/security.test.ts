@@ -35,7 +35,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
             readOnlyRootFilesystem: true,
             capabilities: { drop: ['ALL'] },
           })
-          // Nobody's number on the host.
+          // A uid without an account on the host.
           expect(z.number().parse(securityContext.runAsUser)).toBeGreaterThan(10_000)
         }
         for (const alien of ['hostNetwork', 'hostPID', 'hostIPC', 'initContainers'])
@@ -73,7 +73,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     )
     for (const map of built.kind('ConfigMap'))
       for (const [key, text] of Object.entries(dataSchema.parse(map).data)) {
-        // The path of a mounted file, and the address of public keys, are none.
+        // The path of a mounted file, and the address of public keys, are no secrets.
         if (!key.endsWith('_FILE') && key !== 'JWT_JWKS_URL')
           expect(key).not.toMatch(/PASSWORD|SECRET|TOKEN|_KEYS?$|_URL$/)
         expect(text).not.toMatch(/:\/\/[^/\s]*:[^/\s]*@/)

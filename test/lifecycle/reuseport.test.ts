@@ -19,7 +19,7 @@ function listeners(count: number): { port: number; [Symbol.dispose](): void } {
   }
 }
 
-/** The listeners that respond to sixty new connections. The chance that one gets none of them is about 3 × 2^-35. */
+/** The listeners that respond to sixty new connections. The chance that one gets no connection is about 3 × 2^-35. */
 async function respondingListeners(port: number): Promise<string[]> {
   const seen = new Set<string>()
   for (let i = 0; i < 60; i++) {

@@ -11,7 +11,7 @@ export function haveOpenssl(): boolean {
   return hasProgram('openssl', 'openssl')
 }
 
-/** A self-signed certificate of the loopback address, and its key, under that common name, valid for so many days. */
+/** A self-signed certificate of the loopback address with the common name `name`, valid for `days`, and its key. */
 export async function makeCertificate(name: string, days = 30): Promise<Certificate> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-certificate-'))
   try {
@@ -43,7 +43,7 @@ export async function makeCertificate(name: string, days = 30): Promise<Certific
   }
 }
 
-/** A TLS connection to the loopback address that looks at no certificate but tells whose it was. */
+/** A TLS connection to the loopback address that verifies no certificate but reports its common name. */
 export interface TlsConnection extends Disposable {
   /** The common name in the certificate of the other side. */
   readonly name: string

@@ -25,7 +25,7 @@ export interface ProcessLog {
 
 export interface ChildOptions {
   readonly command: readonly string[]
-  /** Its whole environment besides PATH and HOME: a variable of somebody's shell must not change a test or a figure. */
+  /** Its whole environment besides PATH and HOME: a variable of a developer's shell must not change a test or a figure. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /**

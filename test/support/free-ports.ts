@@ -3,10 +3,10 @@ const minPort = 10_000
 const maxPort = 32_000
 
 /**
- * Free loopback ports, all different, from a range in which the system gives none away by itself: a port must still be
- * free when the successor of its server starts. Nothing holds them after this returns.
+ * Free loopback ports, all different, from outside the range of the system's ephemeral ports: a port must still be free
+ * when the successor of its server starts. Nothing holds them after this returns.
  *
- * @throws Error when there are not so many.
+ * @throws Error when there are fewer than `count`.
  */
 export function freePorts(count: number): number[] {
   const holders = new Map<number, Bun.TCPSocketListener<undefined>>()

@@ -13,13 +13,13 @@ export interface ConnectionOptions {
   readonly hostname?: string
   /** Forget bodies and only count their bytes: for large ones. */
   readonly countOnly?: boolean
-  /** Read at most so many bytes, then pause for so many ms, and so on. */
+  /** Read at most `bytes`, then pause for `pauseMs`, and so on. */
   readonly slowReader?: { readonly bytes: number; readonly pauseMs: number }
 }
 
 /**
- * An HTTP/1.1 connection that hides nothing: what was sent, what came back, and whether the server ended
- * it properly (FIN) or cut it (RST). No retries, no pool.
+ * An HTTP/1.1 connection that hides nothing: the bytes sent, the bytes received, and whether the server closed
+ * (FIN) or reset (RST) it. No retries, no pool.
  */
 export class HttpConnection {
   /** How the server ended the connection, as far as this side has noticed. */

@@ -61,7 +61,7 @@ const largeRequest = {
   isRight: ({ bodyLength }: WireResponse) => bodyLength === largeBytes,
 }
 
-/** The six ways in which clients ask. The service needs `DEBUG_ROUTES=true` for those that read much. */
+/** The six kinds of clients. The service needs `DEBUG_ROUTES=true` for those with large responses. */
 export const clientKinds: readonly ClientKind[] = [
   {
     name: 'kept-alive connections',
@@ -166,7 +166,7 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-/** After so long without an answer a client gives up, and the request is lost. */
+/** How long a client waits for an answer, in ms. After that the request is lost. */
 const answerWithinMs = 10_000
 
 /** Runs all clients of a kind until the balancer admits no more and their connections are gone. */

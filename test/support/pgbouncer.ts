@@ -21,7 +21,7 @@ export interface PgBouncer {
   remove(): Promise<void>
 }
 
-/** Nobody: PgBouncer refuses to run as root. */
+/** Of the account `nobody`: PgBouncer refuses to run as root. */
 const unprivilegedId = 65_534
 
 /** Whether the tests on PgBouncer can run here. */

@@ -225,14 +225,14 @@ interface Account {
   readonly gid: number
 }
 
-/** PostgreSQL refuses to run as root; Debian's own account, or nobody, takes its place. */
+/** PostgreSQL refuses to run as root: use Debian's own account, or `nobody`. */
 async function unprivilegedAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const accounts = (await Bun.file('/etc/passwd').text()).split('\n').map((line) => line.split(':'))
   const account =
     accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody')
   if (account === undefined)
-    throw new Error('running as root, and neither postgres nor nobody is an account here')
+    throw new Error('running as root requires an account named "postgres" or "nobody"')
   return { uid: Number(account[2]), gid: Number(account[3]) }
 }
 

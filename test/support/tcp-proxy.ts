@@ -6,7 +6,7 @@ interface Leg {
   early: Uint8Array[]
 }
 
-/** A wire that can go dead: what is sent into it while frozen goes nowhere, and nobody is told. */
+/** A connection that can fall silent: while it is frozen, bytes are dropped without an error to either side. */
 export interface TcpProxy {
   readonly port: number
   /** From now on nothing gets through in either direction; connections stay open and new ones are accepted. */

@@ -32,7 +32,7 @@ export async function until<T>(
       cause = error
     }
     if (performance.now() > deadline)
-      throw new Error(`waited ${timeoutMs / 1_000} s in vain for ${what}`, { cause })
+      throw new Error(`timed out after ${timeoutMs / 1_000} s waiting for ${what}`, { cause })
     await Bun.sleep(intervalMs)
   }
 }

@@ -31,7 +31,7 @@ describe('LeaseObserver', () => {
     expect(after(250, ['b', 7])).toEqual([])
   })
 
-  test('time without observations counts for little, because nobody could renew then', () => {
+  test('time without observations counts for little, because no worker could renew then', () => {
     const after = observe()
     expect(after(250, ['a', 0])).toEqual([])
     expect(after(3_600_000, ['a', 0])).toEqual([])

@@ -92,7 +92,7 @@ describe.skipIf(!(haveRedis() && canShiftClock()))('the clock of Redis jumps by 
       expect(await waitForEnd(instances[0], id)).toMatchObject({ status: 'completed', attempts: 1 })
       expect(runs).toBe(1)
 
-      // A lease that nobody renews: its worker has died. The clock jumps again before it is found.
+      // A lease without renewals, because its worker has died. The clock jumps again before it is found.
       const dead = await add(instances[0], '"of a dead worker"', { priority: 9 })
       const cli = new Bun.RedisClient(server.url)
       await until(async () => (await waitForEnd(instances[0], dead)).status === 'completed')

@@ -210,7 +210,7 @@ export function scheduleContract(fixture: QueueFixture): void {
       const id = await add('"long"')
       await until(() => runs === 1)
       await jump(jumpMs)
-      // Longer than a lease: whoever believed the clock would have claimed the task by now.
+      // Longer than a lease: a worker that trusted the clock would have claimed the task by now.
       const start = performance.now()
       while (performance.now() - start < 3 * leaseMs) await waitForEnd(await add('"short"'))
       release('"once"')

@@ -89,7 +89,7 @@ describe('the packages of a base', () => {
     expect((await parseDpkg(image)).map(({ name }) => name)).toEqual(['a', 'b'])
   })
 
-  test('are none where there is no package manager', async () => {
+  test('are empty without a package manager', async () => {
     await mkdir(join(folder, 'scratch'))
     expect(await parseDpkg(join(folder, 'scratch'))).toEqual([])
   })

@@ -93,9 +93,9 @@ test('finds the vulnerabilities of each component, with severity and fix', async
   expect(found.map(({ id, component, severity, fixedIn }) => [id, component, severity, fixedIn])).toEqual([
     ['GHSA-1', 'left', 'CRITICAL', ['1.0.1']],
     ['GHSA-2', 'left', 'MEDIUM', ['1.1.0']],
-    // Nobody rated it.
+    // It has no rating.
     ['GHSA-5', 'left', 'HIGH', ['3.0.0']],
-    // Mended in another release of Debian only.
+    // Fixed only in another release of Debian.
     ['DEBIAN-CVE-4', 'libc6', 'CRITICAL', []],
   ])
 })
@@ -151,11 +151,11 @@ test('refuses an entry of the allowlist without reason or end', () => {
   expect(parseAllowlist([{ id: 'CVE-2026-1', reason, until: '2026-12-02' }])).toHaveLength(1)
 })
 
-test('says what fails, and what mends it', () => {
+test('reports what fails, and the version that fixes it', () => {
   expect(renderVerdict(judge([vulnerability({})], [], now))).toBe(
     [
       'HIGH or CRITICAL with a fix:',
-      '  HIGH GHSA-1, CVE-2026-1: left 1.0.0, mended in 1.0.1. Left can be turned.',
+      '  HIGH GHSA-1, CVE-2026-1: left 1.0.0, fixed in 1.0.1. Left can be turned.',
       '1 HIGH or CRITICAL with a fix: update them, or say in the allowlist why not.',
     ].join('\n'),
   )

@@ -52,7 +52,7 @@ export function judge(found: readonly Vulnerability[], allowlist: Allowlist, now
 /** The verdict, as lines for a log. */
 export function renderVerdict({ failing, allowed, noted, stale }: Verdict): string {
   const line = ({ id, aliases, component, version, severity, fixedIn, summary }: Vulnerability): string =>
-    `  ${severity} ${[id, ...aliases].join(', ')}: ${component} ${version}${fixedIn.length > 0 ? `, mended in ${fixedIn.join(', ')}` : ', no fix yet'}. ${summary}`
+    `  ${severity} ${[id, ...aliases].join(', ')}: ${component} ${version}${fixedIn.length > 0 ? `, fixed in ${fixedIn.join(', ')}` : ', no fix yet'}. ${summary}`
   const list = (title: string, of: readonly Vulnerability[]): string[] =>
     of.length === 0 ? [] : [`${title}:`, ...of.map(line)]
   return [

@@ -48,7 +48,7 @@ const preconditions = (unmet: string) => [
   {
     name: 'If-None-Match',
     in: 'header' as const,
-    description: `Proceed only if the document has none of these entity tags, or does not exist (\`*\`), otherwise ${unmet}. Weak tags match as well`,
+    description: `Proceed only if the document matches no entity tag of this list, or does not exist (\`*\`), otherwise ${unmet}. Weak tags match as well`,
     schema: { type: 'string' as const, pattern: entityTagList },
   },
 ]

@@ -283,7 +283,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     if (Number.parseInt(version, 10) < minVersion)
       return {
         durable: false,
-        reason: `Redis ${version} does not tell whether a worker lives (version ${minVersion} is needed)`,
+        reason: `Redis ${version} cannot report whether a worker is alive; version ${minVersion} is required`,
       } as const
     if (value('aof_enabled') !== '1')
       return { durable: false, reason: 'Redis does not persist accepted tasks (appendonly is off)' } as const

@@ -72,7 +72,7 @@ test('finds duplicates as comparing every pair does', () => {
   )
 })
 
-test('takes the order of members for nothing, and tells infinities apart', () => {
+test('ignores the order of members, and distinguishes infinities', () => {
   expect(findDuplicate([{ a: 1, b: [2] }, 3, { b: [2], a: 1 }])).toEqual([0, 2])
   expect(findDuplicate(JSON.parse('[1e999,-1e999,null]'))).toBeUndefined()
   expect(findDuplicate(JSON.parse('[1e999,1e999]'))).toEqual([0, 1])

@@ -9,7 +9,7 @@ describe('a schema is refused at the start', () => {
     ['that is a list', [], 'must be an object'],
     ['with an unknown type', { type: 'nothing' }, 'schema is invalid'],
     ['with an unknown keyword', { unknownKeyword: 1 }, 'unknownKeyword'],
-    ['with an unknown format', { format: 'colour' }, 'unknown format'],
+    ['with an unknown format', { format: 'color' }, 'unknown format'],
     ['that is asynchronous', { $async: true, type: 'object' }, 'must not be $async'],
     ['that is asynchronous within', { properties: { a: { $async: true } } }, 'must not be $async'],
     ['that never ends', { anyOf: [{ $ref: '#' }] }, 'never ends'],
@@ -17,7 +17,7 @@ describe('a schema is refused at the start', () => {
     ['with a reference to nothing', { $ref: '#/$defs/none' }, "can't resolve reference"],
     ['with a pattern that looks ahead', { properties: { a: { pattern: '^(?=a)' } } }, 'in linear time'],
     ['with a name pattern that looks ahead', { patternProperties: { '(a)\\1': true } }, 'in linear time'],
-    ['with a pattern that is none', { pattern: '(' }, 'Invalid regular expression'],
+    ['with an invalid pattern', { pattern: '(' }, 'Invalid regular expression'],
     ['with a multiple of nothing', { multipleOf: 0 }, 'schema is invalid'],
   ])('%s', async (_, schema, message) => {
     expect(compileDocumentSchema(schema)).rejects.toThrow(message)

@@ -83,8 +83,8 @@ describe('POST /data', () => {
   for (const [what, change, pointer] of [
     ['another type for a member', { value: '7.5' }, '/value'],
     ['a fraction for a whole number', { id: 1.5 }, '/id'],
-    ['a member too many', { colour: 'red' }, '/colour'],
-    ['a member too few', { name: undefined }, '/name'],
+    ['an extra member', { color: 'red' }, '/color'],
+    ['a missing member', { name: undefined }, '/name'],
   ] as const)
     testUnless(anyObject, `refuses ${what}, and names ${pointer}, where there is a schema`, async () => {
       const answer = await ask('POST', '/data', { json: { ...newItem(), ...change } })

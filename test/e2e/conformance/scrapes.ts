@@ -46,7 +46,7 @@ export async function scrape(url = metricsUrl): Promise<Scrape> {
 /**
  * Parses the Prometheus text format.
  *
- * @throws Error with the line that is none
+ * @throws Error with the first invalid line
  */
 export function parseExposition(text: string): Pick<Scrape, 'types' | 'series'> {
   const types = new Map<string, string>()

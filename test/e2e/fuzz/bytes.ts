@@ -58,7 +58,7 @@ for (const fault of faults.slice(0, 20)) console.error(`FAULT: ${fault}`)
 console.log(faults.length === 0 ? 'No faults' : `${faults.length} faults; again with SEED=${seed}`)
 process.exit(faults.length === 0 ? 0 : 1)
 
-/** One client: an input, what comes back, the next input on a connection of its own. */
+/** One client: it sends an input, reads the response, and sends the next input on a new connection. */
 async function attack(lane: number): Promise<void> {
   const random = createRandom(seed * 1_000 + lane)
   while (goesOn()) {
@@ -74,7 +74,7 @@ async function attack(lane: number): Promise<void> {
   }
 }
 
-/** What comes back until the server closes or is silent for a while. */
+/** Sends an input and returns the bytes that the server sends until it closes or is silent for a while. */
 function send(input: Input): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''

@@ -10,7 +10,7 @@ describe('an input', () => {
     expect(new Set(Array.from({ length: 200 }, (_, seed) => textOf(seed))).size).toBeGreaterThan(190)
   })
 
-  test('comes in up to three pieces, none of them empty; in none, when its end was cut off at its beginning', () => {
+  test('has up to three pieces, each with at least one byte; no piece when truncation left nothing', () => {
     const random = createRandom(1)
     const inputs = Array.from({ length: 2_000 }, () => createInput(random))
     expect(inputs.every((pieces) => pieces.every(({ length }) => length > 0))).toBe(true)

@@ -4,7 +4,7 @@ export interface Random {
   below(below: number): number
   /** One of these, each as likely. */
   pick<T>(choices: readonly T[]): T
-  /** So many bytes. */
+  /** `count` bytes. */
   bytes(count: number): Uint8Array
 }
 

@@ -117,7 +117,7 @@ interface SlowClient {
   readonly kind: Kind
 }
 
-/** Keeps so many slow clients connected until the time is over: one that was ended comes again. */
+/** Keeps the slow clients connected until the time is over: a client that was disconnected connects again. */
 async function keepSlowClients(): Promise<void> {
   const names = Object.keys(kinds) as Kind[]
   await Promise.all(

@@ -9,9 +9,8 @@ export interface Answer {
 }
 
 /**
- * One TCP connection that speaks just enough HTTP/1.1 to tell a lost request from all else. Clients of a
- * library will not do: most of them send a request again by themselves when a kept-alive connection is
- * cut, and so hide the very thing that is looked for.
+ * One TCP connection that speaks just enough HTTP/1.1 to recognize a lost request. Client libraries are unsuitable:
+ * most of them retry by themselves when a kept-alive connection closes, and so hide lost requests.
  */
 export interface Connection {
   /** False once either side has closed it. */

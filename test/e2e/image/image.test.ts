@@ -87,7 +87,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     return JSON.parse(await run('image', 'inspect', name))[0]
   }
 
-  test('names what it is: title, licence, version, revision, date', async () => {
+  test('has labels for its title, license, version, revision and date', async () => {
     const { Labels } = (await inspectImage()).Config
     expect(Labels).toMatchObject({
       'org.opencontainers.image.title': 'Tally',
@@ -126,7 +126,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     expect(StopSignal).toBe('SIGTERM')
   })
 
-  test('has a health check that passes here and fails where nobody listens', async () => {
+  test('has a health check that passes here and fails on a closed port', async () => {
     const command = await healthCheck()
     expect((await attempt('exec', container, ...command)).code).toBe(0)
     expect((await attempt('exec', '--env', 'PORT=1', container, ...command)).code).toBe(1)
@@ -156,7 +156,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     console.log(`conformance: ${result.passed} passed, ${result.skipped} left out`)
   })
 
-  test('is a worker when told so, with a check of its own port, and stops as cleanly', async () => {
+  test('runs as a worker with another command, checks its own port, and stops as cleanly', async () => {
     await start(worker, [], ['/app/worker.js'])
     await untilHealthy(worker, [...(await healthCheck()), '8081'])
     await run('stop', '--time', `${graceSeconds}`, worker)

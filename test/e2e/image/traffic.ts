@@ -6,15 +6,15 @@ export interface Tally {
   answered: number
   /** Of those, answered by an instance that was draining. */
   answeredWhileDraining: number
-  /** Nothing was sent, for the connection was refused. */
+  /** Nothing was sent, because the connection was refused. */
   refused: number
-  /** Sent completely, and no complete and correct answer: one text each, saying what came. */
+  /** Sent completely, without a complete and correct answer: one text each, which describes the answer. */
   readonly lost: string[]
 }
 
 export interface Traffic {
   readonly tally: Tally
-  /** Resolves when every client has been told to go and has gone. */
+  /** Resolves when every client has received `Connection: close` and has closed its connection. */
   readonly ended: Promise<void>
 }
 
@@ -108,7 +108,7 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-/** A request whose answer nobody else's request has: the mean is n + 0.5. */
+/** A request with an answer of its own: the mean is n + 0.5. */
 function payload(n: number): string {
   const body = JSON.stringify({ numbers: [n, n + 1], text: 'Sample text for analysis' })
   return `POST /payload HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`

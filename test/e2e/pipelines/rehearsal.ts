@@ -70,7 +70,7 @@ async function settings(work: string): Promise<Record<string, string>> {
     ...(process.env as Record<string, string>),
     BASE: base,
     COSIGN_PASSWORD: 'rehearsal',
-    // The login of the rehearsal is nobody else's business.
+    // The login of the rehearsal stays in its own folder.
     DOCKER_CONFIG: work,
     N_REQUESTS: process.env.N_REQUESTS || '2000',
     RATE: process.env.RATE || '50',

@@ -94,10 +94,10 @@ test('the number scanner is a file of the bundle, and nothing starts without it'
 test('the packages that stay apart are found: the schema of documents, PostgreSQL, Redis', async () => {
   const schema = `${folder}/schema.json`
   await Bun.write(schema, '{"type":"object","properties":{"a":{"type":"number"}},"required":["a"]}')
-  // Nobody listens on either: they are away, which is no reason not to start.
+  // No server listens on either: an unreachable server does not prevent a start.
   for (const [name, value] of [
     ['DATA_SCHEMA', schema],
-    ['DATABASE_URL', 'postgres://nobody@127.0.0.1:1/none'],
+    ['DATABASE_URL', 'postgres://tally@127.0.0.1:1/none'],
     ['REDIS_URL', 'redis://127.0.0.1:1'],
   ] as const) {
     await using service = await startService({ program: `${folder}/main.js`, env: { ...env, [name]: value } })

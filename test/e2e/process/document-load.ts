@@ -43,7 +43,7 @@ export class DocumentLoad {
     this.#clients = Promise.all(Array.from({ length: clients }, (_, i) => this.#run(`${prefix}-${i}`)))
   }
 
-  /** Resolves when so many writes were answered with success, counted from the first. */
+  /** Resolves when `count` writes have succeeded, counted from the first. */
   async untilConfirmed(count: number): Promise<void> {
     await until(() => this.confirmed >= count)
   }
@@ -183,7 +183,7 @@ function isUnavailable({ status, headers }: Response, text: string): boolean {
 }
 
 /**
- * A document's text that only survives when nobody rewrites it: spaces, a decimal with a zero at its end, an integer
+ * A document's text that survives only when it is stored verbatim: spaces, a decimal with a trailing zero, an integer
  * that no double holds. Some fit into a page of the database and some do not.
  */
 function textOf(members: Readonly<Record<string, string>>, n: number): string {

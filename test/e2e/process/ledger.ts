@@ -2,8 +2,8 @@
 type State = string | undefined
 
 /**
- * What clients were told about their documents, and so what must be found afterwards. A request without an answer, or
- * with a 503, may or may not have been carried out: then both outcomes are right, and nothing in between.
+ * The confirmed state of each document, and so the state that must be found afterwards. A request without an answer, or
+ * with a 503, may or may not have taken effect: both outcomes are right, and nothing in between.
  */
 export class Ledger {
   /** The states that are right, by id. */
@@ -36,7 +36,7 @@ export class Ledger {
    * Compares with what is there.
    *
    * @param texts of all documents
-   * @returns every difference, in words: lost, torn, twice, or from nobody
+   * @returns every difference, in words: lost, torn, twice, or without a writer
    */
   differences(texts: readonly string[]): string[] {
     const differences: string[] = []
@@ -47,7 +47,7 @@ export class Ledger {
       const states = this.#states.get(id)
       if (found.has(id)) differences.push(`twice: ${text}`)
       else if (states === undefined && !unnamed.delete(withoutId(text, id)))
-        differences.push(`sent by nobody, or torn, or twice: ${text}`)
+        differences.push(`never sent, or torn, or twice: ${text}`)
       else if (states !== undefined && !states.has(text))
         differences.push(`not one of ${[...states].join(' or ')}: ${text}`)
       found.add(id)

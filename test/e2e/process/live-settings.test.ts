@@ -26,7 +26,7 @@ async function ask(port: number, method: string, path: string, body = '') {
   return { status: response?.status, body: response?.body ?? '' }
 }
 
-/** The statuses of so many requests that every process had some. */
+/** The statuses of enough requests that every process had some. */
 async function statusesOf(port: number, method: string, path: string, body?: string) {
   const answers = await Promise.all(Array.from({ length: 30 }, () => ask(port, method, path, body)))
   return [...new Set(answers.map(({ status }) => status))]

@@ -103,7 +103,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
   }, timeoutMs)
   afterAll(() => server?.remove())
 
-  const secret = 'Pa55w0rd-that-nobody-may-see'
+  const secret = 'Pa55w0rd-that-no-log-may-show'
 
   test(
     'is in no answer and no line of a service that runs, loses its database and is refused by it',

@@ -23,7 +23,7 @@ const startProcesses = () =>
 const rolls = ({ log }: Service): number =>
   log.lines.filter(({ msg }) => msg === 'rolling restart finished').length
 
-/** Rolls the processes while clients ask without a pause; nobody stands between them. */
+/** Restarts the processes one by one while clients send requests without a pause and without a proxy between. */
 async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
   await using service = await startProcesses()
   await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))

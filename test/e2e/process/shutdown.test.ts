@@ -6,7 +6,7 @@ import { runService, type Service, spawnService, startService } from '../../supp
 /** No window: what is in flight is all that a shutdown waits for. */
 const noWindow = { DRAIN_MAX: '0s', DEBUG_ROUTES: 'true', LOG_LEVEL: 'debug' }
 
-/** A window that lasts as long as somebody is connected. */
+/** A window that lasts as long as a client is connected. */
 const longWindow = { DRAIN_QUIET: '60s', DRAIN_MAX: '60s', DEBUG_ROUTES: 'true' }
 
 const payload = postJson('/payload', JSON.stringify(examplePayload))
@@ -15,7 +15,7 @@ function countOf(service: Service, msg: string): number {
   return service.log.lines.filter((line) => line.msg === msg).length
 }
 
-/** Sends a request and waits until the service has it in hand. */
+/** Sends a request and waits until it is in flight. */
 async function inFlight(service: Service, request: string): Promise<HttpConnection> {
   const connection = await HttpConnection.open(service.port)
   connection.send(request)
@@ -113,7 +113,7 @@ describe('while draining', () => {
   })
 })
 
-describe('work in hand at the end of the window', () => {
+describe('work in flight at the end of the window', () => {
   test('a slow handler finishes', async () => {
     await using service = await startService({ env: noWindow })
     using connection = await inFlight(service, get('/debug/delay/0.6'))

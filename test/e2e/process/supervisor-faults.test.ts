@@ -152,7 +152,7 @@ describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
 })
 
 describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
-  /** The port is free again: a server that shares it with nobody can listen. */
+  /** The port is free again: a server that does not share it can listen. */
   async function isFree(port: number): Promise<boolean> {
     try {
       await Bun.serve({ port, hostname: '127.0.0.1', reusePort: false, fetch: () => new Response() }).stop(
@@ -260,7 +260,7 @@ describe.skipIf(process.platform !== 'linux' || !haveOpenssl())('a certificate i
     }
   }
 
-  /** Waits until every process shows the second certificate: each gets some of so many connections. */
+  /** Waits until every process shows the second certificate, over enough connections to reach each of them. */
   async function untilRenewed(port: number): Promise<void> {
     await until(
       async () => {

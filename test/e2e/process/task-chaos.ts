@@ -36,7 +36,7 @@ export interface ChaosReport {
   readonly doubled: number
   /** Completed tasks with a result other than the right one. */
   readonly wrong: number
-  /** Tasks whose cancellation was confirmed and that ended otherwise, and cancelled ones that nobody had cancelled. */
+  /** Tasks with a confirmed cancellation that ended otherwise, and cancelled tasks without a request to cancel. */
   readonly wronglyEnded: number
   /** Tasks that were completed before they were due. */
   readonly early: number

@@ -265,7 +265,7 @@ describe('the worker process', () => {
   )
 
   test(
-    'told to stop in the middle of a task, it finishes that and claims nothing more',
+    'a worker that receives SIGTERM in the middle of a task finishes it and claims nothing more',
     () =>
       withDirectory(async (dataDir) => {
         const env = { ...quick, DATA_DIR: dataDir, WORKER_CONCURRENCY: '1', DEBUG_ROUTES: 'true' }
@@ -284,7 +284,7 @@ describe('the worker process', () => {
   )
 
   test(
-    'without the time to finish, it hands the task back with its attempt not spent',
+    'a worker without the time to finish releases the task with its attempt refunded',
     () =>
       withDirectory(async (dataDir) => {
         const env = {

@@ -226,7 +226,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
         expect([...statuses].filter((status) => status !== 201 && status !== 503)).toEqual([])
         expect(await checksOf(service)).toMatchObject({ store: 'ok', queue: 'ok' })
 
-        // A transaction of somebody else holds a row: the server ends the statement that waits for it.
+        // A transaction of another client holds a row: the server ends the statement that waits for it.
         const id = await storesDocument(service)
         const lock = server
           .psql(`begin; select from documents where id = '${id}' for update; select pg_sleep(600)`)

@@ -27,7 +27,7 @@ export interface LoadResult {
 }
 
 /**
- * Starts `load/run.ts`, as somebody at a terminal would.
+ * Starts `load/run.ts`, as from a terminal.
  *
  * @param settings of load/settings.ts, by the names of the environment.
  */

@@ -62,7 +62,7 @@ async function main(): Promise<number> {
       ...settings,
       name: 'kill',
       connection: 'reuse',
-      // Big payloads, so that the instance surely has one in hand; few, for this is not about speed.
+      // Big payloads, so that the instance certainly has one in flight; few, because this is not about speed.
       size: '1mb',
       rate: 20,
       seconds: 6,

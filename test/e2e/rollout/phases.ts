@@ -11,7 +11,7 @@ export interface PhaseCounts {
   /** Answered after more than a second. */
   slow: number
   /**
-   * Connections that somebody closed while they were idle: each a race that was won. Without `announced`
+   * Connections that were closed while they were idle: each a race that was won. Without `announced`
    * (see below) an upper limit: those whose last answer said `Connection: close` are among them.
    */
   closedIdle: number
@@ -27,8 +27,8 @@ const slowMs = 1_000
  *
  * @param records the load's `requests.csv`.
  * @param events the load's EVENTS_FILE.
- * @param announced whether this answer, the last one on its connection, said `Connection: close`. k6 cannot
- *   tell (load/journeys.ts), but whoever knows when each instance began to drain can.
+ * @param announced whether this answer, the last one on its connection, had `Connection: close`. k6 does not record
+ *   that (load/journeys.ts); it follows from the time at which each instance began to drain.
  */
 export function countByPhase(
   records: string,

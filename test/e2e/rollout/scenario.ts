@@ -32,7 +32,7 @@ export async function rollAndScale(platform: Platform, mark: Mark, rolls: number
   await mark('2 left: steady')
 }
 
-/** Kills one of three instances, with a request in hand. */
+/** Kills one of three instances, with a request in flight. */
 export async function killOne(platform: Platform, mark: Mark): Promise<void> {
   await Bun.sleep(pauseMs)
   await mark('SIGKILL: api-2')

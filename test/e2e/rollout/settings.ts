@@ -10,7 +10,7 @@ export type Program = keyof typeof programs
  */
 export const programs = {
   complete: { main: 'src/main.ts', env: {} },
-  /** The window has no least length: it ends when nobody is connected or nobody asks for a while. */
+  /** The window has no minimum: it ends when no client is connected or no request arrives for a while. */
   'no-minimum': { main: 'src/main.ts', env: { DRAIN_MIN: '0s' } },
   /** No window: `Connection: close` for what is in flight, then server.stop(). */
   'no-window': { main: 'src/main.ts', env: { DRAIN_MIN: '0s', DRAIN_QUIET: '0s' } },

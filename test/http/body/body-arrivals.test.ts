@@ -42,7 +42,7 @@ describe('bodies that arrive', () => {
       { name: 'large and idle', ageMs: 10_001, receivedBytes: 0, announcedBytes: 2 ** 25 },
       { name: 'small and late', ageMs: 10_100 },
       { name: 'as fast as it must be', ageMs: 11_900, receivedBytes: 32 * 1024 },
-      { name: 'of a size that takes so long', ageMs: 11_900, announcedBytes: 32 * 1024 },
+      { name: 'large enough for its time', ageMs: 11_900, announcedBytes: 32 * 1024 },
       { name: 'in time', ageMs: 9_900 },
     )
     arrivals.enforce(0)
@@ -108,7 +108,7 @@ describe('clients that do not send their bodies', () => {
     ['/payload', 2 ** 20],
     ['/data', 2 ** 20],
     ['/tasks', 2 ** 20],
-  ])('keep nobody else from being served, however many they are: %s, %d bytes', async (path, length) => {
+  ])('do not keep other clients from being served: %s, %d bytes', async (path, length) => {
     await using server = listen({ overload: { maxInFlight: 5, maxLagMs: 0 } })
     const slow = await sendHeads(server, 12, path, length)
     for (let i = 0; i < 20; i++) {
@@ -141,7 +141,7 @@ describe('clients that do not send their bodies', () => {
     expect((await slow[0]?.next())?.status).toBe(503)
   })
 
-  test('are told when their time is over', async () => {
+  test('get a response when their time is over', async () => {
     await using server = listen()
     const { arrivals } = server.app.requests
     for (const [path, length] of [

@@ -148,7 +148,7 @@ describe('the preconditions of a request for a document', () => {
     expect((await connection.next())?.status).toBe(304)
   })
 
-  test('are none without the headers', () => {
+  test('are undefined without the headers', () => {
     expect(parsePreconditions('PUT', new Headers())).toEqual({ ifMatch: undefined, ifNoneMatch: undefined })
   })
 })

@@ -76,7 +76,7 @@ describe('a response', () => {
         expect(JSON.parse(await decoded(response))).toEqual(document)
       })
 
-  test('that is large is not compressed for other clients, and Vary tells caches about it', async () => {
+  test('that is large is not compressed for other clients, and has Vary for caches', async () => {
     const response = await get('/data/large')
     expect(response.headers.get('content-encoding')).toBeNull()
     expect(response.headers.get('vary')).toBe('Accept-Encoding')

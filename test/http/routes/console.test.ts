@@ -38,7 +38,7 @@ describe('GET /', () => {
     ['text/html', 'text/html; charset=UTF-8'],
     [browser, 'text/html; charset=UTF-8'],
   ] as const)
-    test(`answers Accept: ${accept} with ${type}, and caches tell the two apart`, async () => {
+    test(`answers Accept: ${accept} with ${type}, and caches keep the two apart`, async () => {
       const response = await ask('/', accept === undefined ? {} : { accept })
       expect(response.status).toBe(200)
       expect(response.headers.get('content-type')).toBe(type)
@@ -54,7 +54,7 @@ describe('GET /', () => {
       expect((await without.request(path)).status).toBe(404)
   })
 
-  test('the page is asked for anew each time, and has a policy without any unsafe source', async () => {
+  test('the page is revalidated each time, and has a policy without any unsafe source', async () => {
     const { headers } = await ask('/', { accept: browser })
     expect(headers.get('cache-control')).toBe('no-cache')
     const policy = headers.get('content-security-policy') ?? ''

@@ -658,7 +658,7 @@ describe('the event stream', () => {
     ])
   })
 
-  test('is not opened for HEAD, whose stream nobody would read', async () => {
+  test('is not opened for HEAD, which has no reader', async () => {
     await using service = listen({ queue, limits })
     const id = await create('text')
     using watch = spyOn(queue, 'watch')

@@ -71,7 +71,7 @@ describe('an access line', () => {
       [{ details: {} }, {}],
     ]
     for (const [change, member] of optional) {
-      // What a terminal would obey is not in a line, whoever sent it.
+      // A line contains no control characters of a terminal, from any source.
       expect(line('info', { ...record, ...change }, 200, 0.1)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}](?!$)/u)
       const { time, level, msg, service, request_id, method, route, status, duration_ms, ...others } =
         JSON.parse(line('info', { ...record, ...change }, 200, 0.1))

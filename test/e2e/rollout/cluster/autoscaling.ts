@@ -6,7 +6,7 @@ import type { ClusterSettings } from './settings.ts'
 
 const replicasMin = 3
 const replicasMax = 6
-/** A third of it each: some load, ten times that, and some again. The autoscaler looks every 15 s. */
+/** A third of it each: some load, ten times that, and some again. The autoscaler polls every 15 s. */
 const seconds = 180
 /** CPU of one pod above which there are to be more, as a share of what it requests, in percent. */
 const targetPercent = 15

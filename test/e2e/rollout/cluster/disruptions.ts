@@ -140,7 +140,7 @@ async function evictAll({ namespace, pods }: Platform): Promise<Check> {
       { what: `the eviction of ${name}`, timeoutMs: 90_000, intervalMs: 50 },
     )
   }
-  return check('every pod is evicted', true, `${names.length} pods, ${denied} times told to wait`)
+  return check('every pod is evicted', true, `${names.length} pods, ${denied} times deferred`)
 }
 
 /**
@@ -164,8 +164,8 @@ export async function evict(
 /**
  * Rolls the workers, then deletes all of them at once while they have more than they can hold.
  *
- * @returns what became of the tasks, how many were not done when the workers were told to stop, and whether
- *   more were still coming then.
+ * @returns the outcome of the tasks, how many were unfinished when the workers got SIGTERM, and whether more were
+ *   still arriving then.
  */
 async function replaceWorkers(
   platform: Platform,
@@ -202,7 +202,7 @@ function taskChecks({ account, inHand, coming }: Awaited<ReturnType<typeof repla
   const { accepted, unanswered, turnedAway, faults, repeated, kept } = account
   return [
     check(
-      'the workers have tasks in hand when they are stopped',
+      'the workers have tasks in progress when they are stopped',
       inHand > 0 || coming,
       `${inHand} tasks${coming ? ', and more coming' : ''}`,
     ),

@@ -10,8 +10,8 @@ const methods = ['get', 'post', 'put', 'delete', 'patch']
 const notPublic = ['GET /metrics']
 
 /**
- * Asks every endpoint through the load balancer. Which there are is read from the service's own OpenAPI
- * document, so one that nobody asks here fails the test.
+ * Sends a request to every endpoint through the load balancer. The list comes from the service's own OpenAPI document,
+ * so an endpoint without a request here fails the test.
  */
 export async function checkEndpoints(url: string): Promise<Check[]> {
   const checks: Check[] = []

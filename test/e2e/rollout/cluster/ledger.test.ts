@@ -69,7 +69,7 @@ test('an accepted document that is missing or changed afterwards is a fault', as
   expect(kept).toBe(accepted - 2)
 })
 
-test('an accepted task that failed, or has a wrong result, is a fault; one that ran twice is told', async () => {
+test('an accepted task that failed, or has a wrong result, is a fault; one that ran twice is reported', async () => {
   const read = (n: number, body: string): Response =>
     completed(body, [{ status: 'failed', error: 'gone' }, { result: {} }, { attempts: 2 }][n] ?? {})
   const { faults, repeated } = await tasks(serve({ read }))

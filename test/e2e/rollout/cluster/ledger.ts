@@ -1,7 +1,7 @@
 import { problemOf } from '../../../../load/answer.ts'
 import { makeCases, type PayloadCase, type Size } from '../../../../load/payloads.ts'
 
-/** What became of the tasks or documents that somebody was asked to keep. */
+/** The outcome of the tasks or documents that a ledger sent. */
 export interface Account {
   readonly kind: 'tasks' | 'documents'
   /** Answered 201. */
@@ -20,13 +20,13 @@ export interface Account {
   readonly repeated: number
 }
 
-/** Somebody who asks for tasks or documents at a steady rate, and notes what was promised. */
+/** A client that creates tasks or documents at a steady rate, and records which were confirmed. */
 export interface Ledger {
   /** How many were turned away so far. */
   turnedAway(): number
   /** How many were accepted so far. */
   accepted(): number
-  /** Asks for so many at once, beside the rate. */
+  /** Sends `count` requests at once, in addition to the rate. */
   burst(count: number): Promise<void>
   /** How many wait or run at this moment, of a thousand at most. */
   waiting(): Promise<number>

@@ -1,7 +1,7 @@
 /**
  * Deploys the load test overlay to the cluster of KUBECONFIG and does to it, under load, everything that
  * a platform does to a Deployment: `make cluster-test IMAGE=… NEXT_IMAGE=…`. Needs kubectl and k6.
- * docs/cluster-test.md tells the settings and what was seen.
+ * docs/cluster-test.md lists the settings and the results.
  *
  * Exit: 0 when nothing was lost and every check passed; 2 when not; 1 when it could not be run.
  */

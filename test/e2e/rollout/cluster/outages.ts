@@ -54,7 +54,7 @@ export async function loseStores(
 async function takeAway({ namespace }: Platform, store: string, mark: Mark): Promise<void> {
   await mark(`${store} away: pod deleted`)
   await namespace.kubectl('delete', 'pod', `${store}-0`, '--wait=false')
-  // The StatefulSet would bring it back within a second or two, and hardly anybody would have noticed.
+  // The StatefulSet would replace it within a second or two, too soon for an outage.
   await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=0')
   await Bun.sleep(awayMs)
   await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=1')
@@ -68,7 +68,7 @@ function grows(count: () => number): () => boolean {
   return () => count() > before
 }
 
-/** What was accepted is kept, and the rest was told to come back, in time. */
+/** Accepted work is kept, and the other requests were refused in time. */
 function outageChecks(account: Account): Check[] {
   const { kind, accepted, kept, faults, turnedAway, unanswered, maxMs } = account
   return [

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { drainTimeOf, workloadOf } from './pods.ts'
 
-test('a pod belongs to the Deployment or StatefulSet of its owner, or to nobody', () => {
+test('a pod belongs to the Deployment or StatefulSet of its owner, or has no workload', () => {
   const owned = (name: string, owner: string, hash?: string) =>
     workloadOf({
       name,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Namespace } from './kubectl.ts'
 
-/** One pod from its first sight to its end, as the API server told it. Times are Unix ms. */
+/** One pod from its first observation to its end, as the API server reported it. Times are Unix ms. */
 export interface PodLife {
   readonly name: string
   readonly uid: string
@@ -19,9 +19,9 @@ export interface PodLife {
   terminating: boolean
   gone: boolean
   goneMs: number | null
-  /** When it said that it drains: from then on every answer announces the end of its connection. */
+  /** When it reported that it drains: from then on every answer carries `Connection: close`. */
   drainingMs: number | null
-  /** How its container ended; null while it runs, or when nobody saw it. */
+  /** The exit code of its container; null while it runs, or when the exit was not observed. */
   exitCode: number | null
 }
 

@@ -21,7 +21,7 @@ export interface PodCounts {
 /** A pod that was stopped while the load ran. */
 export interface PodStop {
   readonly name: string
-  /** Null: nobody saw it. */
+  /** Null: not observed. */
   readonly exitCode: number | null
   readonly restarts: number
 }

@@ -66,7 +66,7 @@ describe('a load on the cluster fails when', () => {
     expect(runFaults(run({}, { inTime: false }))).toHaveLength(1)
   })
 
-  test('a pod was killed, was restarted, or nobody saw how it ended', () => {
+  test('a pod was killed, was restarted, or its exit was not observed', () => {
     expect(runFaults(run({}, { stops: [stop({ exitCode: 137 })] }))).toEqual(['reuse: api-1 ended with 137'])
     expect(runFaults(run({}, { stops: [stop({ exitCode: null })] }))).toHaveLength(1)
     expect(runFaults(run({}, { stops: [stop({ restarts: 1 })] }))).toHaveLength(1)

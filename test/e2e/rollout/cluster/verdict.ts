@@ -38,7 +38,7 @@ export function runFaults(run: ClusterRun): string[] {
   if (answered === 0) faults.push('nothing was answered')
   if (!run.inTime) faults.push('the load was over before everything was done: give it a longer DURATION')
   for (const { name, exitCode, restarts } of run.stops) {
-    if (exitCode !== 0) faults.push(`${name} ended with ${exitCode ?? 'a code that nobody saw'}`)
+    if (exitCode !== 0) faults.push(`${name} ended with ${exitCode ?? 'an unknown code'}`)
     if (restarts > 0) faults.push(`${name} was restarted ${restarts} times`)
   }
   for (const witness of ['client', 'prometheus'] as const) {
