@@ -44,7 +44,7 @@ const banned = (words: string, instead: string): BannedWord => ({
 export const bannedWords: readonly BannedWord[] = [
   banned('told|tells?|telling', 'say, report, show, name; for a program: send, notify'),
   banned(
-    'whoever|whosoever|somebody|anybody|(?<![\'"`])nobody',
+    'whoever|whosoever|somebody|anybody|nobody(?![\'"])',
     'name the actor: the client, the operator, no instance',
   ),
   banned('none of which|none of (?:them|these|those|it)', 'no …'),
