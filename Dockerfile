@@ -3,8 +3,8 @@
 # do: the official image, a mirror of it, or one made in a place without a network.
 #
 # Distroless: no shell, no package manager, and the smallest of the official images on glibc. It sets no
-# user of its own; the numeric one below does.
-ARG BASE=oven/bun:1.4.5-distroless
+# user of its own; the numeric one below does. With its registry, for Podman does not guess one.
+ARG BASE=docker.io/oven/bun:1.4.5-distroless
 
 FROM ${BASE} AS dependencies
 WORKDIR /build
@@ -29,6 +29,7 @@ WORKDIR /app
 USER 65532:65532
 # DRAIN_MIN: what a platform needs to take an instance out of its balancers after SIGTERM.
 ENV NODE_ENV=production \
+    ENVIRONMENT=production \
     PORT=8000 \
     DATA_DIR=/data \
     DRAIN_MIN=5s
@@ -37,7 +38,7 @@ EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/healthcheck.js"]
 # Bun is PID 1 and takes the signals itself: no shell and no init in between. The worker is the same image
-# with another argument, /app/worker.js, checked by `bun /app/healthcheck.js 8081`.
+# with another argument, /app/worker.js; the check finds out which of the two runs.
 ENTRYPOINT ["bun"]
 CMD ["/app/main.js"]
 

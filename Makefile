@@ -93,18 +93,24 @@ image: ## Build the container image (BASE=... for another base, IMAGE=... for an
 image-test: node_modules ## Build the image and prove that it stops without losing a request
 	@$(BUN) test --timeout 600000 ./test/e2e/image/image.test.ts
 
+.PHONY: compose-test
+compose-test: node_modules .tools/bin/k6 ## Start, load, roll and stop the platform (make up, load, roll, down); 3 minutes
+	@$(BUN) test --timeout 900000 ./test/e2e/image/compose.test.ts
+
 PLATFORM = deploy/docker/compose.sh --profile platform
 
 .PHONY: up
-up: ## Start the platform: three instances behind a balancer on :8000, Prometheus :9090, Grafana :3000
-	@$(PLATFORM) up --build --detach --wait balancer grafana
+up: ## Build and start the platform: three instances behind a balancer on :8000, Prometheus :9090, Grafana :3000
+	@$(PLATFORM) version > /dev/null
+	@deploy/docker/build.sh
+	@$(PLATFORM) up --no-build --detach --wait balancer grafana
 
 .PHONY: roll
 roll: node_modules ## Replace the platform's worker, then its instances one after another (IMAGE=, VERSION=)
 	@COMPOSE=deploy/docker/compose.sh $(BUN) test/e2e/rollout/compose.ts
 
 .PHONY: down
-down: ## Stop the platform
+down: ## Stop the platform; its data stays in named volumes
 	@$(PLATFORM) down
 
 .PHONY: logs

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { get as getTls } from 'node:https'
 
@@ -45,16 +46,42 @@ export function connectAddress(host: string | undefined): string {
   return URL.parse(`http://[${address}]`)?.hostname === '[::]' ? '::1' : address
 }
 
+/** What a check connects to. */
+interface CheckTarget {
+  readonly port: number
+  readonly tls: boolean
+}
+
+/**
+ * Finds out what runs here and where it listens: the server, or the worker, which is the same image with another
+ * argument and always plain HTTP.
+ *
+ * @param env the environment of the program
+ * @param commandLine the arguments of the program that runs
+ * @param workerPort chooses the worker by hand
+ * @example findTarget({ WORKER_PORT: '9000' }, ['bun', '/app/worker.js']) // { port: 9000, tls: false }
+ */
+export function findTarget(
+  env: Readonly<Record<string, string | undefined>>,
+  commandLine: readonly string[],
+  workerPort?: string,
+): CheckTarget {
+  const isWorker = commandLine.some((argument) => /(^|\/)worker\.[jt]s$/.test(argument))
+  if (workerPort !== undefined || isWorker)
+    return { port: Number(workerPort ?? (env.WORKER_PORT?.trim() || 8081)), tls: false }
+  return { port: Number(env.PORT?.trim() || 8000), tls: Boolean(env.TLS_CERT?.trim()) }
+}
+
+/** The arguments of process 1, which is the program in a container, also behind an init; none where it is hidden. */
+async function readMainCommandLine(): Promise<string[]> {
+  const text = await readFile('/proc/1/cmdline', 'utf8').catch(() => '')
+  return text.split('\0')
+}
+
 if (import.meta.main) {
   try {
-    // PORT and TLS_CERT are the server's. A check of the worker passes the worker's port, which is always plain HTTP.
-    const [, , workerPort] = process.argv
-    const host = connectAddress(process.env.HOST)
-    if (workerPort) await checkHealth(host, Number(workerPort))
-    else {
-      const port = Number(process.env.PORT?.trim() || 8000)
-      await checkHealth(host, port, Boolean(process.env.TLS_CERT?.trim()))
-    }
+    const { port, tls } = findTarget(process.env, await readMainCommandLine(), process.argv[2])
+    await checkHealth(connectAddress(process.env.HOST), port, tls)
     process.exit(0)
   } catch (error) {
     // Container engines show the output of a failed health check.

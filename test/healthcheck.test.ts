@@ -1,18 +1,13 @@
 import { describe, expect, test } from 'bun:test'
-import { networkInterfaces } from 'node:os'
-import { checkHealth, connectAddress } from '../src/healthcheck.ts'
+import { checkHealth, connectAddress, findTarget } from '../src/healthcheck.ts'
 import { haveOpenssl, makeCertificate } from './support/certificates.ts'
+import { hasIpv6 } from './support/ipv6.ts'
 
 const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
 
 function serveStatus(status: number) {
   return Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response('{}', { status }) })
 }
-
-/** The addresses of this machine that a program may listen on; a machine may lack IPv6. */
-const hasIpv6 = Object.values(networkInterfaces())
-  .flat()
-  .some((each) => each?.address === '::1')
 
 async function runCheck(port: number, env: Record<string, string> = {}, ...args: string[]): Promise<number> {
   const child = Bun.spawn([process.execPath, program, ...args], {
@@ -128,5 +123,26 @@ describe('the health check', () => {
     ['tally.internal', 'tally.internal'],
   ])('a server on %p is checked at %s', (host, address) => {
     expect(connectAddress(host)).toBe(address)
+  })
+})
+
+describe('what is checked', () => {
+  const server = ['bun', '/app/main.js']
+  const worker = ['bun', '/app/worker.js']
+
+  test('is the server on PORT, with TLS when it has a certificate', () => {
+    expect(findTarget({}, server)).toEqual({ port: 8000, tls: false })
+    expect(findTarget({ PORT: ' 9000 ', WORKER_PORT: '1' }, server)).toEqual({ port: 9000, tls: false })
+    expect(findTarget({ TLS_CERT: '/tls.crt' }, server)).toEqual({ port: 8000, tls: true })
+  })
+
+  test('is the worker on WORKER_PORT, without TLS, where the container runs it', () => {
+    expect(findTarget({ PORT: '9000', TLS_CERT: '/tls.crt' }, worker)).toEqual({ port: 8081, tls: false })
+    expect(findTarget({ WORKER_PORT: '9001' }, worker)).toEqual({ port: 9001, tls: false })
+    expect(findTarget({}, ['/sbin/docker-init', '--', ...worker])).toEqual({ port: 8081, tls: false })
+  })
+
+  test('is the worker on a port that is given by hand', () => {
+    expect(findTarget({}, server, '8082')).toEqual({ port: 8082, tls: false })
   })
 })

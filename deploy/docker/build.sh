@@ -19,6 +19,9 @@ case $engine in
   *) set -- "$@" --build-arg "SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH" ;;
 esac
 
+# With a registry, compose.yaml never means an image of a public one; the short name is for people.
+if [ -n "${IMAGE:-}" ]; then set -- "$@" --tag "$IMAGE"; else set -- "$@" --tag localhost/tally:dev --tag tally:dev; fi
+
 # The engine's command may be several words.
 # shellcheck disable=SC2086
-exec $engine build "$@" --tag "${IMAGE:-tally:dev}" .
+exec $engine build "$@" .

@@ -8,10 +8,26 @@ VCS_REF=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 BUILD_DATE=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 export VERSION VCS_REF BUILD_DATE
 
-# The engine's command may be several words.
-# shellcheck disable=SC2086
-if $engine compose version >/dev/null 2>&1; then exec $engine compose "$@"; fi
-if command -v docker-compose >/dev/null 2>&1; then exec docker-compose "$@"; fi
-if command -v podman-compose >/dev/null 2>&1; then exec podman-compose "$@"; fi
-echo "Compose is not installed: https://docs.docker.com/compose/install/" >&2
+# Docker's Compose talks to Podman through its socket.
+case $engine in
+  *podman*)
+    if [ -z "${DOCKER_HOST:-}" ]; then
+      socket=$(podman info --format '{{.Host.RemoteSocket.Path}}')
+      export DOCKER_HOST="unix://${socket#unix://}"
+    fi
+    ;;
+esac
+
+unfit=""
+# Each may be several words.
+for compose in "$engine compose" docker-compose podman-compose; do
+  # shellcheck disable=SC2086
+  version=$($compose version --short 2>/dev/null) || continue
+  # What 1.x and podman-compose lack, together with what they do differently.
+  # shellcheck disable=SC2086
+  if $compose up --help 2>/dev/null | grep -q -e '--wait'; then exec $compose "$@"; fi
+  unfit="$unfit
+  $compose $(echo "$version" | head -n 1) is too old, or another program: it has no \`up --wait\`"
+done
+echo "Compose 2.1.1 or later is needed: https://docs.docker.com/compose/install/$unfit" >&2
 exit 1

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Config, Program as ConfigReader, ConfigResult } from '../config.ts'
 import { createLifecycle, handleSignals, type Lifecycle, readIgnoredSignals } from '../lifecycle/index.ts'
 import type { RuntimeSettings } from '../runtime-settings/runtime-settings.ts'
@@ -111,5 +112,12 @@ async function warnAtStart(
   log: Log,
 ): Promise<void> {
   const { findStartWarnings } = await import('./start-warnings.ts')
-  for (const { message, fields } of findStartWarnings(env, config, role)) log.warn(message, fields)
+  for (const { message, fields } of findStartWarnings(env, config, role, isContainer()))
+    log.warn(message, fields)
+}
+
+/** Whether this process is the main one of a container, also behind an init (`docker run --init`). */
+function isContainer(): boolean {
+  if (process.pid === 1) return true
+  return process.ppid === 1 && (existsSync('/.dockerenv') || existsSync('/run/.containerenv'))
 }

@@ -1,4 +1,5 @@
 import { type Config, variableNames } from '../config.ts'
+import { closeTimeoutMs, shutdownBudgetMs } from '../lifecycle/index.ts'
 import type { LogFields } from '../telemetry/log/log.ts'
 import { describeBackends } from './backends.ts'
 
@@ -7,35 +8,78 @@ export interface StartWarning {
   readonly fields: LogFields
 }
 
+type Role = 'server' | 'worker' | 'supervisor'
+
 /**
- * What is probably not meant: variables with a name that is nearly one of ours, and a production on one host's file or with
- * admin routes that everybody on the network may use.
+ * Finds settings that are probably mistakes: variables with a name close to one of ours, a container that may be killed while
+ * it drains, and a production with its data in a file of one host or with admin routes open to the network.
+ *
+ * @param isContainer whether this process runs in a container
  */
 export function findStartWarnings(
   env: Readonly<Record<string, string | undefined>>,
   config: Config,
-  role: 'server' | 'worker' | 'supervisor',
+  role: Role,
+  isContainer = false,
 ): StartWarning[] {
   const misspelled: StartWarning[] = findMisspelled(env).map(({ variable, meant }) => ({
     message: 'unknown variable ignored, is another one meant?',
     fields: { variable, meant },
   }))
+  const stopTimeout = isContainer ? findStopTimeoutWarning(config, role) : []
+  return [...misspelled, ...stopTimeout, ...findBackendWarning(config, role), ...findAdminWarning(config)]
+}
+
+function findBackendWarning(config: Config, role: Role): StartWarning[] {
   const backends = describeBackends(config, role === 'worker' ? 'worker' : 'server')
-  const warnings = [...misspelled]
-  if (config.ENVIRONMENT !== 'production') return warnings
-  if (Object.values(backends).includes('sqlite'))
-    warnings.push({
+  if (config.ENVIRONMENT !== 'production' || !Object.values(backends).includes('sqlite')) return []
+  return [
+    {
       message:
         'production keeps data in a file of this host, set DATABASE_URL=postgres://… for several hosts',
       fields: { ...backends, data_dir: config.DATA_DIR },
-    })
-  const { METRICS_PORT, ADMIN_TOKEN, HOST, METRICS_HOST = HOST } = config
-  if (METRICS_PORT !== undefined && ADMIN_TOKEN === undefined && !isLoopback(METRICS_HOST))
-    warnings.push({
+    },
+  ]
+}
+
+function findAdminWarning(config: Config): StartWarning[] {
+  const { ENVIRONMENT, METRICS_PORT, ADMIN_TOKEN, HOST, METRICS_HOST = HOST } = config
+  if (ENVIRONMENT !== 'production' || METRICS_PORT === undefined || ADMIN_TOKEN !== undefined) return []
+  if (isLoopback(METRICS_HOST)) return []
+  return [
+    {
       message: 'admin routes are open to the network, set ADMIN_TOKEN or METRICS_HOST=127.0.0.1',
       fields: { metrics_host: METRICS_HOST, metrics_port: METRICS_PORT },
-    })
-  return warnings
+    },
+  ]
+}
+
+/** How long `docker stop` and `podman stop` wait by default, in ms. */
+const defaultStopTimeoutMs = 10_000
+
+/** No program can ask its platform how long a stop may take. `GRACE_PERIOD` says it, and is checked elsewhere. */
+function findStopTimeoutWarning(config: Config, role: Role): StartWarning[] {
+  // The tasks of a worker that is killed are run again; the requests of a server are lost.
+  if (role === 'worker' || config.GRACE_PERIOD > 0) return []
+  const budgetMs = shutdownBudgetMs({
+    preStopMs: 0,
+    drainMaxMs: config.DRAIN_MAX,
+    shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
+    closeTimeoutMs,
+  })
+  if (budgetMs <= defaultStopTimeoutMs) return []
+  const seconds = Math.ceil(budgetMs / 1_000) + 5
+  return [
+    {
+      message:
+        'the stop timeout of this container is unknown, and a stop by default kills it before it has drained',
+      fields: {
+        budget_ms: budgetMs,
+        default_stop_timeout_ms: defaultStopTimeoutMs,
+        remedy: `run it with --stop-timeout ${seconds} --env GRACE_PERIOD=${seconds}s`,
+      },
+    },
+  ]
 }
 
 const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost\.?$)/i.test(host)

@@ -11,18 +11,23 @@ const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()
       image: string
       profiles?: string[]
       volumes?: string[]
+      tmpfs?: string[]
+      ports?: string[]
+      build?: { target: string }
       depends_on?: string[] | Record<string, unknown>
     }
   >
 }
 const services = Object.entries(compose.services)
 
-/** Compose as a plugin of docker, or the older program; null, and a line that says so, when neither is here. */
+/** Compose as a plugin of docker, or as a program; null, and a line that says so, when neither is here. */
 async function findCompose(): Promise<string[] | null> {
   if (Bun.which('docker') && (await runCommand(['docker', 'compose', 'version'])).exitCode === 0)
     return ['docker', 'compose']
   if (Bun.which('docker-compose')) return ['docker-compose']
-  console.warn('Compose is not installed (Debian: docker-compose): what it thinks of compose.yaml is skipped')
+  console.warn(
+    'Compose is not installed (https://docs.docker.com/compose/install): what it thinks of compose.yaml is skipped',
+  )
   return null
 }
 const program = await findCompose()
@@ -53,6 +58,45 @@ describe('compose.yaml', () => {
       if (!image.includes('tally'))
         expect([name, image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)])
     }
+  })
+
+  test('names the registry of every image, so that no engine has to guess one', () => {
+    for (const [name, { image }] of services)
+      expect([name, image]).toEqual([
+        name,
+        expect.stringMatching(/^(docker\.io\/\w+\/|\$\{IMAGE:-localhost\/)/),
+      ])
+  })
+
+  test('builds what it does not pull', () => {
+    for (const [name, { image, build }] of services)
+      expect([name, build?.target]).toEqual([name, image.includes('tally') ? 'production' : undefined])
+  })
+
+  test('publishes nothing but the API beyond the loopback address, and every port can be changed', () => {
+    for (const [name, { ports = [] }] of services)
+      for (const port of ports) {
+        expect([name, port]).toEqual([name, expect.stringMatching(/:\$\{[A-Z_]*PORT:-\d+\}:\d+$/)])
+        if (!port.endsWith(':8000'))
+          expect([name, port]).toEqual([name, expect.stringMatching(/^127\.0\.0\.1:/)])
+      }
+  })
+
+  test('leaves no anonymous volume: what an image keeps is in a named one, or in memory', () => {
+    const folders = {
+      tally: '/data',
+      redis: '/data',
+      postgres: '/var/lib/postgresql/data',
+      prometheus: '/prometheus',
+    }
+    for (const [name, { image, volumes = [], tmpfs = [] }] of services)
+      for (const [program, folder] of Object.entries(folders))
+        if (image.includes(program)) {
+          const mounted = [...volumes, ...tmpfs].map((mount) =>
+            mount.replace(/^[a-z]+:/, '').replace(/:.*/, ''),
+          )
+          expect([name, mounted]).toEqual([name, expect.arrayContaining([folder])])
+        }
   })
 
   test('mounts only what is there', () => {

@@ -85,3 +85,32 @@ describe('production', () => {
     expect(JSON.stringify(warnings({ DATABASE_URI: postgres }))).not.toContain('hunter2')
   })
 })
+
+describe('a container without GRACE_PERIOD', () => {
+  const warnings = (
+    env: Record<string, string>,
+    role: 'server' | 'worker' | 'supervisor',
+    isContainer = true,
+  ) => {
+    const parsed = parseConfig(env)
+    if (!parsed.ok) throw new Error(parsed.problems.join('; '))
+    return findStartWarnings(env, parsed.config, role, isContainer)
+  }
+
+  test('is warned of when a shutdown may take longer than Docker waits by default, with what to do', () => {
+    for (const role of ['server', 'supervisor'] as const)
+      expect(warnings({}, role)).toMatchObject([
+        {
+          message: expect.stringContaining('stop timeout of this container is unknown'),
+          fields: { budget_ms: 55_000, remedy: expect.stringContaining('--stop-timeout 60') },
+        },
+      ])
+  })
+
+  test('is not warned of when it is known, when a shutdown is short, of a worker, and elsewhere', () => {
+    expect(warnings({ GRACE_PERIOD: '60s' }, 'server')).toEqual([])
+    expect(warnings({ DRAIN_MAX: '2s', SHUTDOWN_TIMEOUT: '3s' }, 'server')).toEqual([])
+    expect(warnings({}, 'worker')).toEqual([])
+    expect(warnings({}, 'server', false)).toEqual([])
+  })
+})

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { join } from 'node:path'
 import { failuresOf, runConformance } from '../conformance/run.ts'
 import { type Engine, findEngine, script } from './engine.ts'
 import { startTraffic } from './traffic.ts'
@@ -10,6 +11,7 @@ const base = 'tally-base:local'
 const image = 'tally:image-test'
 const container = `tally-image-test-${crypto.randomUUID().slice(0, 8)}`
 const worker = `${container}-worker`
+const documented = `${container}-documented`
 const version = '1.2.3-image-test'
 
 /** What the image may add to its base, in bytes: what every release makes every node fetch. */
@@ -34,13 +36,14 @@ describe.skipIf(engine === undefined)('the image', () => {
   beforeAll(async () => {
     await script('deploy/docker/base.sh', [base])
     await script('deploy/docker/build.sh', [], { BASE: base, IMAGE: image, VERSION: version })
-    await start(container, ['--publish', '127.0.0.1::8000'], [])
+    await start(container, ['--publish', '127.0.0.1::8000', '--stop-timeout', `${graceSeconds}`], [])
     url = `http://${await run('port', container, '8000/tcp')}`
     await untilHealthy(container, await healthCheck())
   }, buildMsMax)
 
   afterAll(async () => {
-    await attempt('rm', '--force', '--volumes', container, worker)
+    await attempt('rm', '--force', '--volumes', container, worker, documented)
+    await attempt('volume', 'rm', documented)
   })
 
   /** Starts a container as a careful platform does. */
@@ -149,6 +152,56 @@ describe.skipIf(engine === undefined)('the image', () => {
     })
   })
 
+  test('is a production by default, and warns when its stop timeout is not known', async () => {
+    const lines = (await run('logs', container)).split('\n').map((line) => JSON.parse(line))
+    expect(lines.find(({ msg }) => msg === 'listening')).toMatchObject({ environment: 'production' })
+    expect(lines.filter(({ level }) => level === 'warn')).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          msg: expect.stringContaining('stop timeout of this container is unknown'),
+        }),
+      ]),
+    )
+  })
+
+  /** The words of the `docker run` of docs/docker.md, with names of this test. */
+  async function readDocumentedRun(): Promise<string[]> {
+    const text = await Bun.file(join(import.meta.dir, '../../../docs/docker.md')).text()
+    const [, command = ''] = /<!-- run -->\n```sh\ndocker (run [^`]*)```/.exec(text) ?? []
+    const words = command.replaceAll('\\\n', ' ').trim().split(/\s+/)
+    const changes: Record<string, string> = {
+      tally: documented,
+      'tally-data:/data': `${documented}:/data`,
+      '127.0.0.1:8000:8000': '127.0.0.1::8000',
+      'API_KEYS="$API_KEYS"': 'API_KEYS=',
+      'tally:dev': image,
+    }
+    expect(words).toEqual(expect.arrayContaining([...Object.keys(changes), '--stop-timeout']))
+    const changed = words.map((word) => changes[word] ?? word)
+    return isPodman ? [...changed.slice(0, -1), ...podmanOptions, ...changed.slice(-1)] : changed
+  }
+
+  test('runs by the documented command without a warning of its stop timeout, and keeps its data in the volume', async () => {
+    const command = await readDocumentedRun()
+    const startDocumented = async (): Promise<string> => {
+      await run(...command)
+      await untilHealthy(documented, await healthCheck())
+      return `http://${await run('port', documented, '8000/tcp')}`
+    }
+    const first = await startDocumented()
+    expect(await run('logs', documented)).not.toContain('stop timeout')
+    const created = await fetch(`${first}/data`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"kept":true}',
+    })
+    expect(created.status).toBe(201)
+    await run('rm', '--force', documented)
+    const second = await startDocumented()
+    const kept = await fetch(`${second}${created.headers.get('location')}`)
+    expect(await kept.json()).toMatchObject({ kept: true })
+  }, 120_000)
+
   // Also the page of the API and large bodies, whose files and threads the bundle must hold.
   test('keeps the contract of the service', async () => {
     const result = await runConformance(url)
@@ -156,9 +209,9 @@ describe.skipIf(engine === undefined)('the image', () => {
     console.log(`conformance: ${result.passed} passed, ${result.skipped} left out`)
   })
 
-  test('runs as a worker with another command, checks its own port, and stops as cleanly', async () => {
+  test('runs as a worker with another command, with the same health check, and stops as cleanly', async () => {
     await start(worker, [], ['/app/worker.js'])
-    await untilHealthy(worker, [...(await healthCheck()), '8081'])
+    await untilHealthy(worker, await healthCheck())
     await run('stop', '--time', `${graceSeconds}`, worker)
     expect(await run('inspect', '--format', '{{.State.ExitCode}}', worker)).toBe('0')
   }, 90_000)
@@ -167,7 +220,8 @@ describe.skipIf(engine === undefined)('the image', () => {
   test('stops under load without losing a request, and exits 0', async () => {
     const traffic = startTraffic(Number(new URL(url).port), { keptAlive: 8, fresh: 4, platformLagMs: 2_000 })
     await Bun.sleep(1_000)
-    await run('stop', '--time', `${graceSeconds}`, container)
+    // As long as the container was given.
+    await run('stop', container)
     await traffic.ended
 
     const { answered, answeredWhileDraining, refused, lost } = traffic.tally

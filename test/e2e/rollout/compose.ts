@@ -9,7 +9,8 @@ import { until } from '../../support/until.ts'
 import { readServerStates } from './balancer.ts'
 
 const compose = (process.env.COMPOSE || 'docker compose').split(' ')
-const statsUrl = process.env.BALANCER_STATS_URL || 'http://127.0.0.1:8404'
+const statsUrl =
+  process.env.BALANCER_STATS_URL || `http://127.0.0.1:${process.env.BALANCER_STATS_PORT || 8404}`
 
 /** Longer than a shutdown may take (60 s) and a start after it. */
 const replaceTimeoutMs = 120_000

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'bun:test'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { runCommand } from '../support/command.ts'
+import { root } from '../support/root.ts'
+
+describe('deploy/docker/compose.sh', () => {
+  /** Runs it where only these programs are found, each a script that prints its name and its words. */
+  async function runWith(programs: Record<string, string>, env: Record<string, string> = {}) {
+    const directory = await mkdtemp(join(tmpdir(), 'tally-compose-'))
+    try {
+      for (const [name, script] of Object.entries(programs)) {
+        await Bun.write(join(directory, name), `#!/bin/sh\n${script}\n`)
+        await chmod(join(directory, name), 0o755)
+      }
+      return await runCommand(['deploy/docker/compose.sh', 'up'], {
+        cwd: root,
+        env: { PATH: `${directory}:/usr/bin:/bin`, CONTAINER: 'engine-of-test', ...env },
+      })
+    } finally {
+      await rm(directory, { recursive: true })
+    }
+  }
+
+  const withoutPlugin = { 'engine-of-test': 'exit 1' }
+
+  test('refuses Compose 1.x by name, and says which is needed', async () => {
+    const { exitCode, output } = await runWith({
+      ...withoutPlugin,
+      'docker-compose':
+        'case "$*" in version*) echo 1.29.2;; *help*) echo "  --build";; *) echo started;; esac',
+      'podman-compose': 'exit 1',
+    })
+    expect(exitCode).toBe(1)
+    expect(output).toContain('Compose 2.1.1 or later is needed')
+    expect(output).toContain('docker-compose 1.29.2 is too old')
+    expect(output).not.toContain('started')
+  })
+
+  test('takes the plugin of the engine, or else a program that can wait', async () => {
+    const compose =
+      'case "$*" in *version*) echo 2.40.3;; *help*) echo "  --wait";; *) echo "started $0";; esac'
+    const plugin = await runWith({ 'engine-of-test': compose, 'docker-compose': 'exit 1' })
+    expect([plugin.exitCode, plugin.output]).toEqual([0, expect.stringContaining('engine-of-test')])
+    const program = await runWith({ ...withoutPlugin, 'docker-compose': compose })
+    expect([program.exitCode, program.output]).toEqual([0, expect.stringContaining('docker-compose')])
+  })
+})
