@@ -29,10 +29,10 @@ beforeAll(async () => {
   copy = await mkdtemp(join(tmpdir(), 'tally-extended-'))
   for (const name of ['src', 'test', 'docs', 'package.json', 'biome.json'])
     await cp(join(root, name), join(copy, name), { recursive: true })
-  const { compilerOptions } = await Bun.file(join(root, 'tsconfig.json')).json()
+  const { compilerOptions, exclude } = await Bun.file(join(root, 'tsconfig.json')).json()
   await Bun.write(
     join(copy, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions, include: ['src', ...files] }),
+    JSON.stringify({ compilerOptions, include: ['src', ...files], exclude }),
   )
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'))
   for (const { path, text } of ofLanguage('ts')) await Bun.write(join(copy, path), text)
