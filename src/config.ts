@@ -60,7 +60,7 @@ const path = text
 
 const secret = (minLength: number) => text.min(minLength, `must have at least ${minLength} characters`)
 
-/** A token that clients send in the header `Authorization`: one that no client can send would refuse everybody. */
+/** A token that clients send in the header `Authorization`: a token that no client can send would lock all clients out. */
 const bearerToken = secret(16)
   .max(4_096, 'must have at most 4096 characters')
   .regex(/^[\x20-\x7e]*$/, 'must be of printable ASCII characters, because clients send it in a header')
@@ -437,7 +437,7 @@ const operation = {
   OTEL_SDK_DISABLED: z
     .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })
     .prefault('false')
-    .describe('`true` turns tracing off, whatever `TRACING_ENABLED` says'),
+    .describe('`true` turns tracing off and overrides `TRACING_ENABLED`'),
   OTEL_TRACES_EXPORTER: oneOf(['otlp', 'none'], 'otlp').describe(
     '`otlp` sends the traces, `none` turns tracing off',
   ),
@@ -517,7 +517,7 @@ export type ConfigResult =
   | {
       readonly ok: true
       readonly config: Config
-      /** What was ignored although it is set, for the log. */
+      /** The variables that are set but ignored, for the log. */
       readonly warnings: readonly string[]
     }
   | { readonly ok: false; readonly problems: readonly string[] }

@@ -46,7 +46,7 @@ export type SteerRequest =
   | { readonly kind: 'exclude-listener'; readonly index: number; readonly size: number }
   | { readonly kind: 'reset-steering' }
 
-/** The responses by the kind of the request. A response of type `string | null` says what failed. */
+/** The responses by the kind of the request. A response of type `string | null` is the error, or null. */
 export interface WorkerResponses {
   readonly metrics: MetricsSnapshot
   readonly checks: CheckResults
@@ -87,7 +87,7 @@ export interface Heartbeat {
   readonly type: 'heartbeat'
   /** Processes that listen and are not about to end. */
   readonly running: number
-  /** How many there should be. */
+  /** How many processes there should be. */
   readonly count: number
 }
 

@@ -6,7 +6,7 @@ const linux = { PR_SET_PDEATHSIG: 1, SIGCONT: 18 } as const
  * not keep the port. Call it before anything else.
  *
  * The channel to the supervisor closes with it. A process that is suspended at that moment (SIGSTOP) would not notice,
- * so the kernel is asked to continue it when its parent dies.
+ * so the kernel sends it SIGCONT when its parent dies.
  */
 export function endWithSupervisor(): void {
   process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))

@@ -1,6 +1,6 @@
 /**
- * The decisions of a supervisor, without any I/O: what happened to a group of processes goes in as events, what to do
- * comes out as commands. Time is passed in, and every state that waits for something has a deadline.
+ * The decisions of a supervisor, without any I/O: it takes events of a group of processes and returns commands. Time is
+ * a parameter, and every waiting state has a deadline.
  *
  * The goal is always the same: `count` running processes, all of them up to date. So an exit has the same answer at
  * every moment, and an aborted rolling restart has nothing to undo.
@@ -42,7 +42,7 @@ export class ProcessGroup {
     return this.#inState('running').length
   }
 
-  /** When the next `tick` is due; undefined when nothing is waited for. */
+  /** When the next `tick` is due; undefined when no state has a deadline. */
   get wakeAt(): number | undefined {
     if (this.#processes.size === 0 && this.#isEnding) return undefined
     const deadlines = [...this.#processes.values()].flatMap(({ state }) =>
@@ -52,7 +52,7 @@ export class ProcessGroup {
     return Math.min(this.#nextHeartbeatAt, ...deadlines)
   }
 
-  /** Takes in an event. @returns what to do now, in this order */
+  /** Handles an event. @returns the commands to execute now, in this order */
   handle(event: GroupEvent, now: number): readonly GroupCommand[] {
     this.#commands = []
     this.#apply(event, now)
@@ -144,7 +144,7 @@ export class ProcessGroup {
     const delayMs = Math.max(0, this.#notBefore - now)
     const phase = this.#phase
     const attempts = phase.name === 'starting' || phase.name === 'rolling' ? ++phase.failedStarts : 0
-    // A process that ends itself has a reason that will not go away. One that was killed by others may have none.
+    // A process that exits by itself would do so again. One that was killed from outside may start the next time.
     const isFinal = exit?.signal === undefined || attempts >= maxAttempts
     if (phase.name === 'starting' && isFinal) {
       this.#push({ type: 'start-failed', exit })
@@ -231,7 +231,7 @@ export class ProcessGroup {
         this.#kill(process, 'did not exit in time', now)
         return
       case 'killed':
-        // Such as one that waits for a disk that does not answer. The group goes on without it.
+        // For example, it waits for a disk that does not respond. The group continues without it.
         this.#processes.delete(process.id)
         if (process.wasRetiring) this.#push({ type: 'reset-steering' })
         this.#report({ name: 'unkillable', id: process.id, number: process.number })
@@ -318,7 +318,7 @@ export class ProcessGroup {
   #retireOne(now: number): void {
     // One at a time: the kernel can keep new connections away from only one listener.
     if (this.#inState('retiring').length > 0) return
-    // Without a rolling restart, one has been aborted after it had started a process: that one is too many.
+    // Outside a rolling restart, an aborted one has left one process too many.
     const process = this.#phase.name === 'rolling' ? this.#nextOutdated() : this.#inState('running').at(-1)
     if (process === undefined) return
     process.state = { name: 'retiring', deadline: now + this.#options.stopTimeoutMs }
@@ -362,7 +362,7 @@ export interface GroupOptions {
   readonly startTimeoutMs: number
   /** How long a process may take from SIGTERM to its exit during a rolling restart, in ms. */
   readonly stopTimeoutMs: number
-  /** How long the exit after SIGKILL is waited for, in ms. */
+  /** How long to wait for the exit after SIGKILL, in ms. */
   readonly killTimeoutMs: number
   readonly heartbeatIntervalMs: number
   /** How long a process may leave heartbeats unanswered, in ms. */
@@ -385,7 +385,7 @@ export interface ProcessExit {
   readonly signal?: string | undefined
 }
 
-/** Whether a process has ended as asked. One that was asked before it could handle SIGTERM dies of it. */
+/** Whether a process has ended as requested. SIGTERM kills one that has not installed its handler yet. */
 export function isOrderlyExit({ code, signal }: ProcessExit): boolean {
   return signal === 'SIGTERM' || (code === 0 && signal === undefined)
 }
@@ -405,7 +405,7 @@ type WaitingState = Extract<ProcessState, { deadline: number }>
 /** A process as others see it. */
 export interface ProcessView {
   readonly id: ProcessId
-  /** Which of the processes it is, from 1. */
+  /** Its number within the group, from 1. */
   readonly number: number
   readonly state: ProcessState['name']
   /** Whether it has answered the last heartbeat. */
@@ -424,7 +424,7 @@ interface GroupProcess {
   missed: number
   /** Whether a heartbeat is not answered yet. */
   awaited: boolean
-  /** Until when it has announced to answer nothing. */
+  /** Until when it is busy and answers no heartbeat. */
   excusedUntil: number
 }
 
@@ -453,7 +453,7 @@ const noCounts = (): RollCounts => ({ died: 0, diedNew: 0, killed: 0, failedExit
 export type RollOutcome = Readonly<RollCounts> &
   (
     | { readonly name: 'finished'; readonly processes: number; readonly durationMs: number }
-    /** The processes that were not replaced go on. */
+    /** The processes that were not replaced keep running. */
     | {
         readonly name: 'aborted'
         readonly reason: 'new process failed to start' | 'new processes die' | 'shutting down'
@@ -478,7 +478,7 @@ export type GroupEvent =
   /** The time of `wakeAt` has come. */
   | { readonly type: 'tick' }
 
-/** `replacement`: for one that is gone. */
+/** `replacement`: for a process that has exited. */
 export type SpawnReason = 'start' | 'replacement' | 'rolling restart'
 
 export type KillCause = 'did not listen in time' | 'did not exit in time' | 'did not answer'
@@ -500,12 +500,12 @@ export type GroupCommand =
   | { readonly type: 'started' }
   /** The first start has failed, and the group ends. `exit` is undefined when the process did not listen in time. */
   | { readonly type: 'start-failed'; readonly exit: ProcessExit | undefined }
-  /** All rolling restarts that were requested before are this one. */
+  /** This rolling restart serves all requests that came before it. */
   | { readonly type: 'roll-began' }
   | { readonly type: 'roll-ended'; readonly outcome: RollOutcome }
   | { readonly type: 'report'; readonly report: GroupReport }
 
-/** What an operator wants to know, for the log. `delayMs`: until the next start. */
+/** An event for the log. `delayMs`: until the next start. */
 export type GroupReport =
   | (Numbered & { readonly name: 'died'; readonly exit: ProcessExit; readonly delayMs: number })
   | (Numbered & {

@@ -83,7 +83,7 @@ export class Supervisor {
   readonly #events: GroupEvent[] = []
   #isHandling = false
   #timer = new AbortController()
-  /** Who waits for the rolling restart in progress, and for the one after it. */
+  /** The callers that wait for the rolling restart in progress, and for the next one. */
   #rolling: ((outcome: RollOutcome) => void)[] = []
   #requested: ((outcome: RollOutcome) => void)[] = []
   #env: Readonly<Record<string, string | undefined>>

@@ -77,7 +77,7 @@ export class WorkerHandle {
     return this.#hasExited ? undefined : await this.#client.request(request, timeoutMs)
   }
 
-  /** Asks for a sign of life, and says how many of how many processes run. */
+  /** Sends a heartbeat, which expects an answer and carries the number of running processes and of all. */
   sendHeartbeat(running: number, count: number): void {
     this.#send({ type: 'heartbeat', running, count })
   }
@@ -126,7 +126,7 @@ export class WorkerHandle {
           const response = await this.#events.request(message.request)
           this.#send({ type: 'response', id: message.id, response })
         } catch {
-          // No response: the timeout of the other side reports that, and this process goes on.
+          // No response: the other side reports its timeout, and this process continues.
         }
         return
       }

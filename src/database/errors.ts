@@ -45,7 +45,7 @@ export class DatabaseIncompatible extends Error {
   override readonly name = 'DatabaseIncompatible'
 }
 
-/** Whether an error says that the database cannot be used now: unavailable, or found incompatible after the start. */
+/** Whether an error means that the database cannot be used now: unavailable, or found incompatible after the start. */
 export function isDatabaseFailure(error: unknown): boolean {
   return (
     error instanceof DatabaseUnavailable ||

@@ -4,7 +4,7 @@ import { DatabaseIncompatible, SchemaTooNew } from './errors.ts'
 
 /**
  * One step of the schema. A text is a step that expands: the version of the service before it goes on working with the
- * result, in a rolling update and after a rollback. A step that takes something away says which versions can work without it.
+ * result, in a rolling update and after a rollback. A step that removes something names the versions that can work without it.
  */
 export type Migration =
   | string

@@ -76,7 +76,7 @@ export interface PageExtent {
 /** Some versions, or `*`: any version that exists. */
 export type VersionSet = readonly string[] | '*'
 
-/** What must be true of a document for a request to go on. */
+/** A precondition of a request on a document. */
 export interface Condition {
   /** The document has one of these versions: HTTP's If-Match. */
   readonly ifMatch?: VersionSet | undefined

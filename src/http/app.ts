@@ -99,9 +99,9 @@ export interface AppDeps
   readonly applicationChecks?: readonly Check[]
   /** Checks before the pages and CORS preflights, after load shedding. Default: none. */
   readonly pageChecks?: readonly Check[]
-  /** What clients need, for the OpenAPI document. Default: nothing. */
+  /** Authentication and limits, for the OpenAPI document. Default: no authentication, no limit. */
   readonly security?: Security
-  /** Which pages of other origins may use the service. Default: none. */
+  /** The other origins whose pages may use the service. Default: no other origin. */
   readonly cors?: CorsOptions | undefined
   /** The web page for browsers. Default: there is none. */
   readonly console?: ConsoleDeps | undefined
@@ -267,7 +267,7 @@ export function createApp(deps: AppDeps): ServiceApp {
   return { ...shell.finish(fastPath), endStreams: () => eventStreams.endAll() }
 }
 
-/** What load shedding counts: requests whose body has not arrived hold no place among those in flight. */
+/** The number that load shedding compares: requests in flight without those whose body has not arrived. */
 const countRequests = (tracker: RequestTracker) => ({
   inFlight: () => tracker.size - tracker.arrivals.count,
   arriving: () => tracker.arrivals.count,

@@ -32,7 +32,7 @@ export function logFailures(
 
   return function respondAndLog(context, problem) {
     const response = respond(context, problem)
-    // A text is a decision of this service, such as a passed deadline: the access line says all of it.
+    // A text is a decision of this service, such as a passed deadline: the access line has all of it.
     if (hasFailed(problem)) report(context, problem)
     return response
   }

@@ -2,7 +2,7 @@ import { isChunked } from './body/json-body.ts'
 import type { Env } from './env.ts'
 import type { PayloadFastPath } from './payload-fast-path.ts'
 
-/** What `createFetch` needs of a Hono app. */
+/** The part of a Hono app that `createFetch` needs. */
 interface App {
   readonly fetch: (request: Request, env: Env['Bindings']) => Response | Promise<Response>
 }
@@ -42,7 +42,7 @@ export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions 
   }
   return (request, server, isLiteral) => {
     const { method, url } = request
-    // It takes no chunked body, for that has no length.
+    // It reads no chunked body, because that has no length.
     const fast = method === 'POST' ? fastPath?.(request, url) : undefined
     if (fast !== undefined) return fast
     const response = fetchFromApp(request, url, server, isLiteral)

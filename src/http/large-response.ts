@@ -6,20 +6,20 @@ import type { RequestContext } from './request-context.ts'
 /** Above this many characters a response is large: it is sent in parts, and counts as held until its client has read it. */
 export const largeResponseThreshold = 256 * 1024
 
-/** Characters of one part. The runtime copies what it cannot send yet, so this is what a slow reader holds of it. */
+/** Characters of one part. The runtime copies bytes that it cannot send yet, so a slow reader holds one part there. */
 const partLength = 64 * 1024
 
 /**
- * Takes the memory of a large response before it is made. A handler that changes something calls this before, because its
- * response cannot be refused any more afterwards.
+ * Reserves the memory of a large response before it is created. A handler that changes something calls this first,
+ * because its response cannot be refused afterwards.
  *
- * @param bytes at most held at a time; what is not large takes nothing
- * @throws ResponsesBusy when other responses have it
+ * @param bytes at most held at a time; a small response reserves nothing
+ * @throws ResponsesBusy when other responses hold the memory
  */
 export function holdResponse(context: RequestContext, bytes: number): void {
   if (bytes <= largeResponseThreshold || context.method === 'HEAD' || context.signal.aborted) return
   const { responseBudget } = context
-  // One always fits.
+  // A single response always fits.
   const held = Math.min(bytes, responseBudget.maxBytes)
   if (!responseBudget.take(held)) throw new ResponsesBusy()
   context.heldResponseBytes = held
@@ -52,7 +52,7 @@ export function createLargeBody(c: Context<Env>, body: LargeBody): ReadableStrea
   const held = context.heldResponseBytes
   // From here on the stream releases it.
   context.heldResponseBytes = 0
-  // Also when the client leaves before the first part is asked for.
+  // Also when the client disconnects before the first part is read.
   c.req.raw.signal.addEventListener('abort', release, { once: true })
   return streamTexts(body, release)
 }
@@ -66,7 +66,7 @@ export function onlyOnce(work: () => void): () => void {
   }
 }
 
-/** @param release called once nothing is held any more: at the end, after an error, or when the client has left */
+/** @param release called when the memory is free: at the end, after an error, or when the client has disconnected */
 function streamTexts({ texts, onError }: LargeBody, release: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let pending = ''

@@ -23,9 +23,9 @@ export class RequestContext implements ArrivingRequest {
   route = unmatchedRoute
   /** Probes, scrapes and admin requests: logged at debug unless they fail. */
   isProbe = false
-  /** Logged at debug, whatever the response: most of the shed requests. */
+  /** Logged at debug, with any response: most of the shed requests. */
   isQuiet = false
-  /** Who asked, as `key:name` or `sub:subject`, once authenticated. */
+  /** The client, as `key:name` or `sub:subject`, once authenticated. */
   client: string | undefined = undefined
   /** Faults injected into this request, for the access log. */
   fault: string | undefined = undefined
@@ -62,8 +62,8 @@ export class RequestContext implements ArrivingRequest {
   /**
    * @param arrivals counts this request while its body arrives
    * @param responseBudget bytes of all large responses held at a time
-   * @param logsBytes whether the access log says how long the bodies are
-   * @param details what the access log says beyond the ordinary
+   * @param logsBytes whether the access log contains the sizes of the bodies
+   * @param details the optional fields of the access log
    */
   constructor(
     readonly method: string,
@@ -85,7 +85,7 @@ export class RequestContext implements ArrivingRequest {
     return this.#controller.signal
   }
 
-  /** Adds headers to the response, whatever it will be. */
+  /** Adds headers to the response, also to a problem. */
   addHeaders(headers: Readonly<Record<string, string>>): void {
     this.headers = this.headers === undefined ? headers : { ...this.headers, ...headers }
   }

@@ -1,7 +1,7 @@
 import { getPath } from 'hono/utils/url'
 import type { AccessDetails } from '../telemetry/log/access-line.ts'
 
-/** Finds what the access log says about a request beyond the ordinary. */
+/** Finds the optional fields of the access log for a request. */
 export type DescribeRequest = (request: Request, url: string) => AccessDetails
 
 export interface RequestDetailsOptions {

@@ -45,7 +45,7 @@ const listenRetryMs = 500
 /** How long `close` waits for earlier calls, and then for their connections to be closed. */
 const closeTimeoutMs = 2_000
 
-/** What statements rely on, whatever is set for the role or the database. */
+/** Settings that statements rely on; they override those of the role and the database. */
 const fixedSettings = {
   standard_conforming_strings: 'on',
   default_transaction_isolation: 'read committed',
@@ -58,7 +58,7 @@ interface SessionRow {
   readonly user: string
 }
 
-/** Someone who listens to a channel (LISTEN). */
+/** A listener of a channel (LISTEN). */
 interface Listener {
   readonly channel: string
   readonly onNotification: (payload: string) => void
@@ -188,7 +188,7 @@ export class PostgresPool {
         if (!this.#isPooled) await sql.listen(channel, onNotification, onListening)
         return
       } catch (error) {
-        // A connection that was not opened in time says nothing of the others.
+        // A connection that was not opened in time does not mean that the others are broken.
         const isReadOnly = sqlState(error) === readOnlyState
         const explained =
           isReadOnly || comesFromPooler(error)

@@ -1,11 +1,11 @@
-/** What a server says to those whom it does not let in; any command will do. */
+/** A server answers any command of a client that it rejects with one of these errors. */
 const refusal = /^-(.*)\r\n/
 
 /**
- * Finds out why a connection failed: Bun's client says for every cause that the connection was closed. It asks the server
- * itself, without a password, so a server that wants one says that.
+ * Finds out why a connection failed: Bun's client reports every cause as a closed connection. It connects to the server
+ * itself, without a password, so a server that requires one answers with that error.
  *
- * @returns undefined when the server says nothing of it, or the connection is encrypted
+ * @returns undefined when the server gives no reason, or the connection is encrypted
  */
 export async function explainConnectFailure(url: string, timeoutMs: number): Promise<Error | undefined> {
   const { protocol, hostname, port, password } = new URL(url)

@@ -1,4 +1,4 @@
-/** What scripts need on the server. */
+/** The server's conditions for the scripts. */
 export interface Needs {
   /** Names of commands. */
   readonly commands: readonly string[]
@@ -8,7 +8,7 @@ export interface Needs {
 
 /**
  * Without a flag, Redis 7 refuses to start such a script where it would refuse a write: on a replica, without memory or
- * disk, without the replicas that it needs. Then the script asks for each command whether the user may run it.
+ * disk, without the replicas that it needs. Then the script checks for each command whether the user may run it.
  */
 const source = `#!lua
 for _, name in ipairs(ARGV) do

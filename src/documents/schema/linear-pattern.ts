@@ -62,7 +62,7 @@ function translateEscape(part: string, inClass: boolean): string {
   }
 }
 
-/** Tests texts in a time that is proportional to their length, whatever the pattern. */
+/** Tests texts in time proportional to their length, for every pattern. */
 export interface LinearPattern {
   test(text: string): boolean
 }
@@ -76,7 +76,7 @@ export interface LinearPattern {
  */
 export function createPatternCompiler(re2: typeof RE2JS): (pattern: string) => LinearPattern {
   return (pattern) => {
-    // Its own message says what is wrong with an invalid one.
+    // The engine's own message explains what is invalid.
     new RegExp(pattern, 'u')
     try {
       return re2.compile(toRe2Syntax(pattern))

@@ -20,7 +20,7 @@ const named = new Set(['dependentSchemas', 'dependencies', 'properties', 'patter
 /** Stands for the address of a schema without an `$id`. */
 const rootUri = 'https://schema.invalid/'
 
-/** What the structure of a schema says about the cost of validation. */
+/** Properties of a schema's structure that determine the cost of validation. */
 export interface SchemaStructure {
   /**
    * Whether the schema applies to parts of the value again. Then the cost may be exponential in the depth of a document;

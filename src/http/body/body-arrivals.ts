@@ -14,19 +14,19 @@ export interface ArrivingRequest {
   abort(reason: AbortReason): void
 }
 
-/** Slower bodies are ended, in bytes per second. The runtime itself ends none that is faster than about this. */
+/** Slower bodies are aborted, in bytes per second. The runtime itself aborts no body that is faster than about this. */
 const minBytesPerSecond = 16 * 1024
-/** What a body may take beyond that, in ms: a handshake, a pause, a bad network. */
+/** Extra time for each body, in ms: a handshake, a pause, a bad network. */
 const patienceMs = 10_000
 /** The same while bodies compete for memory or places. */
 const crowdedPatienceMs = 1_000
-/** Younger bodies are not judged, in ms: most arrive with the head of their request. */
+/** Younger bodies are exempt, in ms: most arrive with the head of their request. */
 const minAgeMs = 100
 
 /**
- * The bodies that have not arrived completely. A client may send one as slowly as it likes, so it holds no place among the
- * requests in flight. It has a time limit by its size, and all of them have a bound in number. Beyond the bound those are
- * ended that are slow, then those that came last.
+ * The bodies that have not arrived completely. A client may send one as slowly as it likes, so it does not count as a
+ * request in flight. Instead each body has a time limit that depends on its size, and their number is bounded. Beyond
+ * the bound the slow bodies are aborted first, then the newest.
  */
 export class BodyArrivals {
   /** Bodies that have not arrived. */
@@ -43,7 +43,7 @@ export class BodyArrivals {
     this.#maxCount = maxCount
   }
 
-  /** Ends what is over its time limit, and what is over the bound. */
+  /** Aborts the bodies over their time limit, and those beyond the bound. */
   enforce(now = performance.now()): void {
     for (const request of this.#arriving()) {
       // Without a count, all of the body may be on its way.
@@ -58,7 +58,7 @@ export class BodyArrivals {
       }
   }
 
-  /** Ends all bodies that are slow, for those that could use their places or their memory. */
+  /** Aborts all slow bodies, to make room for others. */
   endSlow(now = performance.now()): void {
     for (const request of this.#arriving())
       if (isSlow(request, now, crowdedPatienceMs, request.receivedBytes ?? 0)) request.abort('body-shed')

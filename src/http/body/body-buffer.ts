@@ -7,7 +7,7 @@ import { bodyTooLarge, contentLength, incompleteBody } from './json-body.ts'
 const minBlockBytes = 16 * 1024
 const maxBlockBytes = 2 ** 20
 
-/** What a body needs of its request. */
+/** The part of the request context that a body needs. */
 export type ReceivingContext = Pick<
   RequestContext,
   'signal' | 'beginBody' | 'endBody' | 'receivedBytes' | 'arrivals'
@@ -61,7 +61,7 @@ export class BodyBuffer implements Disposable {
       return problem
     } catch (error) {
       dispose()
-      // Out of memory, which is no fault of the client.
+      // Out of memory, which the client did not cause.
       if (error instanceof RangeError) throw error
       return incompleteBody
     } finally {
@@ -111,7 +111,7 @@ export class BodyBuffer implements Disposable {
     if (isCounted) {
       const { budget, context } = this.options
       if (!budget.take(bytes)) {
-        // Bodies that hardly move must not hold what others could use.
+        // Bodies that hardly progress must not hold memory that others could use.
         context.arrivals.endSlow()
         if (!budget.take(bytes)) return false
       }

@@ -12,7 +12,7 @@ export class ByteBudget {
     return true
   }
 
-  /** Takes bytes even if there are none: then fewer are left for others. @returns the bytes */
+  /** Takes bytes even beyond the limit, which leaves fewer for others. @returns the bytes */
   takeAnyway(bytes: number): number {
     this.#available -= bytes
     return bytes

@@ -24,8 +24,8 @@ export interface JsonBodyOptions {
  * Reads a JSON body strictly: media type, size, UTF-8 without replacement characters, bounded nesting, JSON. Of duplicate
  * keys the last one wins, as with JSON.parse.
  *
- * It hands the value to `zValidator('json', …)`, which calls `c.req.json()`, and the text to `c.req.text()`. Hono alone
- * would decode invalid bytes silently, read any size, and say nothing about where the JSON is malformed.
+ * It passes the value to `zValidator('json', …)`, which calls `c.req.json()`, and the text to `c.req.text()`. Hono alone
+ * would decode invalid bytes silently, read any size, and not report where the JSON is malformed.
  */
 export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
   createMiddleware<Env>(async function jsonBody(c, next) {
@@ -43,7 +43,7 @@ export const jsonBody = ({ maxBytes, large }: JsonBodyOptions) =>
 /**
  * Reads a body of JSON, whose media type and size must be right.
  *
- * @param context of the request, which notes the size of the body for the log
+ * @param context of the request, which records the size of the body for the log
  * @throws ProblemError when they are not, or when the body does not arrive
  */
 export async function readBody(
@@ -75,7 +75,7 @@ export function contentLength({ headers }: Request): number {
   return Number(headers.get('content-length') ?? Number.NaN)
 }
 
-/** Whether the body comes in chunks, with whatever may follow the last one. */
+/** Whether the body is chunked, and may have trailers. */
 export function isChunked({ headers }: Request): boolean {
   return headers.has('transfer-encoding')
 }
@@ -89,12 +89,12 @@ export function isChunked({ headers }: Request): boolean {
  */
 export async function assertUnanswered(request: Request): Promise<void> {
   if (!isChunked(request)) return
-  // What has arrived together with the body is parsed in this turn of the event loop.
+  // Bun parses bytes that arrived together with the body in this turn of the event loop.
   await new Promise<void>((resolve) => setImmediate(resolve))
   if (request.signal.aborted) throw new ProblemError(incompleteBody)
 }
 
-/** Checks what the headers say about a body: its media type, its coding and its size. */
+/** Checks the headers of a body: its media type, its coding and its size. */
 export function checkBodyHeaders(request: Request, length: number, maxBytes: number): Problem | undefined {
   return checkContentType(request) ?? (length > maxBytes ? bodyTooLarge(maxBytes) : undefined)
 }

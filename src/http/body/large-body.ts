@@ -22,7 +22,7 @@ export interface LargeBodiesOptions {
   readonly maxBufferedBytes: number
 }
 
-/** Receives bodies that would block the event loop and hands them to the thread pool. */
+/** Receives bodies that would block the event loop and passes them to the thread pool. */
 export class LargeBodies {
   readonly threshold: number
   readonly #options: LargeBodiesOptions

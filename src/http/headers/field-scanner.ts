@@ -10,7 +10,7 @@ const unquotedPattern = /[^\t ",;]+/y
 /** An entity tag as it is sent (RFC 9110 §8.8.3). */
 export interface EntityTag {
   readonly isWeak: boolean
-  /** What stands between the quotes. */
+  /** The text between the quotes. */
   readonly opaque: string
 }
 
@@ -46,7 +46,7 @@ export class FieldScanner {
     return this.#match(quotedPattern)?.[1]?.replace(/\\(.)/g, '$1')
   }
 
-  /** What stands before white space, a separator or a quote: for values that some senders fail to quote. */
+  /** The text before white space, a separator or a quote: for values that some senders fail to quote. */
   unquotedText(): string | undefined {
     return this.#match(unquotedPattern)?.[0]
   }
@@ -91,7 +91,7 @@ export function parseList<T>(
 
 /**
  * The elements of a list from its end, for lists to which each proxy appends one. A comma in a quoted string separates
- * nothing. Whatever stands at the left, an open quote for example, does not change what is found to the right of it.
+ * nothing. Text on the left, such as an open quote, does not change what is found to the right of it.
  *
  * @example [...elementsFromEnd('a, b="c,d"')] // [' b="c,d"', 'a']
  */

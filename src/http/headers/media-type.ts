@@ -46,7 +46,7 @@ function parseParameterValue(scanner: FieldScanner): string | undefined {
 const jsonEssence = /^application\/(?:.+\+)?json$/
 /** Names of UTF-8, and of ASCII, which is a part of it. */
 const utf8Names: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
-/** What clients send, so that most requests need no parser. */
+/** The usual values, so that most requests need no parser. */
 const commonJsonTypes: ReadonlySet<string> = new Set(
   ['utf-8', 'UTF-8'].flatMap((name) => [
     `application/json; charset=${name}`,

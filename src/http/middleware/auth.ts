@@ -60,7 +60,7 @@ export function auth({ keys, verifyToken, scope }: AuthOptions): Check {
   }
 }
 
-/** A challenge of RFC 6750 §3. Without credentials it has no error, for nothing was wrong with them. */
+/** A challenge of RFC 6750 §3. Without credentials it has no error, because the client sent nothing invalid. */
 const challenge = (parameters: string) => ({ 'www-authenticate': `Bearer realm="tally"${parameters}` })
 
 export const missingCredentials: Problem = {

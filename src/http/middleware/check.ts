@@ -4,7 +4,7 @@ import { type Problem, ProblemError } from '../problem.ts'
 import type { RequestContext } from '../request-context.ts'
 
 /**
- * Decides whether a request may go on, before its body is read. It may leave response headers in the context. The app runs
+ * Decides whether a request may continue, before its body is read. It may leave response headers in the context. The app runs
  * checks as middleware, the fast path calls them directly, so both refuse the same requests.
  *
  * @returns the problem that refuses the request, or undefined; a promise only when the decision needs one

@@ -89,7 +89,7 @@ function compressAsRead(
       hasEnded = true
     })
   }
-  /** Hands over one more part, or the end, and waits until it is compressed or there is something to read. */
+  /** Writes one more part, or the end, and waits until it is compressed or output is available. */
   const feed = async (to: Transform): Promise<void> => {
     const { value, done } = await source.read()
     const progress = untilOutput(to)

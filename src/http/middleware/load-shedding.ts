@@ -92,7 +92,7 @@ export function loadShedding(options: LoadSheddingOptions): Check {
   }
 }
 
-/** Makes the function that says whether a request that arrived at `at` exceeds its turn of the event loop. */
+/** Makes the function that checks whether a request that arrived at `at` exceeds its turn of the event loop. */
 function createLagDetector({
   maxLagMs,
   afterTurn = setImmediate,

@@ -14,7 +14,7 @@ export interface RateLimitOptions {
   readonly limiter: RateLimiter
   /** The address of the client, for those without credentials. */
   readonly clientAddress: (request: Request) => string | undefined
-  /** What is counted: requests of one kind use no quota of another. Default `address`. */
+  /** The kind of requests: one kind uses no quota of another. Default `address`. */
   readonly kind?: 'address' | 'page'
 }
 
@@ -71,7 +71,7 @@ export function limitFailures(check: Check, limit: Check): Check {
   }
 }
 
-/** The addresses of one client: of IPv4 one, of IPv6 a /64, for every subscriber has that many (RFC 6177). */
+/** The addresses of one client: of IPv4 one, of IPv6 a /64, because every subscriber has that many (RFC 6177). */
 function clientNetwork(address: string): string {
   if (!address.includes(':')) return address
   const [head = '', tail] = address.split('::')

@@ -12,13 +12,13 @@ export interface RequestContextOptions {
   readonly tracker: RequestTracker
   readonly table: RouteTable
   readonly problemResponse: ProblemResponse
-  /** Renders whatever a handler throws. */
+  /** Renders any value that a handler throws. */
   readonly onError: (error: unknown, context: RequestContext) => Response
   /** Lets pages of other origins read a 404 or 405 as well. Default: they may not. */
   readonly cors?: MiddlewareHandler<Env> | undefined
 }
 
-/** What is answered when a request is aborted. What a client still sends of a body then is not read. */
+/** The problem of an aborted request. The rest of its body is not read. */
 export const abortProblems: Readonly<Record<AbortReason, Problem>> = {
   timeout: {
     code: 'request-timeout',
@@ -80,7 +80,7 @@ export const requestContext = ({ tracker, table, problemResponse, onError, cors 
         tracker.finish(context, c.res)
         resolve()
       }
-      // Hono renders errors. What is no Error comes through to here.
+      // Hono renders errors. Other thrown values arrive here.
       next().then(finish, (thrown: unknown) => {
         c.res = onError(thrown, context)
         finish()

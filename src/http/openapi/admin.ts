@@ -18,7 +18,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
   '/ready/disable': {
     post: operation(
       'disable',
-      'Take the instance out of rotation: `/ready` answers 503, everything else goes on',
+      'Take the instance out of rotation: `/ready` answers 503, everything else continues',
       enabledBody,
     ),
   },

@@ -13,7 +13,7 @@ import { payloadPaths } from './payload.ts'
 import { problemResponses } from './problem.ts'
 import { taskPaths } from './tasks.ts'
 
-/** What clients need to use the routes; all false: the routes are open to everyone, without a limit. */
+/** Authentication and limits of the routes; all false: the routes are public and have no limit. */
 export interface Security {
   readonly keys: boolean
   readonly tokens: boolean

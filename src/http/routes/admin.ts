@@ -35,7 +35,7 @@ export const createQueueBody = () =>
 /** The status is required, so that no operator retries more than intended. */
 export const createRetryQuery = () => z.strictObject({ status: z.literal('failed', 'must be failed') })
 
-/** Changes a running instance: its readiness, its log level, injected faults, its queue. And a look at its memory. */
+/** Changes a running instance: its readiness, its log level, injected faults, its queue. Also reads its heap. */
 export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot, token }: AdminDeps) {
   const change = (c: Context<Env>, wanted: SettingsChange): Promise<void> =>
     settings.change(wanted, `request ${c.get('request').requestId}`)

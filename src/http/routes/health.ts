@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { type Checks, type Lifecycle, liveness, readiness } from '../../lifecycle/index.ts'
 import type { Env } from '../env.ts'
 
-/** What runs here. */
+/** Identifies the running service. */
 export interface Build {
   readonly service: string
   readonly version: string
@@ -15,7 +15,7 @@ export interface Backends {
   readonly queue: 'sqlite' | 'postgres' | 'redis'
 }
 
-/** What it runs on. */
+/** Its runtime and platform. */
 export const runtime = `bun ${Bun.version}`
 
 export interface HealthDeps {

@@ -1,4 +1,4 @@
-/** What this instance says about itself to a console. */
+/** The description of this instance for the console. */
 export interface InstanceJson {
   readonly name: string
   readonly version: string

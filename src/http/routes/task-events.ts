@@ -13,7 +13,7 @@ const maxStreams = 1_000
 const maxHeartbeatIntervalMs = 15_000
 /** How soon a client reconnects when a stream ends before its task, in ms. */
 const retryMs = 1_000
-/** How often a stream looks for room for a large event, in ms. */
+/** How often a stream polls for memory for a large event, in ms. */
 const busyPauseMs = 250
 
 /** The open event streams of a process, so that a drain can end them. */
@@ -91,7 +91,7 @@ export function streamTask(
   const response = streamSSE(c, async (stream) => {
     stream.onAbort(() => controller.abort())
     let isWriting = true
-    // Not amid an event, which is written in parts.
+    // Not within an event, which is written in parts.
     const heartbeat = setInterval(
       () => void (isWriting || stream.write(': heartbeat\n\n')),
       eventStreams.heartbeatIntervalMs,

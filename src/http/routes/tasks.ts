@@ -67,7 +67,7 @@ export function taskRoutes({
     const { task, replayed } = await queue.enqueue(newTask, idempotency)
     if (!replayed) metrics.countTask()
     c.get('request').taskId = task.id
-    // A repeated key gets the first response again: the task was pending then, whatever it is by now.
+    // A repeated key gets the first response again: the task was pending then, even if it has ended by now.
     return respondJsonText<{ task_id: string; status: 'pending' }, 201>(
       c,
       [JSON.stringify({ task_id: task.id, status: 'pending' })],
