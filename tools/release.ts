@@ -5,7 +5,7 @@
  */
 import { startService } from '../test/support/service.ts'
 
-/** What each place says. */
+/** The version in each place. */
 export interface Claims {
   /** `v1.2.3` */
   readonly tag: string
@@ -35,7 +35,7 @@ export function findDisagreements({ tag, manifest, openapi, changelog }: Claims)
 }
 
 /**
- * What CHANGELOG.md says of a version, without its heading; undefined when it has no such heading with a date.
+ * The section of a version in CHANGELOG.md, without its heading; undefined when it has no such heading with a date.
  * Without a version: the newest one that it has.
  *
  * @example releaseSection('## 1.2.3 - 2026-12-01\n\n- New.\n', '1.2.3') // '- New.'

@@ -55,7 +55,7 @@ export interface Readiness {
 }
 
 /**
- * What `readiness` responds with, for servers without Hono. A draining instance probes nothing: the answer is known,
+ * The response of `readiness`, for servers without Hono. A draining instance probes nothing: the answer is known,
  * and its dependencies may be closing.
  *
  * @example const { reason } = await checkReadiness(lifecycle, checks) // undefined when ready

@@ -29,7 +29,7 @@ export interface Lifecycle {
    * hook that is registered after the shutdown runs at once.
    */
   onClose(name: string, close: () => void | Promise<void>, options?: HookOptions): void
-  /** Calls `listener` with every event. What it throws is added to the errors of the result and stops nothing. */
+  /** Calls `listener` with every event. Its exceptions are added to the errors of the result and stop nothing. */
   subscribe(listener: (event: LifecycleEvent) => void): void
   /** Sends subscribers an event of the process that changes no state. */
   report(event: Extract<LifecycleEvent, { type: 'signal-repeated' | 'uncaught-error' }>): void
@@ -102,7 +102,7 @@ class ProcessLifecycle implements Lifecycle {
   addTarget(target: DrainTarget): void {
     this.#targets.push(target)
     if (this.#state.name === 'starting' || this.#state.name === 'ready') return
-    // A target that is opened during the shutdown must not go on as if nothing had happened.
+    // A target that is opened during the shutdown must drain too.
     this.#beginDrain(target)
     if (this.#state.name === 'draining' && this.#state.phase === 'window') return
     const { shutdownTimeoutMs = defaultShutdownTimeoutMs } = this.#options

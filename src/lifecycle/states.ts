@@ -1,7 +1,7 @@
 /** Why a shutdown began: the name of a signal, or of an uncaught error. */
 export type ShutdownReason = 'SIGTERM' | 'SIGINT' | 'uncaughtException' | 'unhandledRejection' | (string & {})
 
-/** What ended a drain window. */
+/** The event that ended a drain window. */
 export type WindowEnd = 'no connections' | 'quiet' | 'maximum'
 
 /** The state of the process. Each state carries the data that exists only in it. `since` is `Clock.now()`. */
@@ -32,7 +32,7 @@ export interface ShutdownResult {
   readonly windowEnd: WindowEnd | 'skipped'
 }
 
-/** What subscribers receive, for logs and metrics. */
+/** An event for subscribers, for logs and metrics. */
 export type LifecycleEvent =
   | { readonly type: 'state'; readonly state: LifecycleState }
   | { readonly type: 'aborted'; readonly target: string; readonly work: readonly string[] }

@@ -12,7 +12,7 @@ export class TimeoutError extends Error {
 const expired = Symbol('expired')
 
 /**
- * Waits for a promise, but not longer than `timeoutMs`. The work behind the promise goes on after a timeout, because
+ * Waits for a promise, but not longer than `timeoutMs`. The work behind the promise continues after a timeout, because
  * JavaScript cannot stop it; `onTimeout` is the place to abort it.
  *
  * @param timeoutMs in ms; a negative value counts as 0

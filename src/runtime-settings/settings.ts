@@ -22,7 +22,7 @@ export const noFaults: FaultSettings = {
   delay_jitter_ms: 0,
 }
 
-/** What can change while a service runs. Plain data, so that a supervisor can send it to its worker processes. */
+/** Settings that can change while a service runs. Plain data, so that a supervisor can send it to its worker processes. */
 export interface Settings {
   /** False when an operator took the instance out of rotation: readiness is 503. */
   readonly enabled: boolean

@@ -31,12 +31,12 @@ export interface ChecksOptions {
 export interface RequestChecks {
   readonly applicationChecks: readonly Check[]
   readonly pageChecks: readonly Check[]
-  /** Authentication alone: an open console asks all the time, and must work under any load. */
+  /** Authentication alone: an open console polls all the time, and must work under any load. */
   readonly consoleChecks: readonly Check[]
 }
 
 /**
- * The checks that the configuration asks for, in order: HSTS, authentication, rate limit, fault injection. The lifecycle
+ * The configured checks, in order: HSTS, authentication, rate limit, fault injection. The lifecycle
  * closes what they open.
  *
  * @throws when a file of keys cannot be read or is invalid
@@ -57,7 +57,7 @@ export async function openChecks(
   return {
     applicationChecks: [
       ...hsts,
-      // After authentication: a known client has a rate of its own, whatever address it shares with others.
+      // After authentication: a known client has a rate of its own, even if it shares its address with others.
       ...limitedAuth,
       ...(limits === undefined ? [] : [limits.application]),
       ...openFaultInjection(config, options),
@@ -67,7 +67,7 @@ export async function openChecks(
   }
 }
 
-/** What clients need to use the routes, for the OpenAPI document. */
+/** Authentication and limits of the routes, for the OpenAPI document. */
 export function describeSecurity(config: Config): Security {
   return {
     keys: hasKeys(config),
@@ -118,7 +118,7 @@ async function openApiKeys(
   return () => all
 }
 
-/** One limiter, and what it counts. */
+/** A limiter of one kind of requests. */
 async function openRateLimits(
   lifecycle: Lifecycle,
   config: Config,
@@ -164,9 +164,9 @@ async function openClientAddress(
 }
 
 /**
- * What access lines say beyond the ordinary, by `LOG_FIELDS`.
+ * The optional fields of access lines, by `LOG_FIELDS`.
  *
- * @returns undefined when that is nothing
+ * @returns undefined without such fields
  */
 export async function openDescribeRequest(
   config: Config,
@@ -181,7 +181,7 @@ export async function openDescribeRequest(
   return createDescribeRequest({ clientAddress, path, userAgent })
 }
 
-/** Only where an operator can set faults: elsewhere neither the metrics nor the cost exist. */
+/** Exists only where an operator can set faults, so that other services have neither the metrics nor the cost. */
 function openFaultInjection(config: Config, { metrics, runtimeSettings }: ChecksOptions): Check[] {
   const { METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE, METRICS_PREFIX } = config
   if ([METRICS_PORT, ADMIN_TOKEN, CONFIG_FILE].every((setting) => setting === undefined)) return []

@@ -21,7 +21,7 @@ type ConfiguredDeps = Pick<
   | 'basePath'
 >
 
-/** What the configuration says about probes and metrics, for every port that answers them. */
+/** The configuration of probes and metrics, for every port that serves them. */
 export function managementDeps(
   config: Config,
   role: 'server' | 'worker',

@@ -5,14 +5,14 @@ import type { Reply } from '../analysis/pool/thread-pool.ts'
 import { createTaskAnalyzer } from '../analysis/task-analyzer.ts'
 import { createNewTaskParser, type NewTaskOptions } from '../tasks/new-task.ts'
 
-// The program of an analysis thread. Its last argument is what decides which payloads and tasks are accepted. It is here
-// because it knows both payloads and the kinds of tasks.
+// The program of an analysis thread. Its last argument has the limits of payloads and tasks. It is in this folder because
+// it knows both payloads and the kinds of tasks.
 
 declare const self: Worker
 
 /**
  * After a job of more bytes than this the thread collects garbage, unless another job comes soon. Not at once: during a
- * series of large bodies, memory that is given back has to be requested again, which costs more than collecting saves.
+ * series of large bodies, freed memory has to be requested again, which costs more than collecting saves.
  */
 const collectMinBytes = 4 * 2 ** 20
 const collectDelayMs = 100

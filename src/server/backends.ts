@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts'
 import type { Backends } from '../http/routes/health.ts'
 
-/** Where the configuration keeps documents and tasks. A worker has no documents. */
+/** The configured backends of documents and tasks. A worker has no documents. */
 export function describeBackends(
   { DATABASE_URL, REDIS_URL }: Pick<Config, 'DATABASE_URL' | 'REDIS_URL'>,
   role: 'server' | 'worker',

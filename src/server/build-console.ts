@@ -51,7 +51,7 @@ export async function buildCurrentConsole(): Promise<Console> {
   if (current?.changedAt !== changedAt) {
     const built = buildConsole()
     current = { changedAt, built }
-    // A build that failed is tried again.
+    // A failed build is retried.
     built.catch(() => {
       current = undefined
     })

@@ -26,7 +26,7 @@ function createLoader(folder: string): () => Promise<Console> {
   }
 }
 
-/** @returns undefined when the folder has no built console, as that of the sources */
+/** @returns undefined when the folder has no built console, such as the folder of the sources */
 async function readConsole(folder: string): Promise<Console | undefined> {
   const files = new Map<string, ConsoleFile>()
   try {

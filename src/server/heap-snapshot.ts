@@ -2,7 +2,7 @@ import type { HeapSnapshot } from '../http/routes/heap.ts'
 
 const chunkBytes = 256 * 1024
 
-/** Takes a heap snapshot of this process, which handles nothing else meanwhile. */
+/** Takes a heap snapshot of this process. It blocks the event loop. */
 function takeSnapshot(): ArrayBuffer {
   return Bun.generateHeapSnapshot('v8', 'arraybuffer')
 }

@@ -14,7 +14,7 @@ declare const BUILD_REVISION: string | undefined
 const builtVersion = typeof BUILD_VERSION === 'undefined' ? manifest.version : BUILD_VERSION
 const builtRevision = typeof BUILD_REVISION === 'undefined' ? 'unknown' : BUILD_REVISION
 
-/** What runs here: as configured, or as built. */
+/** The version and revision of the service: as configured, or as built. */
 export function getBuild(config: Config): Build {
   return {
     service: config.SERVICE_NAME,
@@ -23,7 +23,7 @@ export function getBuild(config: Config): Build {
   }
 }
 
-/** Parts of a process that start after its metrics. They are asked for at each scrape. */
+/** Parts of a process that start after its metrics. Each scrape reads them. */
 export interface LateSources {
   readonly server?: BoundServer
   readonly app?: Pick<App, 'requests'>
@@ -45,7 +45,7 @@ export function openMetrics(
     backends: describeBackends(config, role),
     sources: {
       state: () => lifecycle.state.name,
-      // The scrape that asks is in flight too, and no request of a client.
+      // The scrape itself is in flight too, but is no request of a client.
       inFlight: () => Math.max(0, (late.server?.inFlight ?? 0) - (late.app?.requests.countProbes() ?? 0)),
       servedWhileDraining: () => late.server?.servedWhileDraining ?? 0,
       spansDropped: () => late.tracing?.droppedSpans ?? 0,

@@ -3,7 +3,7 @@ import type { QueueControl } from '../http/routes/admin.ts'
 import { type QueueStats, QueueUnavailable, type TaskQueue } from '../tasks/task-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 
-/** What an operator does to the queue of this process, logged. */
+/** Operations of an operator on the queue of this process, logged. */
 export function localQueueControl(queue: TaskQueue, log: Log): QueueControl {
   return {
     stats: () => queue.stats(),
@@ -19,7 +19,7 @@ export function localQueueControl(queue: TaskQueue, log: Log): QueueControl {
   }
 }
 
-/** Answers what another process asks of the queue of this one. */
+/** Answers the calls of another process to the queue of this one. */
 export async function handleQueueCall(queue: QueueControl, call: QueueCall): Promise<QueueCallResponse> {
   try {
     switch (call.method) {

@@ -20,13 +20,13 @@ export interface RunningService {
  */
 export type StartService = (lifecycle: Lifecycle, config: Config, log: ProcessLog) => Promise<RunningService>
 
-/** What a process that runs until it is stopped can be. */
+/** A program that runs until it is stopped. */
 type ServiceRole = Exclude<ProcessIdentity['role'], 'migration'>
 
 export interface Program {
-  /** Whose configuration it reads. */
+  /** The program whose configuration it reads. */
   readonly reads: ConfigReader
-  /** What the process is, for its log. The supervisor and its processes share one stream. */
+  /** The role of the process, for its log. The supervisor and its processes share one stream. */
   readonly identify: (config: Config) => Pick<ProcessIdentity, 'process'> & { readonly role: ServiceRole }
   /** Loads the service's modules on demand, so that the signal handlers are installed before them. */
   readonly start: StartService
@@ -57,7 +57,7 @@ export function run(
   process.on('SIGUSR2', () => toggleDebugLog())
 
   const boot = async (): Promise<void> => {
-    // Code of a start runs once: compiling it takes longer than it saves.
+    // Startup code runs once: compiling it takes longer than it saves.
     Bun.unsafe.setJITPolicy(100)
     // Before a service may handle SIGHUP.
     const ignoresSighup = (await ignored).has('SIGHUP')
@@ -88,7 +88,7 @@ export function run(
   }
 
   // Not at once: after the program's main module, Bun collects garbage before it polls a socket for the first time, and
-  // everything that a start leaves behind would make the first request wait for that.
+  // the garbage of the start would delay the first request.
   setImmediate(() => void boot())
 }
 
@@ -104,7 +104,7 @@ async function readConfig(
   return process.exit(invalidConfigExitCode)
 }
 
-/** Loaded on demand, as everything that a start needs after its signal handlers. */
+/** Loaded on demand, like all modules that a start needs after its signal handlers. */
 async function warnAtStart(
   env: Readonly<Record<string, string | undefined>>,
   config: Config,

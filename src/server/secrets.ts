@@ -7,7 +7,7 @@ import { watchFiles } from './watch-files.ts'
 export type ChangingSecret = Exclude<SecretName, 'DATABASE_URL' | 'REDIS_URL'>
 
 /**
- * Follows the file of a secret, if it has one. What is in the file replaces the secret at once. An unusable file is
+ * Follows the file of a secret, if it has one. The content of the file replaces the secret at once. An unusable file is
  * logged, and the current secret stays valid.
  *
  * @param onChange called with each new value of the secret

@@ -87,7 +87,7 @@ export async function startServer(
       metrics,
       runtimeSettings,
       storage,
-      // What this process knows of the others belongs to its own answer; the supervisor asks for the rest.
+      // Includes the state of the other processes as far as this one knows it; the supervisor merges all answers.
       checks: { results: async () => ({ ...(await checks.results()), ...late.supervisor?.checks() }) },
       pool,
       late,
@@ -103,7 +103,7 @@ export async function startServer(
   late.server = server
 
   if (supervised) {
-    // A closed terminal signals every process of its group; what SIGHUP means is up to the supervisor.
+    // A closed terminal signals every process of its group; only the supervisor acts on SIGHUP.
     process.on('SIGHUP', () => {})
     late.supervisor = connectToPrimary({
       lifecycle,
@@ -135,7 +135,7 @@ export async function startServer(
   return { port: server.port, runtimeSettings }
 }
 
-/** What a person wants of the line at the start: where to look, at an address that a browser understands. */
+/** Fields for people in the log line of the start: URLs that open in a browser. */
 function describePages({ BASE_PATH = '', CONSOLE, WORKER }: Config, url: URL): Record<string, string> {
   const address = new URL(`${BASE_PATH}/`, url)
   if (address.hostname === '0.0.0.0' || address.hostname === '[::]') address.hostname = 'localhost'
@@ -146,7 +146,7 @@ function describePages({ BASE_PATH = '', CONSOLE, WORKER }: Config, url: URL): R
 /** The first probes come before the routes are compiled, in ms. */
 const compileDelayMs = 100
 
-/** Parts that start after the metrics and the app, which ask for them later. */
+/** Parts that start after the metrics and the app, which read them later. */
 interface LateParts {
   server?: BoundServer
   supervisor?: PrimaryConnection
@@ -238,7 +238,7 @@ interface AppParts {
   readonly late: LateParts
 }
 
-/** The supervisor must not take a process for hung that writes a heap snapshot. */
+/** The supervisor must not mistake a process that writes a heap snapshot for a hung one. */
 async function takeHeapSnapshot(
   supervisor: PrimaryConnection | undefined,
   pid: number | undefined,
@@ -307,8 +307,8 @@ async function openApp(
 }
 
 /**
- * What the kernel buffers of a connection before this process reads it. Its own choice is larger, and then each large
- * body keeps the event loop from short requests for longer. Smaller would slow down uploads over long distances.
+ * The bytes of a connection that the kernel buffers before this process reads them. The kernel's default is larger, and
+ * each large body would then delay short requests for longer. Less would slow down uploads over long distances.
  */
 const receiveBufferBytes = 192 * 1024
 

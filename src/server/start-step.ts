@@ -1,6 +1,6 @@
 /**
- * Runs one step of a start. When it fails, the error begins with what was to be done, because that of a file or a socket
- * names no variable.
+ * Runs one step of a start. When it fails, the error begins with the name of the step, because the error of a file or a
+ * socket names no variable.
  *
  * @example await startStep('API_KEYS_FILE', () => readTexts(paths)) // Error: API_KEYS_FILE: ENOENT: no such file …
  * @throws StartError with the error of the step as its cause

@@ -84,7 +84,7 @@ function findStopTimeoutWarning(config: Config, role: Role): StartWarning[] {
 
 const isLoopback = (host: string): boolean => /^(127\.|::1$|localhost\.?$)/i.test(host)
 
-/** Names that others use for what a variable of ours does, beyond spelling. */
+/** Names that other programs use for one of our variables. */
 const synonyms: Readonly<Record<string, string>> = {
   DATABASE_URI: 'DATABASE_URL',
   DB_URL: 'DATABASE_URL',
@@ -97,13 +97,13 @@ const synonyms: Readonly<Record<string, string>> = {
   WORKERS: 'WEB_CONCURRENCY',
 }
 
-/** Short names are near to too many others, in letters. */
+/** Names with fewer letters are too close to too many others. */
 const minLength = 6
-/** In a longer name two slips are still a slip, in letters. */
+/** Names with at least this many letters may have two typing errors. */
 const longLength = 10
 
 /**
- * The variables whose name is nearly one of ours, while that one is not set. Values are not looked at.
+ * The variables whose name is close to one of ours that is not set. Values are ignored.
  *
  * @example findMisspelled({ RATELIMIT: '10/1s' }) // [{ variable: 'RATELIMIT', meant: 'RATE_LIMIT' }]
  */

@@ -80,7 +80,7 @@ function workerBudgetMs(config: Config): number {
   return budgetMs + marginMs
 }
 
-/** Lets the shutdown wait for the worker processes, whose own drain windows it does not repeat. */
+/** Makes the shutdown wait for the worker processes, which have drain windows of their own. */
 function addToLifecycle(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): void {
   lifecycle.configure({ drainMinMs: 0, drainMaxMs: 0, shutdownTimeoutMs: workerBudgetMs(config) })
   lifecycle.addTarget({

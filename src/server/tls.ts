@@ -28,7 +28,7 @@ export async function openCertificate(
   // Loaded only with TLS: node:crypto slows down a start more than any other module.
   const { createPrivateKey, X509Certificate } = await import('node:crypto')
   const parseCertificate = ([cert = '', key = '']: readonly string[]): Certificate => {
-    // OpenSSL's own error does not say that key and certificate do not match.
+    // OpenSSL's own error does not explain that key and certificate do not match.
     if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
       throw new Error('TLS_KEY is not the key of TLS_CERT')
     return { cert, key }
@@ -47,7 +47,7 @@ export async function openCertificate(
         const next = parseCertificate(changed)
         const { validTo, subject } = new X509Certificate(next.cert)
         log.info('certificate changed, reloading', { subject, valid_to: validTo })
-        // New connections get it at once; the reload ends with the last connection that has the one before.
+        // New connections get it at once; the reload ends with the last connection that uses the previous certificate.
         const before = expiresAt
         expiresAt = expiryOf(next)
         try {

@@ -1,6 +1,6 @@
 /**
- * Watches the contents of small files by polling. A watch of the file system reports names and not contents: a mounted
- * secret is a link into a directory that is replaced as a whole.
+ * Watches the contents of small files by polling. File system events do not suffice: a mounted secret is a link into a
+ * directory that is replaced as a whole.
  *
  * @param initial the texts that are known already, one per path
  * @param onChange called with all texts after one of them has changed. When it throws, it is called again after the next

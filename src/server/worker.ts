@@ -73,7 +73,7 @@ export async function startWorker(
 /** Time for probes in flight after the tasks have had theirs, in ms. */
 const lastProbeTimeoutMs = 100
 
-/** No client has to move elsewhere, so the drain window lasts as long as tasks run; probes are answered meanwhile. */
+/** A worker has no clients, so its drain window lasts as long as tasks run; probes are answered meanwhile. */
 function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   lifecycle.configure({
     drainMinMs: 0,
@@ -83,7 +83,7 @@ function configureShutdown(lifecycle: Lifecycle, config: Config): void {
   })
 }
 
-/** Parts that start after the metrics and the checks, which ask for them later. */
+/** Parts that start after the metrics and the checks, which read them later. */
 interface LateParts {
   server?: BoundServer
   consumer?: Consumer

@@ -19,8 +19,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Runs calls that arrive at the same time as one batch: one call to the server for all of them. While a batch is
- * under way, the next one gathers, so that batches grow with the load and a single call does not wait.
+ * Runs calls that arrive at the same time as one batch: one call to the server for all of them. While a batch
+ * runs, the next one fills up, so that batches grow with the load and a single call does not wait.
  */
 export class Batcher<Item, Result> {
   readonly #run: (items: readonly Item[]) => Promise<readonly Result[]>

@@ -43,7 +43,7 @@ export interface Leases {
    * @returns undefined when no task is due, or the queue is paused
    */
   claim(lease: string, workerId: string): Promise<Claim | undefined>
-  /** Shows that the worker lives. */
+  /** Renews the lease: the worker is alive. */
   renew(lease: string): Promise<LeaseWrite>
   complete(lease: string, result: string): Promise<LeaseWrite>
   /**
@@ -53,19 +53,19 @@ export interface Leases {
   fail(lease: string, error: string, retryInMs: number | undefined, isRefunded?: boolean): Promise<LeaseWrite>
   /** Makes the task pending again, due at once, and refunds the attempt. */
   release(lease: string): Promise<LeaseWrite>
-  /** Which of the leases are of tasks that were cancelled. */
+  /** Those of the leases whose tasks were cancelled. */
   findCancelled(leases: readonly string[]): Promise<readonly string[]>
-  /** Announces a worker, and later that it lives. */
+  /** Announces a worker, and renews its announcement. */
   heartbeat(worker: WorkerAnnouncement): Promise<void>
   /** Withdraws the announcement of a worker that has ended. */
   leave(workerId: string): Promise<void>
-  /** Forgets what this process remembers of a lease, if anything: its run has ended, however it ended. */
+  /** Drops this process's state of a lease, because its run has ended. */
   forget?(lease: string): void
   /** Notified when there may be a task to claim. */
   readonly added: Notifier
   /** Notified when a running task may have been cancelled. */
   readonly cancelled: Notifier
-  /** How often a consumer looks for tasks without a notification, in ms. */
+  /** How often a consumer polls for tasks without a notification, in ms. */
   readonly pollIntervalMs: number
 }
 
@@ -73,7 +73,7 @@ export interface Leases {
 export type LeaseConsumerOptions = ConsumeOptions &
   Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random' | 'onError'>
 
-/** The wait before the next try when the queue is unavailable, in ms. */
+/** The delay before the next attempt when the queue is unavailable, in ms. */
 const unavailableRetryMs = 300
 /** How long releasing may take, in ms. The process is about to exit, and expired leases have the same effect. */
 const releaseTimeoutMs = 2_000
@@ -88,7 +88,7 @@ interface Run extends Claim {
 /** How a handler ended. */
 type Handled = { readonly result: string } | { readonly error: unknown }
 
-/** The run ended before its handler did. Whatever the handler returns later does not count. */
+/** The run ended before its handler did. A later result of the handler is ignored. */
 class RunAborted extends Error {
   override readonly name = 'RunAborted'
   constructor(
@@ -99,7 +99,7 @@ class RunAborted extends Error {
   }
 }
 
-/** Why a run ends whose lease no longer holds. */
+/** The reason that ends a run whose lease no longer holds. */
 const leaseEnds = {
   lost: 'another worker has claimed the task',
   cancelled: 'the task was cancelled',
@@ -154,7 +154,7 @@ export class LeaseConsumer implements Consumer {
       withTimeout(work, Math.max(0, deadline - performance.now()), () => undefined)
     const runs = [...this.#runs]
     const unfinished = new Set(runs)
-    // First the queue, then the handler: what the handler returns then belongs to a lease that no longer exists.
+    // First the queue, then the handler, so that the handler's result belongs to a lease that no longer exists.
     const releases = runs.map(async (run) => {
       // Without its lease, a task has ended meanwhile or belongs to another worker.
       if ((await this.#leases.release(run.lease)) !== 'written') unfinished.delete(run)
@@ -337,7 +337,7 @@ export class LeaseConsumer implements Consumer {
   async #leave(): Promise<void> {
     if (this.#ended.signal.aborted) return
     this.#ended.abort()
-    // A heartbeat under way would announce it again.
+    // A heartbeat in flight would announce it again.
     await this.#announcing
     // When this fails, the announcement expires.
     await this.#leases.leave(this.#worker.id).catch(() => {})

@@ -9,7 +9,7 @@ import { acceptedKinds, defaultKind, type RegisteredKind } from './kinds/registr
 import { type Schedule, type ScheduleInput, scheduleShape } from './schedule.ts'
 import { maxPriority } from './task.ts'
 
-/** What decides which tasks are accepted. Plain data: it is handed to threads. */
+/** The limits of accepted tasks. Plain data, because threads receive it. */
 export interface NewTaskOptions {
   readonly limits: PayloadLimits
   /** Whether kinds for debugging are accepted. */
@@ -51,7 +51,7 @@ export function newTaskSchema(options: NewTaskOptions) {
     }) as unknown as z.ZodType<ValidNewTask, NewTaskInput>
 }
 
-/** The same for the API document, where a union of one schema is no union. */
+/** The same for the API document, without a union when there is only one schema. */
 export function describeNewTask(options: NewTaskOptions): z.ZodType {
   const [first, ...rest] = newTaskForms(options)
   return rest.length === 0 ? first : newTaskSchema(options)
@@ -93,7 +93,7 @@ function toTitle(name: string): string {
 
 /**
  * Creates a check for the usual bodies of POST /tasks. It answers true only for bodies that `newTaskSchema` accepts, and
- * leaves all that names a time to the schema.
+ * leaves bodies that name a time to the schema.
  */
 export function createNewTaskCheck({
   limits,
@@ -118,17 +118,17 @@ function isPriority(value: unknown): boolean {
 }
 
 /**
- * What the queue gets of a valid body.
+ * Converts a valid body to the task that the queue stores.
  *
- * @param payload as it was sent: what the schema makes of it is for the handler
+ * @param payload as it was sent; the handler applies the schema's transformations
  */
 export function toNewTask({ kind = defaultKind, priority, run_at, delay }: ValidNewTask, payload: unknown) {
   return { kind, payload: JSON.stringify(payload), priority, runAt: run_at, delayMs: delay }
 }
 
 /**
- * Creates the parser of POST /tasks bodies: everything between the bytes and the queue in one call, so that a
- * thread can do it. Serializing a large payload again takes longer than parsing it.
+ * Creates the parser of POST /tasks bodies: one call turns bytes into a task, so that a thread can do it. Serializing a
+ * large payload again takes longer than parsing it.
  *
  * The parser calls `release` as soon as the bytes are no longer needed.
  */

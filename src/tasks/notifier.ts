@@ -1,4 +1,4 @@
-/** Wakes everyone who waits for an event, once each: consumers when a task is added, watchers when one is updated. */
+/** Wakes all waiters of an event, once each: consumers when a task is added, watchers when one is updated. */
 export class Notifier {
   readonly #waiting = new Set<() => void>()
   #version = 0
@@ -8,7 +8,7 @@ export class Notifier {
     return this.#version
   }
 
-  /** Wakes everyone who is waiting now. */
+  /** Wakes all current waiters. */
   notify(): void {
     this.#version++
     const waiting = [...this.#waiting]

@@ -1,4 +1,4 @@
-/** Work that a queue does without a caller who would learn of its failure. */
+/** Background work of a queue, whose failures no caller receives. */
 export type BackgroundOperation =
   | 'claim'
   | 'renew'
@@ -11,7 +11,7 @@ export type BackgroundOperation =
   | 'notify'
   | 'listen'
 
-/** What every adapter needs to know. The defaults are in open.ts. */
+/** The options of every adapter. The defaults are in open.ts. */
 export interface QueueOptions {
   /** The most pending tasks. One more is refused. */
   readonly capacity: number
@@ -47,7 +47,7 @@ export const forgottenWorkerMs = 60 * 60 * 1_000
 /** The most failed tasks that one statement makes pending again. */
 export const retryBatchSize = 1_000
 
-/** The most ended tasks that one statement of a cleanup deletes. The cleanup goes on until none is left. */
+/** The most ended tasks that one statement of a cleanup deletes. The cleanup repeats it until none is left. */
 export const cleanupBatchSize = 1_000
 
 /** The time between two cleanups of ended tasks, in ms. */

@@ -44,7 +44,7 @@ import { TaskUpdates } from './task-updates.ts'
 import { watchTask } from './watch-task.ts'
 
 /**
- * How often consumers and watchers look without a notification, in ms. They are notified of every commit, of this process
+ * How often consumers and watchers poll without a notification, in ms. They are notified of every commit, of this process
  * or of another, so this only covers a commit whose notification was missed.
  */
 const pollIntervalMs = 500
@@ -302,7 +302,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
 
   async promoteDue(): Promise<number | undefined> {
     const now = this.#options.now()
-    // Most looks find nothing to do, and take no lock.
+    // Most polls find nothing to do, and take no lock.
     const next = await this.#file.read(() => this.#statements.readNextDue.get({ now }))
     if (next === null || next.due_ms === null) return undefined
     if (next.due_ms > 0 && (next.began_ms ?? 0) <= clockToleranceMs) return next.due_ms

@@ -27,7 +27,7 @@ export interface TaskPage {
   readonly next: string | undefined
 }
 
-/** What a handler gets beside the task. */
+/** The context of a handler. */
 export interface RunContext {
   /** Aborted when the run must end now: the task was cancelled, the worker stops, the lease is lost, or it timed out. */
   readonly signal: AbortSignal
@@ -35,8 +35,8 @@ export interface RunContext {
 
 /**
  * Does the work of a task and returns its result as JSON text. When it throws, the run has failed, and the task is
- * tried again later until its attempts are used up. A task that throws UnrecoverableTask is not tried again. One that
- * throws TaskPostponed is offered again later, with its attempt refunded.
+ * retried later until its attempts are used up. After UnrecoverableTask it is not retried. After TaskPostponed it
+ * becomes pending again later, with its attempt refunded.
  */
 export type TaskHandler = (task: Task, context: RunContext) => Promise<string>
 

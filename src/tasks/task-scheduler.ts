@@ -2,7 +2,7 @@ import { LeaseObserver, type ObservedLease, observationIntervalMs } from './leas
 import { Notifier } from './notifier.ts'
 import type { QueueOptions } from './queue-options.ts'
 
-/** What only time changes in a queue. */
+/** The transitions of a queue that depend on time alone. */
 export interface TimedTasks<L extends ObservedLease = ObservedLease> {
   /**
    * Makes delayed tasks claimable that are due.
@@ -16,10 +16,10 @@ export interface TimedTasks<L extends ObservedLease = ObservedLease> {
   requeue(expired: readonly L[]): Promise<void>
 }
 
-/** The longest time between two looks for delayed tasks, in ms. */
+/** The longest time between two polls for delayed tasks, in ms. */
 const promoteIntervalMs = 500
 
-/** Moves tasks on when their time has come: those whose delay is over, and those whose worker has died. */
+/** Makes tasks claimable when their delay is over, or when their worker has died. */
 export class TaskScheduler {
   readonly #stopped = new AbortController()
   readonly #delayed = new Notifier()
@@ -27,7 +27,7 @@ export class TaskScheduler {
 
   /** It begins at once. */
   constructor(tasks: TimedTasks, { leaseMs, onError }: Pick<QueueOptions, 'leaseMs' | 'onError'>) {
-    // A call that was under way when it was stopped may fail, because the queue closes.
+    // A call in flight at the stop may fail, because the queue closes.
     this.#onError = (error, operation) => {
       if (!this.#stopped.signal.aborted) onError(error, operation)
     }
@@ -35,7 +35,7 @@ export class TaskScheduler {
     void this.#observeLeases(tasks, leaseMs)
   }
 
-  /** Looks for delayed tasks now: one was added that may be the next. */
+  /** Polls for delayed tasks now, because a new one may be the next. */
   notify(): void {
     this.#delayed.notify()
   }

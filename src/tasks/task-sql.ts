@@ -37,15 +37,15 @@ export function fromRow(row: TaskRow): Task {
   }
 }
 
-/** Where the two databases differ. */
+/** The differences between the two databases. */
 export interface SqlDialect {
   /** The queue's clock, in ms since the epoch: a parameter on SQLite, the server's clock in PostgreSQL. */
   readonly now: string
   /** Leaves out the rows that another transaction is changing. SQLite has one writer at a time. */
   readonly skipLocked: string
   /**
-   * Makes a statement read a table by an index. SQLite would take the one on the status, and look at every pending or
-   * every completed task. PostgreSQL knows how many there are.
+   * Makes a statement read a table by an index. SQLite would use the index on the status, and read every pending or
+   * every completed task. PostgreSQL has statistics to choose by.
    */
   readonly indexedBy: (index: string) => string
 }
@@ -55,7 +55,7 @@ export const clockToleranceMs = 1_000
 /** The most delayed tasks that one statement makes claimable. */
 const maxPromoted = 1_000
 
-/** What a back-off, a release or an expired lease leaves of a claim: nothing. */
+/** Clears a claim, after a back-off, a release or an expired lease. */
 const unclaimed = 'lease = null, worker = null'
 
 /**
@@ -98,7 +98,7 @@ export function taskStatements({ now, skipLocked, indexedBy }: SqlDialect) {
         delayed = 1, delay_ms = $delayMs, due_at = ${now} + $delayMs
       where lease = $lease and status = 'processing'
       returning id`,
-    // This worker cannot run the task: a retry later that uses up no attempt.
+    // This worker cannot run the task: it is retried later without the loss of an attempt.
     postpone: `
       update tasks set status = 'pending', attempts = attempts - 1, error = $error, updated_at = ${now}, ${unclaimed},
         delayed = 1, delay_ms = $delayMs, due_at = ${now} + $delayMs
@@ -153,12 +153,12 @@ export function taskStatements({ now, skipLocked, indexedBy }: SqlDialect) {
   }
 }
 
-/** What `TaskQueue.stats` reports, beside the number of tasks in each status. */
+/** The figures of `TaskQueue.stats`, except the number of tasks in each status. */
 function readStats(now: string, indexedBy: SqlDialect['indexedBy']) {
   const delayedTasks = `tasks ${indexedBy('tasks_delayed')}`
   return {
     // Tasks that are due wait, although no worker may be there that makes them claimable. A claimable task has an index
-    // on its priority and its due time, so each priority is asked for its oldest task.
+    // on its priority and its due time, so the oldest task is read for each priority.
     readWaiting: `
       with recursive priorities (n) as (select 0 union all select n + 1 from priorities where n < ${maxPriority})
       select

@@ -107,8 +107,8 @@ export function computeBackoffMs(attempts: number, initialMs: number, random: nu
 }
 
 /**
- * The wait before a task is offered again that a worker cannot run. It grows with the time for which the task has been
- * due: at first another worker is probably there, as during a rolling update, and later probably not.
+ * The delay before the next attempt of a task that a worker cannot run. It grows with the time for which the task has
+ * been due: at first another worker can probably run it, as during a rolling update, and later probably not.
  *
  * @param dueForMs how long the task has been due
  * @param shortestMs the shortest wait

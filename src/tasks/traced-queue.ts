@@ -37,7 +37,7 @@ export function traceTaskQueue(
     setPaused: (paused) => call(paused ? 'pause' : 'resume', () => queue.setPaused(paused)),
     watch: (id, signal) => queue.watch(id, signal),
     consume: (handler, options) => consumeTraced(queue, handler, options, attributes, tracing),
-    // Not traced, because probes and scrapes call them all the time.
+    // Not traced, because probes and scrapes call them constantly.
     depth: () => queue.depth(),
     stats: () => queue.stats(),
     ping: () => queue.ping(),

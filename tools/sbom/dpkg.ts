@@ -14,7 +14,7 @@ export interface DebianPackage {
 }
 
 /**
- * The packages that the file system of an image says it has: in one file, or in a file each where there is no package
+ * The packages that the file system of an image lists: in one file, or in a file each where there is no package
  * manager (distroless). Sorted by name; empty where there are none.
  *
  * @param root folder with the image's files

@@ -68,7 +68,7 @@ function dependenciesOf(packages: Lock['packages'], path: string, needs: Needs):
   return [...resolved].sort()
 }
 
-/** As Node.js looks for a package: beside the one that asks, then further out. */
+/** Resolves a package as Node.js does: beside the one that imports it, then further out. */
 function resolvePath(packages: Lock['packages'], from: string, name: string): string | undefined {
   const segments = from === '' ? [] : splitPath(from)
   for (let depth = segments.length; depth >= 0; depth--) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Component } from '../sbom/document.ts'
 import { cvssBaseScore } from './cvss.ts'
 
-/** No advisory source answers: nothing is known, which is not the same as nothing being wrong. */
+/** No advisory source answers: nothing is known, which does not mean that there are no vulnerabilities. */
 export class SourceUnreachable extends Error {
   override readonly name = 'SourceUnreachable'
 }
@@ -45,7 +45,7 @@ const advisorySchema = z.object({
 })
 type Advisory = z.infer<typeof advisorySchema>
 
-/** OSV takes this many questions at once. */
+/** The most queries in one request to OSV. */
 const batchSize = 1_000
 const timeoutMs = 30_000
 

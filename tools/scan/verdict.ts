@@ -13,7 +13,7 @@ const allowlistSchema = z.array(
 )
 export type Allowlist = z.infer<typeof allowlistSchema>
 
-/** What was found, by what follows from it. */
+/** The findings, by their consequence. */
 export interface Verdict {
   /** HIGH or CRITICAL, with a fix, and not allowed. */
   readonly failing: readonly Vulnerability[]

@@ -22,7 +22,7 @@ const ownSettings = new Set([
   'replication',
 ])
 
-/** What the connections of a pool are opened with. */
+/** The parameters of the connections of a pool. */
 export interface ConnectionUrl {
   readonly url: string
   /** Of the path. Passed beside the URL, because PGDATABASE in the environment overrides that. */
@@ -32,8 +32,8 @@ export interface ConnectionUrl {
 }
 
 /**
- * Reads a URL of PostgreSQL. Its parameters may say how to connect (`sslmode`), name the sessions, and set what nothing
- * here depends on (`search_path`, `options=-c geqo=off`).
+ * Parses a URL of PostgreSQL. Its parameters may configure the connection (`sslmode`), name the sessions, and change
+ * settings on which this service does not depend (`search_path`, `options=-c geqo=off`).
  *
  * @throws DatabaseIncompatible when it is no URL, names several hosts, or sets what this service sets itself. The message does
  *   not repeat it, because it has a password.

@@ -14,7 +14,7 @@ export const undefinedTableState = '42P01'
 /** The user lacks a permission, which an administrator can grant while this process runs. */
 export const permissionState = '42501'
 
-/** SQLSTATEs, by class or in full, that a later try may not meet: PostgreSQL manual, appendix A. */
+/** SQLSTATEs of temporary errors, by class or in full: PostgreSQL manual, appendix A. */
 const unreachableStates = ['28', '3D000', undefinedTableState, '57P03', '57P05']
 const refusedStates = [readOnlyState, permissionState]
 const connectionLostStates = ['08', '57P01', '57P02', '25P03']
@@ -28,13 +28,13 @@ const connectionLostCodes =
   /^ERR_POSTGRES_(CONNECTION_|IDLE_TIMEOUT|LIFETIME_TIMEOUT|INVALID_TRANSACTION_STATE)/
 
 /**
- * Explains an error of PostgreSQL to a caller that can try again.
+ * Finds the reason of a temporary error of PostgreSQL.
  *
- * @returns undefined for an error that a later try would meet again
+ * @returns undefined for an error that a retry would not avoid
  */
 export function postgresUnavailable(error: unknown): DatabaseUnavailable | undefined {
   if (error instanceof DatabaseUnavailable) return error
-  // A wrong schema was wrong before this call and is wrong after it.
+  // An incompatible schema stays incompatible: a retry does not help.
   if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) return undefined
   const state = sqlState(error)
   const matches = (states: readonly string[]) => states.some((prefix) => state?.startsWith(prefix))
@@ -53,8 +53,8 @@ export function postgresUnavailable(error: unknown): DatabaseUnavailable | undef
 }
 
 /**
- * Whether an error shows that a pooler is between this process and the server: it refuses settings of a session, or gives
- * sessions to several clients, who prepare statements under the same names.
+ * Whether an error shows that a pooler is between this process and the server: it refuses settings of a session, or
+ * shares sessions among several clients, which prepare statements under the same names.
  */
 export function comesFromPooler(error: unknown): boolean {
   const state = sqlState(error)

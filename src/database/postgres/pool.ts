@@ -72,8 +72,7 @@ class ReadOnlySession extends Error {
 }
 
 /**
- * A session could not execute anything of a call, and the sessions that come after it may: the call may be repeated,
- * whatever it does.
+ * A session could not execute any part of a call, and a new session may. So any call may be repeated, including a write.
  */
 class SessionReplaced extends DatabaseUnavailable {
   override readonly name = 'SessionReplaced'
@@ -137,11 +136,11 @@ export class PostgresPool {
   }
 
   /**
-   * Listens to a channel (LISTEN) until the pool is closed, on a connection of its own. While the server is unavailable
-   * it tries again and again. Behind a pooler it does not listen at all.
+   * Listens to a channel (LISTEN) until the pool is closed, on a connection of its own. It retries while the server is
+   * unavailable. Behind a pooler it does not listen at all.
    *
-   * Of the listener, `onListening` is called whenever it begins to listen, because notifications before that were missed,
-   * and `onError` whenever it could not.
+   * Calls `onListening` of the listener whenever it begins to listen, because earlier notifications were missed, and
+   * `onError` whenever an attempt fails.
    */
   listen(listener: Listener): void {
     this.#listeners.push(listener)
@@ -216,7 +215,7 @@ export class PostgresPool {
     }
   }
 
-  /** Gives one transaction the time limits that sessions have otherwise. */
+  /** Sets the time limits of a session for one transaction. */
   async #inTransaction<T>(sql: SQL, work: (sql: SQL) => Promise<T>): Promise<T> {
     const settings = Object.entries(this.#limits()).map(([name, value]) => `set local ${name} = ${value}`)
     return (await sql.begin('isolation level read committed', async (transaction) => {

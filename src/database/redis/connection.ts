@@ -7,20 +7,20 @@ import { type Needs, writeCheck } from './write-check.ts'
 
 /** How long opening a connection may take, in ms. */
 const connectTimeoutMs = 1_000
-/** How often to look whether the server still answers, in ms, and after how many silent looks it counts as unreachable. */
+/** How often to ping the server, in ms, and after how many unanswered pings it counts as unreachable. */
 const silenceIntervalMs = 250
 const maxSilentLooks = 8
-/** The wait before the next try to connect, in ms. */
+/** The delay before the next attempt to connect, in ms. */
 const reconnectMs = 250
-/** How often a session looks whether its server still is the right one, in ms: a process may only read for long. */
+/** How often a session checks that its server is still writable, in ms: a process may only read for a long time. */
 const checkIntervalMs = 5_000
 
 /**
- * Errors of a server that refuses whatever this connection asks, or all of its writes, for as long as the connection
- * stays on it. After a failover the name of the server may lead to another one, but an open connection does not.
+ * Errors of a server that refuses all commands of this connection, or all of its writes, permanently. After a failover
+ * the host name may resolve to another server, but an open connection stays with this one.
  */
 const uselessServer = /^(READONLY|LOADING|NOAUTH|WRONGPASS|MASTERDOWN|CLUSTERDOWN|UNKILLABLE)\b/
-/** Errors of the right server, which refuses writes for a while. Reads go on, and another connection changes nothing. */
+/** Errors of the right server, which refuses writes for a while. Reads continue; a new connection would not help. */
 const refusedForNow = /^(OOM|MISCONF|NOREPLICAS|BUSY)\b/
 
 export interface RedisConnectionOptions {
@@ -29,7 +29,7 @@ export interface RedisConnectionOptions {
   readonly needs: Needs
   /** The listener of each channel. Default: none, and no connection that listens. */
   readonly subscriptions?: Readonly<Record<string, (message: string) => void>>
-  /** Called when a connection is there: messages before that were missed. */
+  /** Called when a connection is established: earlier messages were missed. */
   readonly onConnected?: () => void
 }
 
@@ -96,7 +96,7 @@ export class RedisConnection {
       await this.send('EVAL', this.#writeCheck)
     } catch (error) {
       const { cause } = error as DatabaseUnavailable
-      // Without one of its commands a script would do half of its work. The next session does not begin without them.
+      // Without one of its commands a script would stop halfway. The next session checks them before it begins.
       if (!isRefusedForNow(cause)) session?.end(cause)
       throw error
     }
@@ -218,7 +218,7 @@ export class RedisConnection {
   }
 }
 
-/** Ends a session whose server stays silent. Looks are counted, so that a process that was suspended waits again. */
+/** Ends a session whose server stays silent. Counts pings instead of time, so that a suspended process waits again. */
 function endWhenSilent(session: Session): ReturnType<typeof setInterval> {
   let answers = 0
   let silentLooks = 0

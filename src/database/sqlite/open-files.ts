@@ -32,7 +32,7 @@ export class OpenFiles {
   }
 
   /**
-   * Checks, cheaply enough for every commit, that what was committed is in files that others find.
+   * Checks, cheaply enough for every commit, that the committed data is in files that other processes can open.
    *
    * @throws DatabaseUnavailable when the database or its log was deleted or replaced
    */

@@ -9,7 +9,7 @@ import type { TaskKind } from './kind.ts'
 /** Longer payloads, in characters, are analyzed on a thread; shorter ones hold up the event loop only briefly. */
 const maxLocalLength = 64 * 1024
 
-/** The work of POST /payload. The result is what that answers, or the text analysis alone for a payload that is a text. */
+/** The work of POST /payload. The result is its response, or only the text analysis when the payload is a text. */
 export const analysis = {
   name: 'analysis',
   description: 'Statistics of numbers and a text, or of a text alone.',

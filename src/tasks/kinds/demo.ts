@@ -35,7 +35,7 @@ export const demo = defineKind({
   },
 })
 
-/** Not that of node:timers/promises, which every start would load. */
+/** Avoids node:timers/promises, which would slow down every start. */
 function sleep(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted()
   return new Promise((resolve, reject) => {

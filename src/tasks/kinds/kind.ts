@@ -4,7 +4,7 @@ import type { AnalysisPool } from '../../analysis/pool/jobs.ts'
 import type { Task } from '../task.ts'
 import { type RunContext, type TaskHandler, UnrecoverableTask } from '../task-queue.ts'
 
-/** What the handlers of a process share. */
+/** Resources that the handlers of a process share. */
 export interface KindDeps {
   readonly limits: PayloadLimits
   readonly threads: Pick<AnalysisPool, 'runTask'>
@@ -17,7 +17,7 @@ export interface KindDeps {
  * Schemas are created by functions, because creating them takes time that a start should not pay.
  */
 export interface TaskKind<Name extends string = string, Payload extends z.ZodType = z.ZodType> {
-  /** What clients send as `kind`: lower-case letters, digits and hyphens. It is also a label of metrics. */
+  /** The value of `kind` in requests: lower-case letters, digits and hyphens. It is also a label of metrics. */
   readonly name: Name
   /** One sentence for the API document. */
   readonly description: string
@@ -27,14 +27,14 @@ export interface TaskKind<Name extends string = string, Payload extends z.ZodTyp
   readonly isDebug?: boolean
   /** The schema of the payload. The queue keeps a payload as it was sent, and the worker validates it again. */
   readonly payloadSchema: (limits: PayloadLimits) => Payload
-  /** Whether the schema accepts a payload, for a kind whose schema is slow. Default: the schema is asked. */
+  /** A faster equivalent of the schema for a kind whose schema is slow. Default: the schema. */
   readonly isPayload?: (payload: unknown, limits: PayloadLimits) => boolean
   /** The schema of the result, for the API document. */
   readonly resultSchema: () => z.ZodType
   readonly createHandler: (deps: KindDeps) => TaskHandler
 }
 
-/** What a run gets beside its payload. */
+/** The context of a run. */
 export interface KindContext extends RunContext {
   /** `attempts` counts this run. */
   readonly task: Task
@@ -48,7 +48,7 @@ export interface KindDefinition<Name extends string, Payload extends z.ZodType, 
    * Does the work. It must end soon after the signal aborts. It may run more than once for one task, because a worker
    * can die after the work and before its result is recorded.
    *
-   * @throws UnrecoverableTask when another attempt would fail the same way; any other error is tried again
+   * @throws UnrecoverableTask when another attempt would fail the same way; other errors are retried
    */
   readonly run: (payload: z.output<Payload>, context: KindContext) => Promise<Result> | Result
 }

@@ -28,8 +28,8 @@ interface TimesRow {
 }
 
 /**
- * Adds tasks, exactly up to the capacity. While there is much room, a count of the pending tasks that is a moment old
- * is enough. Close to the capacity, all processes add and count one after the other, under a lock.
+ * Adds tasks, exactly up to the capacity. Far below the capacity, a recent count of the pending tasks is enough. Close to
+ * it, all processes count and add one after the other, under a lock.
  */
 export class TaskInserter {
   readonly #pool: PostgresPool
@@ -61,7 +61,7 @@ export class TaskInserter {
 
   async #insertBatch(insertions: readonly Insertion[]): Promise<(Task | QueueFull)[]> {
     const isAmple = (await this.#countFreePlaces()) >= ampleFreePlaces
-    // A second attempt follows a lost connection. The first one may have been committed.
+    // A second attempt follows a lost connection, so the first one may have been committed.
     const tasks = await this.#pool.run(
       async (sql) =>
         isAmple
@@ -137,7 +137,7 @@ export class TaskInserter {
   }
 }
 
-/** Adds tasks, and leaves those unchanged that are there already. */
+/** Adds tasks, and leaves existing ones unchanged. */
 async function insertAll(
   sql: SQL | TransactionSQL,
   insertions: readonly Insertion[],

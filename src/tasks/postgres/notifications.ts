@@ -2,7 +2,7 @@ import type { PostgresPool } from '../../database/postgres/pool.ts'
 import type { QueueOptions } from '../queue-options.ts'
 import { channel, execute } from './statements.ts'
 
-/** What other processes are notified of. */
+/** Notifications to other processes. */
 export interface QueueEvents {
   /** A task can be claimed. */
   added(): void
@@ -20,9 +20,9 @@ export interface QueueEvents {
 const maxIds = 150
 
 /**
- * Notifies the other processes by NOTIFY. What happens while a statement is under way goes with the next one. It has
- * a statement of its own, after the commit, because transactions that notify commit one after the other. A notification
- * that is lost costs the others a poll.
+ * Notifies the other processes by NOTIFY. Events during a statement go with the next one. It is a separate statement
+ * after the commit, because transactions that notify commit one after the other. After a lost notification the others
+ * find the change by polling.
  */
 export class Notifications {
   readonly #pool: PostgresPool
@@ -41,7 +41,7 @@ export class Notifications {
     this.#onError = onError
   }
 
-  /** Listens from now on. Notifies of everything when it begins to, because messages before that were missed. */
+  /** Starts to listen. Notifies of everything when it begins to, because earlier messages were missed. */
   listen(): void {
     if (this.#isListening) return
     this.#isListening = true

@@ -53,7 +53,7 @@ import { Notifications } from './notifications.ts'
 import { RunWrites } from './run-writes.ts'
 import { execute, listPage } from './statements.ts'
 
-/** How often consumers and watchers look without a notification, in ms. */
+/** How often consumers and watchers poll without a notification, in ms. */
 const pollIntervalMs = 500
 /** Counting the ended tasks takes long when there are many. From this number on, a count is reused for this long, in ms. */
 const manyTasks = 200_000

@@ -28,10 +28,10 @@ export interface RunWritesOptions {
 }
 
 /**
- * Claims and completes tasks. All that is asked for at the same time is one statement with one commit: a worker that
- * completes a task claims its next one.
+ * Claims and completes tasks. Simultaneous calls share one statement with one commit: a worker that completes a task
+ * claims its next one.
  *
- * No batch is repeated when its connection breaks, because the first try may have claimed tasks already.
+ * No batch is repeated when its connection breaks, because the first attempt may have claimed tasks already.
  */
 export class RunWrites {
   readonly #pool: PostgresPool

@@ -89,7 +89,7 @@ const texts = {
   notify: `select pg_notify('tally_tasks', message), ${commitUnflushed} from unnest($messages::text[]) as message`,
 }
 
-/** Where its connections listen. */
+/** The channel of notifications. */
 export const channel = 'tally_tasks'
 
 type Name = keyof typeof texts

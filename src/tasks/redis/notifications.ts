@@ -1,4 +1,4 @@
-/** What processes are notified of. */
+/** Notifications to processes. */
 export interface QueueEvents {
   /** A task can be claimed. */
   added(): void
@@ -26,8 +26,8 @@ type Event = keyof typeof channels
 const maxIds = 1_000
 
 /**
- * Notifies all processes. What happens while a message is under way goes with the next one. A message that is lost costs
- * the others a poll.
+ * Notifies all processes. Events during a message go with the next one. After a lost message the others find the change
+ * by polling.
  */
 export class Notifications {
   readonly #events: QueueEvents

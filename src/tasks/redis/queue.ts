@@ -71,7 +71,7 @@ const minVersion = 7
 const clockToleranceMs = 1_000
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
-/** What the scripts take and return for each call of a batch. */
+/** The arguments and results of the scripts for each call of a batch. */
 type EnqueueArgs = readonly string[]
 type EnqueueReply = readonly [outcome: string, id: string, createdAt: number, runAt: number]
 type ClaimArgs = readonly [lease: string, workerId: string]
@@ -374,7 +374,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     const reply = await this.#run(scripts.promoteScript)
     const [time, promoted, next] = reply as [number, number, number | null]
     if (promoted > 0) this.#notifications.publish('added')
-    // Before the first look the clock may have been set back as well.
+    // The clock may have been set back even before the first poll.
     const isSetBack = time < (this.#serverTime ?? Number.POSITIVE_INFINITY) - clockToleranceMs
     if (isSetBack) await this.#restartDelays()
     this.#serverTime = time

@@ -7,7 +7,7 @@ import { fromBullmqPriority, type taskFields } from './scripts.ts'
 const formerName = 'task'
 const formerKind = 'analysis'
 
-/** What the data of a job holds of its task. BullMQ stores the rest. */
+/** The part of a task in the data of its job. BullMQ stores the rest. */
 interface JobData {
   readonly payload: string
   readonly traceparent?: string | undefined

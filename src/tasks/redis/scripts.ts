@@ -39,8 +39,8 @@ export function fromBullmqPriority(priority: number): number {
 }
 
 /**
- * The scripts of the queue. Each is one step on the server: BullMQ's own scripts, called as functions, with what BullMQ
- * does not do around them. All times are the server's, because the clocks of processes differ.
+ * The scripts of the queue. Each is one atomic step on the server: BullMQ's own scripts, called as functions, inside
+ * our additions. All times are the server's, because the clocks of processes differ.
  *
  * BullMQ's keys: a hash for each job; `prioritized`, `delayed`, `completed` and `failed`, sorted sets of ids; `active`, a
  * list of ids; `meta`, the settings of the queue. Beside each hash is its lock, the lease. Our keys are the index of all
@@ -336,8 +336,8 @@ return { now, promoted, next[2] and math.max(0, math.floor(next[2] / 0x1000) - n
 /**
  * Counts relative delays again that began in the future, because the server's clock was set back.
  *
- * ARGV: how far two readings of a clock may differ, in ms, how many of the latest to skip, and the most to look at.
- * Returns how many it looked at, and how many of those it left where they are.
+ * ARGV: how far two readings of a clock may differ, in ms, how many of the latest to skip, and the most to check.
+ * Returns how many it checked, and how many of those it left unchanged.
  */
 export const restartDelaysScript = script(
   shared,
@@ -539,7 +539,7 @@ return pause(keys(lists[1], lists[2], 'meta', 'prioritized', 'events', 'delayed'
 `,
 )
 
-/** Announces that a worker lives. ARGV: its id, its announcement as JSON. */
+/** Records a worker's heartbeat. ARGV: its id, its announcement as JSON. */
 export const heartbeatScript = script(
   shared,
   `
