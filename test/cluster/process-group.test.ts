@@ -37,7 +37,7 @@ describe('the start of a group', () => {
     expect(group.alive.size).toBe(0)
   })
 
-  test('goes on when a process is killed from outside, also one that listens already', () => {
+  test('continues when a process is killed from outside, also one that already listens', () => {
     const group = new SimulatedProcesses()
     group.kill(1)
     group.advance(150)
@@ -116,7 +116,7 @@ describe('a process that hangs', () => {
     expect(group.kills).toEqual([])
   })
 
-  test('is left alone while it has said that it is busy, and not longer', () => {
+  test('is not killed while it has announced that it is busy, and no longer', () => {
     const group = startGroup()
     group.dispatch({ type: 'busy', id: 1, forMs: 40_000 })
     group.behavior(1).hung = true
@@ -165,7 +165,7 @@ describe('a rolling restart', () => {
     expect([group.mostStarting, group.mostRetiring, group.excluded]).toEqual([1, 1, 0])
   })
 
-  test('replaces a new process that is killed while the old one drains, and says so', () => {
+  test('replaces and reports a new process that is killed while the old one drains', () => {
     const group = startGroup([{ drainMs: 3_000 }, { drainMs: 3_000 }])
     group.dispatch({ type: 'roll' })
     group.advance(1_500)
@@ -177,7 +177,7 @@ describe('a rolling restart', () => {
     expect(group.outcomes).toMatchObject([{ name: 'finished', died: 1, processes: 2 }])
   })
 
-  test('goes on past an old process that is suspended, while the dead are replaced', () => {
+  test('continues past a suspended old process, and replaces dead ones meanwhile', () => {
     const group = startGroup()
     group.behavior(1).hung = true
     group.dispatch({ type: 'roll' })
@@ -303,7 +303,7 @@ describe('a shutdown', () => {
   })
 })
 
-/** What may happen to a group, at any moment. */
+/** Events that may happen to a group at any moment. */
 const fault = fc.record({
   afterMs: fc.integer({ min: 0, max: 20_000 }),
   kind: fc.constantFrom('kill', 'kill', 'hang', 'roll', 'slow drain', 'exit', 'suspend supervisor'),

@@ -44,7 +44,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     expect(await steps()).toBe(`${postgresMigrations.length + 1}`)
   })
 
-  test('rejects a newer schema that requires newer code, whatever came after it', async () => {
+  test('rejects a newer schema that requires newer code, also with later migrations', async () => {
     await open([...postgresMigrations, contraction])
     await expect(open()).rejects.toBeInstanceOf(SchemaTooNew)
     await open([...postgresMigrations, contraction, 'create table another (n integer)'])
@@ -53,7 +53,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     expect(await steps()).toBe(`${postgresMigrations.length + 2}`)
   })
 
-  test('goes on with a table of steps that an earlier version made', async () => {
+  test('continues with the table of migrations of an earlier version', async () => {
     await server.psql(
       'create table tally_migrations (version integer primary key, applied_at timestamptz default now())',
     )
@@ -94,7 +94,7 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
     await expect(openPostgres(server.url.replace(/tally$/, 'latin'))).rejects.toThrow('LATIN1')
   })
 
-  test('uses the database of the URL, whatever PGDATABASE is', async () => {
+  test('uses the database of the URL and ignores PGDATABASE', async () => {
     const child = Bun.spawn({
       cmd: [
         process.execPath,

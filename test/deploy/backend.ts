@@ -2,7 +2,7 @@
 export interface Backend {
   readonly port: number
   ready: boolean
-  /** What it does with a request that is no probe. */
+  /** Handles a request that is no probe. */
   answer: () => Response | Promise<Response>
   /** The headers of the requests that reached it, probes left out. */
   readonly requests: Headers[]

@@ -20,7 +20,7 @@ const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()
 }
 const services = Object.entries(compose.services)
 
-/** Compose as a plugin of docker, or as a program; null, and a line that says so, when neither is here. */
+/** Compose as a plugin of docker, or as a program; null, with a line in the output, when neither is installed. */
 async function findCompose(): Promise<string[] | null> {
   if (Bun.which('docker') && (await runCommand(['docker', 'compose', 'version'])).exitCode === 0)
     return ['docker', 'compose']

@@ -107,7 +107,7 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     }
   })
 
-  test('a connection that is refused is tried at another instance, for nothing was sent', async () => {
+  test('a refused connection is retried at another instance, because nothing was sent', async () => {
     const { balancer, one } = await balanced()
     one.stop()
     // It is not known to be gone yet: some of these meet a closed port.

@@ -25,7 +25,7 @@ interface RawOptions {
   readonly headers?: string
 }
 
-/** Sends a GET whose target no HTTP client would send. @returns all that comes back */
+/** Sends a GET whose target no HTTP client would send. @returns the whole response */
 async function getRaw(proxy: Nginx, target: string, from: RawOptions = {}): Promise<string> {
   const { address = '127.0.0.1', headers = '' } = from
   // localAddress is missing in the types of Bun.
@@ -111,7 +111,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
 })
 
 describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
-  test('with the environment of the unit knows who asks, and shares one name of a request with it', async () => {
+  test('with the environment of the unit logs the address of the client, and the request id of the proxy', async () => {
     const { DATA_DIR: _, GRACE_PERIOD: __, ...environment } = unitEnvironment
     await using service = await startService({
       env: {

@@ -12,7 +12,7 @@ export interface Nginx extends AsyncDisposable {
   readonly certificate: string
   /** Its log of requests so far. */
   readonly log: () => Promise<string>
-  /** What `nginx -t` says. */
+  /** The output of `nginx -t`. */
   readonly check: { readonly exitCode: number; readonly output: string }
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
 
-// The scripts behind the steps of the pipelines, as far as they need no registry and no cluster. What needs them is in
+// The scripts behind the steps of the pipelines that need no registry and no cluster. The others are in
 // make pipeline-rehearsal.
 
 let folder = ''
@@ -63,7 +63,7 @@ describe('the preflight of a deployment', () => {
     expect((await Bun.file(kubeconfig).stat()).mode & 0o777).toBe(0o600)
   })
 
-  test('says what is missing, and is no failure', async () => {
+  test('reports what is missing, and succeeds', async () => {
     const output = join(folder, 'nothing')
     const { exitCode, stdout } = await run('k8s/preflight.sh', { GITHUB_OUTPUT: output })
     expect(exitCode).toBe(0)

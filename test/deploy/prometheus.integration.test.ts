@@ -73,7 +73,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
       const selectors =
         expr.match(/\b(?:up|(?:api|app|worker|process|tally|tls|trace|log)_\w+)\b(?!:)/g) ?? []
       const limits = expr.match(/\{namespace="tally",job=~"api\|worker"/g) ?? []
-      // What was recorded is limited already.
+      // Recorded series are limited already.
       const ofScraped = selectors.filter((name) => !['tally_route', 'tally_pod'].includes(name))
       expect([expr, limits.length]).toEqual([expr, ofScraped.length])
       if (annotations) expect(annotations.runbook_url).toStartWith('https://wiki.example.com/alerts#tally')

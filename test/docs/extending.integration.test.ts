@@ -77,7 +77,7 @@ test('its own tests pass, and those of the API document', async () => {
   await run(process.execPath, 'test', ...tests, 'test/http/openapi', 'test/tasks/task-handler.test.ts')
 })
 
-test('its requests are answered as it says', async () => {
+test('its requests get the documented responses', async () => {
   await using service = await startService({ program: join(copy, 'src/main.ts') })
   const expected = ofLanguage('json').map(({ text }) => JSON.stringify(JSON.parse(text)))
   for (const [n, { text }] of ofLanguage('sh').entries()) {

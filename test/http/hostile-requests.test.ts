@@ -317,7 +317,7 @@ describe('probes, metrics and admin routes', () => {
     }
   })
 
-  test('say so, and count under their label', async () => {
+  test('get the problem code invalid-target', async () => {
     const { responses } = await exchange(`GET /x\\..\\metrics HTTP/1.1\r\n${host}\r\n`)
     expect(responses.map(({ status }) => status)).toEqual([400])
     expect(JSON.parse(responses[0]?.body ?? '')).toMatchObject({ code: 'invalid-target' })

@@ -122,7 +122,7 @@ describe('clients that do not read', () => {
         await response.body?.cancel()
         return false
       })
-      // What is small has room.
+      // A small response has room.
       expect((await fetch(`${server.url}/health`)).status).toBe(200)
       for (const connection of stalled) connection.close()
       await until(async () => {

@@ -497,7 +497,7 @@ describe('access lines', () => {
     expect(line).not.toHaveProperty('request_bytes')
   })
 
-  test('have neither bytes nor anything personal unless it is asked for', async () => {
+  test('have neither bytes nor personal fields unless LOG_FIELDS has them', async () => {
     using service = createService()
     await service.request('/data/alice?cursor=secret', { headers: { 'user-agent': 'curl' } })
     const [line = {}] = await service.logged()

@@ -63,7 +63,7 @@ const workload = z.object({
     }),
   }),
 })
-/** A Deployment or StatefulSet, as far as the tests look at it. */
+/** The fields of a Deployment or StatefulSet that the tests check. */
 export type Workload = z.infer<typeof workload>
 export type Container = z.infer<typeof container>
 
@@ -132,7 +132,7 @@ const builder = findBuilder()
 export const canBuild = builder !== null
 
 /**
- * Builds what a directory with a kustomization says.
+ * Builds the kustomization of a directory.
  *
  * @throws Error with kustomize's own words.
  */

@@ -48,7 +48,7 @@ const all = await buildAll()
 
 describe.each(
   all.filter(({ overlay }) => overlay === 'production').map((built) => [built.overlay, built] as const),
-)('%s has what docs/security.md says must be set', (_, built) => {
+)('%s has the settings that docs/security.md requires', (_, built) => {
   const environmentOf = (name: string): Record<string, string> =>
     built.environment(built.workload(name).spec.template.spec.containers[0] as Container)
 

@@ -33,7 +33,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
       )
     })
 
-    test('no outage of what is outside can restart a pod: only readiness asks for it', () => {
+    test('no outage of a dependency can restart a pod: only readiness checks dependencies', () => {
       expect(readinessProbe.httpGet).toEqual({ path: '/ready', port: 'http' })
       expect(startupProbe.httpGet).toEqual({ path: '/health', port: 'http' })
       expect(livenessProbe.httpGet).toEqual({ path: '/health', port: 'http' })
@@ -56,7 +56,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
       expect(budgets.map(({ maxUnavailable }) => maxUnavailable)).toEqual([1])
     })
 
-    test('has as many pods as its autoscaler says, where it has one, and more than one where it has none', () => {
+    test('leaves the number of pods to its autoscaler, and has more than one pod without one', () => {
       const autoscaled = built
         .kind('HorizontalPodAutoscaler')
         .map((each) => targetSchema.parse(each).spec.scaleTargetRef.name)

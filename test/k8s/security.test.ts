@@ -43,12 +43,12 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
         for (const volume of pod.volumes) expect(volume).not.toHaveProperty('hostPath')
       })
 
-      test('has an account of its own, and a token only to look for pods', () => {
+      test('has an account of its own, and a token only to discover pods', () => {
         expect(pod.serviceAccountName).toBe(name)
         expect(pod.automountServiceAccountToken).toBe(name === 'prometheus')
       })
 
-      test('cannot take the memory of its node, and says what it needs', () => {
+      test('cannot exhaust the memory of its node, and requests what it needs', () => {
         for (const { resources } of pod.containers) {
           expect(Object.keys(resources.requests).sort()).toEqual(['cpu', 'ephemeral-storage', 'memory'])
           expect(Object.keys(resources.limits).sort()).toEqual(['ephemeral-storage', 'memory'])

@@ -70,7 +70,7 @@ describe('production', () => {
     expect(warnings({ ENVIRONMENT: 'development' })).toEqual([])
   })
 
-  test('with admin routes that everybody on the network may use is warned of', () => {
+  test('with admin routes that are open to the network is warned of', () => {
     const open = { DATABASE_URL: postgres, METRICS_PORT: '9100' }
     expect(warnings(open)).toEqual([{ metrics_host: '0.0.0.0', metrics_port: 9100 }])
     expect(warnings({ ...open, METRICS_HOST: '10.0.0.7' }, 'server')).toHaveLength(1)

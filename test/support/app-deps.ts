@@ -9,7 +9,7 @@ import { analysisThreads, documentChecker } from './analysis-pool.ts'
 
 const away = (): Promise<never> => Promise.reject(new StoreUnavailable(1, {}))
 
-/** A store that is away. What needs documents is given a real one. */
+/** An unavailable store. Tests that need documents pass a real one. */
 const absentStore: DocumentStore = {
   create: away,
   get: away,
@@ -23,7 +23,7 @@ const absentStore: DocumentStore = {
 
 const queueAway = (): Promise<never> => Promise.reject(new QueueUnavailable(1, {}))
 
-/** A queue that is away. What needs tasks is given a real one. */
+/** An unavailable queue. Tests that need tasks pass a real one. */
 export const absentQueue: TaskQueue = {
   enqueue: queueAway,
   find: queueAway,

@@ -33,12 +33,12 @@ export interface PageOptions {
   readonly expectsFailedConnections?: boolean
 }
 
-/** A page of its own, as for a person who was never here, which notes what is wrong with it. */
+/** A page with a fresh profile, which records its errors. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page
   /** Errors in the console, uncaught errors, and violations of the page's policy. */
   readonly complaints: readonly string[]
-  /** Every URL that the page has asked for, also what it was kept from by its policy. */
+  /** Every URL that the page has requested, also those that its policy blocked. */
   readonly requested: readonly string[]
 }
 

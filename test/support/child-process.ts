@@ -137,7 +137,7 @@ class MemoryLog implements ProcessLog {
     return [...this.texts, this.#rest + this.#errors].join('\n')
   }
 
-  /** Parsed when asked for: the log of a service under load is long, and most tests do not look at it. */
+  /** Parsed on demand: the log of a service under load is long, and most tests do not read it. */
   get lines(): readonly LogLine[] {
     for (; this.#parsed < this.texts.length; this.#parsed++) {
       const text = this.texts[this.#parsed] as string

@@ -171,7 +171,7 @@ interface Parsing {
   readonly status: number
   readonly headers: Headers
   readonly chunked: boolean
-  /** Bytes of body still to come; undefined while chunked, which does not say. */
+  /** Bytes of body that remain; undefined for a chunked body, which announces no size. */
   left: number | undefined
   readonly body: Buffer[]
   bodyLength: number

@@ -8,7 +8,7 @@ import {
   type WireResponse,
 } from './http-connection.ts'
 
-/** What became of the requests of a run, each counted once. */
+/** The outcomes of the requests of a run, each counted once. */
 export interface Fates {
   /** Complete and correct answers. */
   answered: number

@@ -71,7 +71,7 @@ function matchesJson(expected: unknown, actual: unknown, key = ''): boolean {
 export interface Link {
   /** A relative path; empty for a heading of the same page. */
   readonly target: string
-  /** What stands after `#`; empty without one. */
+  /** The text after `#`; empty without one. */
   readonly anchor: string
 }
 

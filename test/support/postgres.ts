@@ -36,7 +36,7 @@ export interface PostgresServer extends PostgresDatabase {
 export const templateVariable = 'TEST_POSTGRES_TEMPLATE'
 export const serverVariable = 'TEST_POSTGRES_URL'
 
-/** Of the servers of a run. It is random, because a test looks for it where it must not appear. */
+/** Of the servers of a run. It is random, because a test searches for it where it must not appear. */
 const passwordFile = 'password'
 /** How long a start may take on a loaded machine, in ms. */
 const startTimeoutMs = 30_000

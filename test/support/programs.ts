@@ -1,5 +1,5 @@
 /**
- * Whether a program that a test needs is here. Without it the test is skipped, and this says so. In CI (`CI=true`) it
+ * Whether a program that a test needs is here. Without it the test is skipped with a message. In CI (`CI=true`) it
  * is an error instead: `.ci/packages.sh` installs everything, and nothing may pass by testing nothing.
  *
  * @param name the program's name, for the search path

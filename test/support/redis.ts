@@ -19,7 +19,7 @@ export interface RedisServer {
   readonly url: string
   readonly port: number
   readonly pid: number
-  /** Where it keeps its files. */
+  /** The folder of its files. */
   readonly directory: string
   /** Starts it again after `kill`, on the same port with the same files; resolves when it answers. */
   start(): Promise<void>

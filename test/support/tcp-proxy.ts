@@ -11,13 +11,13 @@ export interface TcpProxy {
   readonly port: number
   /** From now on nothing gets through in either direction; connections stay open and new ones are accepted. */
   freeze(): void
-  /** New connections get through again. What was frozen stays dead. */
+  /** New connections get through again. Frozen ones stay dead. */
   thaw(): void
   /** The next request gets through; its connection is cut when the server answers, before a byte of the answer. */
   cutAfterNextRequest(): void
   /** New connections lead to another port. Open ones stay where they are. */
   redirect(port: number): void
-  /** How many connections `cutAfterNextRequest` has cut. */
+  /** The number of connections that `cutAfterNextRequest` has closed. */
   cuts(): number
   close(): void
 }

@@ -1,5 +1,5 @@
 export interface UntilOptions {
-  /** What is awaited, for the message. Default: the source of the condition. */
+  /** The awaited event, for the message. Default: the source of the condition. */
   readonly what?: string
   /** How long it may take on a loaded machine, in ms. Default: 45 s. */
   readonly timeoutMs?: number

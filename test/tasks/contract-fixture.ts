@@ -8,7 +8,7 @@ export interface QueueFixture {
   readonly queue: TaskQueue
   /** Opens another instance of the same queue. */
   open(options?: Partial<QueueOptions>): Promise<TaskQueue>
-  /** Runs two tasks at a time, unless the options say otherwise. */
+  /** Runs two tasks at a time by default. */
   consume(handler: TaskHandler, options?: Partial<ConsumeOptions>, on?: TaskQueue): Consumer
   /** Resolves with the task when it has ended. */
   waitForEnd(id: string, on?: TaskQueue): Promise<Task>

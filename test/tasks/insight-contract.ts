@@ -48,7 +48,7 @@ export function insightContract(fixture: QueueFixture): void {
         })
     })
 
-    test('the oldest waiting task is the one that has been due for longest, whatever its priority', async () => {
+    test('the oldest waiting task is the one that has been due for longest, with any priority', async () => {
       await add('"due soon"', { delayMs: 2_000 })
       expect((await fixture.queue.stats()).oldestWaitingMs).toBeUndefined()
       // No worker is there that would make it claimable.

@@ -111,7 +111,7 @@ describe.skipIf(!(haveRedis() && canShiftClock()))('the clock of Redis jumps by 
     const planned = await add(queue, '"planned"', { runAt: Date.now() + hourMs })
     await clock.shift(-twoHoursSeconds)
     await waitForEnd(queue, await add(queue, '"after"', { delayMs: 100 }))
-    // Longer than a look for delayed tasks.
+    // Longer than the interval between polls for delayed tasks.
     await waitForEnd(queue, await add(queue, '"after"', { delayMs: 1_000 }))
     expect(await queue.find(planned)).toMatchObject({ status: 'pending' })
     await clock.shift(twoHoursSeconds)

@@ -65,7 +65,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     expect(await queue.renew(lease)).toBe('written')
     await queue.cancel(task.id)
     await until(() => consumer.activeCount === 0)
-    // Of a lease that it remembers, it would say that the task was cancelled.
+    // If it remembered the lease, it would report the task as cancelled.
     expect(await queue.renew(lease)).toBe('lost')
     await queue.close()
   })

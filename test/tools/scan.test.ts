@@ -17,7 +17,7 @@ test.each([
   expect(cvssBaseScore(vector)).toBe(score)
 })
 
-test('has no score for what it cannot read', () => {
+test('has no score for an unreadable vector', () => {
   expect(cvssBaseScore('CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N')).toBeUndefined()
   expect(cvssBaseScore('CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H')).toBeUndefined()
 })
@@ -100,7 +100,7 @@ test('finds the vulnerabilities of each component, with severity and fix', async
   ])
 })
 
-test('says that nothing is known when no source answers', async () => {
+test('reports that nothing is known when no source answers', async () => {
   const source = startSource()
   await source.stop(true)
   await expect(findVulnerabilities(source.url.origin, components)).rejects.toThrow(SourceUnreachable)

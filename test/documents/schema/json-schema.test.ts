@@ -47,7 +47,7 @@ test.each([
   const start = performance.now()
   const issues = validate(document).map(({ pointer, code }) => `${pointer} ${code}`)
   expect(issues).toEqual(place === undefined ? [] : [place])
-  // What this replaces takes minutes.
+  // A backtracking engine takes minutes.
   expect(performance.now() - start).toBeLessThan(5_000)
   expect(linear).toBe(true)
 })

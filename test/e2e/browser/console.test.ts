@@ -77,7 +77,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
       })
     })
 
-    test('and says at the field what is wrong with it', async () => {
+    test('and shows the error at the field', async () => {
       await useConsole(
         browser,
         service.url,
@@ -228,7 +228,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
       )
     })
 
-    test('and says at the field what is wrong with them', async () => {
+    test('and shows the errors at the field', async () => {
       await useConsole(
         browser,
         service.url,
@@ -255,7 +255,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
     await field.fill('wrong')
     await page.keyboard.press('Enter')
     await page.getByText('The service refused this key').waitFor()
-    // Who declines is not asked by each request, but can still enter one.
+    // After declining, the user is not asked again at each request, but can still enter a key.
     await page.keyboard.press('Escape')
     await page.getByRole('button', { name: 'Enter a key' }).click()
     await field.fill(key)
@@ -313,7 +313,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
         await visit('#/documents?id=script')
         await visit(`#/tasks?id=${task_id}`)
         await visit(`#/tasks?id=${address}`)
-        // What no client can store: the error of a task, and the names of instances.
+        // Values that no client can store: the error of a task, and the names of instances.
         await page.route('**/console/instance', async (route) => {
           const body = await (await route.fetch()).json()
           await route.fulfill({ json: { ...body, name: script, version: script, state: script } })

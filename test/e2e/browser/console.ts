@@ -26,7 +26,7 @@ export async function useConsole(
   expect(requested.filter((each) => !each.startsWith(origin) && !each.startsWith('blob:'))).toEqual([])
 }
 
-/** What axe finds in a page, as texts that name the rule and the elements. */
+/** The findings of axe in a page, as texts that name the rule and the elements. */
 export async function findBarriers(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).withTags(rules).analyze()
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)

@@ -143,7 +143,7 @@ describe('the versioned routes', () => {
 })
 
 describe('GET /', () => {
-  test('says in JSON which service answers, and where its API is described', async () => {
+  test('identifies the service in JSON, with the address of its API document', async () => {
     const { status, headers, ...answer } = await ask('GET', '/', { headers: { accept: 'application/json' } })
     expect(status).toBe(200)
     expect(headers.get('content-type')).toStartWith('application/json')

@@ -54,7 +54,7 @@ describe('GET /openapi.json', () => {
     expect(versioned).toContain(`${pathname}v1/`)
   })
 
-  test('has an example of a payload, which is answered as the document says', async () => {
+  test('has an example of a payload, which gets the documented response', async () => {
     const { paths, components } = document
     const examples = paths['/payload']?.post?.responses['200']?.content?.['application/json']?.examples
     for (const [form, path] of [

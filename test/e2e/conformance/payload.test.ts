@@ -88,7 +88,7 @@ describe('POST /payload', () => {
     } as object)
   })
 
-  test('keeps nothing: the same payload is answered with the same statistics, whatever came between', async () => {
+  test('keeps no state: the same payload gets the same statistics, also after other requests', async () => {
     const payload = { numbers: [3, 1, 2], text: 'One. Two.' }
     const first = await analyze(payload)
     await analyze({ numbers: [1e9], text: 'something else' })
@@ -216,7 +216,7 @@ describe('numeric_analysis', () => {
     expect(numeric_analysis).toMatchObject({ minimum: 5e-324, median: 0.1, maximum: 9007199254740992 })
   })
 
-  test('is right for 10,000 numbers, whatever their order', async () => {
+  test('is right for 10,000 numbers in any order', async () => {
     const numbers = Array.from({ length: 10_000 }, (_, i) => (i * 7_919) % 10_000)
     expect(await analyzeNumbers(numbers)).toEqual({
       count: 10_000,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 
-/** What became of the cases of the suite. */
+/** The results of the cases of the suite. */
 export interface ConformanceResult {
   readonly passed: number
   /** At least 1 when the suite could not be run to its end. */

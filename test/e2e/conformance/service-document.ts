@@ -41,7 +41,7 @@ const aliases: Readonly<Record<string, string>> = {
   '/readyz': '/ready',
 }
 
-/** What the service says about itself, and whether an answer is as it says. */
+/** The service's description of itself, and a check of answers against it. */
 export interface ServiceDocument {
   readonly document: OpenApiDocument
   /** The operation at a path, which may be below `/v1` or an alias; undefined when the document has none. */

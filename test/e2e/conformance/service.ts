@@ -97,12 +97,12 @@ export async function send(method: string, url: string, request: Ask = {}): Prom
   }
 }
 
-/** Whether the service has only asked for patience: it refused the request before it looked at it. */
+/** Whether the service only refused the request for now, before it processed it. */
 function isToRepeat(status: number, text: string): boolean {
   return (status === 429 || status === 503) && /"code":"(?:rate-limited|overloaded)"/.test(text)
 }
 
-/** Waits for a time that the service has named. @throws at the deadline */
+/** Waits for the time of a Retry-After header. @throws at the deadline */
 export function waitFor(ms: number, deadline: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
@@ -133,7 +133,7 @@ const described = await send('GET', urlOf('/openapi.json'))
 if (described.status !== 200)
   throw new Error(`${urlOf('/openapi.json')} answered ${described.status}: is BASE_URL the address of Tally?`)
 
-/** What the service says about itself. */
+/** The service's description of itself. */
 export const service = readServiceDocument(described.json<OpenApiDocument>())
 
 /** Why the metrics are out of reach; undefined when they are not. */
@@ -148,7 +148,7 @@ export const noWorker = settings.hasWorker ? undefined : 'WORKER=off: nothing ru
 /** Why every client is let in; undefined when none is without credentials. */
 export const noCredentialsNeeded =
   service.findOperation('POST', '/payload')?.security === undefined
-    ? 'the service asks for no credentials'
+    ? 'the service requires no credentials'
     : undefined
 
 /** The status of an invalid body: VALIDATION_STATUS may be 422. */

@@ -58,7 +58,7 @@ export async function watchTask(id: string): Promise<Task[]> {
       const { status, attempts } = await readTask(id)
       throw new Error(
         `the task ${id} is ${status} (attempts: ${attempts}) after ${waitedMs} ms. ` +
-          'If nothing runs tasks at this service, say so with WORKER=off',
+          'If this service has no worker, set WORKER=off',
       )
     }
   }

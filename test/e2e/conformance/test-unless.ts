@@ -1,7 +1,7 @@
 import { test } from 'bun:test'
 
 /**
- * A test, or a line that says why it is left out.
+ * A test, or a line with the reason why it is skipped.
  *
  * @param reason undefined: the test is run
  * @param timeoutMs default: that of the run

@@ -16,7 +16,7 @@ const seconds = Number(process.env.FUZZ_SECONDS ?? 600)
 const connections = Number(process.env.CONNECTIONS ?? 16)
 const seed = Number(process.env.SEED ?? new Date().toISOString().slice(0, 10).replaceAll('-', ''))
 
-/** How long an input that asks for no answer is waited for, in ms. */
+/** How long to wait for a response to an input that requires none, in ms. */
 const silenceMs = 200
 
 /** Growth of the memory from the middle third to the last that is still flat: 5 %, and what the allocator rounds. */

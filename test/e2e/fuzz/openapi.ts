@@ -3,7 +3,7 @@
  * `bun test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10; schemathesis is
  * installed into .tools/ as test/e2e/fuzz/requirements.txt pins it.
  *
- * Without Python it says so and ends well; on CI that is a failure.
+ * Without Python it prints that and succeeds; on CI that is a failure.
  */
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'

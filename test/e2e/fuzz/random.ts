@@ -1,4 +1,4 @@
-/** Numbers that look random and come again with the same seed. */
+/** Pseudorandom numbers: the same seed gives the same sequence. */
 export interface Random {
   /** A whole number from 0 to `below` − 1. */
   below(below: number): number
@@ -10,7 +10,7 @@ export interface Random {
 
 /**
  * mulberry32: 32 bits of state, period 2^32, passes gjrand's quick tests; made public domain by its author,
- * Tommy Ettinger. Good enough to try inputs with, and for nothing that must stay secret.
+ * Tommy Ettinger. Good enough for test inputs, and not for secrets.
  */
 export function createRandom(seed: number): Random {
   let state = seed | 0

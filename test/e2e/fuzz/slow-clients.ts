@@ -41,7 +41,7 @@ const usualMs = isBounded ? 5_000 : 15_000
 const request = (body: string): string =>
   `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`
 
-/** What is sent at once, and what byte by byte. */
+/** The bytes to send at once, and those to send one by one. */
 const kinds = {
   head: { atOnce: '', slowly: request(payload) },
   body: { atOnce: request(payload).slice(0, -payload.length), slowly: payload },
@@ -148,11 +148,11 @@ function dribble(kind: Kind): Promise<void> {
     open.add(client)
     socket.write(kinds[kind].atOnce)
   })
-  // What is answered does not matter, but must be read, except by those who do not.
+  // The response does not matter, but must be read, except by slow readers.
   socket.on('data', () => {})
   if (kind === 'reader') {
     socket.pause()
-    // It would not see the end either.
+    // A paused socket does not see the end of its connection either.
     setTimeout(() => socket.resume(), slowEnd - performance.now())
   }
   socket.on('error', () => {})

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 export interface Answer {
   readonly status: number
   readonly body: string
-  /** The server said `Connection: close`. */
+  /** The server sent `Connection: close`. */
   readonly closes: boolean
 }
 

@@ -24,7 +24,7 @@ const root = join(import.meta.dir, '../../..')
 
 /**
  * Finds the engine as `engine.sh` does. Without one the tests that need it are left out with a line that
- * says so; in CI (`CI=true`) that is a failure instead, so that nothing passes by testing nothing.
+ * prints that; in CI (`CI=true`) that is a failure instead, so that nothing passes by testing nothing.
  *
  * @throws Error in CI when no engine answers
  */

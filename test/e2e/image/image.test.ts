@@ -143,7 +143,7 @@ describe.skipIf(engine === undefined)('the image', () => {
       expect((await write(path)).code).not.toBe(0)
   })
 
-  test('says at /version what it was built from', async () => {
+  test('reports at /version what it was built from', async () => {
     const { Labels } = (await inspectImage()).Config
     const response = await fetch(`${url}/version`)
     expect(await response.json()).toMatchObject({

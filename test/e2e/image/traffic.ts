@@ -1,6 +1,6 @@
 import { type Connection, open } from './connection.ts'
 
-/** What became of the requests. */
+/** The outcomes of the requests. */
 export interface Tally {
   /** 200 with the right numbers. */
   answered: number
@@ -30,7 +30,7 @@ export interface TrafficOptions {
   readonly platformLagMs: number
 }
 
-/** How often readiness is asked for, in ms; also the pace of a client that opens connections. */
+/** How often readiness is probed, in ms; also the pace of a client that opens connections. */
 const pollMs = 100
 const paceMs = 5
 

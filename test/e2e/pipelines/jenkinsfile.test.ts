@@ -46,7 +46,7 @@ const credentials = {
   'tally-kubeconfig': '/credentials/kubeconfig',
 }
 
-/** Every build that the tests look at: a JVM takes longer to start than to run them all. */
+/** All builds of the tests: a JVM takes longer to start than to run them. */
 const runs = {
   whole: {},
   unchecked: { parameters: { CHECKS: 'false' } },

@@ -1,7 +1,7 @@
 /**
  * `make pipeline-rehearsal`: the Jenkinsfile from build to rolled deployment, with real commands, on the cluster of
  * KUBECONFIG and with a registry, keys and namespaces of its own; then once more with a broken image, which must be taken
- * back by itself. docs/ci-cd.md says what is needed. Everything found is in reports/pipeline/report.md.
+ * back by itself. docs/ci-cd.md lists the requirements. Everything found is in reports/pipeline/report.md.
  *
  * `BASE` names the base of the image; default: one made of this machine (deploy/docker/base.sh). The nodes must reach
  * 127.0.0.1 of this machine, as a cluster on it does, or the registry that `REGISTRY` names.

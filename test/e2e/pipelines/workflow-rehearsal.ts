@@ -17,7 +17,7 @@ export interface WorkflowRun {
   readonly steps: readonly Step[]
   /** The targets of one job in order, or of all. */
   targets(job?: string): string[]
-  /** What act printed. */
+  /** The output of act. */
   readonly output: string
 }
 
@@ -29,7 +29,7 @@ export interface WorkflowOptions {
   readonly secrets?: Readonly<Record<string, string>>
   /** A target that fails. */
   readonly fail?: string
-  /** What `deploy-preflight` answers. */
+  /** The output of `deploy-preflight`. */
   readonly ready?: boolean
 }
 

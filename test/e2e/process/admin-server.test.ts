@@ -47,7 +47,7 @@ describe('with METRICS_PORT', () => {
       (await ask(operationsPort, '/metrics')).body.includes('api_http_requests_in_flight 1\n'),
     )
     service.signal('SIGTERM')
-    // Who connects in the moment of the closing is refused a second later.
+    // A client that connects at the moment of the closing is refused a second later.
     await until(() =>
       ask(service.port, '/health').then(
         () => false,

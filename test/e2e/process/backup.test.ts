@@ -101,11 +101,11 @@ async function backUpAndRestore({ engine, service, restoredService, commands }: 
   await using restored = await startService({ env: { ...noDrainWindow, ...restoredService } })
   const documents = await everyDocument(restored.url)
   expect(documents.slice(0, settled.length)).toEqual(settled)
-  // What was written meanwhile is there up to the moment of the backup and not beyond, and nothing is torn.
+  // The backup has all writes up to its moment and none after it, and nothing is torn.
   const late = documents.slice(settled.length)
   expect(late.filter((text) => JSON.parse(text).big === undefined)).toEqual([])
   expect(late.length).toBeLessThan(second.confirmed)
-  // Also what is no document came back: keys, and where the order of creation goes on.
+  // Other state is restored too: idempotency keys, and the position where the order of creation continues.
   expect(await createOnce(restored.url)).toEqual(keyed)
   const after = new Ledger()
   const third = new DocumentLoad(restored.url, { prefix: 'after', clients: 4, ledger: after })
@@ -129,7 +129,7 @@ async function createOnce(url: string) {
 /**
  * Runs a block of the document, as it stands there.
  *
- * @param name what the comment above the block says
+ * @param name the comment above the block
  * @throws Error with what the commands wrote, when one of them fails
  */
 async function run(name: string, env: Environment): Promise<string> {

@@ -31,7 +31,7 @@ describe('the service conforms to its contract', () => {
     expect(await conform(service.url)).toEqual(
       new Set([
         'CORS_ORIGIN lets no other origin in',
-        'the service asks for no credentials',
+        'the service requires no credentials',
         'the service has no admin routes at this address',
         'WORKER_URL names none',
         'METRICS_TOKEN is not set',

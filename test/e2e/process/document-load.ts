@@ -20,7 +20,7 @@ export interface DocumentLoadOptions {
 
 /**
  * Clients that create, replace, delete and read documents as fast as they are answered, each its own documents, and keep
- * a ledger. A client whose connection breaks is done; one that is answered 503 goes on with another document.
+ * a ledger. A client whose connection breaks is done; after a 503 it continues with another document.
  */
 export class DocumentLoad {
   /** Writes that were answered with success. */
@@ -172,7 +172,7 @@ export class DocumentLoad {
   }
 }
 
-/** A 503 as it should be: a problem that says what is away and when to come again. */
+/** A correct 503: a problem that names the unavailable dependency and the time of a retry. */
 function isUnavailable({ status, headers }: Response, text: string): boolean {
   return (
     status === 503 &&
@@ -199,7 +199,7 @@ function itemIn({ text }: Answer): { id: string; text: string } {
 /**
  * Reads the whole list, page by page, as a client does that follows `Link`.
  *
- * @returns the exact text of every document; they must be flat, for the list is cut where one ends and the next begins
+ * @returns the exact text of every document; they must be flat, because the list is split where one ends and the next begins
  */
 export async function everyDocument(url: string): Promise<string[]> {
   const texts: string[] = []

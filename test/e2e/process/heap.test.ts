@@ -6,7 +6,7 @@ import { type Service, startService } from '../../support/service.ts'
 
 const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 
-/** What a snapshot says of itself, checked for what a reader of the format needs. */
+/** The metadata of a snapshot, checked for the fields that a reader of the format needs. */
 async function snapshotOf(service: Service, query = '') {
   const { url } = await service.log.line('admin server listening')
   const response = await fetch(new URL(`/debug/heap${query}`, String(url)), { method: 'POST' })
@@ -22,7 +22,7 @@ async function snapshotOf(service: Service, query = '') {
 }
 
 test.each(['src/main.ts', 'src/worker.ts'])(
-  '%s hands out its heap, and goes on',
+  '%s sends its heap snapshot, and keeps serving',
   async (program) => {
     await using service = await startService({ program, env })
     await snapshotOf(service)

@@ -81,7 +81,7 @@ test('every line of several processes on one stream names its process', async ()
   expect(servers.map(({ pid, process }) => [pid, process])).toContainEqual([request.pid, request.process])
 })
 
-test('a task is found from its request to its end, and the client where that is asked for', async () => {
+test('a task can be followed from its request to its end, with the client where LOG_FIELDS has it', async () => {
   await using service = await startService({
     env: { ...noDrainWindow, LOG_FIELDS: 'client_address,path,user_agent', TRUSTED_PROXIES: '127.0.0.0/8' },
   })

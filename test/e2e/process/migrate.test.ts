@@ -66,7 +66,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    'the release before goes on while a newer one expands the schema, and starts again after a rollback',
+    'the previous release keeps working while a newer one expands the schema, and starts again after a rollback',
     async () => {
       await using place = await makePlace()
       const env = { ...noDrainWindow, ...place.env }

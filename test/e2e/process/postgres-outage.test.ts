@@ -164,7 +164,7 @@ async function checkMetrics({ url }: Service): Promise<string[]> {
   return text.split('\n').filter((line) => line.startsWith('app_check_failing{'))
 }
 
-/** A client of /payload that never stops asking, and looks at every answer. */
+/** A client of /payload that sends requests without a pause, and checks every response. */
 class PayloadLoad {
   answered = 0
   readonly wrong: string[] = []
@@ -203,7 +203,7 @@ class PayloadLoad {
   }
 }
 
-/** What /ready says about the store. */
+/** The store's check in /ready. */
 async function ready({ url }: Service) {
   const response = await fetch(`${url}/ready`)
   const { checks, reason } = (await response.json()) as { checks: { store?: string }; reason?: string }

@@ -116,7 +116,7 @@ describe.skipIf(Bun.which('sh') === null)('a scheduled backup', () => {
     timeoutMs,
   )
 
-  test('that fails leaves no backup, and says what is missing', async () => {
+  test('that fails leaves no backup, and reports what is missing', async () => {
     const backups = join(directory, 'failing')
     await mkdir(backups)
     const run = (env: Record<string, string>) => runCommand(['sh', script], { env: { PATH: path, ...env } })

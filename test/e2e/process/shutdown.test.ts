@@ -28,7 +28,7 @@ async function inFlight(service: Service, request: string): Promise<HttpConnecti
 }
 
 describe('while draining', () => {
-  test('/health says 200, /ready 503 and work is done, on kept and on new connections', async () => {
+  test('/health answers 200, /ready 503 and work is done, on kept and on new connections', async () => {
     await using service = await startService({ env: longWindow })
     const paths = ['/health', '/ready', '/payload']
     const kept = await Promise.all(paths.map(() => HttpConnection.open(service.port)))
@@ -134,7 +134,7 @@ describe('work in flight at the end of the window', () => {
     expect(await service.exited).toBe(0)
   })
 
-  test('a stream goes on to its end', async () => {
+  test('a stream continues to its end', async () => {
     await using service = await startService({ env: noWindow })
     using connection = await inFlight(service, get('/debug/stream/0.6'))
     service.signal('SIGTERM')
@@ -172,7 +172,7 @@ describe('work in flight at the end of the window', () => {
   })
 })
 
-test('a crash is logged and drains: everybody else is answered, then it exits 1', async () => {
+test('a crash is logged and drains: all other requests are answered, then it exits 1', async () => {
   await using service = await startService({ env: longWindow })
   using slow = await inFlight(service, get('/debug/delay/0.6'))
   using kept = await HttpConnection.open(service.port)
@@ -204,9 +204,9 @@ test('a crash is logged and drains: everybody else is answered, then it exits 1'
 })
 
 describe('the start', () => {
-  test('interrupted by SIGTERM it exits 0, without waiting for what it was waiting for', async () => {
+  test('interrupted by SIGTERM it exits 0 without further waiting', async () => {
     const connected = Promise.withResolvers<void>()
-    // A database that takes connections and never says a word.
+    // A database that accepts connections and never sends a byte.
     using silent = Bun.listen({
       hostname: '127.0.0.1',
       port: 0,
@@ -222,7 +222,7 @@ describe('the start', () => {
     expect(spawned.log.text).not.toContain('listening')
   })
 
-  test('on a port that is taken it exits 1 and says so', async () => {
+  test('on a port that is in use it exits 1 and reports that', async () => {
     await using first = await startService()
     const { exitCode, output } = await runService({ env: { PORT: String(first.port) } })
     expect(exitCode).toBe(1)

@@ -10,7 +10,7 @@ import { type Service, type ServiceOptions, spawnService, startService } from '.
 import { until } from '../../support/until.ts'
 import { findListening, isAlive, listChildren } from '../../support/worker-processes.ts'
 
-// What may happen to a supervisor and its processes, with real signals.
+// Faults of a supervisor and its processes, with real signals.
 setDefaultTimeout(120_000)
 
 /** Two processes that drain quickly, both started. */
@@ -36,7 +36,7 @@ async function ask(port: number, path: string): Promise<{ status: number; body: 
   return { status: response?.status ?? 0, body: response?.body ?? '' }
 }
 
-/** Waits until as many processes run as there should be, and the service says so itself. */
+/** Waits until all processes run, and the service reports that itself. */
 async function untilComplete(service: Service): Promise<void> {
   await until(
     async () => {
@@ -99,7 +99,7 @@ describe.skipIf(process.platform !== 'linux')('a process is killed', () => {
 })
 
 describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
-  test('and replaced, while readiness says that one is missing', async () => {
+  test('and replaced, while readiness reports that one is missing', async () => {
     const metricsPort = await freePort()
     await using service = await startSupervisor({
       HEARTBEAT_TIMEOUT: '6s',
@@ -145,7 +145,7 @@ describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
     await using service = await startSupervisor({ HEARTBEAT_TIMEOUT: '1s' })
     const children = await listChildren(service.pid)
     process.kill(children[0] as number, 'SIGSTOP')
-    // Something was lost, which the exit code says.
+    // A request was lost, which the exit code reports.
     expect(await service.stop()).toBe(1)
     for (const pid of children) expect(await isAlive(pid)).toBe(false)
   })
@@ -217,7 +217,7 @@ describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
     expect(find(service, 'rolling restart started')).toHaveLength(2)
   })
 
-  test('keeps its processes when new ones cannot start, and says so', async () => {
+  test('keeps its processes when new ones cannot start, and reports that', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tally-roll-'))
     const schema = join(directory, 'schema.json')
     await Bun.write(schema, '{"type":"object"}')

@@ -61,7 +61,7 @@ async function metric({ url }: Service, name: string): Promise<number> {
 
 /** A payload that takes about half a second, and limits under which it is accepted. */
 const long = { numbers: [1], text: 'a b. '.repeat(3_000_000) }
-/** Reading many of them at once keeps the event loop busy, which is not what is asked about here. */
+/** Reading many of them at once keeps the event loop busy, which is not under test here. */
 const wideLimits = { MAX_TEXT_LENGTH: '20000000', MAX_BODY_BYTES: '32MiB' }
 
 const nothingLost = (tasks: number): Partial<ChaosReport> => ({
@@ -170,7 +170,7 @@ describe('tasks posted while API and worker processes are killed with -9', () =>
 
 describe('the worker process', () => {
   test(
-    'says what the platform asks, and nothing else',
+    'serves probes, metrics and admin routes, and nothing else',
     () =>
       withDirectory(async (dataDir) => {
         await using worker = await startService({
@@ -188,7 +188,7 @@ describe('the worker process', () => {
   )
 
   test.skipIf(!haveRedis())(
-    'is not ready while its queue is away, and the API is; both come back',
+    'is not ready while its queue is unavailable, and the API is; both recover',
     () =>
       withRedis(async (server) => {
         const env = { REDIS_URL: server.url, DATABASE_URL: 'sqlite::memory:' }

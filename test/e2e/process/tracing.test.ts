@@ -94,7 +94,7 @@ for (const [system, start] of Object.entries(engines))
       expect(span('find tasks').parentSpanId).toBe(span('GET /tasks/:id').spanId)
     })
 
-    test('has the run in the worker under the request that asked for it', () => {
+    test('has the run in the worker under the request that created the task', () => {
       const send = span('send tasks')
       const run = span('process tasks')
       expect(send.parentSpanId).toBe(span('POST /tasks').spanId)

@@ -45,7 +45,7 @@ async function storesDocument(service: Service): Promise<string> {
   return body.item?.id as string
 }
 
-/** Waits until the checks and the log say why nothing can be written. */
+/** Waits until the checks and the log report why nothing can be written. */
 async function showsFailure(service: Service, cause: RegExp): Promise<void> {
   await until(async () => {
     const { store, queue } = await checksOf(service)
@@ -79,7 +79,7 @@ describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but useless', 
   })
   afterAll(() => server?.remove())
 
-  test('because it is a standby: says so, answers reads, and goes on when it is promoted', async () => {
+  test('because it is a standby: reports that, answers reads, and recovers when it is promoted', async () => {
     await using service = await startOn(server.url)
     const id = await storesDocument(service)
     await completesTask(service)
@@ -98,7 +98,7 @@ describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but useless', 
     await recovers(service)
   })
 
-  test('because the user may not write: says so, and goes on when it may', async () => {
+  test('because the user may not write: reports that, and recovers when the user may', async () => {
     await server.psql("create role clerk login password 'clerk'; grant all on schema public to clerk")
     const url = new URL(server.url)
     url.username = 'clerk'
@@ -254,7 +254,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
     },
   )
 
-  test('goes on after the server behind it was restarted', async () => {
+  test('continues after the server behind it was restarted', async () => {
     const pooler = await startPgBouncer(server, { mode: 'transaction' })
     try {
       await using service = await startOn(pooler.url)

@@ -36,7 +36,7 @@ async function completesTask(service: Service): Promise<string> {
   return id
 }
 
-/** Waits until tasks are refused, and the check and the log say why. */
+/** Waits until tasks are refused, and the check and the log report why. */
 async function showsFailure(service: Service, cause: RegExp): Promise<void> {
   await until(async () => (await queueCheck(service)) === 'failing')
   await until(async () => (await post(service)).status === 503)
@@ -65,7 +65,7 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
     }
   }
 
-  test('because it has become a replica: says so, and runs tasks when it is the primary again', () =>
+  test('because it has become a replica: reports that, and runs tasks when it is the primary again', () =>
     withService(async (service, server) => {
       await using worker = await startService({
         program: 'src/worker.ts',
@@ -108,7 +108,7 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
     }
   })
 
-  test('because its memory is full: refuses new tasks, answers for the others, and goes on when there is room', () =>
+  test('because its memory is full: refuses new tasks, serves existing ones, and recovers when there is room', () =>
     withService(async (service, server) => {
       const before = await completesTask(service)
       await server.send('CONFIG', 'SET', 'maxmemory', '1')

@@ -48,12 +48,12 @@ describe('a service whose database file is gone', () => {
       const { store, queue } = await checksOf(service)
       return store === 'failing' && queue === 'failing'
     })
-    // The embedded worker announces itself, so the log says it without a request or a probe.
+    // The embedded worker announces itself, so the log reports it without a request or a probe.
     const line = await service.log.line('queue operation failed')
     expect(`${line.cause}`).toMatch(cause)
   }
 
-  test('because it was deleted: confirms nothing more, and still answers for what it has', async () => {
+  test('because it was deleted: confirms no more writes, and still serves reads', async () => {
     await using service = await start()
     expect(await store(service, 'before')).toBe(201)
     for (const suffix of ['', '-wal', '-shm']) await rm(file + suffix)
@@ -94,7 +94,7 @@ describe('a service whose database file is gone', () => {
     expect(await checksOf(service)).toMatchObject({ store: 'ok', queue: 'ok' })
   })
 
-  test('for a while, because it was moved away and back: goes on without a restart', async () => {
+  test('for a while, because it was moved away and back: recovers without a restart', async () => {
     await using service = await start()
     expect(await store(service, 'before')).toBe(201)
     const elsewhere = join(directory, 'elsewhere.db')
@@ -116,7 +116,7 @@ async function canMount(): Promise<boolean> {
 }
 
 test.skipIf(!(await canMount()))(
-  'a service whose file system became read-only: says so, and goes on when it is writable again',
+  'a service whose file system became read-only: reports that, and recovers when it is writable again',
   async () => {
     const directory = await mkdtemp(join(tmpdir(), 'tally-read-only-'))
     const checkOf = async ({ url }: Service) =>

@@ -44,7 +44,7 @@ test('make roll replaces the worker, waits for it, and then each instance', asyn
   expect(commands[0]).toContain('--force-recreate --wait worker')
 })
 
-test('make roll touches nothing more when a worker or an instance does not come back', async () => {
+test('make roll stops when a worker or an instance does not recover', async () => {
   const worker = await roll(up, 'worker')
   expect([worker.exitCode, worker.replaced]).toEqual([1, ['worker']])
   const instance = await roll(up, 'api-2')

@@ -2,7 +2,7 @@
  * Replaces the worker of the Compose platform, then its instances one after another: `make roll`, `make roll VERSION=1.2.3`
  * (and IMAGE=...). The next is touched only when the balancer sends requests to the one before.
  *
- * Exit: 0 when all were replaced, 1 when one did not come back; the others are then left as they are.
+ * Exit: 0 when all were replaced, 1 when one did not recover; the others are then unchanged.
  */
 
 import { until } from '../../support/until.ts'

@@ -1,7 +1,7 @@
 import { parseEvents } from '../../../load/events.ts'
 import { parseRecord, type RequestRecord } from '../../../load/record.ts'
 
-/** What became of the requests of one phase. */
+/** The outcomes of the requests of one phase. */
 export interface PhaseCounts {
   readonly phase: string
   sent: number
@@ -12,7 +12,7 @@ export interface PhaseCounts {
   slow: number
   /**
    * Connections that were closed while they were idle: each a race that was won. Without `announced`
-   * (see below) an upper limit: those whose last answer said `Connection: close` are among them.
+   * (see below) an upper limit: it includes those whose last answer had `Connection: close`.
    */
   closedIdle: number
   maxMs: number
@@ -22,7 +22,7 @@ const slowMs = 1_000
 
 /**
  * Counts the requests of a load by phase. A phase is what stands before the colon of an event's label; a
- * request belongs to the phase in which its outcome was known, for what a stop costs was often sent
+ * request belongs to the phase in which its outcome was known, because requests that a stop hurts were often sent
  * before it.
  *
  * @param records the load's `requests.csv`.

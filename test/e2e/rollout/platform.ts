@@ -110,7 +110,7 @@ export async function startPlatform(options: {
     },
     remove: (slot) => end(slot, 'stop'),
     async killBusy(slot) {
-      // Between two looks at the balancer thousands of requests may come and go; a big one stays.
+      // Between two polls of the balancer thousands of requests may start and end; a big one stays.
       const deadline = performance.now() + 5_000
       while (performance.now() < deadline) {
         if (((await balancer.states()).get(slot)?.inFlight ?? 0) > 0) break

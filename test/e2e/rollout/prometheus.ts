@@ -13,7 +13,7 @@ export interface Target {
 
 export interface Prometheus {
   readonly url: string
-  /** Scrapes these from now on. What was scraped before stays. */
+  /** Scrapes these from now on. Earlier samples stay. */
   setTargets(targets: readonly Target[]): Promise<void>
   /** Resolves when an instance was scraped. */
   untilScraped(pod: string): Promise<void>

@@ -31,7 +31,7 @@ export interface Run {
   readonly connection: Settings['connection']
   readonly size: Size
   readonly ratePerSecond: number
-  /** Answers a second that the platform gave when asked for as many as it could; null: not measured. */
+  /** Answers a second of the platform at full load; null: not measured. */
   readonly capacityPerSecond: number | null
   readonly phases: readonly PhaseCounts[]
   readonly instances: readonly InstanceCounts[]
@@ -40,7 +40,7 @@ export interface Run {
   readonly inTime: boolean
 }
 
-/** How many users ask at once to find the capacity: enough to keep two cores busy. */
+/** Concurrent users that measure the capacity: enough to keep two cores busy. */
 const capacityUsers = 16
 const capacityRequests: Record<Size, number> = { small: 8_000, medium: 800, '1mb': 150, '10mb': 20 }
 

@@ -30,7 +30,7 @@ describe('settings of the rollout test', () => {
   })
 })
 
-test("the balancer's states are those of the API's slots, whatever the order of the columns", () => {
+test("the balancer's states are those of the API's slots, with any order of the columns", () => {
   const csv = [
     '# pxname,svname,status,qcur,scur,',
     'public,FRONTEND,OPEN,,3,',

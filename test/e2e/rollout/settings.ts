@@ -14,7 +14,7 @@ export const programs = {
   'no-minimum': { main: 'src/main.ts', env: { DRAIN_MIN: '0s' } },
   /** No window: `Connection: close` for what is in flight, then server.stop(). */
   'no-window': { main: 'src/main.ts', env: { DRAIN_MIN: '0s', DRAIN_QUIET: '0s' } },
-  /** What most services do: server.stop() at SIGTERM, wait for what is in flight, exit. */
+  /** The usual shutdown: server.stop() at SIGTERM, wait for requests in flight, exit. */
   'stop-at-once': { main: 'test/e2e/rollout/controls/stop-at-once.ts', env: {} },
   /** What a program without a handler does. */
   'exit-at-once': { main: 'test/e2e/rollout/controls/exit-at-once.ts', env: {} },
@@ -60,7 +60,7 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     program,
     balancerRetries: parseRetries(env.BALANCER_RETRIES || '2'),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
-      // The load's own reader knows which values there are, and says so.
+      // The load's own parser checks the values, and reports invalid ones.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
     ),
     sizes: list('SIZES', quick ? 'small' : 'small,1mb').map((size) => parseSettings({ SIZE: size }, {}).size),

@@ -76,7 +76,7 @@ function expectedStatus(method: string, exists: boolean, ifMatch: Field, ifNoneM
 const isKept = (status: number): boolean => status === 412 || status === 304
 
 describe('the preconditions of a request for a document', () => {
-  test('decide as RFC 9110 says, and a refused write changes nothing', async () => {
+  test('decide as RFC 9110 requires, and a refused write changes nothing', async () => {
     let count = 0
     const property = fc.asyncProperty(
       fc.constantFrom('GET', 'HEAD', 'PUT', 'DELETE'),

@@ -330,7 +330,7 @@ describe('a token of an issuer with public keys', () => {
       })
   })
 
-  test('is accepted when a key without an id signed it, whatever id it names', async () => {
+  test('is accepted when a key without an id signed it, with any key id', async () => {
     const other = await generateKeyPair('RS256', { extractable: true })
     await publishing([await exportJWK(pair.publicKey), await exportJWK(other.publicKey)], async () => {
       using service = createServiceOfIssuer()

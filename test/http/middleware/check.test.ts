@@ -71,7 +71,7 @@ for (const isFast of [true, false])
   })
 
 describe('checks', () => {
-  test('of the application run for its routes only, however the path is written', async () => {
+  test('of the application run for its routes only, with every spelling of the path', async () => {
     const app = createService(true, refuse)
     const isRefused = async (path: string) => (await app.request(path)).headers.has('x-refused')
     for (const path of ['/health', '/ready', '/metrics', '/version', '/', '/docs', '/openapi.json'])

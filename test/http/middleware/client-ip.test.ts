@@ -6,7 +6,7 @@ import { createClientAddress } from '../../../src/http/middleware/client-ip.ts'
 describe("a client's address", () => {
   const headers = (name: string, value: string) => new Headers({ [name]: value })
 
-  test('is the address of the connection without trusted proxies, whatever the client sends', () => {
+  test('is the address of the connection without trusted proxies, and headers of the client are ignored', () => {
     const findAddress = createClientAddress([], 'x-forwarded-for')
     expect(findAddress(headers('x-forwarded-for', '198.51.100.1'), '192.0.2.1')).toBe('192.0.2.1')
     expect(findAddress(new Headers(), '::ffff:192.0.2.1')).toBe('192.0.2.1')

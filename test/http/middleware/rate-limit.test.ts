@@ -55,7 +55,7 @@ describe('a rate limit', () => {
     await expectProblem(refused, 429, 'rate-limited')
   })
 
-  test('counts each key and token separately, whatever the address', async () => {
+  test('counts each key and token separately, across addresses', async () => {
     const one = { 'x-test-client': 'key:one', 'x-test-address': '192.0.2.1' }
     const two = { 'x-test-client': 'key:two', 'x-test-address': '192.0.2.1' }
     const moved = { ...one, 'x-test-address': '192.0.2.2' }

@@ -45,7 +45,7 @@ describe('GET /', () => {
       expect(response.headers.get('vary')).toBe('Accept')
     })
 
-  test('answers everyone with JSON where there is no console', async () => {
+  test('answers all clients with JSON where there is no console', async () => {
     const without = createApp(appDeps())
     const response = await without.request('/', { headers: { accept: browser } })
     expect(response.headers.get('content-type')).toBe('application/json')
@@ -176,7 +176,7 @@ describe('GET /console/instance', () => {
     expect(requests.counts.reduce((total, n) => total + n, 0)).toBe(3)
   })
 
-  test('says that the instance drains', async () => {
+  test('reports that the instance drains', async () => {
     const deps = appDeps({ console: { load } })
     const service = createApp(deps)
     await deps.lifecycle.shutdown('SIGTERM')

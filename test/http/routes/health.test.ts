@@ -42,7 +42,7 @@ describe('liveness', () => {
   })
 })
 
-/** Where the service of `appDeps` says that it keeps its data. */
+/** The backends that the service of `appDeps` reports. */
 const backends = { store: 'sqlite', queue: 'sqlite' }
 
 describe('readiness', () => {
@@ -278,7 +278,7 @@ describe('404 and 405', () => {
   const guarded = createApp(
     appDeps({
       applicationChecks: [refused],
-      // Those of the service ask for no credentials, so they let a preflight pass.
+      // The service's own checks require no credentials, so they let a preflight pass.
       pageChecks: [
         (request, context) => (request.method === 'OPTIONS' ? undefined : refused(request, context)),
       ],

@@ -54,7 +54,7 @@ describe('every response is counted once, with its method, route and status', ()
   }
 })
 
-test('every route says whose requests it answers', async () => {
+test('every route has a label for the kind of its clients', async () => {
   const { scrape } = createService()
   const scopes = [...(await scrape()).keys()].flatMap((key) => {
     const [, route, scope] = /^app_route_info\{route="(.+)",scope="(.+)"\}$/.exec(key) ?? []

@@ -257,7 +257,7 @@ describe('creating a task', () => {
 })
 
 describe('planning a task', () => {
-  test('run_at is when it may be claimed, whatever its offset', async () => {
+  test('run_at is when it may be claimed, with any UTC offset', async () => {
     for (const [run_at, expected] of [
       [`${inDays(3).slice(0, 19)}+02:00`, new Date(midnight + 3 * 86_400_000 - 7_200_000).toISOString()],
       [inDays(2), inDays(2)],
@@ -612,7 +612,7 @@ describe('the event stream', () => {
     expect((await app.request(`/tasks/${id}/events`)).status).toBe(200)
   })
 
-  test('goes on for a client that has the last event of a task which runs again', async () => {
+  test('continues for a client that has the last event of a task which runs again', async () => {
     await using service = listen({ queue, limits })
     const id = await create('text')
     const events = `${service.url}/tasks/${id}/events`

@@ -9,7 +9,7 @@ const record: AccessRecord = {
 }
 
 describe('an access line', () => {
-  test('has its own time, level, method, route and status, whatever the line before had', () => {
+  test('has its own time, level, method, route and status, and nothing of the previous line', () => {
     let time = 'T1'
     const line = createAccessLine('"service":"tally"', () => time)
     const written: unknown[] = []

@@ -162,7 +162,7 @@ describe('JSON', () => {
     ])
   })
 
-  test('a field that cannot be serialized says so, and the others are written', async () => {
+  test('a field that cannot be serialized is marked, and the others are written', async () => {
     const cycle: Record<string, unknown> = {}
     cycle.self = cycle
     const throwing = {

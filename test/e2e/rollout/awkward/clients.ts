@@ -95,7 +95,7 @@ export type AwkwardCounts = Record<string, { connections: number; statuses: Reco
  * Runs every kind of awkward client against a port, one after the other on a connection of its own each.
  *
  * @param pauseMs between two connections of a kind
- * @returns ends them and says what they got
+ * @returns a function that ends them and returns their counts
  */
 export function runAwkwardClients(port: number, pauseMs: number): () => Promise<AwkwardCounts> {
   let isRunning = true

@@ -1,11 +1,11 @@
-/** One thing that was looked at besides the load, and what was seen. */
+/** One check besides the load, and its result. */
 export interface Check {
   readonly name: string
   readonly passed: boolean
   readonly seen: string
 }
 
-/** What passed or failed, with what was seen. */
+/** Whether it passed, with the observation. */
 export function check(name: string, passed: boolean, seen: string): Check {
   return { name, passed, seen }
 }

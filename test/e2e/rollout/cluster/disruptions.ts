@@ -11,7 +11,7 @@ export type Mark = (label: string) => Promise<void>
 const brokenSeconds = 20
 /** How long a load runs undisturbed before the first disruption, in ms. */
 const steadyMs = 3_000
-/** What is left for the last pod to leave, in ms. */
+/** The time in which the last pod must exit, in ms. */
 const tailMs = 15_000
 
 /**
@@ -22,7 +22,7 @@ const tasksPerSecond = 5
 const tasksAtOnce = 600
 
 export interface Disruptions {
-  /** What is deployed, and what it is changed to, and back. */
+  /** The deployed image, and the one that replaces it for a while. */
   readonly image: string
   readonly nextImage: string
   /** What ENVIRONMENT is changed to: another value each time, or the ConfigMap stays as it is. */

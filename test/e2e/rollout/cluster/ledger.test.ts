@@ -80,7 +80,7 @@ test('an accepted task that failed, or has a wrong result, is a fault; one that 
   expect(repeated).toBe(1)
 })
 
-test('503 with Retry-After is turned away, and any other answer is one that says nothing', async () => {
+test('503 with Retry-After is turned away, and any other answer is a fault', async () => {
   const answers = [
     new Response(null, { status: 503, headers: { 'retry-after': '1' } }),
     new Response(null, { status: 503 }),

@@ -6,7 +6,7 @@ export interface Account {
   readonly kind: 'tasks' | 'documents'
   /** Answered 201. */
   readonly accepted: number
-  /** Answered 503, with a time to come back: nothing was accepted. */
+  /** Answered 503 with Retry-After: nothing was accepted. */
   readonly turnedAway: number
   /** Not answered, or otherwise: the client does not know. */
   readonly unanswered: readonly string[]
@@ -30,7 +30,7 @@ export interface Ledger {
   burst(count: number): Promise<void>
   /** How many wait or run at this moment, of a thousand at most. */
   waiting(): Promise<number>
-  /** Asks for no more, and looks after everything that was accepted. */
+  /** Sends no more requests, and reads back everything that was accepted. */
   close(): Promise<Account>
 }
 

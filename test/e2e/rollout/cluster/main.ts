@@ -53,7 +53,7 @@ async function main(): Promise<number> {
   const results: PartResult[] = []
   for (const part of settings.parts) {
     results.push(await runPart(part, platform, settings, directory))
-    // What was seen is kept at every step: a part that cannot be run must not take it along.
+    // The results are saved after every step: a part that cannot be run must not lose them.
     await Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ settings, results }, null, 2)}\n`)
   }
   const where = {

@@ -54,7 +54,7 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
     await runSuccessfully([...(imageLoad ?? []), each])
   }
   const namespace = await openNamespace(settings.namespace, directory)
-  // What another run left would be counted as this one's.
+  // Leftovers of another run would be counted here.
   await namespace.kubectl('delete', 'namespace', namespace.name, '--ignore-not-found', '--timeout=180s')
   const removeVolumes = await prepareVolumes(namespace, image)
 

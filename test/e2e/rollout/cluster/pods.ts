@@ -102,7 +102,7 @@ export async function watchPods(
     if (container?.state.running !== undefined && workloads.includes(life.workload) && !followed.has(uid)) {
       followed.add(uid)
       const logUrl = `${url}/${name}/log?follow=true&container=${pod.spec.containers[0]?.name}`
-      // What cannot be read of a log is missing in it, and what is drawn from it says so.
+      // Unreadable parts of a log are missing, and the report shows that.
       void followLog(logUrl, life, join(directory, `${name}.log`), closing.signal).catch(() => {})
     }
   }
@@ -130,7 +130,7 @@ export async function watchPods(
         await Bun.sleep(200)
       }
       if (closing.signal.aborted) return
-      // A watch ends now and then. What it missed meanwhile is in a new list.
+      // A watch ends now and then. A new list has the changes that it missed.
       version = await list().catch(() => version)
     }
   })()
@@ -189,7 +189,7 @@ async function followLog(url: string, life: PodLife, file: string, signal: Abort
 }
 
 /**
- * The time of the log line that says that the instance drains, in Unix ms; null for any other line.
+ * The time of the log line of the drain, in Unix ms; null for any other line.
  *
  * @example drainTimeOf('{"time":"2026-11-21T10:00:00.000Z","msg":"draining"}') // 1795255200000
  */

@@ -63,7 +63,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
       return part
     }),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
-      // The load's own reader knows which values there are, and says so.
+      // The load's own parser checks the values, and reports invalid ones.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
     ),
     requests: whole('N_REQUESTS', 5_000),

@@ -11,7 +11,7 @@ export interface PartResult {
   readonly mustLoseNothing: boolean
 }
 
-/** All that was looked at in a part besides its loads. */
+/** The checks of a part besides its loads. */
 export function checksOf({ runs, checks }: PartResult): Check[] {
   return [...checks, ...runs.flatMap((run) => run.checks)]
 }

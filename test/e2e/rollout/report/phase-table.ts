@@ -12,7 +12,7 @@ export const phaseHeads = [
   'max',
 ] as const
 
-/** What became of the requests of one phase, as a row of a table. */
+/** The outcomes of the requests of one phase, as a row of a table. */
 export function phaseRow({ maxMs, ...counts }: PhaseCounts): string[] {
   const { phase, sent, answered, refused, lost, slow, closedIdle } = counts
   const numbers = [sent, answered, refused, lost, slow, closedIdle]

@@ -54,7 +54,7 @@ function runLines({ name, ratePerSecond, capacityPerSecond, instances, report }:
   ]
 }
 
-/** One line that says it all. */
+/** A summary in one line. */
 export function verdict(judged: readonly Judged[]): string {
   const rolled = judged.filter(({ run }) => run.name !== 'kill')
   const total = (field: 'sent' | 'lost' | 'refused' | 'slow'): number =>

@@ -67,7 +67,7 @@ function partLines(result: PartResult): string[] {
   ]
 }
 
-/** One line that says it all. */
+/** A summary in one line. */
 export function verdict(results: readonly PartResult[]): string {
   const { sent, lost, refused, slow, closedIdle, stops } = totalsOf(results)
   const counts = `${stops} pod stops, ${sent} requests: ${lost} lost, ${refused} refused, ${slow} over 1 s, ${closedIdle} connections closed while idle`
