@@ -445,7 +445,7 @@ const operation = {
     .optional()
     .describe('Headers of the export, such as `authorization=Bearer%20…` (default: none)'),
   OTEL_EXPORTER_OTLP_PROTOCOL: oneOf(['http/json'], 'http/json').describe(
-    'Protocol of the export; there is no other one',
+    'Protocol of the export; no other is supported',
   ),
   OTEL_TRACES_SAMPLER: oneOf(
     [

@@ -31,7 +31,7 @@ export function logReport(
       log.warn('worker process exited with a failure', { ...process, ...describeExit(report.exit) })
       return
     case 'unkillable':
-      log.error('worker process did not exit after SIGKILL, going on without it', process)
+      log.error('worker process did not exit after SIGKILL, continuing without it', process)
       return
   }
 }

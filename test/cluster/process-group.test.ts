@@ -126,7 +126,7 @@ describe('a process that hangs', () => {
     expect(group.kills).toMatchObject([{ id: 1, cause: 'did not answer' }])
   })
 
-  test('is not what a supervisor sees that was suspended itself', () => {
+  test('is not detected by a supervisor that was suspended itself', () => {
     const group = startGroup()
     for (let i = 0; i < 5; i++) {
       group.suspendSupervisor(10 * minuteMs)
@@ -333,7 +333,7 @@ function inject(group: SimulatedProcesses, { afterMs, kind, which }: Fault): voi
   }
 }
 
-describe('whatever happens', () => {
+describe('with random events', () => {
   test('all processes run again in bounded time, every request to roll has ended, and no new process was left out', () => {
     fc.assert(
       fc.property(

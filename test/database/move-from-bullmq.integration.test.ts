@@ -99,7 +99,7 @@ describe.skipIf(!havePostgres())('an installation with tasks in BullMQ', () => {
     await database.close()
   }, 60_000)
 
-  test('what a process of an earlier version does with tasks then fails as unavailable', async () => {
+  test('operations of an earlier version on tasks then fail as unavailable', async () => {
     const earlier = await openPostgres(server.url, { migrations: earlierMigrations })
     await earlier.ping()
     await (await open()).close()
@@ -117,7 +117,7 @@ describe.skipIf(!havePostgres())('an installation with tasks in BullMQ', () => {
     expect(await server.psql('select count(*) from bullmq.job_moved')).toBe('0')
   }, 60_000)
 
-  test('jobs that are not ours refuse the start, with the command that removes them, and nothing moves', async () => {
+  test('foreign jobs prevent the start, with the command that removes them, and nothing moves', async () => {
     const sql = new Bun.SQL({ url: server.url, max: 1 })
     await addJob(sql, 'other', 'theirs', { x: 1 })
     const error = await open().catch((error: Error) => error)

@@ -25,7 +25,7 @@ const seconds = (text: string): number => {
   return Number(amount) * (unit === 'm' ? 60 : 1)
 }
 
-describe('what a platform waits before it kills covers what a shutdown may take', () => {
+describe('the grace period of each platform covers the longest shutdown', () => {
   test('in compose.yaml, for every service of our image', async () => {
     const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()) as {
       services: Record<
@@ -68,7 +68,7 @@ describe('the side that closes an idle connection is never the one that serves i
     expect(timeouts.get('server')).toBeGreaterThan(config.REQUEST_TIMEOUT)
   })
 
-  test('nginx closes what is idle before a draining process does, and is patient for longer than REQUEST_TIMEOUT', async () => {
+  test('nginx closes idle connections before a draining process does, and waits longer than REQUEST_TIMEOUT', async () => {
     const upstream = /upstream tally \{[^}]*?\n\s*keepalive_timeout (\d+)s;/.exec(await nginx)?.[1]
     expect(Number(upstream) * 1_000).toBeLessThan(config.DRAIN_QUIET)
     const read = /proxy_read_timeout (\d+)s;/.exec(await nginx)?.[1]

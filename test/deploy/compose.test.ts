@@ -68,7 +68,7 @@ describe('compose.yaml', () => {
       ])
   })
 
-  test('builds what it does not pull', () => {
+  test('builds every image that it does not pull', () => {
     for (const [name, { image, build }] of services)
       expect([name, build?.target]).toEqual([name, image.includes('tally') ? 'production' : undefined])
   })
@@ -99,7 +99,7 @@ describe('compose.yaml', () => {
         }
   })
 
-  test('mounts only what is there', () => {
+  test('mounts only existing files', () => {
     const mounted = services.flatMap(([, { volumes = [] }]) =>
       volumes.flatMap((volume) => (volume.startsWith('./') ? [volume.split(':')[0] ?? ''] : [])),
     )
@@ -107,7 +107,7 @@ describe('compose.yaml', () => {
     for (const path of mounted) expect([path, existsSync(join(root, path))]).toEqual([path, true])
   })
 
-  test.skipIf(program === null)('is what Compose expects', async () => {
+  test.skipIf(program === null)('is valid for Compose', async () => {
     const { PATH, HOME } = process.env
     const file = join(root, 'compose.yaml')
     const command = [...(program ?? []), '--file', file, '--profile', 'platform', 'config', '-q']

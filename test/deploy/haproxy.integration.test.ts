@@ -56,7 +56,7 @@ const isOut = (balancer: Balancer, slot: string) => async (): Promise<boolean> =
   (await balancer.states()).get(slot)?.status === 'DOWN'
 
 describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
-  test('sends nothing new to an instance that is not ready, and lets it finish what it has', async () => {
+  test('sends no new requests to an instance that is not ready, and lets it finish those in flight', async () => {
     const { balancer, one, two } = await balanced()
     const held = Promise.withResolvers<Response>()
     one.answer = () => held.promise

@@ -61,7 +61,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
     backend.stop()
   })
 
-  test('is what nginx expects, without a warning', () => {
+  test('is valid for nginx, without a warning', () => {
     expect(proxy.check.exitCode).toBe(0)
     expect(proxy.check.output).toContain('syntax is ok')
     expect(proxy.check.output).not.toContain('[warn]')

@@ -38,7 +38,7 @@ describe('an image', () => {
     expect(given.stdout.trim()).toBe('one two')
   })
 
-  test('is pushed nowhere, when nothing names the registry', async () => {
+  test('is not pushed without a registry', async () => {
     const { exitCode, stderr } = await run('deploy/image/push.sh', {})
     expect(exitCode).not.toBe(0)
     expect(stderr).toContain('REPOSITORY')

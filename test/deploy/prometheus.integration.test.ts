@@ -113,7 +113,7 @@ test('every metric of the dashboard is one that the service or the balancer has'
   expect(used.size).toBeGreaterThan(12)
 })
 
-test('the dashboard asks the data source and the namespace that one chooses', () => {
+test('the dashboard queries the chosen data source and namespace', () => {
   const text = JSON.stringify(dashboard)
   expect(dashboard.templating.list.map(({ name, type }) => [name, type])).toEqual([
     ['datasource', 'datasource'],
@@ -190,7 +190,7 @@ describe.skipIf(!hasProgram('amtool', 'prometheus-alertmanager'))('the example f
 })
 
 describe.skipIf(!hasProgram('prometheus', 'prometheus'))('the scrape configuration of docs/access.md', () => {
-  test('shows who is up and who is not, and fires no alert for another job of that name', async () => {
+  test('shows which instances are up, and fires no alert for another job of that name', async () => {
     await using resources = new AsyncDisposableStack()
     const directory = await mkdtemp(join(tmpdir(), 'scrapes-'))
     resources.defer(() => rm(directory, { recursive: true }))

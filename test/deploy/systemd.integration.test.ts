@@ -29,7 +29,7 @@ describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', (
   })
   afterAll(() => rm(directory, { recursive: true }))
 
-  test('is what systemd expects, without a warning', async () => {
+  test('is valid for systemd, without a warning', async () => {
     expect(await runCommand(['systemd-analyze', 'verify', '--man=no', unit])).toMatchObject({
       exitCode: 0,
       output: '',

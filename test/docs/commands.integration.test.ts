@@ -21,7 +21,7 @@ describe.each(pages)('%s', async (path) => {
     expect(commands.filter(({ name }) => name !== 'run' && name !== 'run-until')).toEqual([])
   })
 
-  test('shows what a service answers', async () => {
+  test('shows the response of a service', async () => {
     await using service = await startService({ env: noDrainWindow })
     for (const { name, script, output, line } of commands) {
       const command = ['sh', '-ec', script.replaceAll('localhost:8000', `127.0.0.1:${service.port}`)]

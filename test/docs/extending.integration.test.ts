@@ -65,7 +65,7 @@ test('the guide has files, changes of files, and requests with their answers', (
   expect(ofLanguage('json')).toHaveLength(ofLanguage('sh').length)
 })
 
-test('what it adds has the right types, format and imports', async () => {
+test('its code has the right types, format and imports', async () => {
   const bun = process.execPath
   await run(bun, '--bun', 'tsc', '--noEmit', '--project', copy)
   const changed = [...files, ...ofLanguage('diff').map(({ path }) => path)]

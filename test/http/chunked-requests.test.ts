@@ -84,7 +84,7 @@ describe('trailers', () => {
     }
   })
 
-  test('that come after the response change nothing', async () => {
+  test('that arrive after the response change nothing', async () => {
     using connection = await connectRaw(server.port)
     await connection.send(chunked('POST', '/data', '{"id":"late"}', trailers).slice(0, -trailers.length - 2))
     expect((await connection.next())?.status).toBe(201)
@@ -93,7 +93,7 @@ describe('trailers', () => {
     expect((await store.get('late'))?.body).toBe('{"id":"late"}')
   })
 
-  test('which Bun answers with 400 do not store what the client believes refused', async () => {
+  test('that Bun answers with 400 store nothing', async () => {
     for (const method of ['POST', 'PUT']) {
       const id = `trailers-${method}`
       const path = method === 'POST' ? '/data' : `/data/${id}`

@@ -69,7 +69,7 @@ describe('a large response', () => {
     expect(await (await fetch(`${server.url}/data/d1`)).text()).toBe(bodies[1] as string)
   })
 
-  test('of a list leaves out what is deleted while it is read', async () => {
+  test('of a list omits documents that are deleted while it is read', async () => {
     const own = await openDocumentStore({ url: 'sqlite::memory:', dataDir: '.' })
     for (const [i, body] of bodies.entries()) await own.create({ id: `d${i}`, body })
     let isDeleted = false
@@ -99,7 +99,7 @@ describe('clients that do not read', () => {
     ['/data?limit=1000', true],
     ['/data/d1', true],
   ])(
-    'share a bound, beyond it 503, and give it back when they leave: %s, compressed: %p',
+    'share a bound, beyond it 503, and release it when their clients disconnect: %s, compressed: %p',
     async (path, compress) => {
       // Socket buffers of the kernel take some megabytes each, so small responses are complete at once.
       const big = JSON.stringify({

@@ -114,7 +114,7 @@ describe('a handler that fails', () => {
   })
 })
 
-describe('a dependency that is away', () => {
+describe('an unavailable dependency', () => {
   const away = (reason: string): StoreUnavailable =>
     new StoreUnavailable(1, { cause: new Error(`cannot reach redis://user:hunter2@${reason}`) })
 

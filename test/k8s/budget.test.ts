@@ -76,7 +76,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     expect(sum).toBeLessThanOrEqual(available)
   })
 
-  test('what the autoscaler fills is what the scheduler has reserved', () => {
+  test('the autoscaler measures utilization of the CPU that the scheduler has reserved', () => {
     for (const scaler of built.kind('HorizontalPodAutoscaler')) {
       if (scaler.metadata.name !== 'api') continue
       const [metric] = z

@@ -105,7 +105,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     }
   })
 
-  test('what no policy allows is refused, both ways', () => {
+  test('traffic is refused in both directions unless a policy allows it', () => {
     expect(policies(built)).toContainEqual({
       podSelector: {},
       policyTypes: ['Ingress', 'Egress'],
@@ -131,7 +131,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     }
   })
 
-  test('a store listens to those who use it', () => {
+  test('a store accepts connections only from its clients', () => {
     for (const store of ['postgres', 'redis']) {
       if (!built.workloads.some(({ metadata }) => metadata.name === store)) continue
       const own = policies(built).filter(({ podSelector }) => podSelector.matchLabels?.[component] === store)

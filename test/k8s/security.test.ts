@@ -55,7 +55,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
         }
       })
 
-      test('gets what is secret from Secrets only', () => {
+      test('gets secrets from Secrets only', () => {
         for (const container of pod.containers) {
           for (const { name: variable, value } of container.env)
             if (value !== undefined) expect(variable).not.toMatch(/PASSWORD|SECRET|TOKEN|_KEYS?$|_URL$/)

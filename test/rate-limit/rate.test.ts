@@ -40,7 +40,7 @@ describe('gcra', () => {
     )
   })
 
-  test('never allows more than the quota and what the pace has restored', () => {
+  test('never allows more than the quota and the requests that the pace has restored', () => {
     fc.assert(
       fc.property(
         rates,

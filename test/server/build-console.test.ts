@@ -35,7 +35,7 @@ test('the page starts the worker by its name in the build', async () => {
   expect(scripts.some((script) => script.includes(`${worker}`))).toBe(true)
 })
 
-test('nothing of a development build is in it, nothing of the server, and nothing that the policy refuses', async () => {
+test('the build has no development code, no server code, and nothing that the policy refuses', async () => {
   const traces = [
     ...['jsxDEV', 'react-dom-client.development', 'react.development', 'Download the React DevTools'],
     ...['Bun.', 'from"node:', 'require("node:', 'api_http_requests_total', 'DATABASE_URL'],

@@ -162,7 +162,7 @@ describe('the worker', () => {
     expect(workers).toMatchObject([{ concurrency: 4, version: expect.stringMatching(/^\d+\./) }])
   }, 30_000)
 
-  test('gives back the tasks of a newer version, which a newer worker runs', async () => {
+  test('releases the tasks of a newer version, which a newer worker runs', async () => {
     await using api = await start(startServer, { WORKER: 'off' })
     await using old = await start(startWorker, {}, api.directory)
     await using stack = new AsyncDisposableStack()

@@ -77,7 +77,7 @@ export function insightContract(fixture: QueueFixture): void {
       expect(runs[1]?.waitMs).toBeWithin(0, 280)
     })
 
-    test('shows the workers, what they hold, and that they have ended', async () => {
+    test('shows the workers, their running tasks, and that they have ended', async () => {
       const other = await open()
       const worker = { name: 'worker-1', version: '1.2.3' }
       const first = consume(hangUntilAborted, { concurrency: 3, worker })

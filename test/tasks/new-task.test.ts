@@ -6,7 +6,7 @@ import { examplePayload } from '../support/example-payload.ts'
 
 const options = { limits: { maxNumbers: 5, maxTextLength: 30 }, debug: true }
 
-test('the fast check accepts only what the schema accepts, and reads it in the same way', () => {
+test('the fast check accepts only bodies that the schema accepts, and parses them the same way', () => {
   const schema = newTaskSchema(options)
   const isNewTask = createNewTaskCheck(options)
   const payload = fc.oneof(

@@ -47,7 +47,7 @@ describe.skipIf(!haveRedis())('on Redis', () => {
     )
   })
 
-  test('remembers no lease of a run that has ended, also of one that wrote nothing', async () => {
+  test('keeps no lease of a run that has ended, even without a write', async () => {
     await server.flush()
     const queue = await openTaskQueue({ engine: 'redis', url: server.url }, { leaseMs: 600 })
     if (!(queue instanceof RedisTaskQueue)) throw new Error('another adapter was opened')

@@ -88,7 +88,7 @@ describe('processes of the former version beside this one', () => {
     expect(() => claimFormer('other')).toThrow('no such index')
   })
 
-  test('what the former version adds is due since then, and what it tries again later waits', async () => {
+  test('tasks that the former version adds are due since then, and those that it retries later wait', async () => {
     addFormer('failing')
     claimFormer('lease')
     await upgrade()

@@ -137,7 +137,7 @@ test('fails on HIGH and CRITICAL with a fix, and notes the rest', () => {
   expect(noted.map(({ id }) => id)).toEqual(['GHSA-3', 'GHSA-4'])
 })
 
-test('lets what the allowlist names pass, by any of its names, until the date', () => {
+test('accepts vulnerabilities in the allowlist, by any of their names, until the date', () => {
   const entry = { id: 'CVE-2026-1', reason, until: '2026-12-02' }
   expect(judge([vulnerability({})], [entry], now)).toMatchObject({ failing: [], stale: [] })
   const over = judge([vulnerability({})], [{ ...entry, until: '2026-12-01' }], now)

@@ -50,7 +50,7 @@ const taskEventSchema = z
 const statsSchema = z
   .strictObject({
     waiting: count.describe('Pending and due'),
-    delayed: count.describe('Pending and not due yet: planned for later, or waiting for the next attempt'),
+    delayed: count.describe('Pending and not due yet: scheduled for later, or waiting for the next attempt'),
     processing: count,
     completed: count.describe('Ended tasks are counted until they are deleted, after TASK_TTL'),
     failed: count,
@@ -74,7 +74,7 @@ const statsSchema = z
           })
           .meta({ id: 'Worker' }),
       )
-      .describe('The workers that live'),
+      .describe('The workers with a recent heartbeat'),
   })
   .meta({ id: 'QueueStats' })
 const acceptedSchema = z

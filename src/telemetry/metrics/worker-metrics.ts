@@ -44,7 +44,7 @@ export function createWorkerMetrics(
   for (const kind of kinds) for (const outcome of outcomes) runs.inc({ kind, outcome }, 0)
   const durations = new Histogram({
     name: 'worker_task_processing_duration_seconds',
-    help: 'Duration of a task attempt in seconds, whatever its outcome',
+    help: 'Duration of a task attempt in seconds, with any outcome',
     labelNames: ['kind'],
     buckets: durationBuckets,
     registers,

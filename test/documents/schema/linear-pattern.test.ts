@@ -75,7 +75,7 @@ describe.each([
   '^[(?<]$',
   'K',
 ])('the pattern %p', (pattern) => {
-  test('matches what a RegExp matches', () => {
+  test('matches the same texts as a RegExp', () => {
     const linear = compile(pattern)
     const native = new RegExp(pattern, 'u')
     const text = fc.string({ unit: fc.constantFrom(...characters), maxLength: 5 })
@@ -90,7 +90,7 @@ describe.each([
 })
 
 test.each(['^(?=.*A).+$', '(?!a)', '(?<=a)b', '(?<!a)b', '(a)\\1', '(?<n>a)\\k<n>', '^.{1,2000}$'])(
-  'the pattern %p is refused, with what is not supported',
+  'the pattern %p is refused, with the unsupported construct',
   (pattern) => {
     expect(() => compile(pattern)).toThrow(/cannot be matched in linear time: .*not supported/)
   },

@@ -242,7 +242,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
     })
   })
 
-  test('asks once for a key where the service wants one, and keeps it for the tab alone', async () => {
+  test('asks once for a key where the service requires one, and keeps it for this tab only', async () => {
     const key = 'tally_console'
     const env = { ...noDrainWindow, API_KEYS: `console:${hashKey(key).toHex()}`, BASE_PATH: '/a/tally' }
     await using guarded = await startService({ env })

@@ -29,7 +29,7 @@ describe('POST /data', () => {
     expect(etagOf(answer)).toMatch(/^"[^"]+"$/)
   })
 
-  test('stores the document: what was answered 201 is there at once, at its Location', async () => {
+  test('stores the document: after a 201 it is readable at once, at its Location', async () => {
     for (let i = 0; i < 10; i++) {
       const item = newItem(`stored-${i}`)
       const answer = await ask('POST', '/data', { json: item })
@@ -39,7 +39,7 @@ describe('POST /data', () => {
     }
   })
 
-  test('gives a document back as it was written, digits and spaces included', async () => {
+  test('returns a document exactly as it was written, digits and spaces included', async () => {
     const { id } = newItem()
     const body = `{ "id": ${id}, "name": "\\u0041 é 😀", "value": 1.10000000000000000000000001 }`
     expect((await ask('POST', '/data', { body })).status).toBe(201)
@@ -145,7 +145,7 @@ describe('Idempotency-Key on POST /data', () => {
     expect(lookOf(second)).toEqual(lookOf(first))
   })
 
-  test('is refused with 422 when it comes with another body', async () => {
+  test('is refused with 422 together with another body', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     expect((await ask('POST', '/data', { json: newItem(), headers })).status).toBe(201)
     expectProblem(await ask('POST', '/data', { json: newItem(), headers }), 422, 'idempotency-key-reused')
@@ -211,7 +211,7 @@ describe('PUT /data/{id}', () => {
     expect((await ask('GET', `/data/${item.id}`)).json<Item>().value).toBe(2)
   })
 
-  test('lets one of several simultaneous writers win, who all know the same version', async () => {
+  test('lets one of several simultaneous writers with the same version win', async () => {
     const item = await createItem()
     const headers = { 'if-match': etagOf(await ask('GET', `/data/${item.id}`)) }
     const answers = await Promise.all(

@@ -122,7 +122,7 @@ describe('POST /payload', () => {
       expect(status).toBe(200)
     })
 
-  test('takes a body that comes in pieces, without a length', async () => {
+  test('accepts a chunked body without a length', async () => {
     const pieces = ['{"numbers":[1,2,', '3],"te', 'xt":"a b"}']
     const body = new ReadableStream({
       pull(controller) {
@@ -157,7 +157,7 @@ describe('numeric_analysis', () => {
     expect((await analyzeNumbers([1, 2])).median).toBe(1.5)
   })
 
-  test('gives one number back as minimum, maximum, mean and median, with a standard deviation of 0', async () => {
+  test('returns a single number as minimum, maximum, mean and median, with a standard deviation of 0', async () => {
     expect(await analyzeNumbers([42.5])).toEqual({
       count: 1,
       minimum: 42.5,
@@ -285,7 +285,7 @@ describe('text_analysis', () => {
     expect((await analyzeText('First\r\nSecond')).paragraph_count).toBe(2)
   })
 
-  test('takes a text of nothing but white space: no words, no sentences, no paragraphs', async () => {
+  test('accepts a text of only white space: no words, no sentences, no paragraphs', async () => {
     expect(await analyzeText(' \n\t ')).toEqual({
       word_count: 0,
       character_count: 4,

@@ -65,7 +65,7 @@ describe('probes', () => {
     })
 })
 
-describe('a worker of its own', () => {
+describe('a separate worker', () => {
   const { workerUrl } = settings
   const missing = workerUrl === undefined ? 'WORKER_URL names none' : undefined
 

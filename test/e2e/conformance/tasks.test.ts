@@ -95,7 +95,7 @@ describe('Idempotency-Key on POST /tasks', () => {
     expect(new Set(ids).size).toBe(1)
   })
 
-  test('is refused with 422 when it comes with another payload', async () => {
+  test('is refused with 422 together with another payload', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     await createTask(text, headers)
     const answer = await ask('POST', '/tasks', { json: { payload: 'another text' }, headers })
@@ -219,7 +219,7 @@ describe('a task', () => {
 
   testUnless(
     settings.hasWorker ? 'a worker runs tasks here' : undefined,
-    'is accepted and waits where nothing runs tasks, and cannot be retried: 409',
+    'is accepted and waits without a worker, and cannot be retried: 409',
     async () => {
       const id = await createTask()
       expectProblem(await ask('POST', `/tasks/${id}/retry`), 409, 'task-not-failed')

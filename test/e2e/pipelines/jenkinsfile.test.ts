@@ -134,7 +134,7 @@ describe.skipIf(!haveJava)('the Jenkinsfile', () => {
     ])
   })
 
-  test('rolls back when the rolling update fails, and proves that what it went back to serves', () => {
+  test('rolls back when the rolling update fails, and verifies that the previous version serves', () => {
     const { commands, resultOf } = builds.rolledBack
     expect(commands.slice(commands.indexOf('make deployed-roll'))).toEqual([
       'make deployed-roll',
@@ -173,7 +173,7 @@ describe.skipIf(!haveJava)('the Jenkinsfile', () => {
 
 describe.skipIf(!haveJava)('the check of a Jenkinsfile', () => {
   test(
-    'names what declarative pipelines do not know, with its line',
+    'reports constructs that declarative pipelines do not support, with their line',
     async () => {
       const text = await Bun.file(join(root, 'Jenkinsfile')).text()
       const broken = text

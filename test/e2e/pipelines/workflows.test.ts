@@ -168,7 +168,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
   )
 
   test(
-    'rollback by hand goes back and proves it',
+    'a manual rollback restores the previous version and verifies it',
     async () => {
       const run = await rehearsal.run({ ...deploy, inputs: { ...inputs, action: 'rollback', image: '' } })
       expect(run.exitCode, run.output).toBe(0)

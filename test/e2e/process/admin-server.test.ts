@@ -63,7 +63,7 @@ describe('with METRICS_PORT', () => {
     expect(await service.exited).toBe(0)
   }, 30_000)
 
-  test('who scrapes over a kept connection does not keep the drain window open', async () => {
+  test('a scraper on a kept connection does not keep the drain window open', async () => {
     await using service = await startService({ env })
     using scraper = await HttpConnection.open(await operationsPortOf(service))
     scraper.send(get('/metrics'))
@@ -115,7 +115,7 @@ describe('with METRICS_PORT', () => {
     expect((await ask(service.port, '/health')).status).toBe(200)
   }, 60_000)
 
-  test('the start is refused when that port is taken, and nothing is left running', async () => {
+  test('the start fails when that port is in use, and no process is left', async () => {
     await using taken = await startService({ env })
     const port = String(await operationsPortOf(taken))
     for (const WEB_CONCURRENCY of ['1', '2']) {

@@ -149,7 +149,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    'a database that a newer version has migrated is refused at the start, with both versions and what to do',
+    'a database that a newer version has migrated is refused at the start, with both versions and the remedy',
     async () => {
       await using place = await makePlace()
       await (await startService({ env: { ...noDrainWindow, ...place.env } })).stop()

@@ -33,7 +33,7 @@ test.each(['src/main.ts', 'src/worker.ts'])(
   60_000,
 )
 
-test('of several processes each hands out its heap by its pid, and no file stays', async () => {
+test('each of several processes sends its heap snapshot by its pid, and no file stays', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tally-heap-'))
   {
     await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2', DATA_DIR: directory } })

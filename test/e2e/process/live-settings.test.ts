@@ -127,7 +127,7 @@ describe.each([
   }, 30_000)
 })
 
-test('a CONFIG_FILE that is not there yet is no reason not to start, and is used when it comes', async () => {
+test('a missing CONFIG_FILE does not prevent the start, and is used once it exists', async () => {
   const mount = await mountedFile('{}')
   const path = join(mount.path, '../later.json')
   await using service = await startService({ env: { ...env, CONFIG_FILE: path } })

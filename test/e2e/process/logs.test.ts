@@ -118,7 +118,7 @@ test('a scrape of a service at rest sees no request in flight', async () => {
   }
 })
 
-test('a collector that is away is warned of once, and its spans are counted', async () => {
+test('an unreachable collector is logged once, and its lost spans are counted', async () => {
   await using service = await startService({
     env: {
       ...noDrainWindow,

@@ -52,7 +52,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => promises(postgresPlace))
 
 function promises(makePlace: () => Promise<Place>): void {
   test(
-    'the command migrates and ends, and finds nothing to do when it runs again',
+    'the command migrates and exits, and has nothing to do when it runs again',
     async () => {
       await using place = await makePlace()
       for (const _ of ['the first time', 'again']) {
@@ -89,7 +89,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    'the command and the release before refuse a schema that has lost what they need',
+    'the command and the previous release refuse a schema without the columns that they need',
     async () => {
       await using place = await makePlace()
       const newer = place.released.length + 1

@@ -72,7 +72,7 @@ describe(`${reloads} reloads by SIGHUP lose no request and refuse no connection:
 })
 
 describe('several processes on one port', () => {
-  test('count together, also what a process that was replaced has answered', async () => {
+  test('are summed, including the requests of replaced processes', async () => {
     await using service = await startProcesses()
     await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))
     const ask = async (path: string): Promise<string> => {
@@ -104,7 +104,7 @@ describe('several processes on one port', () => {
     expect((await another.next())?.status).toBe(200)
   }, 30_000)
 
-  test('a reload that comes before all have started is done when they have', async () => {
+  test('a reload before all processes have started begins once they have', async () => {
     // Resolves with the first process that listens; the second is only being started.
     await using service = await startProcesses()
     service.signal('SIGHUP')

@@ -142,7 +142,7 @@ describe('work in flight at the end of the window', () => {
     expect(await service.exited).toBe(0)
   })
 
-  test('what takes longer than SHUTDOWN_TIMEOUT is cut, counted and named, and the exit code is 1', async () => {
+  test('requests beyond SHUTDOWN_TIMEOUT are aborted, counted and logged, and the exit code is 1', async () => {
     await using service = await startService({ env: { ...noWindow, SHUTDOWN_TIMEOUT: '300ms' } })
     const slow = get('/debug/delay/60').replace('\r\n', '\r\nX-Request-ID: the-slow-one\r\n')
     using connection = await inFlight(service, slow)

@@ -72,7 +72,7 @@ async function recovers(service: Service): Promise<void> {
 
 const withoutServer = !havePostgres()
 
-describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but useless', () => {
+describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but unusable', () => {
   let server: PostgresServer
   beforeAll(async () => {
     server = await startPostgres()

@@ -63,7 +63,7 @@ describe('a service whose database file is gone', () => {
     expect(await statusOf(service, 'before')).toBe(200)
   })
 
-  test('because only its log was deleted: confirms nothing more', async () => {
+  test('because only its log was deleted: confirms no more writes', async () => {
     await using service = await start()
     expect(await store(service, 'before')).toBe(201)
     await rm(`${file}-wal`)
@@ -71,7 +71,7 @@ describe('a service whose database file is gone', () => {
     await showsFailure(service, /tally\.db-wal was deleted while it was open/)
   })
 
-  test('because a backup was restored over it: confirms nothing more, and a restart has the backup', async () => {
+  test('because a backup was restored over it: confirms no more writes, and a restart has the backup', async () => {
     const backup = join(directory, 'backup.db')
     {
       await using service = await start()

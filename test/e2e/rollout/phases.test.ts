@@ -46,7 +46,7 @@ test('lost, refused, slow and closed idle are counted where they happened', () =
   ])
 })
 
-test('a connection whose last answer announced its end was not closed without a word', () => {
+test('a connection whose last answer announced its end was not closed without notice', () => {
   const closedAfter = (user: number, lastMs: number) => [
     record(lastMs, { requestId: `run-small-${user}-1` }),
     record(lastMs + 50, { requestId: `run-small-${user}-2`, closedIdle: true }),

@@ -21,7 +21,7 @@ describe('settings of the rollout test', () => {
     expect(readRolloutSettings({ GUARDED: '1' }).guarded).toBe(true)
   })
 
-  test('what is wrong is refused by name', () => {
+  test('invalid settings are refused by name', () => {
     expect(() => readRolloutSettings({ PROGRAM: 'toString' })).toThrow('PROGRAM')
     expect(() => readRolloutSettings({ CONNECTIONS: 'reuse,never' })).toThrow('CONNECTION')
     expect(() => readRolloutSettings({ SIZES: 'huge' })).toThrow('SIZE')

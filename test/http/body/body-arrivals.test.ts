@@ -63,7 +63,7 @@ describe('bodies that arrive', () => {
     expect(ended).toEqual([['slow', 'body-shed']])
   })
 
-  test('above their number are ended: without slow ones the last to come, but none that only just came', () => {
+  test('above the bound are aborted: without slow ones the newest, except those that have just arrived', () => {
     const { arrivals, ended } = arriving(
       1,
       { name: 'first', ageMs: 900 },

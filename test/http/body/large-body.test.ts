@@ -156,7 +156,7 @@ describe('a large body', () => {
     expect((await next.next())?.status).toBe(200)
   })
 
-  test('whose client disconnects in the middle of it releases its bytes', async () => {
+  test('releases its bytes when its client disconnects halfway', async () => {
     await using server = listen(withLimits({ maxBodyBytes: mebibyte, maxBufferedBytes: mebibyte }))
     const body = largePayload(60_000)
     const leaving = await HttpConnection.open(server.port)

@@ -85,7 +85,7 @@ describe("a client's address", () => {
     )
   })
 
-  test('depends on nothing that stands to the left of what the proxies appended', () => {
+  test('ignores entries to the left of those that the proxies appended', () => {
     const findAddress = createClientAddress(['10.0.0.0/8'], 'forwarded')
     fc.assert(
       fc.property(fc.string({ unit: valueChar, maxLength: 20 }), forwardedElements, (left, elements) => {

@@ -65,7 +65,7 @@ describe('requests in flight', () => {
 })
 
 describe('an event loop that lags', () => {
-  test('sheds nothing of one burst, however long it takes', () => {
+  test('sheds no request of a single burst, even a long one', () => {
     const { turn, pause } = createManual()
     expect(turn(300, 1)).toBe(300)
     pause(500)
@@ -84,7 +84,7 @@ describe('an event loop that lags', () => {
     expect(new Set(shed)).toEqual(new Set(['event_loop']))
   })
 
-  test('sheds nothing while another process holds the processor, however long', () => {
+  test('sheds nothing while another process holds the processor, even for long', () => {
     const { turn } = createManual()
     for (let i = 0; i < 20; i++) expect(turn(300, 1, 0.3)).toBe(300)
   })

@@ -4,7 +4,7 @@ import { strictTransport } from '../../../src/http/middleware/security-headers.t
 import { appDeps } from '../../support/app-deps.ts'
 import { examplePayload } from '../../support/example-payload.ts'
 
-test('pages cannot be framed, send no referrer, and load only what they name', async () => {
+test('pages cannot be framed, send no referrer, and load only listed resources', async () => {
   const app = createApp(appDeps())
   for (const path of ['/', '/docs', '/docs/start.js', '/docs/swagger-ui.css', '/openapi.json']) {
     const { headers } = await app.request(path)

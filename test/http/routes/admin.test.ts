@@ -175,7 +175,7 @@ describe('the queue', () => {
     expect(await queue.stats()).toMatchObject({ failed: 0, waiting: 2, completed: 1 })
   })
 
-  test('refuses what it does not know, and names it', async () => {
+  test('refuses unknown members, and names them', async () => {
     const { request } = createAdminApp()
     for (const [path, init, code, pointer] of [
       ['/admin/queue', put({}), 'invalid-input', '/paused'],

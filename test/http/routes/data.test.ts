@@ -267,7 +267,7 @@ describe('Idempotency-Key', () => {
     expect(await text(app.request('/data', init))).toBe(first)
   })
 
-  test('is of the client who sent it: API keys, subjects and anonymous clients do not share keys', async () => {
+  test('belongs to its client: API keys, subjects and anonymous clients do not share keys', async () => {
     const shared = createApp(appDeps({ store, applicationChecks: [clientByHeader] }))
     const post = (client: string, body: string) =>
       shared.request('/data', json('POST', body, { 'idempotency-key': 'order-1', 'x-test-client': client }))

@@ -288,7 +288,7 @@ describe('404 and 405', () => {
     }),
   )
 
-  test('come before checks, tokens and the protection against other sites', async () => {
+  test('run before checks, tokens and CSRF protection', async () => {
     for (const [method, path, status, code] of [
       ['GET', '/payload', 405, 'method-not-allowed'],
       ['DELETE', '/v1/data', 405, 'method-not-allowed'],

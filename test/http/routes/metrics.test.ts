@@ -173,7 +173,7 @@ test('/metrics does not exist where it is served on another port', async () => {
   await expectProblem(await request('/metrics'), 404, 'not-found')
 })
 
-test('a scrape prints what the primary of several processes collected', async () => {
+test('a scrape prints the metrics that the primary of several processes collected', async () => {
   const { request } = createApp(appDeps({ scrape: async () => 'collected 1\n' }))
   expect(await (await request('/metrics')).text()).toBe('collected 1\n')
 })

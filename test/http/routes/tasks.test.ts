@@ -417,7 +417,7 @@ describe('the statistics', () => {
     })
   })
 
-  test('count tasks by state, and show the workers with what they hold', async () => {
+  test('count tasks by state, and show the workers with their running tasks', async () => {
     const worker = { name: 'worker-1', version: '1.2.3' }
     const consumer = queue.consume(
       ({ payload }, { signal }) =>
@@ -485,7 +485,7 @@ describe('Idempotency-Key', () => {
     expect(await queue.depth()).toBe(1)
   })
 
-  test('is of the client who sent it: API keys, subjects and anonymous clients do not share keys', async () => {
+  test('belongs to its client: API keys, subjects and anonymous clients do not share keys', async () => {
     const shared = createApp(appDeps({ queue, applicationChecks: [clientByHeader] }))
     const post = async (client: string) =>
       (await shared.request('/tasks', json({ payload: 'text' }, { ...key, 'x-test-client': client }))).text()

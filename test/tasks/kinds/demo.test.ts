@@ -14,7 +14,7 @@ function run(payload: unknown, { attempts = 1, signal = new AbortController().si
 }
 
 describe('the demo kind', () => {
-  test('sleeps as long as asked', async () => {
+  test('sleeps for the requested time', async () => {
     const startedAt = performance.now()
     expect(await run({ seconds: 0.05 })).toEqual({ slept_seconds: 0.05 })
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(49)

@@ -301,7 +301,7 @@ describe('pretty', () => {
     }
   })
 
-  test('shows the name of a client without what a terminal would obey, as JSON does', async () => {
+  test('shows the name of a client without control characters, as JSON does', async () => {
     for (const format of ['pretty', 'json'] as const)
       for (const text of hostile) {
         const { log, written } = createTestLog({ format })

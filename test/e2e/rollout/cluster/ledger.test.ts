@@ -48,7 +48,7 @@ const completed = (body: string, changes: object = {}): Response => {
   return Response.json({ task: { status: 'completed', attempts: 1, result, ...changes } })
 }
 
-test('what was accepted and is there afterwards has no fault', async () => {
+test('accepted work that exists afterwards is no fault', async () => {
   for (const seen of [
     await documents(serve({})),
     await tasks(serve({ read: (_, body) => completed(body) })),

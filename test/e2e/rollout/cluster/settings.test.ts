@@ -24,7 +24,7 @@ describe('settings of the cluster test', () => {
     expect(imageLoad).toEqual(['kind', 'load', 'docker-image'])
   })
 
-  test('what is wrong or missing is refused by name', () => {
+  test('invalid and missing settings are refused by name', () => {
     expect(() => readClusterSettings({ IMAGE: 'tally:1' })).toThrow('NEXT_IMAGE')
     expect(() => readClusterSettings({ ...images, PARTS: 'rollouts,all' })).toThrow('PARTS')
     expect(() => readClusterSettings({ ...images, CONNECTIONS: 'never' })).toThrow('CONNECTION')

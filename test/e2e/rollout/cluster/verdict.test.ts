@@ -89,14 +89,14 @@ test('a control may lose, and fails only by its checks', () => {
   expect(faultsOf({ ...control, checks: [blind] })).toEqual(['a loss is seen: 0 lost'])
 })
 
-test('the totals leave out what controls lost', () => {
+test('the totals exclude the losses of controls', () => {
   const control = part([run({ sent: 11, lost: 1 })], { mustLoseNothing: false })
   expect(totalsOf([part([run(), run({ maxMs: 9 })]), control])).toEqual({
     ...{ sent: 20, answered: 20, refused: 0, lost: 0, slow: 0, closedIdle: 0, maxMs: 9, stops: 2 },
   })
 })
 
-test('every report names what failed', () => {
+test('every report names the failures', () => {
   const where = { startedAt: '2026-11-21T10:00:00Z', minutes: 1, cluster: 'K', images: ['a', 'b'] } as const
   const results = [part([run({ sent: 11, lost: 1 })])]
   for (const render of [renderText, renderHtml, renderMarkdown]) {
