@@ -580,8 +580,8 @@ function pickValues(env: Readonly<Record<string, string | undefined>>): Record<s
 }
 
 /**
- * Removes invalid variables of OpenTelemetry, and all of them where tracing is off. Its specification says so ("generate a
- * warning and gracefully ignore the setting"): they are often set for every program of a machine at once.
+ * Removes invalid variables of OpenTelemetry, and all of them where tracing is off. Its specification requires that ("generate a
+ * warning and gracefully ignore the setting"), because they are often set for every program of a machine.
  *
  * @returns what was invalid
  */

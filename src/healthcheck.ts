@@ -34,8 +34,8 @@ export function checkHealth(host: string, port: number, tls = false, timeoutMs =
 }
 
 /**
- * The address at which a program that listens on `HOST` can be reached from the same machine. Of an address that stands
- * for all, it is the loopback address.
+ * The address at which a program that listens on `HOST` can be reached from the same machine. For a wildcard
+ * address, it is the loopback address.
  *
  * @param host the value of `HOST`; IPv6 addresses with or without brackets
  * @example connectAddress('0.0.0.0') // '127.0.0.1'

@@ -19,5 +19,5 @@ run(process.env, {
     return startServer(lifecycle, config, log, { supervised })
   },
 })
-// After the handler of SIGTERM, which a supervisor that is gone makes necessary.
+// After the handler of SIGTERM, because the loss of the supervisor triggers a drain.
 if (supervised) endWithSupervisor()

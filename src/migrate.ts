@@ -1,4 +1,4 @@
 import { migrate } from './server/migrate.ts'
 
-// Brings the database to the schema of this version, and ends: for platforms that migrate before they roll.
+// Migrates the database to the schema of this version, and exits: for platforms that migrate before they roll out.
 process.exit(await migrate(process.env))

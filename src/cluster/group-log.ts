@@ -1,7 +1,7 @@
 import type { Log, LogFields } from '../telemetry/log/log.ts'
 import type { GroupReport, ProcessExit, ProcessId, RollOutcome } from './process-group.ts'
 
-/** Logs what happened to a group of processes. @param findPid the pid of a process that has just ended, too */
+/** Logs the events of a group of processes. @param findPid also finds the pid of a process that has just ended */
 export function logReport(
   log: Log,
   report: GroupReport,

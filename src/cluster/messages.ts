@@ -18,7 +18,7 @@ export type CheckResults = Readonly<Record<string, CheckResult>>
 /** Timeout of a heap snapshot, in ms. Writing a large heap takes minutes. */
 export const heapSnapshotTimeoutMs = 300_000
 
-/** What the primary process requests from a worker process. */
+/** Requests from the primary process to a worker process. */
 export type WorkerRequest =
   | { readonly kind: 'metrics' }
   | { readonly kind: 'checks' }
@@ -27,7 +27,7 @@ export type WorkerRequest =
   | { readonly kind: 'queue'; readonly call: QueueCall }
   | SteerRequest
 
-/** What an operator asks of the task queue. */
+/** An operator's call of the task queue. */
 export type QueueCall =
   | { readonly method: 'stats' }
   | { readonly method: 'set-paused'; readonly paused: boolean }
@@ -37,7 +37,7 @@ export type QueueCallResponse =
   | { readonly value: unknown }
   | {
       readonly error: string
-      /** Whether a later try may succeed. */
+      /** Whether a retry may succeed. */
       readonly isUnavailable: boolean
     }
 
@@ -58,7 +58,7 @@ export interface WorkerResponses {
   readonly 'reset-steering': string | null
 }
 
-/** What a worker process requests from the primary process. */
+/** Requests from a worker process to the primary process. */
 export type PrimaryRequest =
   /** The metrics of all processes. `snapshot` has those of the worker process that was scraped. */
   | { readonly kind: 'scrape'; readonly snapshot: MetricsSnapshot }

@@ -2,8 +2,8 @@
 const linux = { PR_SET_PDEATHSIG: 1, SIGCONT: 18 } as const
 
 /**
- * Lets this process drain and end when the supervisor is gone, however it ended and whatever this process does: it must
- * not keep the port. Call it before anything else.
+ * Makes this process drain and exit when the supervisor is gone for any reason, so that it does not keep the port. Call
+ * it before anything else.
  *
  * The channel to the supervisor closes with it. A process that is suspended at that moment (SIGSTOP) would not notice,
  * so the kernel sends it SIGCONT when its parent dies.

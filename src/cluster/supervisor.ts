@@ -68,7 +68,7 @@ export interface SupervisorOptions {
  * Runs several worker processes on one port: starts them, replaces those that die or hang, replaces all of them without
  * losing a connection (see lifecycle/reuseport.ts), and adds up their metrics.
  *
- * `ProcessGroup` decides; this class carries out what it decides.
+ * `ProcessGroup` makes the decisions; this class executes them.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -170,7 +170,7 @@ export class Supervisor {
 
   /**
    * Replaces every process, one after the other. Each new process listens before the old one drains. A call during a
-   * rolling restart makes one more follow, whatever the number of calls.
+   * rolling restart queues exactly one more, for any number of calls.
    *
    * @returns how the rolling restart ended that began after this call
    */
@@ -292,7 +292,7 @@ export class Supervisor {
         },
       })
     } catch (error) {
-      // Such as a limit of processes or of memory: it may have room later.
+      // For example, a limit of processes or of memory, which may have room later.
       log.error('worker process could not be created', { worker_process: number, error })
       this.#dispatch({ type: 'exited', id, exit: { code: 1 } })
       return

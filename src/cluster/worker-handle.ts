@@ -20,7 +20,7 @@ export interface WorkerHandleOptions {
   readonly events: WorkerEvents
 }
 
-/** What a worker process does, for its supervisor. */
+/** Events of a worker process, for its supervisor. */
 export interface WorkerEvents {
   listening(port: number): void
   /** It has answered a heartbeat. */

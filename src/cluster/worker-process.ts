@@ -43,7 +43,7 @@ export interface PrimaryConnection {
    * process serves.
    */
   checks(): Record<string, CheckResult>
-  /** Does something that keeps this process from answering heartbeats for up to `maxMs`. */
+  /** Runs work that keeps this process from answering heartbeats for up to `maxMs`. */
   whileBusy<Result>(maxMs: number, work: () => Promise<Result>): Promise<Result>
 }
 
@@ -54,7 +54,7 @@ export interface WorkerProcessOptions {
   readonly settings: RuntimeSettings
   /** Writes a heap snapshot of this process into a file. */
   readonly writeHeapSnapshot: (path: string) => Promise<void>
-  /** Answers what an operator asks of the task queue. */
+  /** Answers an operator's calls of the task queue. */
   readonly handleQueueCall: (call: QueueCall) => Promise<QueueCallResponse>
   /** The port that this process listens on. */
   readonly port: number

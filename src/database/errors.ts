@@ -7,7 +7,7 @@ export type UnavailableReason =
   | 'closed' // closed by this process
 
 /**
- * The database cannot do this now, and a later try may succeed. The outcome of a write may be unknown: the connection
+ * The database cannot do this now, and a retry may succeed. The outcome of a write may be unknown: the connection
  * can break between the commit and its confirmation.
  */
 export class DatabaseUnavailable extends Error {
@@ -21,7 +21,7 @@ export class DatabaseUnavailable extends Error {
   }
 }
 
-/** The connection broke while a statement was under way. The statement may or may not have been executed. */
+/** The connection broke during a statement. The statement may or may not have been executed. */
 export class ConnectionLost extends DatabaseUnavailable {
   override readonly name = 'ConnectionLost'
   constructor(options: ErrorOptions) {

@@ -3,7 +3,7 @@ import type { SQL, TransactionSQL } from 'bun'
 import { DatabaseIncompatible, SchemaTooNew } from './errors.ts'
 
 /**
- * One step of the schema. A text is a step that expands: the version of the service before it goes on working with the
+ * One step of the schema. A text is a step that expands: the previous version of the service keeps working with the
  * result, in a rolling update and after a rollback. A step that removes something names the versions that can work without it.
  */
 export type Migration =
@@ -109,7 +109,7 @@ export const sqliteMigrations: readonly Migration[] = [
    create table task_queue (paused integer not null) strict;
    insert into task_queue values (0);`,
   // Processes of an earlier version may still have the file open, as during a rolling restart. They claim nothing, because
-  // their index is gone. But they add tasks, and go on with what they run: they know neither `run_at` nor `delayed`, and
+  // their index is gone. But they add tasks, and finish their running ones: they know neither `run_at` nor `delayed`, and
   // renew a lease by moving `due_at`, which no process of this version does to a running task.
   `create trigger former_task_added after insert on tasks when new.run_at = 0 begin
      update tasks set run_at = new.created_at where seq = new.seq;

@@ -75,7 +75,7 @@ function openFile(path: string): Database {
   }
 }
 
-/** Says which directory or file this process may not write: SQLite names neither. Undefined when it may write both. */
+/** Names the directory or file that this process may not write: SQLite does not. Undefined when it may write both. */
 function explainPermission(path: string): string | undefined {
   const { dirname } = process.getBuiltinModule('node:path')
   const { accessSync, constants, existsSync, statSync } = process.getBuiltinModule('node:fs')

@@ -60,7 +60,7 @@ export interface Page {
   readonly next: string | undefined
 }
 
-/** What a page consists of, without its documents. */
+/** The extent of a page, without its documents. */
 export interface PageExtent {
   /** The position of its last document; undefined when it has none. */
   readonly last: string | undefined
@@ -205,7 +205,7 @@ export function assertCondition(id: string, condition: Condition, version: strin
   if (unmet !== undefined) throw new PreconditionFailed(id, unmet)
 }
 
-/** The store cannot do this now; a later try may succeed. The cause is for the log, not for clients. */
+/** The store cannot do this now; a retry may succeed. The cause is for the log, not for clients. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable'
   readonly code = 'store-unavailable'

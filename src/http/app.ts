@@ -36,10 +36,10 @@ import { type PayloadDeps, payloadRoutes } from './routes/payload.ts'
 import { EventStreams } from './routes/task-events.ts'
 import { type TaskDeps, taskRoutes } from './routes/tasks.ts'
 
-/** What every program needs that answers its platform over HTTP. */
+/** The dependencies of every program that answers its platform over HTTP. */
 export interface ManagementDeps {
   readonly build: Build
-  /** Where documents and tasks are kept. */
+  /** The backends of documents and tasks. */
   readonly backends: Backends
   /** The value of `X-Served-By`. */
   readonly instance: string
@@ -58,7 +58,7 @@ export interface ManagementDeps {
   readonly accessLog: boolean
   /** Whether access lines have the bytes of request and response. Default false. */
   readonly logBytes?: boolean
-  /** Finds what access lines have beyond the ordinary. Default: nothing. */
+  /** Finds the optional fields of access lines. Default: no such field. */
   readonly describeRequest?: DescribeRequest | undefined
   /** False where `/metrics` is served on a port of its own. Default true. */
   readonly hasMetrics?: boolean
@@ -70,7 +70,7 @@ export interface ManagementDeps {
   readonly basePath?: string
 }
 
-/** What the service needs. */
+/** The dependencies of the service. */
 export interface AppDeps
   extends ManagementDeps,
     Pick<DataDeps, 'store' | 'checker'>,
@@ -93,7 +93,7 @@ export interface AppDeps
    * accepted.
    */
   readonly debugRoutes: boolean
-  /** Requests above these limits are shed. Default: none are. */
+  /** Requests above these limits are shed. Default: no request is shed. */
   readonly overload?: { readonly maxInFlight: number; readonly maxLagMs: number }
   /** Checks before the application routes, after load shedding. Default: none. */
   readonly applicationChecks?: readonly Check[]
@@ -103,7 +103,7 @@ export interface AppDeps
   readonly security?: Security
   /** The other origins whose pages may use the service. Default: no other origin. */
   readonly cors?: CorsOptions | undefined
-  /** The web page for browsers. Default: there is none. */
+  /** The web page for browsers. Default: no page. */
   readonly console?: ConsoleDeps | undefined
   /** Whether large responses are compressed. Default false. */
   readonly compress?: boolean
@@ -113,7 +113,7 @@ export interface AppDeps
   readonly payloadFastPath?: boolean
 }
 
-/** What the routes share, created once for an app. */
+/** State that the routes share, created once for an app. */
 interface Shared extends Pick<TaskDeps, 'largeBodies' | 'eventStreams' | 'compress'> {
   /** Before every application route, in order. */
   readonly applicationMiddleware: readonly MiddlewareHandler<Env>[]
@@ -186,7 +186,7 @@ function managementRoutes({
   return routes
 }
 
-/** A Hono app, and what runs around it. */
+/** A Hono app, and the functions around it. */
 export interface App {
   /** For `Bun.serve`. */
   readonly fetch: FetchHandler
@@ -194,8 +194,8 @@ export interface App {
   readonly request: Hono<Env>['request']
   readonly requests: RequestTracker
   /**
-   * The paths of probes, metrics and admin routes, for the server: they are answered only when they are asked for
-   * character by character. Rules of a proxy for a path would otherwise miss its other spellings.
+   * The paths of probes, metrics and admin routes, for the server: a request must spell them exactly. A proxy's rules
+   * for a path would otherwise miss its other spellings.
    */
   readonly literalPaths: readonly string[]
   /** True for probes, scrapes and admin requests: they do not keep a drain window open. */

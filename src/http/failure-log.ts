@@ -4,8 +4,8 @@ import { type Problem, type ProblemResponse, problemStatus } from './problem.ts'
 import type { RequestContext } from './request-context.ts'
 
 /**
- * Logs the failures that problems stand for in full, with stack and causes, under the request id. Every access line
- * names its own cause; a cause that repeats, such as a database that is away, is logged in full once a minute.
+ * Logs the failures behind problems in full, with stack and causes, under the request id. Every access line names its
+ * own cause; a repeated cause, such as an unreachable database, is logged in full once a minute.
  *
  * @param now milliseconds of a monotonic clock; default performance.now
  */

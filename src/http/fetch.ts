@@ -34,7 +34,7 @@ export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions 
     if (hostlessPaths?.has(url) && !request.headers.has('host')) url = `http://localhost${url}`
     // Bun drops the body of a response to HEAD and keeps its length. Hono would drop both, so it sees a GET.
     if (request.method === 'HEAD') {
-      // A relative URL, which Bun makes of a malformed Host, is no URL for a request of ours; `checkHost` refuses it.
+      // Bun makes a relative URL of a malformed Host; `checkHost` refuses such requests.
       const get = new Request(url.startsWith('http') ? url : 'http://invalid/', { headers: request.headers })
       return app.fetch(get, { ...env, url, headRequest: request })
     }

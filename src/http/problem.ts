@@ -128,7 +128,7 @@ const preconditionDetails = {
 
 const retryAfter = (seconds: number) => ({ 'retry-after': String(seconds) })
 
-/** What each error of the domain is over HTTP, by its code. */
+/** The HTTP problem of each domain error, by its code. */
 const domainProblems: {
   readonly [Code in DomainError['code']]: (error: Extract<DomainError, { code: Code }>) => Problem
 } = {
@@ -196,7 +196,7 @@ export const largeBodiesBusy: Problem = {
 }
 
 /**
- * The problem that an error stands for.
+ * Maps an error to its problem.
  *
  * @returns undefined for an error that no request causes: see `internalError`
  */

@@ -42,9 +42,9 @@ export class RequestContext implements ArrivingRequest {
   hasCommonHeaders = false
   /** The length of the selected representation in characters, where known. A 304 or HEAD does not send it. */
   responseSize: number | undefined = undefined
-  /** Bytes of the request body, once it was read, if the log wants them. */
+  /** Bytes of the request body, once it was read, if the log has them. */
   requestBytes: number | undefined = undefined
-  /** Bytes of the response body before compression, where known, if the log wants them. */
+  /** Bytes of the response body before compression, where known, if the log has them. */
   responseBytes: number | undefined = undefined
   /** Answers in place of the handler when the request is aborted. */
   onAbort: ((reason: AbortReason) => void) | undefined = undefined
@@ -107,14 +107,14 @@ export class RequestContext implements ArrivingRequest {
     this.arrivals.count++
   }
 
-  /** Call it when the body is there. When it never is, the end of the request has the same effect. */
+  /** Call it when the body is complete. If it never is, the end of the request has the same effect. */
   endBody(): void {
     if (!this.isReceiving) return
     this.isReceiving = false
     this.arrivals.count--
   }
 
-  /** Gives back the memory of a response that was not made. */
+  /** Releases the memory of a response that was not created. */
   releaseResponse(): void {
     this.responseBudget.release(this.heldResponseBytes)
     this.heldResponseBytes = 0

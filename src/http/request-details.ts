@@ -16,8 +16,8 @@ export interface RequestDetailsOptions {
 const maxLength = 512
 
 /**
- * Makes the function that finds the personal fields of access lines: where a client is, what it asked for by name, and
- * which program it uses.
+ * Makes the function that finds the personal fields of access lines: the client's address, the path,
+ * and the user agent.
  */
 export function createDescribeRequest({
   clientAddress,

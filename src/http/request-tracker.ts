@@ -22,7 +22,7 @@ export interface RequestTrackerOptions {
   readonly maxArriving?: number | undefined
   /** Whether access lines have the bytes of request and response. Default false. */
   readonly logBytes?: boolean | undefined
-  /** Finds what access lines have beyond the ordinary. Default: nothing. */
+  /** Finds the optional fields of access lines. Default: no such field. */
   readonly describeRequest?: DescribeRequest | undefined
 }
 

@@ -20,7 +20,7 @@ export function respondJson<const Body extends object>(
 }
 
 /**
- * Answers JSON that is already text, in parts. Generic in what the text holds, which the typed client relies on.
+ * Answers JSON that is already text, in parts. Generic in the type of its value, which the typed client relies on.
  *
  * @param parts concatenated they are the JSON text
  */

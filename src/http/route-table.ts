@@ -18,7 +18,7 @@ export const routedMethods = ['GET', 'POST', 'PUT', 'DELETE'] as const
 /** Middleware is registered for all methods, a handler for one. */
 const isHandler = ({ method }: { readonly method: string }): boolean => method !== 'ALL'
 
-/** What the request context needs to know about the routes of a Hono app. */
+/** The routes of a Hono app, as the request context needs them. */
 export class RouteTable {
   readonly #hono: Hono<Env>
   readonly #options: RouteTableOptions

@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts'
 import { withTimeout } from './timeout.ts'
 
-/** What a drain window watches. */
+/** The traffic that a drain window watches. */
 export interface Traffic {
   /** Requests that are accepted and not completely answered. */
   readonly inFlight: number

@@ -8,14 +8,14 @@ const linux = { TCP_DEFER_ACCEPT: 9, SO_RCVBUF: 8, SO_ATTACH_FILTER: 26 } as con
 /**
  * Accepts connections that have sent nothing yet. Bun defers them in the kernel for up to a second
  * (TCP_DEFER_ACCEPT). There they are not counted, and closing the listener drops them without notice: the client would
- * learn it with its first request.
+ * notice only with its first request.
  */
 export function disableDeferAccept(port: number): void {
   for (const { fd } of listListeners(port)) setTcpOption(fd, linux.TCP_DEFER_ACCEPT, 0)
 }
 
 /**
- * Limits what the kernel receives ahead for each new connection (SO_RCVBUF). The kernel doubles the value, for its own
+ * Limits the bytes that the kernel receives ahead for each new connection (SO_RCVBUF). The kernel doubles the value, for its own
  * bookkeeping.
  *
  * Bun reads a connection until a read returns less than its own buffer holds. A fast sender of a large body keeps the

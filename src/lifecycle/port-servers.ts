@@ -33,7 +33,7 @@ export interface PortSettings {
   /** Seconds that a connection may be silent. */
   readonly idleTimeout: number
   readonly maxRequestBodySize: number
-  /** What the kernel receives ahead for one connection. Undefined: the kernel's own limit. */
+  /** The bytes that the kernel receives ahead for one connection. Undefined: the kernel's own limit. */
   readonly receiveBufferBytes: number | undefined
   /** Undefined: plain HTTP. */
   readonly certificate: Certificate | undefined

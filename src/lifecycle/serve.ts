@@ -25,7 +25,7 @@ export interface ServeOptions {
   /** Size of a body above which Bun itself responds with a bare 413, in bytes. Default: no limit. */
   readonly maxBodyBytes?: number
   /**
-   * What the kernel may receive ahead for one connection, in bytes. With half of Bun's own read buffer or less, a large
+   * The most that the kernel may receive ahead for one connection, in bytes. With half of Bun's own read buffer or less, a large
    * body from a fast client does not delay other connections. A connection then carries at most this much per round trip. Default: the
    * kernel's own limit.
    */

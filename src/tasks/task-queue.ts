@@ -257,7 +257,7 @@ export class RunTimeout extends Error {
   }
 }
 
-/** The queue cannot do this now; a later try may succeed. The cause is for the log, not for clients. */
+/** The queue cannot do this now; a retry may succeed. The cause is for the log, not for clients. */
 export class QueueUnavailable extends Error {
   override readonly name = 'QueueUnavailable'
   readonly code = 'queue-unavailable'

@@ -28,7 +28,7 @@ const connectionLostCodes =
   /^ERR_POSTGRES_(CONNECTION_|IDLE_TIMEOUT|LIFETIME_TIMEOUT|INVALID_TRANSACTION_STATE)/
 
 /**
- * Finds the reason of a temporary error of PostgreSQL.
+ * Finds the reason for a temporary error of PostgreSQL.
  *
  * @returns undefined for an error that a retry would not avoid
  */

@@ -40,7 +40,7 @@ const waitTimeoutMs = 2_000
 const unreachableMs = 1_000
 /** Connections to a read-only server are not replaced more often than this, in ms: it may stay read-only for long. */
 const readOnlyReplaceMs = 1_000
-/** The wait before the next try to listen, in ms. */
+/** The delay before the next attempt to listen, in ms. */
 const listenRetryMs = 500
 /** How long `close` waits for earlier calls, and then for their connections to be closed. */
 const closeTimeoutMs = 2_000
@@ -85,7 +85,7 @@ class SessionReplaced extends DatabaseUnavailable {
  * those on a server that is a standby now, are replaced.
  *
  * Behind a pooler such as PgBouncer a session has no settings, no prepared statements and no channels that last: the server's
- * session may be another one for each transaction. The pool finds that out by itself, and then runs each call in a
+ * session may be another one for each transaction. The pool detects that, and then runs each call in a
  * transaction that sets the time limits, prepares nothing, and does not listen.
  */
 export class PostgresPool {

@@ -67,7 +67,7 @@ export class Semaphore {
     })
   }
 
-  /** Hands the permit to the call that has waited longest; it is never free in between. */
+  /** Passes the permit to the call that has waited longest; it is never free in between. */
   #release(): void {
     const next = this.#waiting.shift()
     if (next) next.resume()

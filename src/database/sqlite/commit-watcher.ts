@@ -6,7 +6,7 @@ const idlePollIntervalMs = 15
 const activeMs = 2_000
 
 /**
- * Notices that other processes have committed to an SQLite file. Watches only while there is a reason to.
+ * Detects commits of other processes to an SQLite file. Polls only while it has subscribers.
  *
  * It polls a number that SQLite keeps in memory, which costs little and works on every file system. Events of the file
  * system would come for each page that this process writes itself.
@@ -25,7 +25,7 @@ export class CommitWatcher {
     this.#onCommit = onCommit
   }
 
-  /** Watches until the returned function is called. Of several such reasons, the last one counts. */
+  /** Watches until the returned function is called. With several calls, the last one to end stops the polling. */
   watch(): () => void {
     const reason = Symbol('reason to watch')
     this.#reasons.add(reason)

@@ -61,7 +61,7 @@ export class SqliteFile {
   }
 
   /**
-   * A number that another process changes by each of its commits, and this one by none.
+   * A number that changes with each commit of another process, and not with those of this one.
    *
    * @returns undefined when it cannot be read at this moment, or the file is closed
    */

@@ -16,7 +16,7 @@ interface WaitingWrite {
 
 /**
  * Writes that wait at the same time share one transaction, and so one fsync: with synchronous=FULL the fsync is most of
- * the cost of a commit, whatever is in it, and bun:sqlite blocks the event loop meanwhile. Each write has a savepoint of
+ * the cost of every commit, and bun:sqlite blocks the event loop meanwhile. Each write has a savepoint of
  * its own, so a write that fails is rolled back alone. No write resolves before the commit has returned.
  *
  * The first write of a batch waits for `setImmediate`, not for a microtask, so that all requests which arrived in the

@@ -3,7 +3,7 @@ import { DatabaseUnavailable, type UnavailableReason } from '../errors.ts'
 
 /** How long a call retries while other processes hold the lock. */
 const lockTimeoutMs = 5_000
-/** The longest pause between two tries. Each pause is random, so that processes do not retry in step. */
+/** The longest pause between two attempts. Each pause is random, so that processes do not retry in step. */
 const maxLockPauseMs = 8
 
 /** SQLite's primary result codes (the low byte of the extended one): https://www.sqlite.org/rescode.html */
@@ -18,7 +18,7 @@ const unavailableReasons: ReadonlyMap<number, UnavailableReason> = new Map([
 ])
 
 /**
- * Explains an error of SQLite to a caller that can try again.
+ * Finds the reason for a temporary error of SQLite.
  *
  * @returns undefined for an error that a later try would meet again
  */

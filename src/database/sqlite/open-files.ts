@@ -10,8 +10,8 @@ interface OpenFile {
 }
 
 /**
- * The files that SQLite has open. When one of them is deleted or replaced, SQLite goes on with the file that it has open
- * and notices nothing: all that it writes is gone with the last process that has the file open.
+ * The files that SQLite has open. When one of them is deleted or replaced, SQLite keeps using the file that it has open
+ * without an error: all its writes are gone with the last process that has the file open.
  */
 export class OpenFiles {
   readonly #path: string
@@ -48,7 +48,7 @@ export class OpenFiles {
     try {
       accessSync(this.#path, constants.W_OK)
     } catch (cause) {
-      // Permissions that were taken away do not concern a file that is open.
+      // Revoked permissions do not affect an open file.
       if ((cause as NodeJS.ErrnoException).code !== 'EROFS') return
       throw new DatabaseUnavailable('refused', `the file system of ${this.#path} is read-only`, { cause })
     }

@@ -6,7 +6,7 @@ import { exceedsDepth, normalizeId } from '../document-json.ts'
 import { isDocumentId, maxIdLength } from '../document-store.ts'
 import type { DocumentSchema } from '../schema/json-schema.ts'
 
-/** A document as it was sent, and what the store needs to know about it. */
+/** A document as it was sent, with the metadata that the store needs. */
 export interface CheckedDocument {
   /** The JSON text, unchanged. */
   readonly text: string
@@ -21,7 +21,7 @@ export type DocumentResult =
   | { readonly ok: true; readonly document: CheckedDocument }
   | { readonly ok: false; readonly error: InputError }
 
-/** What an id may be, for messages. */
+/** The rule for ids, for messages. */
 export const idRule = `1 to ${maxIdLength} characters of A-Z a-z 0-9 . _ ~ -, or a whole number from 0`
 
 /** Nesting levels of a document. */
@@ -30,7 +30,7 @@ const maxDepth = 100
 /**
  * Checks a document: everything between its bytes and the store in one call, so that a thread can do it.
  *
- * @param schema what the document must satisfy beyond being an object. Default: nothing
+ * @param schema a JSON Schema of the document. Default: any object
  */
 export function checkDocument(bytes: Uint8Array, isKeyed: boolean, schema?: DocumentSchema): DocumentResult {
   const parsed = parseJson(bytes)

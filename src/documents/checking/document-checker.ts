@@ -8,7 +8,7 @@ export interface CheckJob {
   readonly isKeyed: boolean
 }
 
-/** Checks documents before they are stored: on the event loop where that takes a moment at most, else on a thread. */
+/** Checks documents before they are stored: on the event loop where that is fast, else on a thread. */
 export interface DocumentChecker {
   /**
    * @param bytes the body of a request; empty afterwards when a thread has checked it
@@ -46,7 +46,7 @@ export class CheckTimedOut extends Error {
   }
 }
 
-/** Larger documents would delay other requests: parsing takes longer than anything else that is done with them here. */
+/** Larger documents would delay other requests: parsing takes longer than any other step here. */
 const parsedInlineMaxBytes = 64 * 1024
 /** With a schema, whose cost for each byte is not known. */
 const validatedInlineMaxBytes = 8 * 1024

@@ -45,7 +45,7 @@ export function replaceKeywords(ajv: Ajv): void {
 }
 
 /**
- * Whether a number is a multiple of another, both taken for the decimals that JSON writes them as.
+ * Whether a number is a multiple of another, both read as the decimals that JSON writes for them.
  *
  * @param value finite
  * @param divisor finite, above 0

@@ -1,6 +1,6 @@
 import type { RE2JS } from 're2js'
 
-/** What ECMAScript's `\s` matches and what it does not, each as the inside of a character class. */
+/** The characters that ECMAScript's `\s` matches, and all others, each as the inside of a character class. */
 const space =
   '\\t-\\r \\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{205f}\\x{3000}\\x{feff}'
 const notSpace =
@@ -72,7 +72,7 @@ export interface LinearPattern {
  * few dozen characters, and most that begin with a repetition take quadratic time.
  *
  * @throws the compiler, for a pattern that is invalid in ECMAScript or needs backtracking: lookaround and back-references.
- *   Neither are repetitions of more than 1,000 possible
+ *   Repetitions of more than 1,000 are invalid too
  */
 export function createPatternCompiler(re2: typeof RE2JS): (pattern: string) => LinearPattern {
   return (pattern) => {

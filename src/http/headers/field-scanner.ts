@@ -14,7 +14,7 @@ export interface EntityTag {
   readonly opaque: string
 }
 
-/** Reads the parts that header fields are made of, from left to right. Each method takes what it finds, or takes nothing. */
+/** Parses the parts of header fields from left to right. Each method consumes its part, or nothing. */
 export class FieldScanner {
   #at = 0
 

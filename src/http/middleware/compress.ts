@@ -73,7 +73,7 @@ function compressAsRead(
   let compressor: Transform | undefined
   let hasEnded = false
   let output: Promise<void> | undefined
-  /** One wait for all who ask until it is over: each listens to the compressor. */
+  /** Shared by all concurrent waiters, because each wait adds listeners to the compressor. */
   const untilOutput = (of: Transform): Promise<void> => {
     output ??= nextOutput(of).finally(() => {
       output = undefined

@@ -17,7 +17,7 @@ export const csrf: Check = ({ headers }) => {
   return isCrossSite ? { code: 'forbidden', detail: 'Cross-site requests are not allowed here.' } : undefined
 }
 
-/** A page of this host, a user who typed the address, and what is no browser. */
+/** A page of this host, a user who typed the address, and clients that are no browsers. */
 const ownSites: ReadonlySet<string | null> = new Set(['same-origin', 'none', null])
 
 /** `localhost` or an IP address, with an optional port. */

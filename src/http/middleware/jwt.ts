@@ -104,7 +104,7 @@ async function verifyWithAnyKey(token: string, key: JWTVerifyGetKey, options: JW
       try {
         return await jwtVerify(token, candidate, options)
       } catch (failure) {
-        // With the right key, what else is wrong with the token decides.
+        // The key is right: the token's other error decides.
         if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure
       }
     }

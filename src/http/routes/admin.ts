@@ -13,7 +13,7 @@ import { csrf, requireAddressedHost } from '../middleware/csrf.ts'
 import { invalidBody, invalidQuery } from '../validate.ts'
 import { heapRoutes, type TakeHeapSnapshot } from './heap.ts'
 
-/** What an operator does to the queue. */
+/** An operator's actions on the queue. */
 export type QueueControl = Pick<TaskQueue, 'stats' | 'setPaused' | 'retryFailed'>
 
 export interface AdminDeps {
@@ -79,7 +79,7 @@ export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot
     })
 }
 
-/** The queue that all instances share: pausing it holds for all of them, until it is resumed. */
+/** The queue that all instances share: a pause applies to all of them, until it is resumed. */
 function queueRoutes(queue: QueueControl, body: ReturnType<typeof jsonBody>) {
   return new Hono<Env>()
     .get('/admin/queue', async (c) => c.json({ paused: (await queue.stats()).paused }))

@@ -66,7 +66,7 @@ export const consoleForBrowsers = ({ load }: Pick<ConsoleDeps, 'load'>) =>
   })
 
 /**
- * The page with the addresses of its files relative to where it was asked for: a base path may end without a slash.
+ * The page with the addresses of its files relative to its own URL: a base path may end without a slash.
  *
  * @example placePage('<script src="console/a.js">', '/base') // '<script src="base/console/a.js">'
  */
@@ -105,10 +105,10 @@ export interface InstanceDeps {
   readonly checks?: readonly Check[] | undefined
 }
 
-/** How long the counts of the queue are reused, in ms: every open console asks each second. */
+/** How long the counts of the queue are reused, in ms: every open console polls each second. */
 const queueCacheMs = 1_000
 
-/** GET /console/instance: what a console shows of the instance that answers. */
+/** GET /console/instance: the console's view of the instance that answers. */
 export function instanceRoutes(deps: InstanceDeps) {
   const { build, instance, lifecycle, tracker, totals, queue, checks = [] } = deps
   const startedAt = new Date(Date.now() - process.uptime() * 1_000).toISOString()
@@ -131,7 +131,7 @@ export function instanceRoutes(deps: InstanceDeps) {
   })
 }
 
-/** Shares the result of a call with all that come while it runs, or within some time of its end. */
+/** Shares the result of a call with all callers while it runs, and for some time after it. */
 function cached<T>(call: () => Promise<T>, forMs: number): () => Promise<T> {
   let result: Promise<T> | undefined
   return () => {

@@ -49,8 +49,8 @@ const listQuery = z.lazy(() =>
 )
 
 /**
- * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive, whatever
- * their size or precision.
+ * /data: JSON documents. A document is stored and returned as the text that was sent, so its numbers survive with
+ * any size and precision.
  */
 export function dataRoutes({ store, checker, limits, largeBodies, metrics, log, compress }: DataDeps) {
   const document = documentBody(checker, largeBodies, limits.maxDocumentBytes)
@@ -187,7 +187,7 @@ const documentId = zValidator(
   },
 )
 
-/** What the typed client sends as a document, and what a handler gets of it. */
+/** The document that the typed client sends, and its form for a handler. */
 interface DocumentInput {
   in: { json: JsonDocument }
   out: { json: CheckedDocument }

@@ -35,7 +35,7 @@ export const probeAliases: Readonly<Record<string, string>> = {
 /** The probes, which balancers also ask over HTTP/1.0 without a Host. */
 export const hostlessProbes = ['/health', '/ready', ...Object.keys(probeAliases)]
 
-/** What a platform asks: is the process alive, does it want traffic, which build is it. */
+/** The questions of a platform: is the process alive, does it accept traffic, which build is it? */
 export function healthRoutes({ lifecycle, checks, build, backends }: HealthDeps) {
   const { service, version } = build
   const alive = liveness({

@@ -9,7 +9,7 @@ import { serializeTask } from './task-json.ts'
 
 /** Streams of one process: each watches its task. */
 const maxStreams = 1_000
-/** How often a quiet stream sends a comment at least, in ms: proxies would take it for dead. */
+/** How often a quiet stream sends a comment at least, in ms: proxies would close a silent one. */
 const maxHeartbeatIntervalMs = 15_000
 /** How soon a client reconnects when a stream ends before its task, in ms. */
 const retryMs = 1_000
@@ -61,8 +61,8 @@ export interface TaskStreamDeps {
  * Streams the changes of a task as server-sent events: one `task` event now, one after each change, and the end of the
  * stream with the end of the task. A stream also ends when the instance drains.
  *
- * Clients reconnect whenever a stream ends, and name the last event that they got. Who has the last one of an ended task gets
- * 204, which ends the reconnecting (HTML Living Standard, §9.2).
+ * Clients reconnect whenever a stream ends, and name the last event that they got. A client that has the last one of an ended
+ * task gets 204, which stops the reconnecting (HTML Living Standard, §9.2).
  */
 export function streamTask(
   c: Context<Env>,
@@ -74,7 +74,7 @@ export function streamTask(
   if (isEnded(task) && c.req.header('last-event-id') === eventId(task)) return c.body(null, 204)
   // Bun neither reads nor cancels the stream of a HEAD response, or of one after the deadline: it would stay open.
   if (method === 'HEAD' || signal.aborted) return c.body(null, 200, headers)
-  // The first event is made now, and the task itself forgotten: a stream may be open for hours.
+  // The first event is created now, so that the task can be freed: a stream may be open for hours.
   const { id, updatedAt, status } = task
   const hasEnded = isEnded(task)
   let firstEvent = formatEvent(task)
@@ -101,7 +101,7 @@ export function streamTask(
       for (const part of splitText(event)) await stream.write(part)
       isWriting = false
     }
-    /** Sends the task as it is when there is room for it. Nothing of it is held until then. */
+    /** Sends the current task when there is memory for it. It is not held until then. */
     const sendLarge = async (length: number): Promise<void> => {
       const bytes = Math.min(length, responseBudget.maxBytes)
       while (!responseBudget.take(bytes)) {
