@@ -133,7 +133,7 @@ class SchemaGraph {
         resource,
       )
     if (!isSchema(target)) return undefined
-    // A place that no keyword leads to, such as one that only references use.
+    // A location without a keyword, which only references use.
     this.#index(target, this.#places.get(resource)?.base ?? rootUri, `#${fragment}`)
     return target
   }

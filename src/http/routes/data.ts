@@ -170,15 +170,15 @@ const idMismatch = () =>
 let lastTurn = Promise.resolve()
 
 /**
- * Resolves in a turn of the event loop that nobody else got: however many clients read lists, other requests are answered
- * between any two parts.
+ * Resolves in a separate turn of the event loop for each caller, so that other requests are answered between two parts of
+ * lists, however many clients read lists.
  */
 function nextTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)))
   return lastTurn
 }
 
-/** Under an id that no document can have there is nothing to write. */
+/** No document can have an invalid id, so there is nothing to write. */
 const documentId = zValidator(
   'param',
   z.lazy(() => z.object({ id: z.string().refine(isDocumentId) })),

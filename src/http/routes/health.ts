@@ -9,7 +9,7 @@ export interface Build {
   readonly revision: string
 }
 
-/** Where documents and tasks are kept. A process without documents has no store. */
+/** The backends of documents and tasks. A process without documents has no store. */
 export interface Backends {
   readonly store?: 'sqlite' | 'postgres'
   readonly queue: 'sqlite' | 'postgres' | 'redis'

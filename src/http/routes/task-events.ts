@@ -138,7 +138,7 @@ export function streamTask(
     }
   })
   for (const [name, value] of Object.entries(headers)) response.headers.set(name, value)
-  // Bun frames the body itself, and a draining server must be able to say `Connection: close`.
+  // Bun frames the body itself, and a draining server must be able to send `Connection: close`.
   response.headers.delete('transfer-encoding')
   response.headers.delete('connection')
   return response
