@@ -1,13 +1,13 @@
 #!/bin/sh
-# Deploys an overlay to the cluster of KUBECONFIG and waits until everything in it is ready.
-# OVERLAY names it (dev), NAMESPACE another namespace than the overlay's, IMAGE another image
-# (registry.example.com/tally:1.2.3), TIMEOUT how long to wait (180s). `rollback.sh` goes back to what was there before.
+# Deploys an overlay to the cluster of KUBECONFIG and waits until everything in it is ready. OVERLAY: the overlay (dev).
+# NAMESPACE: a namespace other than the overlay's. IMAGE: another image (registry.example.com/tally:1.2.3). TIMEOUT: how
+# long to wait (180s). `rollback.sh` returns to the previous state.
 set -eu
 cd "$(dirname "$0")/.."
 overlay=${OVERLAY:-dev}
 namespace=$(k8s/namespace.sh)
 
-# An overlay on the overlay, so that no file of the project has to be changed for an image.
+# A temporary overlay, so that setting an image changes no file of the project.
 work=reports/deploy
 mkdir -p $work
 printf 'namespace: %s\nresources: [../../k8s/overlays/%s]\n' "$namespace" "$overlay" > $work/kustomization.yaml
@@ -18,12 +18,12 @@ if [ -n "${IMAGE:-}" ]; then
     *) name=$IMAGE version='newTag: latest' ;;
   esac
   echo images:
-  # As base names it, or as the overlay has renamed it.
+  # The name in base, or the name that the overlay gives it.
   for known in tally $(sed -n 's/^ *newName: //p' "k8s/overlays/$overlay/kustomization.yaml"); do
     printf '  - name: %s\n    newName: %s\n    %s\n' "$known" "$name" "$version"
   done
 fi >> $work/kustomization.yaml
-# A Job cannot be changed, so the one of the deployment before goes first.
+# A Job cannot be changed, so delete the one of the previous deployment.
 kubectl --namespace "$namespace" delete job migrate --ignore-not-found
 k8s/note-revisions.sh
 kubectl apply --kustomize $work

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs the cluster test on kind: makes the cluster when it is not there, builds two images, and gives each Service of type
-# LoadBalancer a node's address, which kube-proxy then answers at: kind itself has no load balancers.
-# QUICK=1, PARTS and the other settings: docs/cluster-test.md. `kind delete cluster --name tally` removes the cluster.
+# Runs the cluster test on kind: creates the cluster if it does not exist, builds two images, and gives each Service of
+# type LoadBalancer a node's address, which kube-proxy then serves: kind has no load balancers. QUICK=1, PARTS and the
+# other settings: docs/cluster-test.md. `kind delete cluster --name tally` removes the cluster.
 set -eu
 cd "$(dirname "$0")/.."
 for program in docker kubectl; do
@@ -12,7 +12,7 @@ PATH=$PWD/.tools/bin:$PATH
 export PATH
 kind get clusters 2>/dev/null | grep -qx tally || kind create cluster --config k8s/kind.yaml --wait 120s
 kubectl config use-context kind-tally
-# The engine whose images kind takes.
+# The engine whose images kind uses.
 export CONTAINER=docker
 IMAGE=tally:rollout-1 VERSION=rollout-1 deploy/docker/build.sh
 IMAGE=tally:rollout-2 VERSION=rollout-2 deploy/docker/build.sh

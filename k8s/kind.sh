@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a Kubernetes cluster in Docker by kind (https://kind.sigs.k8s.io) when it is not there, builds the image,
-# brings it in and deploys an overlay (OVERLAY, dev). `kind delete cluster --name tally` removes it all.
+# Creates a Kubernetes cluster in Docker by kind (https://kind.sigs.k8s.io) if it does not exist, builds and loads the
+# image, and deploys an overlay (OVERLAY, dev). `kind delete cluster --name tally` removes everything.
 set -eu
 cd "$(dirname "$0")/.."
 for program in docker kind kubectl; do
@@ -10,5 +10,5 @@ kind get clusters 2>/dev/null | grep -qx tally || kind create cluster --config k
 IMAGE=tally:dev deploy/docker/build.sh
 kind load docker-image tally:dev --name tally
 kubectl config use-context kind-tally
-# The production overlay names the image of a registry; here is the one that was just built.
+# The production overlay names an image in a registry; use the one that was just built.
 IMAGE=tally:dev k8s/deploy.sh

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Saves what tells why a deployment went wrong to reports/cluster-logs: events, descriptions, and every pod's log.
-# OVERLAY, NAMESPACE: as for deploy.sh. Fails at nothing: it runs when something has failed already.
+# Saves evidence of a failed deployment to reports/cluster-logs: events, descriptions, and every pod's log. OVERLAY,
+# NAMESPACE: as for deploy.sh. Never fails: it runs when another step has already failed.
 set -u
 cd "$(dirname "$0")/.." || exit
 namespace=$(k8s/namespace.sh)

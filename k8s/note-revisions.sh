@@ -1,5 +1,5 @@
 #!/bin/sh
-# Notes at each Deployment which revision it has, for rollback.sh to go back to. Called before anything is changed.
+# Records the current revision on each Deployment, for rollback.sh. Runs before any change.
 set -eu
 cd "$(dirname "$0")/.."
 namespace=$(k8s/namespace.sh)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Says whether a deployment can begin: `ready=true` or `ready=false` for a GitHub workflow, and a notice of what is
-# missing. KUBECONFIG_CONTENT, a secret, becomes a file that only this user reads, and KUBECONFIG for the later steps.
-# What is missing is no failure: a fork has no cluster, and its runs need not be red for that.
+# Checks whether a deployment can begin: prints `ready=true` or `ready=false` for a GitHub workflow, and a notice that
+# names what is missing. KUBECONFIG_CONTENT, a secret, becomes a file that only this user can read, and KUBECONFIG for
+# later steps. A missing setting is no failure: a fork has no cluster, and its runs should not fail for that.
 set -eu
 cd "$(dirname "$0")/.."
 missing=

@@ -1,7 +1,6 @@
 #!/bin/sh
-# Takes every Deployment back to the revision that it had before the last deploy.sh, and waits until it serves. Where the
-# deployment was the first there is nothing to go back to, which is said.
-# OVERLAY, NAMESPACE, TIMEOUT: as for deploy.sh.
+# Returns every Deployment to its revision before the last deploy.sh, and waits until it serves. After a first
+# deployment there is no such revision, and a message reports that. OVERLAY, NAMESPACE, TIMEOUT: as for deploy.sh.
 set -eu
 cd "$(dirname "$0")/.."
 namespace=$(k8s/namespace.sh)
@@ -15,7 +14,7 @@ kubectl --namespace "$namespace" get deployment --output \
     if [ "$current" != "$previous" ]; then
       kubectl --namespace "$namespace" rollout undo "deployment/$name" --to-revision="$previous"
     fi
-    # What it goes back to gets a new number, so the note is used up.
+    # The restored revision gets a new number, so the note is no longer valid.
     kubectl --namespace "$namespace" annotate "deployment/$name" tally/previous-revision- >/dev/null
     kubectl --namespace "$namespace" rollout status "deployment/$name" --timeout="${TIMEOUT:-180s}"
   done

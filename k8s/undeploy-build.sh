@@ -1,6 +1,6 @@
 #!/bin/sh
-# Removes the namespace of a build with everything in it, unless KEEP=true. No other namespace: a wrong setting of a build
-# must not remove production.
+# Removes the namespace of a build with everything in it, unless KEEP=true. Refuses other namespaces: a wrong setting of
+# a build must not remove production.
 set -eu
 case ${NAMESPACE:-} in
   tally-build-*) ;;

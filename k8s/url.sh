@@ -1,7 +1,7 @@
 #!/bin/sh
-# url.sh api|prometheus: prints where a Service of the deployment answers: SERVICE_URL or PROMETHEUS_URL, if given, else
-# the address of its load balancer, for which it waits. Nothing for a Prometheus that nobody reaches from here.
-# OVERLAY, NAMESPACE: as for deploy.sh.
+# url.sh api|prometheus: prints the URL of a Service of the deployment: SERVICE_URL or PROMETHEUS_URL if set, otherwise
+# the address of its load balancer, after waiting for it. Prints nothing for a Prometheus that is not reachable from
+# here. OVERLAY, NAMESPACE: as for deploy.sh.
 set -eu
 cd "$(dirname "$0")/.."
 service=$1
@@ -10,7 +10,7 @@ if [ -n "$given" ]; then
   echo "$given"
   exit
 fi
-# With an address that was given for the API alone nothing says that the cluster can be asked for the other.
+# An explicit address for the API alone does not mean that the cluster is reachable for the other.
 if [ "$service" != api ] && [ -n "${SERVICE_URL:-}" ]; then exit; fi
 namespace=$(k8s/namespace.sh)
 type=$(kubectl --namespace "$namespace" get service "$service" --ignore-not-found --output 'jsonpath={.spec.type}')
