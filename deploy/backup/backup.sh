@@ -1,7 +1,7 @@
 #!/bin/sh
-# Backs Tally's database up into BACKUP_DIR, looks at the backup, and keeps the newest KEEP (14) of them. For a scheduler:
-# deploy/systemd/tally-backup.timer, k8s/components/backup. It fails when anything fails, and leaves nothing half-written under
-# the name of a backup.
+# Backs up Tally's database into BACKUP_DIR, checks the backup, and keeps the newest KEEP (14). For a scheduler:
+# deploy/systemd/tally-backup.timer, k8s/components/backup. Exits with an error if any step fails, and leaves no
+# incomplete file under the name of a backup.
 #   PGDATABASE (with PGHOST, PGUSER, PGPASSWORD or PGPASSFILE): PostgreSQL, by pg_dump
 #   DATA_DIR: SQLite, the file tally.db in it, by Bun
 set -eu
@@ -31,6 +31,6 @@ fi
 sync "$unfinished"
 mv "$unfinished" "$backup"
 sync "$BACKUP_DIR"
-# The names are in the order of time.
+# The names sort by time.
 find "$BACKUP_DIR" -maxdepth 1 -name 'tally-*Z.*' | sort -r | tail -n "+$((keep + 1))" | while read -r old; do rm -f "$old"; done
 echo "$backup"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a base image out of this machine: Bun, the glibc files it is linked with, and the certificates.
-# For tests, and for a place where no image can be pulled: BASE=tally-base:local make image
+# Builds a base image from this machine: Bun, the glibc files it is linked with, and the certificates. For tests, and
+# for machines that cannot pull images: BASE=tally-base:local make image
 # Usage: deploy/docker/base.sh [name]; prints the name.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,7 +18,7 @@ ldd "$bun" | grep -o '/[^ ]*' | while read -r library; do
   mkdir -p "$root$(dirname "$library")"
   cp -L "$library" "$root$library"
 done
-# Behind a proxy that inspects TLS the machine trusts more than Bun does by itself.
+# Behind a proxy that inspects TLS, the machine trusts more certificates than Bun does by default.
 certificates=${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}
 if [ -f "$certificates" ]; then cp -L "$certificates" "$root/etc/ssl/certs/ca-certificates.crt"; fi
 cat > "$context/Dockerfile" <<END

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs Compose with the engine that works here, with the version and revision that an image would be given.
+# Runs Compose with an available engine, with the version and revision that an image would get.
 set -eu
 cd "$(dirname "$0")/../.."
 engine=$(deploy/docker/engine.sh)

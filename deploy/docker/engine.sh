@@ -1,13 +1,13 @@
 #!/bin/sh
-# Prints the command of a container engine that works on this machine: "docker" or "podman", with the
-# flags it needs here. Says why and exits 1 when there is none. CONTAINER=... chooses by hand.
+# Prints the command of a container engine that works on this machine, "docker" or "podman", with the flags it needs
+# here. Reports why and exits with 1 if there is no such engine. CONTAINER=... overrides the choice.
 set -eu
 
 if [ -n "${CONTAINER:-}" ]; then
   echo "$CONTAINER"
   exit
 fi
-# A client without an engine is common, so the engine is asked and not the PATH.
+# A client without a running engine is common, so run the engine instead of checking the PATH.
 if docker info >/dev/null 2>&1; then
   echo docker
   exit

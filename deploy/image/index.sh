@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes one image of IMAGES, one for each architecture, each by digest: REPOSITORY under TAGS (tags.sh). Prints it by digest.
+# Combines IMAGES, one per architecture, each by digest, into one image: REPOSITORY with TAGS (tags.sh). Prints it by
+# digest.
 set -eu
 cd "$(dirname "$0")/../.."
 : "${REPOSITORY:?names where to push: registry.example.com/tally}" "${IMAGES:?names the images, by digest}"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Logs in to the registry of REPOSITORY as REGISTRY_USER with REGISTRY_PASSWORD, for crane and cosign alike.
+# Logs in to the registry of REPOSITORY as REGISTRY_USER with REGISTRY_PASSWORD, for both crane and cosign.
 set -eu
 cd "$(dirname "$0")/../.."
 deploy/image/registry-tool.sh

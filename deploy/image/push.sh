@@ -1,7 +1,7 @@
 #!/bin/sh
-# Pushes the image IMAGE (tally:dev) that the engine has to REPOSITORY under TAGS (tags.sh), and prints it by digest. The
-# digest is also in reports/supply-chain/image, where make sign, verify and deploy look for it.
-# ARCH: one architecture of several, which index.sh puts together: its tag ends with it, and no tag moves yet.
+# Pushes the engine's image IMAGE (tally:dev) to REPOSITORY with TAGS (tags.sh), and prints it by digest. The digest is
+# also in reports/supply-chain/image, for make sign, verify and deploy. ARCH: one of several architectures, which
+# index.sh combines: its tag ends with ARCH, and no other tag moves yet.
 set -eu
 cd "$(dirname "$0")/../.."
 : "${REPOSITORY:?names where to push: registry.example.com/tally}"

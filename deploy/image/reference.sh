@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints IMAGE, or the image of the last push, and refuses one that is not named by its digest: a tag can be moved
-# between the check and what relies on it.
+# Prints IMAGE, or the image of the last push, and refuses one that is not named by digest: a tag can be moved between
+# the check and its use.
 set -eu
 cd "$(dirname "$0")/../.."
 image=${IMAGE:-$(cat reports/supply-chain/image 2>/dev/null || true)}

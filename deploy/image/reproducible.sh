@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds the image twice, the second time in another folder, and compares the digests that a registry would give them.
-# One commit has to give one digest, or nobody can check what an image was made of.
-# IMAGE names it (tally:dev), BASE gives another base.
+# Builds the image twice, the second time in another folder, and compares the digests that a registry would assign. One
+# commit has to give one digest; otherwise the source of an image cannot be verified. IMAGE: its name (tally:dev). BASE:
+# another base.
 set -eu
 cd "$(dirname "$0")/../.."
 deploy/image/registry-tool.sh
@@ -21,7 +21,7 @@ digest_of() {
 IMAGE=$image deploy/docker/build.sh --no-cache
 first=$(digest_of "$image")
 
-# The same commit with the same changes that are not committed.
+# The same commit with the same uncommitted changes.
 git clone --quiet --no-checkout . "$work/again"
 git ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- --ignore-failed-read |
   tar --extract --directory "$work/again"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# save.sh NAME FILE: writes an image that the engine has to FILE (docker-archive), without what an engine adds by chance:
-# Podman notes in an image's configuration in which of its containers, on which host and on which other images it was
-# built. Layers, and all that a registry or a container looks at, stay as they are.
+# save.sh NAME FILE: writes an image of the engine to FILE (docker-archive), without accidental metadata: Podman records
+# in an image's configuration in which container, on which host and on which other images it was built. Layers, and
+# everything that a registry or a container uses, stay unchanged.
 set -eu
 cd "$(dirname "$0")/../.."
 engine=$(deploy/docker/engine.sh)

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes a key pair for signing at a desk: .tools/signing/cosign.key, protected by COSIGN_PASSWORD (none), and cosign.pub.
+# Creates a key pair for signing locally: .tools/signing/cosign.key, protected by COSIGN_PASSWORD (empty), and
+# cosign.pub.
 set -eu
 cd "$(dirname "$0")/../.."
 deploy/image/cosign.sh

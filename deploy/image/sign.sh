@@ -1,7 +1,7 @@
 #!/bin/sh
-# Signs an image by digest (reference.sh) and attaches the SBOM that make sbom wrote, signed as well.
-# COSIGN_KEY: a private key, or its address at a KMS; default: the one of make sign-key, if it is there. Without a key
-# the identity of the workflow signs, through Sigstore, and the signature is in the public log.
+# Signs an image by digest (reference.sh) and attaches the SBOM of make sbom, signed as well. COSIGN_KEY: a private key,
+# or its address at a KMS; default: the key of make sign-key, if it exists. Without a key the identity of the workflow
+# signs, through Sigstore, and the signature is in the public log.
 set -eu
 cd "$(dirname "$0")/../.."
 image=$(deploy/image/reference.sh)
@@ -15,7 +15,7 @@ fi
 set -- --yes
 if [ -n "$key" ]; then
   export COSIGN_PASSWORD="${COSIGN_PASSWORD:-}"
-  # With a key nothing has to be asked outside: no time stamp, no public log.
+  # With a key no outside service is needed: no timestamp, no public log.
   set -- "$@" --key "$key" --use-signing-config=false --tlog-upload=false
 fi
 .tools/bin/cosign sign "$@" "$image"

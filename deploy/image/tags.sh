@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the tags of this commit's image, the first of which never moves: TAGS, if given; the version, the commit and
-# `latest` for a release (a tag v1.2.3 here or in GITHUB_REF_NAME); else the commit and `main`.
+# Prints the tags of this commit's image, the first of which never moves: TAGS if set; for a release (a tag v1.2.3 here
+# or in GITHUB_REF_NAME) the version, the commit and `latest`; otherwise the commit and `main`.
 set -eu
 cd "$(dirname "$0")/../.."
 if [ -n "${TAGS:-}" ]; then

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Checks the signature of an image by digest (reference.sh) and of its SBOM, and those of NEXT_IMAGE, if that is given:
-# nothing is deployed that fails here.
-# COSIGN_PUBLIC_KEY: a public key; default: the one of make sign-key, if it is there. Without a key: CERTIFICATE_IDENTITY
-# and CERTIFICATE_ISSUER say who must have signed, by default image.yaml of GITHUB_REPOSITORY on main or a release's tag.
+# Checks the signatures of an image by digest (reference.sh) and of its SBOM, and those of NEXT_IMAGE, if set: an image
+# that fails here is not deployed. COSIGN_PUBLIC_KEY: a public key; default: the key of make sign-key, if it exists.
+# Without a key, CERTIFICATE_IDENTITY and CERTIFICATE_ISSUER name the required signer, by default image.yaml of
+# GITHUB_REPOSITORY on main or a release's tag.
 set -eu
 cd "$(dirname "$0")/../.."
 image=$(deploy/image/reference.sh)
