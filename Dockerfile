@@ -1,6 +1,6 @@
 # One file for testing, building and running. It needs no shell in any stage (every RUN is a program and
 # its arguments), no BuildKit and nothing but `bun` in its base, so that any base with Bun and glibc will
-# do: the official image, a mirror of it, or one made in a place without a network.
+# do: the official image, a mirror of it, or one built without a network.
 #
 # Distroless: no shell, no package manager, and the smallest of the official images on glibc. It sets no
 # user of its own; the numeric one below does. With its registry, for Podman does not guess one.
@@ -11,7 +11,7 @@ WORKDIR /build
 COPY package.json bun.lock bunfig.toml ./
 RUN ["bun", "install", "--frozen-lockfile", "--production", "--ignore-scripts"]
 
-# What is in it and why: see the script.
+# The script explains the contents of the bundle.
 FROM dependencies AS build
 COPY tsconfig.json ./
 COPY tools/bundle.ts ./tools/
@@ -21,13 +21,13 @@ RUN ["bun", "tools/bundle.ts", "--outdir=/out/app"]
 RUN ["bun", "-e", "require('node:fs').mkdirSync('/out/volume/data', { recursive: true })"]
 
 FROM ${BASE} AS production
-# Above 10000, so that it is nobody's number on the host; a number, so that Kubernetes can see that it is
-# not root (runAsNonRoot).
+# Above 10000, so that no user of the host has it; numeric, so that Kubernetes can verify that it is not
+# root (runAsNonRoot).
 COPY --from=build --chown=65532:65532 /out/volume/ /
 COPY --from=build /out/app /app
 WORKDIR /app
 USER 65532:65532
-# DRAIN_MIN: what a platform needs to take an instance out of its balancers after SIGTERM.
+# DRAIN_MIN: the time a platform needs to remove an instance from its load balancers after SIGTERM.
 ENV NODE_ENV=production \
     ENVIRONMENT=production \
     PORT=8000 \
@@ -37,17 +37,17 @@ VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=3s --start-period=5s --retries=3 CMD ["bun", "/app/healthcheck.js"]
-# Bun is PID 1 and takes the signals itself: no shell and no init in between. The worker is the same image
-# with another argument, /app/worker.js; the check finds out which of the two runs.
+# Bun is PID 1 and handles signals itself: no shell and no init in between. The worker is the same image
+# with another argument, /app/worker.js, and the health check detects which of the two runs.
 ENTRYPOINT ["bun"]
 CMD ["/app/main.js"]
 
-# Last, for they change with every build. Empty ones fall back to the package's version and to "unknown".
+# Last, because they change with every build. Empty ones fall back to the package's version and to "unknown".
 ARG VERSION=""
 ARG VCS_REF=""
 ARG BUILD_DATE=""
-# Does nothing, but is run again when an argument changes: Podman 4 takes a cached ENV and LABEL whatever the
-# arguments in them, and would name every build after the first.
+# Does nothing, but runs again when an argument changes: Podman 4 reuses a cached ENV and LABEL regardless of
+# their arguments, and would name every build after the first.
 RUN ["bun", "--version"]
 ENV SERVICE_VERSION=${VERSION} \
     SERVICE_REVISION=${VCS_REF}
@@ -62,9 +62,9 @@ LABEL org.opencontainers.image.title="Tally" \
 FROM dependencies AS test
 RUN ["bun", "install", "--frozen-lockfile", "--ignore-scripts"]
 COPY . .
-# Not `bun run test`: Bun wants a shell for a script of package.json, also where it would not use it.
+# Not `bun run test`: Bun requires a shell for package.json scripts, even if it does not use it.
 RUN ["bun", "--no-orphans", "tools/test.ts"]
 
-# What a build without --target gives. The tests stand before it and not further up, for Docker's classic
-# builder runs every stage down to its target, needed or not.
+# The result of a build without --target. The tests come before it and not earlier, because Docker's classic
+# builder runs every stage up to its target, needed or not.
 FROM production

@@ -1,9 +1,9 @@
-# Every target works on a fresh clone: what is missing is fetched first (see tools/bun.sh).
+# Every target works on a fresh clone: missing tools are fetched first (see tools/bun.sh).
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-# The pinned Bun, first on the path, for scripts call it by name.
+# The pinned Bun, first on the path, because scripts call it by name.
 BUN = PATH="$$(dirname "$$(tools/bun.sh)"):$$PATH" exec bun
-# Settings given to make (make dev PORT=9000) reach the program: make passes them on by itself.
+# Settings such as make dev PORT=9000 reach the program: make exports them.
 
 .PHONY: help
 help: ## Show this help
@@ -15,7 +15,7 @@ node_modules: package.json bun.lock
 	@touch node_modules
 
 .PHONY: dev
-dev: node_modules ## Serve on :8000 and start again after each change
+dev: node_modules ## Serve on :8000 and restart after each change
 	@$(BUN) run dev
 
 .PHONY: start
@@ -27,7 +27,7 @@ worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the serv
 	@export $$(tools/version.sh) && $(BUN) src/worker.ts
 
 .PHONY: migrate
-migrate: node_modules ## Bring the database to the schema of this version, and end (DATABASE_URL=)
+migrate: node_modules ## Migrate the database to the schema of this version (DATABASE_URL=)
 	@export $$(tools/version.sh) && $(BUN) src/migrate.ts
 
 .PHONY: test
@@ -35,14 +35,14 @@ test: node_modules ## Run the quick tests: unit, HTTP, contracts on the embedded
 	@$(BUN) run test
 
 .PHONY: test-all
-test-all: node_modules .tools/bin/k6 ## Run every test: also PostgreSQL, Redis, kill -9, browser, image, fuzz, rollout (ROUNDS=20: more kills)
+test-all: node_modules .tools/bin/k6 ## Run every test, including PostgreSQL, Redis, kill -9, browser, image, fuzz, rollout (ROUNDS=20: more kills)
 	@$(BUN) run test:all
 	@$(BUN) test --timeout 600000 ./test/e2e/image/image.test.ts
 	@$(MAKE) --no-print-directory fuzz FUZZ_SECONDS=$${FUZZ_SECONDS:-30}
 	@$(MAKE) --no-print-directory rollout-test QUICK=1
 
 .PHONY: check
-check: node_modules ## Format, lint, types, documents, tests: the gate
+check: node_modules ## Check format, lint, types, documents and tests: required for every change
 	@$(BUN) run check
 
 .PHONY: format
@@ -50,14 +50,14 @@ format: node_modules ## Format and apply safe fixes
 	@$(BUN) run format
 
 .PHONY: bench
-bench: node_modules ## Measure beside bare Bun, Hono, Fastify, Go, axum and FastAPI (QUICK=1: a minute; GUARDED=1: with keys, a rate and TLS)
+bench: node_modules ## Benchmark against bare Bun, Hono, Fastify, Go, axum and FastAPI (QUICK=1: a minute; GUARDED=1: with keys, a rate limit and TLS)
 	@$(BUN) run bench
 
 .PHONY: load
 load: node_modules .tools/bin/k6 ## Send 5,000 requests and account for each (SERVICE_URL, N_REQUESTS, CONCURRENCY)
 	@$(BUN) load/run.ts load
 
-load-%: node_modules .tools/bin/k6 ## Another shape: load-smoke, -stress, -spike, -soak, -large
+load-%: node_modules .tools/bin/k6 ## Run another load profile: load-smoke, -stress, -spike, -soak, -large
 	@$(BUN) load/run.ts $*
 
 .tools/bin/k6:
@@ -68,21 +68,21 @@ rollout-test: node_modules .tools/bin/k6 ## Roll, scale and kill instances under
 	@$(BUN) --no-orphans test/e2e/rollout/main.ts
 
 .PHONY: awkward-test
-awkward-test: node_modules .tools/bin/k6 ## Clients with rare or broken requests beside others, through HAProxy and nginx (N_REQUESTS, PROXIES)
+awkward-test: node_modules .tools/bin/k6 ## Send rare and broken requests beside ordinary ones, through HAProxy and nginx (N_REQUESTS, PROXIES)
 	@$(BUN) --no-orphans test/e2e/rollout/awkward/main.ts
 
 .PHONY: fuzz
-fuzz: node_modules ## Try what clients should not send: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
+fuzz: node_modules ## Send invalid requests: by the OpenAPI document, as random bytes, and slowly (FUZZ_SECONDS, SEED)
 	@$(BUN) --no-orphans test/e2e/fuzz/openapi.ts
 	@$(BUN) --no-orphans test/e2e/fuzz/bytes.ts
 	@$(BUN) --no-orphans test/e2e/fuzz/slow-clients.ts
 
 .PHONY: conformance
-conformance: node_modules ## Check that a running service keeps its contract (BASE_URL=http://127.0.0.1:8000, API_KEY, INSECURE=1, WORKER=off)
+conformance: node_modules ## Check a running service against its contract (BASE_URL=http://127.0.0.1:8000, API_KEY, INSECURE=1, WORKER=off)
 	@$(BUN) test/e2e/conformance/main.ts
 
 .PHONY: cluster-test
-cluster-test: node_modules .tools/bin/k6 ## The same and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
+cluster-test: node_modules .tools/bin/k6 ## Run the rollout test and more on the cluster of KUBECONFIG (IMAGE=, NEXT_IMAGE=, IMAGE_LOAD=; QUICK=1: 7 minutes)
 	@$(BUN) --no-orphans test/e2e/rollout/cluster/main.ts
 
 .PHONY: image
@@ -90,7 +90,7 @@ image: ## Build the container image (BASE=... for another base, IMAGE=... for an
 	@deploy/docker/build.sh
 
 .PHONY: image-test
-image-test: node_modules ## Build the image and prove that it stops without losing a request
+image-test: node_modules ## Build the image and check that it stops without losing a request
 	@$(BUN) test --timeout 600000 ./test/e2e/image/image.test.ts
 
 .PHONY: compose-test
@@ -125,11 +125,11 @@ worker-logs: ## Follow the logs of the platform's worker
 	@$(PLATFORM) logs --follow worker
 
 .PHONY: ps
-ps: ## Show what runs
+ps: ## Show the running containers
 	@$(PLATFORM) ps
 
 .PHONY: manifests
-manifests: node_modules ## Build and check what is deployed to Kubernetes
+manifests: node_modules ## Build and check the Kubernetes manifests
 	@tools/manifests.sh
 
 OVERLAY ?= dev
@@ -139,15 +139,15 @@ deploy: ## Deploy to the cluster of KUBECONFIG and wait until it serves (OVERLAY
 	@OVERLAY=$(OVERLAY) k8s/deploy.sh
 
 .PHONY: undeploy
-undeploy: ## Remove it from there again, with its data (OVERLAY=dev)
+undeploy: ## Remove the deployment, with its data (OVERLAY=dev)
 	@kubectl delete --ignore-not-found --kustomize k8s/overlays/$(OVERLAY)
 
 .PHONY: kind
-kind: ## Make a cluster in Docker by kind, with the image in it, and deploy there (OVERLAY=dev)
+kind: ## Create a cluster in Docker by kind, load the image, and deploy (OVERLAY=dev)
 	@OVERLAY=$(OVERLAY) k8s/kind.sh
 
 include .ci/pipelines.mk
 
 .PHONY: clean
-clean: ## Remove what was fetched, built and written
+clean: ## Remove fetched, built and generated files
 	rm -rf node_modules .tools dist reports data openapi.json

@@ -10,7 +10,7 @@ junit_files=()
 chosen_parts=()
 choose_parts() { chosen_parts=("$@"); }
 
-# part NAME...: the steps from here on belong to these parts, and are left out when none of them is chosen.
+# part NAME...: the steps below belong to these parts, and are skipped unless one of the parts is chosen.
 left_out=
 parts_seen=" "
 part() {
