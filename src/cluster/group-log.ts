@@ -27,6 +27,12 @@ export function logReport(
         delay_ms: report.delayMs,
       })
       return
+    case 'leaving':
+      log.error('worker process is shutting down by itself, replacing it', {
+        ...process,
+        delay_ms: report.delayMs,
+      })
+      return
     case 'failed-exit':
       log.warn('worker process exited with a failure', { ...process, ...describeExit(report.exit) })
       return

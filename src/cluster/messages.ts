@@ -73,6 +73,8 @@ export interface PrimaryResponses {
 
 export type FromWorker =
   | { readonly type: 'listening'; readonly port: number }
+  /** It has begun to drain. */
+  | { readonly type: 'draining' }
   /** The answer to a heartbeat. */
   | { readonly type: 'heartbeat' }
   /** It answers nothing for up to `forMs`, because it is busy; 0 ends that. */

@@ -97,6 +97,9 @@ export class ProcessGroup {
         process.excusedUntil = now + event.forMs
         process.missed = 0
         return
+      case 'draining':
+        this.#handleLeaving(process, now)
+        return
       case 'exited':
         this.#processes.delete(process.id)
         this.#handleExit(process, event.exit, now)
@@ -106,10 +109,11 @@ export class ProcessGroup {
 
   #handleExit(process: GroupProcess, exit: ProcessExit, now: number): void {
     const { id, number, state } = process
-    if (state.name === 'retiring' || state.name === 'ending') {
+    if (state.name === 'retiring' || state.name === 'ending' || state.name === 'leaving') {
       if (state.name === 'retiring') this.#push({ type: 'reset-steering' })
       if (isOrderlyExit(exit)) return
-      if (this.#phase.name === 'rolling') this.#phase.outcome.failedExits++
+      // One that left by itself is counted as died.
+      if (this.#phase.name === 'rolling' && state.name === 'retiring') this.#phase.outcome.failedExits++
       this.#report({ name: 'failed-exit', id, number, exit })
       return
     }
@@ -126,7 +130,16 @@ export class ProcessGroup {
     this.#report({ name: 'died', id, number, exit, delayMs: Math.max(0, this.#notBefore - now) })
   }
 
-  /** A process that listened has died, or is about to be killed because it hangs. */
+  /** Its place is taken at once: after its drain window it accepts nothing more, and may still work for long. */
+  #handleLeaving(process: GroupProcess, now: number): void {
+    const { id, number, state } = process
+    if (state.name !== 'running') return
+    process.state = { name: 'leaving', deadline: now + this.#options.stopTimeoutMs }
+    this.#handleDeath(process, now)
+    this.#report({ name: 'leaving', id, number, delayMs: Math.max(0, this.#notBefore - now) })
+  }
+
+  /** A process that listened has died, leaves, or is about to be killed because it hangs. */
   #handleDeath(process: GroupProcess, now: number): void {
     const isStable = now - process.startedAt > this.#options.stableAfterMs
     this.#delayNextStart(isStable ? 0 : this.#failures + 1, now)
@@ -194,7 +207,8 @@ export class ProcessGroup {
     this.#rollRequested = false
     this.#phase = { name: 'stopping' }
     for (const process of this.#processes.values()) {
-      if (process.state.name === 'killed' || process.state.name === 'retiring') continue
+      const { name } = process.state
+      if (name === 'killed' || name === 'retiring' || name === 'leaving') continue
       process.state = { name: 'ending' }
       this.#push({ type: 'terminate', id: process.id })
     }
@@ -230,6 +244,9 @@ export class ProcessGroup {
         if (this.#phase.name === 'rolling') this.#phase.outcome.killed++
         this.#kill(process, 'did not exit in time', now)
         return
+      case 'leaving':
+        this.#kill(process, 'did not exit in time', now)
+        return
       case 'killed':
         // For example, it waits for a disk that does not respond. The group continues without it.
         this.#processes.delete(process.id)
@@ -241,7 +258,7 @@ export class ProcessGroup {
 
   #checkHeartbeat(process: GroupProcess, now: number): void {
     const { state } = process
-    if (state.name !== 'running' && state.name !== 'retiring' && state.name !== 'ending') return
+    if (state.name === 'starting' || state.name === 'killed') return
     const { heartbeatIntervalMs, heartbeatTimeoutMs } = this.#options
     // Counted in intervals of this process, and not in time: it may have been suspended itself.
     if (process.awaited && now >= process.excusedUntil) process.missed++
@@ -253,7 +270,7 @@ export class ProcessGroup {
     }
     this.#kill(process, 'did not answer', now)
     if (state.name === 'running') this.#handleDeath(process, now)
-    else if (this.#phase.name === 'rolling') this.#phase.outcome.killed++
+    else if (state.name === 'retiring' && this.#phase.name === 'rolling') this.#phase.outcome.killed++
   }
 
   #kill(process: GroupProcess, cause: KillCause, now: number): void {
@@ -395,6 +412,8 @@ export type ProcessState =
   | { readonly name: 'running' }
   /** Another process has taken its place; it drains. */
   | { readonly name: 'retiring'; readonly deadline: number }
+  /** It drains by itself, such as after an uncaught error. */
+  | { readonly name: 'leaving'; readonly deadline: number }
   /** SIGKILL is sent; its exit is not known yet. */
   | { readonly name: 'killed'; readonly deadline: number }
   /** It drains because all end. The shutdown of the supervisor has the deadline. */
@@ -465,6 +484,8 @@ const abortedByShutdown = (): RollOutcome => ({ ...noCounts(), name: 'aborted', 
 type ProcessEvent =
   | { readonly type: 'listening'; readonly id: ProcessId }
   | { readonly type: 'exited'; readonly id: ProcessId; readonly exit: ProcessExit }
+  /** It has begun to drain. */
+  | { readonly type: 'draining'; readonly id: ProcessId }
   /** It has answered a heartbeat. */
   | { readonly type: 'answered'; readonly id: ProcessId }
   /** The process is busy and will not answer for `forMs`; 0 ends that. */
@@ -513,6 +534,7 @@ export type GroupReport =
       readonly exit: ProcessExit | undefined
       readonly delayMs: number
     })
+  | (Numbered & { readonly name: 'leaving'; readonly delayMs: number })
   | (Numbered & { readonly name: 'failed-exit'; readonly exit: ProcessExit })
   | (Numbered & { readonly name: 'unkillable' })
   | { readonly name: 'roll-postponed' }

@@ -96,7 +96,7 @@ export class Supervisor {
     this.#env = options.env
     this.#group = new ProcessGroup(groupOptions(options), this.#clock.now())
     options.settings.subscribe(async () => {
-      const listening = this.#inState('running', 'retiring', 'ending')
+      const listening = this.#inState('running', 'retiring', 'leaving', 'ending')
       await Promise.all(listening.map((worker) => this.#applySettings(worker)))
     })
   }
@@ -283,6 +283,7 @@ export class Supervisor {
         env: this.#env,
         events: {
           listening: (port) => this.#handleListening(id, port, reason),
+          draining: () => this.#dispatch({ type: 'draining', id }),
           answered: () => this.#dispatch({ type: 'answered', id }),
           busy: (forMs) =>
             this.#dispatch({ type: 'busy', id, forMs: Math.min(forMs, heapSnapshotTimeoutMs) }),

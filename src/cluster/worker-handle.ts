@@ -23,6 +23,8 @@ export interface WorkerHandleOptions {
 /** Events of a worker process, for its supervisor. */
 export interface WorkerEvents {
   listening(port: number): void
+  /** It has begun to drain. */
+  draining(): void
   /** It has answered a heartbeat. */
   answered(): void
   /** The process is busy and will not answer for `forMs`; 0 ends that. */
@@ -108,6 +110,9 @@ export class WorkerHandle {
     switch (message.type) {
       case 'listening':
         this.#events.listening(message.port)
+        return
+      case 'draining':
+        this.#events.draining()
         return
       case 'heartbeat':
         this.#events.answered()

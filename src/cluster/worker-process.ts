@@ -85,6 +85,10 @@ export function connectToPrimary(options: WorkerProcessOptions): PrimaryConnecti
     send({ type: 'response', id, response: await handleRequest(request, options) })
     if (request.kind === 'apply-settings') settingsApplied.resolve()
   })
+  lifecycle.subscribe((event) => {
+    if (event.type === 'state' && event.state.name === 'draining' && event.state.phase === 'window')
+      send({ type: 'draining' })
+  })
   lifecycle.onClose('metrics', sendMetrics)
   send({ type: 'listening', port })
 

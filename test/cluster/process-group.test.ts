@@ -82,6 +82,25 @@ describe('a process that dies', () => {
     expect(group.running).toHaveLength(2)
   })
 
+  test('is replaced as soon as it begins to drain by itself, and killed when that takes too long', () => {
+    const group = startGroup([{ drainMs: 10 * minuteMs }])
+    group.leave(1)
+    group.advance(150)
+    expect(group.running).toEqual([2, 3])
+    expect(group.reports).toMatchObject([{ name: 'leaving', number: 1 }])
+    group.advance(2 * minuteMs)
+    expect(group.kills).toMatchObject([{ id: 1, cause: 'did not exit in time' }])
+    expect(group.running).toEqual([2, 3])
+  })
+
+  test('after it has drained by itself is not replaced again', () => {
+    const group = startGroup([{ drainMs: 5_000 }])
+    group.leave(1)
+    group.advance(minuteMs)
+    expect(names(group)).toEqual(['leaving', 'failed-exit'])
+    expect(group.running).toEqual([2, 3])
+  })
+
   test('is replaced when all die at the same time', () => {
     const group = startGroup()
     group.kill(1)
@@ -306,7 +325,7 @@ describe('a shutdown', () => {
 /** Events that may happen to a group at any moment. */
 const fault = fc.record({
   afterMs: fc.integer({ min: 0, max: 20_000 }),
-  kind: fc.constantFrom('kill', 'kill', 'hang', 'roll', 'slow drain', 'exit', 'suspend supervisor'),
+  kind: fc.constantFrom('kill', 'kill', 'hang', 'leave', 'roll', 'slow drain', 'exit', 'suspend supervisor'),
   which: fc.nat({ max: 5 }),
 })
 type Fault = typeof fault extends fc.Arbitrary<infer Value> ? Value : never
@@ -325,6 +344,7 @@ function inject(group: SimulatedProcesses, { afterMs, kind, which }: Fault): voi
   const id = ids[which % Math.max(1, ids.length)]
   if (id === undefined) return
   if (kind === 'kill') group.kill(id)
+  else if (kind === 'leave') group.leave(id)
   else if (kind === 'hang') group.behavior(id).hung = true
   else if (kind === 'slow drain') group.behavior(id).drainMs = 1_000_000
   else {

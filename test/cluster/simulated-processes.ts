@@ -105,6 +105,12 @@ export class SimulatedProcesses {
     if (this.alive.delete(id)) this.dispatch({ type: 'exited', id, exit: { code: 137, signal: 'SIGKILL' } })
   }
 
+  /** A process begins to drain by itself, and exits with 1. */
+  leave(id: ProcessId): void {
+    this.dispatch({ type: 'draining', id })
+    this.#later(this.behavior(id).drainMs, id, () => this.#exit(id, 1))
+  }
+
   /** The ids of the processes that run. */
   get running(): ProcessId[] {
     return this.group.processes.flatMap(({ id, state }) => (state === 'running' ? [id] : []))
@@ -150,7 +156,10 @@ export class SimulatedProcesses {
         if (command.type === 'retire') this.excluded++
         const { id } = command
         const behavior = this.behavior(id)
-        if (!behavior.hung) this.#later(behavior.drainMs, id, () => this.#exit(id, behavior.exitCode ?? 0))
+        if (behavior.hung) break
+        this.#later(behavior.drainMs, id, () => this.#exit(id, behavior.exitCode ?? 0))
+        // As a process does at each beginning of a drain.
+        this.#later(1, id, () => this.dispatch({ type: 'draining', id }))
         break
       }
       case 'kill':

@@ -60,11 +60,11 @@ describe('a supervisor', () => {
     expect(metrics).toContain('app_state{state="ready"} 2\n')
   }, 30_000)
 
-  test('restarts a process that exits', async () => {
+  test('replaces a process that ends because of an uncaught error, while it still drains', async () => {
     await using service = await supervise()
     expect((await service.ask('/debug/crash')).status).toBe(202)
     await until(async () => (await service.countLogged('worker process started')) === 1)
-    expect(await service.countLogged('worker process exited, restarting')).toBe(1)
+    expect(await service.countLogged('worker process is shutting down by itself, replacing it')).toBe(1)
     expect((await service.ask('/health')).status).toBe(200)
   }, 30_000)
 
