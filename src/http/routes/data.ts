@@ -170,8 +170,8 @@ const idMismatch = () =>
 let lastTurn = Promise.resolve()
 
 /**
- * Resolves in a separate turn of the event loop for each caller, so that other requests are answered between two parts of
- * lists, however many clients read lists.
+ * Resolves in a turn of the event loop of its own: other requests are answered between any two parts, even when many
+ * clients read lists.
  */
 function nextTurn(): Promise<void> {
   lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)))
