@@ -8,7 +8,7 @@ kubectl --namespace "$namespace" get deployment --output \
   'jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations.deployment\.kubernetes\.io/revision} {.metadata.annotations.tally/previous-revision}{"\n"}{end}' |
   while read -r name current previous; do
     if [ -z "$previous" ]; then
-      echo "$name: there is nothing before it"
+      echo "$name: no earlier revision"
       continue
     fi
     if [ "$current" != "$previous" ]; then

@@ -16,7 +16,7 @@ namespace=$(k8s/namespace.sh)
 type=$(kubectl --namespace "$namespace" get service "$service" --ignore-not-found --output 'jsonpath={.spec.type}')
 if [ "$type" != LoadBalancer ]; then
   if [ "$service" != api ]; then exit; fi
-  echo "The Service api in $namespace has no load balancer: SERVICE_URL must say where it answers" >&2
+  echo "The Service api in $namespace has no load balancer: set SERVICE_URL to its address" >&2
   exit 1
 fi
 path=/ready

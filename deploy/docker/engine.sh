@@ -21,5 +21,5 @@ if podman info >/dev/null 2>&1; then
   fi
   exit
 fi
-echo "No container engine answers here: neither 'docker info' nor 'podman info' succeeds." >&2
+echo "No container engine is available: neither 'docker info' nor 'podman info' succeeds." >&2
 exit 1

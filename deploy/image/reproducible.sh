@@ -33,7 +33,7 @@ second=$(digest_of "$image-again")
 $engine rmi --force "$image-again" >/dev/null
 
 if [ "$first" != "$second" ]; then
-  echo "The same commit gave two images: $first and $second" >&2
+  echo "The same commit produced different images: $first and $second" >&2
   exit 1
 fi
 echo "Two builds, one digest: $first"

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 image=$(deploy/image/reference.sh)
 sbom=reports/supply-chain/sbom.cdx.json
-if [ ! -f $sbom ]; then echo "$sbom is not there: make sbom writes it" >&2; exit 1; fi
+if [ ! -f $sbom ]; then echo "$sbom does not exist: run make sbom" >&2; exit 1; fi
 deploy/image/cosign.sh
 key=${COSIGN_KEY:-}
 if [ -z "$key" ] && [ -z "${ACTIONS_ID_TOKEN_REQUEST_URL:-}" ] && [ -f .tools/signing/cosign.key ]; then

@@ -20,7 +20,7 @@ elif [ -n "${GITHUB_REPOSITORY:-}" ]; then
   set -- --certificate-identity-regexp "^$workflow@refs/(heads/main|tags/v[0-9]+\.[0-9]+\.[0-9]+)\$" \
     --certificate-oidc-issuer https://token.actions.githubusercontent.com
 else
-  echo "COSIGN_PUBLIC_KEY, or CERTIFICATE_IDENTITY and CERTIFICATE_ISSUER, must say who has to have signed" >&2
+  echo "COSIGN_PUBLIC_KEY, or CERTIFICATE_IDENTITY and CERTIFICATE_ISSUER, must name the required signer" >&2
   exit 1
 fi
 for each in $image ${NEXT_IMAGE:+$(IMAGE=$NEXT_IMAGE deploy/image/reference.sh)}; do
