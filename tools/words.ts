@@ -34,8 +34,6 @@ export const rewritten: readonly string[] = [
   '{Makefile,Dockerfile,compose.yaml}',
   '.ci/*',
   '{bench,load}/README.md',
-  'docs/decisions/00{03,04,05,06,07,08,09,10,11}-*.md',
-  'docs/decisions/README.md',
   'src/!(console|analysis)/**/*',
   'src/*',
   '{test,tools}/**/*',
