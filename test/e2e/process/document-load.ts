@@ -40,7 +40,7 @@ export class DocumentLoad {
   constructor(url: string, { prefix, clients, ledger }: DocumentLoadOptions) {
     this.#url = url
     this.#ledger = ledger
-    this.#clients = Promise.all(Array.from({ length: clients }, (_, i) => this.#run(`${prefix}-${i}`)))
+    this.#clients = Promise.all(Array.from({ length: clients }, (_, i) => this.#run(`${prefix}-${i}`, i)))
   }
 
   /** Resolves when `count` writes have succeeded, counted from the first. */
@@ -62,8 +62,9 @@ export class DocumentLoad {
     return repeated.length
   }
 
-  async #run(client: string): Promise<void> {
-    for (let n = 0; this.#running; n++) {
+  /** @param first the step to begin with: clients that took the same steps together would all miss the moment of a kill */
+  async #run(client: string, first: number): Promise<void> {
+    for (let n = first; this.#running; n++) {
       const name = `${client}-${n}`
       await [
         () => this.#createAndRead(name),
