@@ -32,6 +32,9 @@ export interface ServerState {
   readonly inFlight: number
 }
 
+/** The backends of deploy/haproxy/haproxy.cfg. The first one checks the instances, and both have requests at them. */
+const backends = ['api', 'api-apart']
+
 /**
  * The instances' states from HAProxy's statistics as CSV, by the name of their slot.
  *
@@ -45,10 +48,12 @@ export function parseServerStates(csv: string): Map<string, ServerState> {
   for (const row of rows) {
     const cells = row.split(',')
     const cell = (name: string): string => cells[columns.indexOf(name)] ?? ''
-    if (cell('pxname') !== 'api' || cell('svname') === 'BACKEND') continue
-    states.set(cell('svname'), {
-      status: cell('status'),
-      inFlight: Number(cell('scur')),
+    const name = cell('svname')
+    if (!backends.includes(cell('pxname')) || name === 'BACKEND') continue
+    const before = states.get(name)
+    states.set(name, {
+      status: before?.status ?? cell('status'),
+      inFlight: (before?.inFlight ?? 0) + Number(cell('scur')),
     })
   }
   return states

@@ -30,17 +30,20 @@ describe('settings of the rollout test', () => {
   })
 })
 
-test("the balancer's states are those of the API's slots, with any order of the columns", () => {
+test("the balancer's states are those of the API's slots, with the requests of both backends, in any order of the columns", () => {
   const csv = [
     '# pxname,svname,status,qcur,scur,',
     'public,FRONTEND,OPEN,,3,',
     'api,api-1,UP,0,2,',
     'api,api-2,DOWN 1/2,0,0,',
     'api,BACKEND,UP,0,2,',
+    'api-apart,api-1,no check,0,1,',
+    'api-apart,api-2,no check,0,0,',
+    'api-apart,BACKEND,UP,0,1,',
     '',
   ].join('\n')
   expect([...parseServerStates(csv)]).toEqual([
-    ['api-1', { status: 'UP', inFlight: 2 }],
+    ['api-1', { status: 'UP', inFlight: 3 }],
     ['api-2', { status: 'DOWN 1/2', inFlight: 0 }],
   ])
 })
