@@ -48,21 +48,23 @@ export function createLargeBody(c: Context<Env>, body: LargeBody): ReadableStrea
     if (method === 'GET') holdResponse(context, body.heldBytes)
     else context.heldResponseBytes = responseBudget.takeAnyway(body.heldBytes)
   }
-  const release = onlyOnce(() => responseBudget.release(held))
-  const held = context.heldResponseBytes
-  // From here on the stream releases it.
-  context.heldResponseBytes = 0
+  const release = takeOverHeldBytes(context)
   // Also when the client disconnects before the first part is read.
   c.req.raw.signal.addEventListener('abort', release, { once: true })
   return streamTexts(body, release)
 }
 
-/** Makes a function whose second call does nothing. */
-export function onlyOnce(work: () => void): () => void {
-  let isDone = false
+/**
+ * Takes the memory of a response from its request, whose end no longer releases it: the stream does.
+ *
+ * @returns releases the memory; a second call does nothing
+ */
+export function takeOverHeldBytes(context: RequestContext): () => void {
+  let held = context.heldResponseBytes
+  context.heldResponseBytes = 0
   return () => {
-    if (!isDone) work()
-    isDone = true
+    context.responseBudget.release(held)
+    held = 0
   }
 }
 

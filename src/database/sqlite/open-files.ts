@@ -44,7 +44,7 @@ export class OpenFiles {
   /** @throws DatabaseUnavailable when one of the files was deleted or replaced, or the file system has become read-only */
   assertUsable(): void {
     for (const file of this.#files) assertInPlace(file)
-    const { accessSync, constants } = process.getBuiltinModule('node:fs')
+    const { accessSync, constants } = loadFs()
     try {
       accessSync(this.#path, constants.W_OK)
     } catch (cause) {
@@ -55,12 +55,16 @@ export class OpenFiles {
   }
 }
 
-// Loaded at the first write, because it would lengthen every start.
 let fs: typeof import('node:fs') | undefined
 
-function assertInPlace({ path, dev, ino }: OpenFile): void {
+/** Loads the module at the first write, because it would lengthen every start. */
+function loadFs(): typeof import('node:fs') {
   fs ??= process.getBuiltinModule('node:fs')
-  const found = fs.statSync(path, { throwIfNoEntry: false })
+  return fs
+}
+
+function assertInPlace({ path, dev, ino }: OpenFile): void {
+  const found = loadFs().statSync(path, { throwIfNoEntry: false })
   if (found?.ino === ino && found.dev === dev) return
   const change = found === undefined ? 'deleted' : 'replaced'
   throw new DatabaseUnavailable(

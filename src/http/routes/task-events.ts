@@ -4,7 +4,7 @@ import { isEnded, type Task } from '../../tasks/task.ts'
 import { QueueUnavailable, type TaskQueue } from '../../tasks/task-queue.ts'
 import type { Log } from '../../telemetry/log/log.ts'
 import type { Env } from '../env.ts'
-import { holdResponse, largeResponseThreshold, onlyOnce, splitText } from '../large-response.ts'
+import { holdResponse, largeResponseThreshold, splitText, takeOverHeldBytes } from '../large-response.ts'
 import { serializeTask } from './task-json.ts'
 
 /** Streams of one process: each watches its task. */
@@ -84,9 +84,7 @@ export function streamTask(
     return event
   }
   holdResponse(context, firstEvent.length)
-  const held = context.heldResponseBytes
-  context.heldResponseBytes = 0
-  const release = onlyOnce(() => responseBudget.release(held))
+  const release = takeOverHeldBytes(context)
   const controller = eventStreams.open()
   const response = streamSSE(c, async (stream) => {
     stream.onAbort(() => controller.abort())
