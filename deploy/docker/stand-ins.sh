@@ -43,8 +43,8 @@ begin() {
   root=$context/$(basename "${name%%:*}")
   mkdir -p "$root/etc" "$root/tmp"
   chmod 1777 "$root/tmp"
-  # The users of the official images.
-  printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\nredis:x:999:999::/:/bin/sh\n' \
+  # The users of the official images, and the one that the Kubernetes manifests name.
+  printf 'root:x:0:0::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\npostgres:x:70:70::/:/bin/sh\nredis:x:999:999::/:/bin/sh\nnonroot:x:65532:65532::/:/bin/sh\n' \
     >"$root/etc/passwd"
   add "$(readlink -f "$(find_program dash dash)")"
   mkdir -p "$root/bin"
