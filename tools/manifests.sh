@@ -17,7 +17,8 @@ done
 mkdir $out/everything
 {
   printf 'namespace: tally\nresources: [../../../k8s/base]\ncomponents:\n'
-  for component in k8s/components/*/; do echo "  - ../../../${component%/}"; done
+  # In alphabetical order: one component may change what one before it has added.
+  for component in k8s/components/*; do echo "  - ../../../$component"; done
 } > $out/everything/kustomization.yaml
 $bin/kustomize build $out/everything > $out/everything.yaml
 

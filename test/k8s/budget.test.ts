@@ -27,7 +27,41 @@ function configOf(built: Built, container: Container): Config {
   return result.config
 }
 
-describe.each((await buildAll()).map((built) => [built.overlay, built] as const))('%s', (_, built) => {
+const autoscalerSchema = z.object({
+  spec: z.object({
+    metrics: z.array(
+      z.object({
+        containerResource: z
+          .object({
+            name: z.string(),
+            target: z.object({
+              averageUtilization: z.number().optional(),
+              averageValue: z.string().optional(),
+            }),
+          })
+          .optional(),
+        external: z.looseObject({}).optional(),
+      }),
+    ),
+  }),
+})
+
+/** The metrics of a Deployment's autoscaler; undefined without one. */
+function metricsOf(built: Built, name: string) {
+  const scaler = built.kind('HorizontalPodAutoscaler').find(({ metadata }) => metadata.name === name)
+  return scaler && autoscalerSchema.parse(scaler).spec.metrics
+}
+
+/** @throws Error for any unit but Mi */
+function toMebibytes(quantity: string | undefined): number {
+  const [, amount] = /^(\d+)Mi$/.exec(quantity ?? '') ?? []
+  if (amount === undefined) throw new Error(`not an amount in Mi: ${quantity}`)
+  return Number(amount)
+}
+
+const all = await buildAll()
+
+describe.each(all.map((built) => [built.overlay, built] as const))('%s', (_, built) => {
   describe.each(['api', 'worker'])('%s', (name) => {
     const { spec } = built.workload(name).spec.template
     const [container] = spec.containers
@@ -76,24 +110,39 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     expect(sum).toBeLessThanOrEqual(available)
   })
 
-  test('the autoscaler measures utilization of the CPU that the scheduler has reserved', () => {
-    for (const scaler of built.kind('HorizontalPodAutoscaler')) {
-      if (scaler.metadata.name !== 'api') continue
-      const [metric] = z
-        .object({
-          spec: z.object({
-            metrics: z.array(
-              z.object({
-                containerResource: z.object({ target: z.object({ averageUtilization: z.number() }) }),
-              }),
-            ),
-          }),
-        })
-        .parse(scaler).spec.metrics
-      expect(metric?.containerResource.target.averageUtilization).toBeLessThan(100)
-      const [container] = built.workload('api').spec.template.spec.containers
-      expect(container?.resources.requests.cpu).toBe('1')
-    }
+  test.each([
+    ['api', '1'],
+    ['worker', '500m'],
+  ])('the autoscaler of %s measures utilization of the CPU that the scheduler has reserved', (name, cpu) => {
+    const metrics = metricsOf(built, name)
+    if (metrics === undefined) return
+    const target = metrics.find(({ containerResource }) => containerResource?.name === 'cpu')
+    expect(target?.containerResource?.target.averageUtilization).toBeLessThan(100)
+    const [container] = built.workload(name).spec.template.spec.containers
+    expect(container?.resources.requests.cpu).toBe(cpu)
+  })
+
+  test.each(['api', 'worker'])('the autoscaler of %s adds pods long before one is at its memory limit', (name) => {
+    const metrics = metricsOf(built, name)
+    if (metrics === undefined) return
+    const target = metrics.find(({ containerResource }) => containerResource?.name === 'memory')
+    const [container] = built.workload(name).spec.template.spec.containers
+    const limit = toMebibytes(container?.resources.limits.memory)
+    const average = toMebibytes(target?.containerResource?.target.averageValue)
+    expect(average).toBeLessThanOrEqual(limit / 2)
+    // Idle pods must not add up to more: a pod requests what it needs at rest.
+    expect(average).toBeGreaterThan(toMebibytes(container?.resources.requests.memory))
+  })
+
+  test('the age of the queue is one more reason to add workers, where the component is used', () => {
+    const age = { metric: { name: 'worker_oldest_pending_seconds' }, target: { type: 'Value', value: '30' } }
+    const production = all.find(({ overlay }) => overlay === 'production') as Built
+    if (built.overlay === 'everything')
+      expect(metricsOf(built, 'worker')).toEqual([
+        ...(metricsOf(production, 'worker') ?? []),
+        { external: age },
+      ])
+    else for (const metric of metricsOf(built, 'worker') ?? []) expect(metric.external).toBeUndefined()
   })
 
   test("the programs have the configuration's own ports and roles", () => {

@@ -52,12 +52,14 @@ const ingressSchema = z.object({
 
 const component = 'app.kubernetes.io/component'
 const services = (built: Built) => built.kind('Service').map((each) => serviceSchema.parse(each))
+/** The overlays behind load balancers. */
+const isLoadTest = (overlay: string) => ['loadtest', 'build'].includes(overlay)
 const policies = (built: Built) => built.kind('NetworkPolicy').map((each) => policySchema.parse(each).spec)
 
 describe.each((await buildAll()).map((built) => [built.overlay, built] as const))('%s', (overlay, built) => {
   test("the API's Service has the application's port and no other", () => {
     const api = services(built).find(({ metadata }) => metadata.name === 'api')
-    expect(api?.spec.ports).toEqual([{ port: 8000, targetPort: 'http' }])
+    expect(api?.spec.ports).toEqual([{ port: isLoadTest(overlay) ? 8000 : 80, targetPort: 'http' }])
   })
 
   test('the port of /metrics and the admin routes has no address of a Service', () => {
@@ -71,7 +73,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
       spec.type === 'ClusterIP' ? [] : [[metadata.name, spec.type]],
     )
     expect(open).toEqual(
-      ['loadtest', 'build'].includes(overlay)
+      isLoadTest(overlay)
         ? [
             ['api', 'LoadBalancer'],
             ['prometheus', 'LoadBalancer'],
@@ -85,7 +87,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
       .kind('HTTPRoute')
       .flatMap((each) => routeSchema.parse(each).spec.rules)
       .flatMap(({ backendRefs }) => backendRefs)
-    for (const backend of routed) expect(backend).toEqual({ name: 'api', port: 8000 })
+    for (const backend of routed) expect(backend).toEqual({ name: 'api', port: 80 })
     const ingresses = built.kind('Ingress').map((each) => ingressSchema.parse(each).spec)
     for (const { backend } of ingresses.flatMap(({ rules }) => rules).flatMap(({ http }) => http.paths))
       expect(backend.service).toEqual({ name: 'api', port: { name: 'http' } })

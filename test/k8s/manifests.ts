@@ -164,7 +164,8 @@ export async function buildFrom(name: string, make: (k8s: string) => object): Pr
 export async function buildAll(): Promise<Built[]> {
   if (builder === null) return []
   const overlays = await readdir(join(root, 'k8s/overlays'))
-  const components = await readdir(join(root, 'k8s/components'))
+  // In order: one component may change what one before it has added.
+  const components = (await readdir(join(root, 'k8s/components'))).sort()
   return await Promise.all([
     ...overlays.map(async (overlay) => new Built(overlay, await build(join(root, 'k8s/overlays', overlay)))),
     buildFrom('everything', (k8s) => ({
