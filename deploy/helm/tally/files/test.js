@@ -8,14 +8,14 @@ const headers = {
   connection: 'close',
   ...(key ? { authorization: `Bearer ${key}` } : {}),
 }
-const send = (path, body) =>
-  fetch(`${url}${path}`, {
-    headers,
-    signal: AbortSignal.timeout(10_000),
-    ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-  })
+const request = (address, options) =>
+  fetch(address, { headers, signal: AbortSignal.timeout(10_000), ...options })
+const get = (path) => request(`${url}${path}`)
+const post = (path, body) => request(`${url}${path}`, { method: 'POST', body: JSON.stringify(body) })
+/** The address of what a response has created. */
+const locationOf = (response) => new URL(response.headers.get('location') ?? '', url)
 
-function require(holds, what, seen) {
+function check(holds, what, seen) {
   if (!holds) {
     console.error(`failed: ${what}; received ${JSON.stringify(seen)}`)
     process.exit(1)
@@ -27,37 +27,39 @@ function require(holds, what, seen) {
 let ready
 for (let attempt = 1; attempt <= 30 && !ready?.ok; attempt++) {
   if (attempt > 1) await Bun.sleep(1_000)
-  ready = await send('/ready').catch(() => undefined)
+  ready = await get('/ready').catch(() => undefined)
 }
-require(ready?.ok, '/ready responds with 200', ready?.status)
+check(ready?.ok, '/ready responds with 200', ready?.status)
 
-const hidden = await send('/metrics')
-require(hidden.status === 404, '/metrics is not on the port of the clients', hidden.status)
+const hidden = await get('/metrics')
+check(hidden.status === 404, '/metrics is not on the port of the clients', hidden.status)
 
 const payload = { numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' }
-const analysis = await send('/payload', payload)
+const analysis = await post('/payload', payload)
 if (access && !key) {
-  require(analysis.status === 401, 'a client without a key gets 401', analysis.status)
+  check(analysis.status === 401, 'a client without a key gets 401', analysis.status)
   console.log('No API key: set test.existingSecret to test the results too')
   process.exit(0)
 }
 const isRight = ({ numeric_analysis: numeric, text_analysis: text } = {}) =>
   numeric?.mean === 3 && numeric.standard_deviation === 1.5811388300841898 && text?.word_count === 4
 const result = await analysis.json()
-require(analysis.status === 200 && isRight(result), 'POST /payload computes the exact statistics', result)
+check(analysis.status === 200 && isRight(result), 'POST /payload computes the exact statistics', result)
 
-const accepted = await send('/tasks', { payload })
-require(accepted.status === 201, 'POST /tasks accepts a task', accepted.status)
-const { pathname } = new URL(accepted.headers.get('location') ?? '', url)
+const accepted = await post('/tasks', { payload })
+check(accepted.status === 201, 'POST /tasks accepts a task', accepted.status)
 let task
 for (let attempt = 1; attempt <= 60 && task?.status !== 'completed'; attempt++) {
   if (attempt > 1) await Bun.sleep(1_000)
-  task = (await (await send(pathname)).json()).task
+  task = (await (await request(locationOf(accepted))).json()).task
 }
-require(task?.status === 'completed' && isRight(task.result), 'the task is completed with the exact result', task)
+check(
+  task?.status === 'completed' && isRight(task.result),
+  'the task is completed with the exact result',
+  task,
+)
 
-const stored = await send('/data', { name: 'helm test' })
-require(stored.status === 201, 'POST /data stores a document', stored.status)
-const document = new URL(stored.headers.get('location') ?? '', url).pathname
-const removed = await fetch(`${url}${document}`, { method: 'DELETE', headers, signal: AbortSignal.timeout(10_000) })
-require(removed.status === 204, 'DELETE removes it', removed.status)
+const stored = await post('/data', { name: 'helm test' })
+check(stored.status === 201, 'POST /data stores a document', stored.status)
+const removed = await request(locationOf(stored), { method: 'DELETE' })
+check(removed.status === 204, 'DELETE removes it', removed.status)
