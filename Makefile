@@ -132,6 +132,11 @@ ps: ## Show the running containers
 manifests: node_modules ## Build and check the Kubernetes manifests
 	@tools/manifests.sh
 
+.PHONY: chart
+chart: node_modules ## Lint the Helm chart and render it with every file of its ci/ into reports/chart
+	@$(BUN) tools/helm-values.ts --check
+	@tools/chart.sh
+
 OVERLAY ?= dev
 
 .PHONY: deploy

@@ -64,6 +64,16 @@ sign: ## Sign the image of the last push, or IMAGE=name@sha256:..., and attach i
 verify: ## Check the signer of an image, and its SBOM (COSIGN_PUBLIC_KEY=, or CERTIFICATE_IDENTITY= and CERTIFICATE_ISSUER=)
 	@deploy/image/verify.sh
 
+.PHONY: chart-push chart-sign chart-verify
+chart-push: ## Push the Helm chart, with the image by digest as its default (REPOSITORY= or CHARTS=, IMAGE=); prints it by digest
+	@deploy/helm/push.sh
+
+chart-sign: ## Sign the chart of the last push, or CHART=name@sha256:... (COSIGN_KEY=; without it: Sigstore)
+	@ARTIFACT=chart deploy/image/sign.sh
+
+chart-verify: ## Check the signer of a chart, as make verify does for an image (CHART=)
+	@ARTIFACT=chart deploy/image/verify.sh
+
 .PHONY: deploy-preflight deploy-request deploy-image undeploy-build deployed-conformance deployed-load deployed-roll rollback
 deploy-preflight: ## Check that the settings of a deployment are present (KUBECONFIG or KUBECONFIG_CONTENT)
 	@k8s/preflight.sh

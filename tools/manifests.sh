@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds every overlay of k8s/, and base with every component, into reports/manifests/. Checks the output against the
-# schemas of each supported Kubernetes version and with kube-score.
+# Builds every overlay of k8s/, base with every component, and the Helm chart, into reports/manifests/. Checks the output
+# against the schemas of each supported Kubernetes version and with kube-score.
 set -eu
 cd "$(dirname "$0")/.."
 tools/manifest-tools.sh
@@ -21,6 +21,8 @@ mkdir $out/everything
   for component in k8s/components/*; do echo "  - ../../../$component"; done
 } > $out/everything/kustomization.yaml
 $bin/kustomize build $out/everything > $out/everything.yaml
+# The Helm chart, in each of its variants, must pass the same checks.
+tools/chart.sh $out
 
 valid_for() {
   version=$1

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Signs an image by digest (reference.sh) and attaches the SBOM of make sbom, signed as well. COSIGN_KEY: a private key,
 # or its address at a KMS; default: the key of make sign-key, if it exists. Without a key the identity of the workflow
-# signs, through Sigstore, and the signature is in the public log.
+# signs, through Sigstore, and the signature is in the public log. ARTIFACT=chart: the Helm chart, which has no SBOM.
 set -eu
 cd "$(dirname "$0")/../.."
 image=$(deploy/image/reference.sh)
 sbom=reports/supply-chain/sbom.cdx.json
-if [ ! -f $sbom ]; then echo "$sbom does not exist: run make sbom" >&2; exit 1; fi
+if [ "${ARTIFACT:-image}" = image ] && [ ! -f $sbom ]; then echo "$sbom does not exist: run make sbom" >&2; exit 1; fi
 deploy/image/cosign.sh
 key=${COSIGN_KEY:-}
 if [ -z "$key" ] && [ -z "${ACTIONS_ID_TOKEN_REQUEST_URL:-}" ] && [ -f .tools/signing/cosign.key ]; then
@@ -19,5 +19,7 @@ if [ -n "$key" ]; then
   set -- "$@" --key "$key" --use-signing-config=false --tlog-upload=false
 fi
 .tools/bin/cosign sign "$@" "$image"
-.tools/bin/cosign attest "$@" --type cyclonedx --predicate $sbom "$image"
+if [ "${ARTIFACT:-image}" = image ]; then
+  .tools/bin/cosign attest "$@" --type cyclonedx --predicate $sbom "$image"
+fi
 echo "Signed: $image"

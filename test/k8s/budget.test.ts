@@ -122,17 +122,20 @@ describe.each(all.map((built) => [built.overlay, built] as const))('%s', (_, bui
     expect(container?.resources.requests.cpu).toBe(cpu)
   })
 
-  test.each(['api', 'worker'])('the autoscaler of %s adds pods long before one is at its memory limit', (name) => {
-    const metrics = metricsOf(built, name)
-    if (metrics === undefined) return
-    const target = metrics.find(({ containerResource }) => containerResource?.name === 'memory')
-    const [container] = built.workload(name).spec.template.spec.containers
-    const limit = toMebibytes(container?.resources.limits.memory)
-    const average = toMebibytes(target?.containerResource?.target.averageValue)
-    expect(average).toBeLessThanOrEqual(limit / 2)
-    // Idle pods must not add up to more: a pod requests what it needs at rest.
-    expect(average).toBeGreaterThan(toMebibytes(container?.resources.requests.memory))
-  })
+  test.each(['api', 'worker'])(
+    'the autoscaler of %s adds pods long before one is at its memory limit',
+    (name) => {
+      const metrics = metricsOf(built, name)
+      if (metrics === undefined) return
+      const target = metrics.find(({ containerResource }) => containerResource?.name === 'memory')
+      const [container] = built.workload(name).spec.template.spec.containers
+      const limit = toMebibytes(container?.resources.limits.memory)
+      const average = toMebibytes(target?.containerResource?.target.averageValue)
+      expect(average).toBeLessThanOrEqual(limit / 2)
+      // Idle pods must not add up to more: a pod requests what it needs at rest.
+      expect(average).toBeGreaterThan(toMebibytes(container?.resources.requests.memory))
+    },
+  )
 
   test('the age of the queue is one more reason to add workers, where the component is used', () => {
     const age = { metric: { name: 'worker_oldest_pending_seconds' }, target: { type: 'Value', value: '30' } }

@@ -1,0 +1,20 @@
+#!/bin/sh
+# Lints the Helm chart and renders it with every file of its folder ci/, into OUT/chart-NAME.yaml.
+# Usage: tools/chart.sh [OUT]    default: reports/chart. HELM: another Helm than the pinned one
+set -eu
+cd "$(dirname "$0")/.."
+out=${1:-reports/chart}
+chart=deploy/helm/tally
+if [ -z "${HELM:-}" ]; then
+  tools/helm.sh
+  HELM=.tools/bin/helm
+fi
+echo "Helm $("$HELM" version --template '{{.Version}}')"
+mkdir -p "$out"
+for values in "$chart"/ci/*-values.yaml; do
+  name=$(basename "$values" -values.yaml)
+  "$HELM" lint --strict --quiet $chart --values "$values"
+  # In a namespace of its own, as the overlays are: kube-score compares objects of one namespace.
+  "$HELM" template tally $chart --namespace "tally-$name" --values "$values" > "$out/chart-$name.yaml"
+done
+echo "Helm chart: nothing to say about $(find $chart/ci -name '*-values.yaml' | wc -l) files of values"
