@@ -197,15 +197,21 @@ async function replaceWorkers(
   return { account: await ledger.close(), ...seen }
 }
 
-/** Each accepted task must have been completed, once, with the right result. */
 function taskChecks({ account, inHand, coming }: Awaited<ReturnType<typeof replaceWorkers>>): Check[] {
-  const { accepted, unanswered, turnedAway, faults, repeated, kept } = account
   return [
     check(
       'the workers have tasks in progress when they are stopped',
       inHand > 0 || coming,
       `${inHand} tasks${coming ? ', and more coming' : ''}`,
     ),
+    ...accountChecks(account),
+  ]
+}
+
+/** Each accepted task must have been completed, once, with the right result. */
+export function accountChecks(account: Account): Check[] {
+  const { accepted, unanswered, turnedAway, faults, repeated, kept } = account
+  return [
     check(
       'every accepted task is completed with the right result',
       accepted > 0 && faults.length === 0,

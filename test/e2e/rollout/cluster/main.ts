@@ -15,6 +15,7 @@ import { runControls } from './controls.ts'
 import { disrupt } from './disruptions.ts'
 import { checkEndpoints } from './endpoints.ts'
 import { checkGuards } from './guards.ts'
+import { runReleases } from './helm.ts'
 import { loseStores } from './outages.ts'
 import { deploy, type Platform } from './platform.ts'
 import { renderHtml } from './report/html.ts'
@@ -102,6 +103,10 @@ async function runPart(
     case 'autoscaling': {
       const run = await autoscale(platform, settings, directory)
       return { name: part, runs: [run], checks: [], mustLoseNothing: true }
+    }
+    case 'helm': {
+      const { runs, checks } = await runReleases(platform, settings, directory)
+      return { name: part, runs, checks, mustLoseNothing: true }
     }
     case 'controls': {
       const { runs, checks } = await runControls(platform, settings, directory)

@@ -38,7 +38,12 @@ export function kustomizationOf(overlayPath: string, { image, config = {}, patch
   }
 }
 
-function splitImage(image: string): { newName: string; newTag?: string; digest?: string } {
+/**
+ * Takes an image apart, as kustomize names the parts.
+ *
+ * @example splitImage('host:5000/tally:1') // { newName: 'host:5000/tally', newTag: '1' }
+ */
+export function splitImage(image: string): { newName: string; newTag?: string; digest?: string } {
   const [name = '', digest] = image.split('@')
   if (digest !== undefined) return { newName: name, digest }
   // A colon before the last slash belongs to the registry's port.

@@ -11,10 +11,14 @@ import { prepareVolumes } from './volumes.ts'
 /** The Deployments that are replaced under load. */
 export const deployments = ['api', 'worker'] as const
 export type Deployment = (typeof deployments)[number]
+/** The same of the Helm release `tally`, which is in the namespace for a while. */
+export const releaseDeployments = ['tally-api', 'tally-worker'] as const
 
 /** The overlay, deployed. */
 export interface Platform {
   readonly namespace: Namespace
+  /** The names of the Deployments that serve and work. */
+  readonly deployments: readonly string[]
   readonly pods: Pods
   /** The API and Prometheus, through their load balancers. */
   readonly url: string
@@ -23,8 +27,12 @@ export interface Platform {
   apply(change: Change): Promise<void>
   /** Resolves when a rollout is complete: every new pod is available. */
   rolledOut(deployment: Deployment): Promise<void>
-  /** Resolves when the rollouts are complete and every pod that was replaced is gone. */
-  settled(): Promise<void>
+  /**
+   * Resolves when the rollouts are complete and every pod that was replaced is gone.
+   *
+   * @param names of the Deployments. Default: those of the overlay.
+   */
+  settled(names?: readonly string[]): Promise<void>
   /** Removes everything from the cluster. */
   undeploy(): Promise<void>
   /** Ends what runs on this machine for it. */
@@ -62,17 +70,16 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
   const applyChange = (change: Change): Promise<void> =>
     applyOverlay(namespace, overlay, join(directory, `kustomize-${++changes}`), change)
   await applyChange({ image })
-  const pods = await watchPods(namespace, deployments, join(directory, 'pods'))
+  const pods = await watchPods(namespace, [...deployments, ...releaseDeployments], join(directory, 'pods'))
   for (const each of ['statefulset/postgres', 'statefulset/redis', 'deployment/prometheus']) {
     await rolloutStatus(namespace, each)
   }
-  const rolledOut = (deployment: Deployment): Promise<void> =>
+  const rolledOut = (deployment: string): Promise<void> =>
     rolloutStatus(namespace, `deployment/${deployment}`)
-  const settled = async (): Promise<void> => {
-    for (const deployment of deployments) await rolledOut(deployment)
+  const settled = async (names: readonly string[] = deployments): Promise<void> => {
+    for (const name of names) await rolledOut(name)
     await until(
-      () =>
-        deployments.every((each) => pods.all(each).every(({ terminating, gone }) => gone || !terminating)),
+      () => names.every((each) => pods.all(each).every(({ terminating, gone }) => gone || !terminating)),
       { what: 'replaced pods to be gone', timeoutMs: rolloutTimeoutSeconds * 1_000, intervalMs: 50 },
     )
   }
@@ -80,6 +87,7 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
   const url = await balancedUrl(namespace, 'api', '/ready')
   return {
     namespace,
+    deployments,
     pods,
     url,
     prometheusUrl: await balancedUrl(namespace, 'prometheus', '/-/ready'),
@@ -105,7 +113,7 @@ async function rolloutStatus(namespace: Namespace, name: string): Promise<void> 
 }
 
 /** Where a Service of type LoadBalancer answers; resolves when it does. */
-async function balancedUrl(namespace: Namespace, service: string, path: string): Promise<string> {
+export async function balancedUrl(namespace: Namespace, service: string, path: string): Promise<string> {
   return until(
     async () => {
       const { spec, status } = serviceSchema.parse(

@@ -6,7 +6,7 @@ import { type LoadResult, startLoad } from '../load.ts'
 import { countByPhase, type PhaseCounts } from '../phases.ts'
 import type { Check } from './check.ts'
 import type { Mark } from './disruptions.ts'
-import { deployments, type Platform } from './platform.ts'
+import type { Platform } from './platform.ts'
 import type { Pods } from './pods.ts'
 
 /** A pod's `/payload` answers as each side counted them, and how it ended, if it did. */
@@ -60,12 +60,12 @@ export interface Load {
  * @param directory takes the load's report, in a directory of its name.
  */
 export async function runUnderLoad(
-  platform: Platform,
+  platform: Pick<Platform, 'deployments' | 'pods' | 'url' | 'prometheusUrl'>,
   load: Load,
   directory: string,
   scenario: (mark: Mark, endsAt: number) => Promise<readonly Check[]> = async () => [],
 ): Promise<ClusterRun> {
-  const { pods, url, prometheusUrl } = platform
+  const { deployments, pods, url, prometheusUrl } = platform
   const { name, profile, connection, requests, rate, users, seconds = 0 } = load
   const goneBefore = new Set(pods.all().filter(({ gone }) => gone))
   const running = await startLoad(profile, join(directory, name), {

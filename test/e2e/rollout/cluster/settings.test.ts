@@ -6,7 +6,7 @@ const images = { IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2' }
 describe('settings of the cluster test', () => {
   test('everything, in all modes and in large numbers, unless it is to be quick', () => {
     expect(readClusterSettings(images)).toMatchObject({
-      parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'controls'],
+      parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls'],
       connections: ['reuse', 'no-reuse', 'mixed'],
       stopsMin: 100,
       requestsMin: 200_000,

@@ -1,7 +1,15 @@
 import { parseSettings, type Settings } from '../../../../load/settings.ts'
 
 /** What the test is made of, in the order in which it is done. */
-export const parts = ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'controls'] as const
+export const parts = [
+  'conformance',
+  'rollouts',
+  'guards',
+  'outages',
+  'autoscaling',
+  'helm',
+  'controls',
+] as const
 export type Part = (typeof parts)[number]
 
 export interface ClusterSettings {
