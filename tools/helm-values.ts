@@ -118,7 +118,7 @@ function childOf(node: SchemaNode, name: string, path: readonly string[]): Schem
   return parsed
 }
 
-/** The values that only the schema has: nobody could find them. */
+/** The values that only the schema has: no page would show them. */
 function findUndocumented(text: string, entries: readonly Entry[]): string[] {
   const documented = new Set(entries.map(({ path }) => path.join('.')))
   const walk = (node: SchemaNode, path: readonly string[]): string[] => {

@@ -293,7 +293,7 @@ describe.skipIf(!haveHelm)('rendering fails', () => {
       ['api.extraEnv[0].name=DRAIN_MAX,api.extraEnv[0].value=90s'],
       /extraEnv/,
     ],
-    ['for a digest that is none', 'default', ['image.digest=sha256:abc'], /digest/],
+    ['for an invalid digest', 'default', ['image.digest=sha256:abc'], /digest/],
     ['for a duration without a unit', 'default', ['shutdown.drainMax=20'], /drainMax/],
     [
       'for a grace period below the longest shutdown',

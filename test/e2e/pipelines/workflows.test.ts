@@ -100,6 +100,8 @@ describe.skipIf(!haveAct)('the workflows', () => {
       const run = await rehearsal.run(tag)
       expect(run.exitCode, run.output).toBe(0)
       expect(run.targets()[0]).toBe('release-check')
+      expect(run.targets('chart')).toEqual(['registry-login', 'chart-push', 'chart-sign', 'chart-verify'])
+      expect(run.steps.find(({ target }) => target === 'chart-push')?.env).toMatchObject({ IMAGE: index })
       const published = run.steps.find(({ target }) => target === 'release-publish')
       expect(published?.env).toMatchObject({ TAG: 'v1.2.3', IMAGE: index })
       const asked = run.steps.find(({ target }) => target === 'deploy-request')
