@@ -32,7 +32,7 @@ export function App() {
   )
 }
 
-/** Moves the focus to the content when another view is shown, so that screen readers begin to read there. */
+/** Moves the focus to the content when the view changes, so that screen readers start there. */
 function useFocusOnChange(view: View) {
   const main = useRef<HTMLElement>(null)
   const shown = useRef(view)

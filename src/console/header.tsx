@@ -31,7 +31,7 @@ export function Header({ view }: { readonly view: View }) {
   )
 }
 
-/** Who answers, or that nobody does. */
+/** The instance that answers, or that no instance does. */
 function InstanceNote() {
   const { data: instance, problem } = useInstance()
   if (problem?.code === 'unauthorized')

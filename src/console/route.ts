@@ -3,14 +3,14 @@ import { useMemo, useSyncExternalStore } from 'react'
 export const views = ['analyze', 'tasks', 'documents', 'rollout'] as const
 export type View = (typeof views)[number]
 
-/** What the page shows: all of its state that a link or a reload should bring back. */
+/** The state of the page that a link or a reload restores. */
 export interface Route {
   readonly view: View
   readonly params: URLSearchParams
 }
 
 /**
- * Reads the fragment of the address. An unknown view is the first one.
+ * Parses the fragment of the address. An unknown view becomes the first one.
  *
  * @example parseRoute('#/tasks?status=failed') // { view: 'tasks', params: 'status=failed' }
  */
@@ -21,7 +21,7 @@ export function parseRoute(hash: string): Route {
 }
 
 /**
- * The fragment for a view, without the parameters that are undefined.
+ * The fragment of a view, without undefined parameters.
  *
  * @example formatRoute('tasks', { status: 'failed', id: undefined }) // '#/tasks?status=failed'
  */
@@ -31,7 +31,7 @@ export function formatRoute(view: View, params: Readonly<Record<string, string |
   return `#/${view}${query === '' ? '' : `?${query}`}`
 }
 
-/** Shows another view, or the same one in another state. `replace`: the Back button does not return to this state. */
+/** Shows another view or state. With `replace`, the Back button skips the present one. */
 export function navigate(hash: string, { replace = false } = {}): void {
   if (replace) location.replace(hash)
   else location.hash = hash
@@ -42,7 +42,7 @@ function subscribe(onChange: () => void): () => void {
   return () => removeEventListener('hashchange', onChange)
 }
 
-/** The route of the page, as it changes. */
+/** The present route of the page. */
 export function useRoute(): Route {
   const hash = useSyncExternalStore(subscribe, () => location.hash)
   return useMemo(() => parseRoute(hash), [hash])

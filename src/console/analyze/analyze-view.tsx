@@ -13,10 +13,10 @@ import { useDataset } from './use-dataset.ts'
 
 const example = { numbers: '2 4 4 4 5 5 7 9', text: 'Every request is counted. Not one is lost.' }
 
-/** Longer inputs are not written into the address, in characters. */
+/** Maximum length, in characters, of an input that the address holds. */
 const maxAddressLength = 1_000
 
-/** Numbers and text, and what the service says about them. */
+/** The view to analyze numbers and text. */
 export function AnalyzeView({ params }: Pick<Route, 'params'>) {
   const [numbers, setNumbers] = useState(params.get('numbers') ?? example.numbers)
   const [text, setText] = useState(params.get('text') ?? example.text)
@@ -28,7 +28,7 @@ export function AnalyzeView({ params }: Pick<Route, 'params'>) {
     const loaded = await readFile(chosen)
     setColumn(0)
     if (loaded?.text !== undefined) setText(loaded.text)
-    // A text alone goes to its own field.
+    // A text without numbers uses a field of its own.
     if (loaded?.columns.length === 0) clearFile()
   }
   const start = (asTask: boolean): void => {
@@ -70,7 +70,7 @@ export function AnalyzeView({ params }: Pick<Route, 'params'>) {
   )
 }
 
-/** The answer, or why there is none, or how far it is. */
+/** The result, the error, or the progress. */
 function Outcome({ analysis }: { readonly analysis: Analysis }) {
   return (
     <section className="outcome" aria-label="Result" aria-busy={analysis.state === 'running'}>
@@ -82,7 +82,7 @@ function Outcome({ analysis }: { readonly analysis: Analysis }) {
   )
 }
 
-/** The issues of one member of the body. As a task, the payload is a member itself. */
+/** The issues of one member of the body. The body of a task nests the payload one level deeper. */
 const issuesOf = (issues: readonly Issue[], pointer: string): Issue[] =>
   issues.filter((issue) => {
     const path = issue.pointer.replace(/^\/payload\b/, '')

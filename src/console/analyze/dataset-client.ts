@@ -2,7 +2,7 @@ import type { Dataset } from './dataset.ts'
 
 type Method = 'readFile' | 'prepare'
 
-/** A call of a method of the dataset, as it is sent to the worker. */
+/** A call of a dataset method, as sent to the worker. */
 export type Call = {
   readonly [M in Method]: {
     readonly id: number
@@ -15,10 +15,10 @@ export type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string }
 
-/** The name of the worker's script, which the build knows. */
+/** The name of the worker's script, which the build sets. */
 declare const WORKER_FILE: string
 
-/** A dataset in a thread of its own: the page stays responsive while a million numbers are read. */
+/** A dataset in a worker thread, so that the page stays responsive while it reads a million numbers. */
 export class DatasetClient {
   readonly #worker = startWorker()
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>()
@@ -37,7 +37,7 @@ export class DatasetClient {
     }
   }
 
-  /** @throws Error when the dataset does */
+  /** @throws Error if the dataset throws */
   call<M extends Method>(method: M, input: Parameters<Dataset[M]>[0]): ReturnType<Dataset[M]> {
     const waiting = Promise.withResolvers<unknown>()
     const id = ++this.#calls
@@ -51,7 +51,7 @@ export class DatasetClient {
   }
 }
 
-/** What Chromium has of Trusted Types; other browsers take the address as it is. */
+/** The part of Trusted Types that Chromium has. Other browsers accept the address as it is. */
 interface TrustedTypes {
   createPolicy(
     name: string,

@@ -1,7 +1,7 @@
 import { Dataset } from './dataset.ts'
 import type { Answer, Call } from './dataset-client.ts'
 
-// The program of the worker: it answers the calls of `DatasetClient`, in order.
+// The worker's program: answers the calls of `DatasetClient` in order.
 
 const dataset = new Dataset()
 const scope = globalThis as unknown as Pick<Worker, 'postMessage' | 'onmessage'>

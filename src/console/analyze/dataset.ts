@@ -4,16 +4,16 @@ import { type Column, parseFile } from './parse-file.ts'
 import { type ParsedNumbers, parseNumbers } from './parse-numbers.ts'
 import { countWordLengths } from './word-lengths.ts'
 
-/** What the page has to know of a file to offer its columns. */
+/** The properties of a file that the page needs to offer its columns. */
 export interface FileSummary {
   readonly columns: readonly (Pick<Column, 'name' | 'skipped'> & { readonly count: number })[]
   readonly text: string | undefined
 }
 
-/** Which numbers are analyzed: typed ones, or a column of the file that was read last. */
+/** The numbers to analyze: typed ones, or a column of the last file. */
 export type NumberSource = { readonly typed: string } | { readonly column: number }
 
-/** A payload that is ready to be sent, and what the page shows beside the answer. */
+/** A payload ready to send, and what the page shows beside the result. */
 export interface PreparedPayload {
   /** The JSON of the request. */
   readonly body: Blob
@@ -23,11 +23,14 @@ export interface PreparedPayload {
   readonly wordLengths: readonly Bar[]
 }
 
-/** The work on numbers, in whatever thread it is done. It keeps the last file, so that a million numbers stay where they are. */
+/**
+ * Parses and prepares numbers, in the page or in a worker. Keeps the last file, so that a million numbers do not move
+ * between threads.
+ */
 export class Dataset {
   #columns: readonly Column[] = []
 
-  /** @throws SyntaxError when the file is malformed */
+  /** @throws SyntaxError if the file is malformed */
   async readFile({ file }: { readonly file: File }): Promise<FileSummary> {
     const { columns, text } = parseFile(file.name, await file.text())
     this.#columns = columns

@@ -1,6 +1,6 @@
 import type { Bar } from '../plots/bar.ts'
 
-/** The shape of a set of numbers, for a histogram and a box plot. */
+/** The distribution of a set of numbers, for a histogram and a box plot. */
 export interface Distribution {
   readonly count: number
   readonly minimum: number
@@ -8,7 +8,7 @@ export interface Distribution {
   readonly quartiles: readonly [q1: number, median: number, q3: number]
   /** The furthest values within 1.5 interquartile ranges of the box. */
   readonly whiskers: readonly [low: number, high: number]
-  /** The values beyond the whiskers, and some of them. */
+  /** The number of values beyond the whiskers, and some of them. */
   readonly outliers: { readonly count: number; readonly examples: readonly number[] }
   readonly bins: readonly Bar[]
 }
@@ -57,8 +57,8 @@ export function quantile(sorted: Float64Array, share: number): number {
 }
 
 /**
- * The width of bins by Freedman and Diaconis (1981): 2 · IQR / ∛n. Where half of the values are the same it is 0, and Sturges'
- * rule (1926) decides.
+ * The width of bins by Freedman and Diaconis (1981): 2 · IQR / ∛n. If half of the values are equal, it is 0, and
+ * Sturges' rule (1926) decides.
  */
 function findBinWidth(count: number, interquartileRange: number, range: number): number {
   if (range === 0) return 1
@@ -70,18 +70,18 @@ function findBinWidth(count: number, interquartileRange: number, range: number):
 function countBins(sorted: Float64Array, width: number): Bar[] {
   const minimum = sorted[0] as number
   const range = (sorted.at(-1) as number) - minimum
-  // A constant has one bin, around it.
+  // A constant gets one bin around it.
   if (range === 0) return [{ start: minimum - width / 2, end: minimum + width / 2, count: sorted.length }]
   const counts = new Array<number>(Math.max(1, Math.round(range / width))).fill(0)
   for (const value of sorted) {
-    // The largest value belongs to the last bin.
+    // The last bin includes the largest value.
     const bin = Math.min(Math.floor((value - minimum) / width), counts.length - 1)
     counts[bin] = (counts[bin] ?? 0) + 1
   }
   return counts.map((count, i) => ({ start: minimum + i * width, end: minimum + (i + 1) * width, count }))
 }
 
-/** At most `max` items, from all of the list. */
+/** At most `max` items, evenly spaced over the list. */
 function pickEvenly(items: readonly number[], max: number): number[] {
   const step = Math.max(1, items.length / max)
   return Array.from({ length: Math.min(items.length, max) }, (_, i) => items[Math.floor(i * step)] as number)

@@ -1,7 +1,7 @@
 /**
- * The command that sends the same request from a shell.
+ * The curl command for the same request.
  *
- * @param body undefined for one that is too long for a command line: the command then reads a file
+ * @param body undefined if it is too long for a command line: the command then reads a file
  * @example formatCurl('http://localhost/payload', '{}') // "curl 'http://localhost/payload' …"
  */
 export function formatCurl(url: string, body: string | undefined): string {
@@ -9,5 +9,5 @@ export function formatCurl(url: string, body: string | undefined): string {
   return `curl ${quote(url)} -H 'content-type: application/json' --data ${data}`
 }
 
-/** A word of a POSIX shell, whatever is in it. */
+/** Quotes any text as one word for a POSIX shell. */
 const quote = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`

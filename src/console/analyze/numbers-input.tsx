@@ -3,7 +3,7 @@ import type { Issue } from '../api/problem.ts'
 import { Field } from '../parts/field.tsx'
 import type { FileState, LoadedFile } from './use-dataset.ts'
 
-/** A longer text is read as a file, in characters: a text field is slow with a million numbers. */
+/** In characters. Treats a longer text as a file, because a text field is slow with a million numbers. */
 const maxTyped = 200_000
 
 export interface NumbersInputProps {
@@ -17,7 +17,7 @@ export interface NumbersInputProps {
   readonly issues: readonly Issue[]
 }
 
-/** Numbers, typed, pasted or from a file. */
+/** Input for numbers: typed, pasted or from a file. */
 export function NumbersInput(props: NumbersInputProps) {
   const { numbers, setNumbers, file, openFile, clearFile, column, setColumn, issues } = props
   const drop = (event: DragEvent): void => {
@@ -32,7 +32,7 @@ export function NumbersInput(props: NumbersInputProps) {
     openFile(new File([pasted], 'pasted numbers.txt'))
   }
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: files can also be chosen by the button in it
+    // biome-ignore lint/a11y/noStaticElementInteractions: the button inside also opens a file
     <div className="drop-target" onDrop={drop} onDragOver={(event) => event.preventDefault()}>
       {file.state === 'loaded' ? (
         <LoadedFileNote {...{ column, setColumn, clearFile, issues }} file={file.file} />
@@ -71,7 +71,7 @@ function FileChooser({ file, openFile }: Pick<NumbersInputProps, 'file' | 'openF
           onChange={({ target }) => {
             const [chosen] = target.files ?? []
             if (chosen !== undefined) openFile(chosen)
-            // The same file can be chosen again, after a change.
+            // Allows choosing the same file again after it changed.
             target.value = ''
           }}
         />
@@ -84,7 +84,7 @@ function FileChooser({ file, openFile }: Pick<NumbersInputProps, 'file' | 'openF
   )
 }
 
-/** The file in place of the field, and which of its numbers are meant. */
+/** Replaces the field when a file is open, and offers its columns. */
 function LoadedFileNote(
   props: Pick<NumbersInputProps, 'column' | 'setColumn' | 'clearFile' | 'issues'> & {
     readonly file: LoadedFile

@@ -1,23 +1,23 @@
 import { parseNumber, parseNumbers } from './parse-numbers.ts'
 
-/** Numbers of a file that belong together, such as a column of a CSV file or a member of its JSON objects. */
+/** A series of numbers in a file, such as a column of CSV or a member of JSON objects. */
 export interface Column {
   readonly name: string
   readonly numbers: Float64Array
-  /** Values in the same place that are no numbers. */
+  /** How many values of the series are not numbers. */
   readonly skipped: number
 }
 
 export interface ParsedFile {
   readonly columns: readonly Column[]
-  /** Text to be analyzed: the content of a file that is no list of numbers, or the member `text` of a payload. */
+  /** The text to analyze: the content of a file that is not a list of numbers, or the member `text` of a payload. */
   readonly text: string | undefined
 }
 
 /**
  * Finds the numbers in a file by its name and content: CSV, JSON, NDJSON or text.
  *
- * @throws SyntaxError when JSON is malformed
+ * @throws SyntaxError if JSON is malformed
  */
 export function parseFile(name: string, content: string): ParsedFile {
   const suffix = /\.(\w+)$/.exec(name.toLowerCase())?.[1]
@@ -49,7 +49,7 @@ function parseLines(content: string): ParsedFile {
   return { columns: collectColumns(values), text: undefined }
 }
 
-/** A text with more words than numbers is a text. */
+/** With more words than numbers, the file is prose. */
 function parsePlain(name: string, content: string): ParsedFile {
   const { numbers, invalid } = parseNumbers(content)
   if (invalid.count >= numbers.length) return { columns: [], text: content }
@@ -66,7 +66,7 @@ function collectColumns(values: readonly unknown[], name = 'values'): Column[] {
   return collector.columns()
 }
 
-/** A table whose cells are separated by whatever its first line has most of. */
+/** A table. The separator is the most frequent candidate in the first line. */
 function parseTable(content: string): Column[] {
   const firstLine = content.slice(0, content.indexOf('\n') + 1 || undefined)
   const separators = [',', ';', '\t', '|'] as const
@@ -82,13 +82,13 @@ function parseTable(content: string): Column[] {
   return collector.columns()
 }
 
-/** The cells of CSV (RFC 4180), trimmed: in quotes a cell may have separators, line breaks and doubled quotes. */
+/** The cells of CSV (RFC 4180), trimmed. A quoted cell may contain separators, line breaks and doubled quotes. */
 function splitCells(content: string, separator: string): string[][] {
   const rows = content.includes('"') ? splitQuoted(content, separator) : splitPlain(content, separator)
   return rows.filter((row) => row.some((each) => each !== ''))
 }
 
-/** Without quotes every separator is one; most tables are like that, and the larger ones. */
+/** The fast path for tables without quotes, which most are. */
 function splitPlain(content: string, separator: string): string[][] {
   return content.split('\n').map((line) => line.split(separator).map((cell) => cell.trim()))
 }
@@ -108,7 +108,7 @@ function splitQuoted(content: string, separator: string): string[][] {
   return rows
 }
 
-/** Numbers by the name of their place. */
+/** Groups numbers by their name or column. */
 class Collector {
   readonly #columns = new Map<string, { numbers: number[]; skipped: number }>()
 
@@ -122,7 +122,7 @@ class Collector {
     else column.skipped++
   }
 
-  /** Those that have numbers at all. */
+  /** The series that contain numbers. */
   columns(): Column[] {
     return [...this.#columns]
       .filter(([, { numbers }]) => numbers.length > 0)

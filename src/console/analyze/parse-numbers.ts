@@ -1,4 +1,4 @@
-/** A token that should be a number and is none. */
+/** A token that is not a number. */
 export interface InvalidToken {
   readonly line: number
   readonly token: string
@@ -6,7 +6,7 @@ export interface InvalidToken {
 
 export interface ParsedNumbers {
   readonly numbers: Float64Array
-  /** How many tokens are no numbers, and the first of them. */
+  /** The count of invalid tokens, and the first ones. */
   readonly invalid: { readonly count: number; readonly examples: readonly InvalidToken[] }
 }
 
@@ -23,7 +23,7 @@ export function parseNumber(token: string): number | undefined {
 }
 
 /**
- * Reads numbers between any separators: white space, commas, semicolons, bars, brackets.
+ * Parses numbers between any separators: white space, commas, semicolons, bars, brackets.
  *
  * @example parseNumbers('[1, 2.5; -3e2]').numbers // Float64Array [1, 2.5, -300]
  */

@@ -8,7 +8,7 @@ import { SummaryTable } from './summary-table.tsx'
 import type { Summary } from './use-analysis.ts'
 import { useBlobText } from './use-blob-text.ts'
 
-/** The answer of the service, and the shape of what was asked. */
+/** The response of the service, with plots of the input. */
 export function Results({
   summary,
   payload,

@@ -17,7 +17,7 @@ const textRows = [
   ['paragraph_count', 'Paragraphs'],
 ] as const
 
-/** All digits of the answer: they are exact. */
+/** Shows all digits, because they are exact. */
 export function SummaryTable({ summary }: { readonly summary: Summary }) {
   const { numeric_analysis: numeric, text_analysis: text, processing_time_ms } = summary
   return (

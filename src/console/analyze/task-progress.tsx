@@ -4,7 +4,7 @@ import { formatRoute } from '../route.ts'
 const steps = ['pending', 'processing', 'completed'] as const
 const labels = { pending: 'Stored', processing: 'A worker has it', completed: 'Done' } as const
 
-/** How far an analysis is: a task shows its states as they come. */
+/** The progress of an analysis. A task shows its states. */
 export function TaskProgress({ task }: { readonly task: Pick<TaskJson, 'id' | 'status'> | undefined }) {
   if (task === undefined) return <p role="status">Analyzing …</p>
   const reached = (steps as readonly string[]).indexOf(task.status)

@@ -7,13 +7,13 @@ import { watchTask } from '../api/watch-task.ts'
 import type { NumberSource, PreparedPayload } from './dataset.ts'
 import type { DatasetClient } from './dataset-client.ts'
 
-/** What the service says about numbers and text. */
+/** The statistics of numbers and text. */
 export type Summary = Extract<
   InferResponseType<typeof client.payload.$post, 200>,
   { readonly numeric_analysis: unknown }
 >
 
-/** An analysis from the click to its answer. */
+/** The state of an analysis. */
 export type Analysis =
   | { readonly state: 'idle' }
   | { readonly state: 'running'; readonly task?: Pick<TaskJson, 'id' | 'status'> }
@@ -26,10 +26,10 @@ export interface AnalysisInput {
 }
 
 const json = { headers: { 'content-type': 'application/json' } }
-/** What the client would send, were it not for the body that the worker has made already. */
+/** Prevents the client from serializing the body, which the worker has already done. */
 const placeholder = { numbers: [], text: '' }
 
-/** Analyzes at once. */
+/** Analyzes by POST /payload. */
 async function analyzeNow({ body }: PreparedPayload, signal: AbortSignal): Promise<Summary> {
   const response = await expectOk(
     client.payload.$post({ json: placeholder, query: {} }, { ...json, init: { body, signal } }),
@@ -37,7 +37,7 @@ async function analyzeNow({ body }: PreparedPayload, signal: AbortSignal): Promi
   return (await response.json()) as Summary
 }
 
-/** Analyzes as a task, and reports its states. */
+/** Analyzes as a task and reports its states. */
 async function analyzeAsTask(
   { body }: PreparedPayload,
   signal: AbortSignal,
@@ -57,7 +57,7 @@ async function analyzeAsTask(
   throw new Error('The task was not followed to its end.')
 }
 
-/** Analyzes one input at a time: another one ends the wait for the one before. */
+/** Runs one analysis at a time: a new one cancels the wait for the previous one. */
 export function useAnalysis(dataset: DatasetClient | undefined) {
   const [analysis, setAnalysis] = useState<Analysis>({ state: 'idle' })
   const current = useRef<AbortController>(undefined)

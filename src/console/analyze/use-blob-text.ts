@@ -1,10 +1,10 @@
 import { useEffect, useState } from 'react'
 
-/** Larger blobs are not read, in bytes. */
+/** Maximum size to read, in bytes. */
 const maxBytes = 4_096
 
 /**
- * The text of a small blob, once it was read.
+ * The text of a small blob, once read.
  *
  * @returns undefined for a large blob
  */

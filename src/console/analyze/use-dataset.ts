@@ -8,14 +8,14 @@ export interface LoadedFile extends FileSummary {
   readonly size: number
 }
 
-/** The state of the file that was chosen last. */
+/** The state of the last file. */
 export type FileState =
   | { readonly state: 'none' }
   | { readonly state: 'reading'; readonly name: string }
   | { readonly state: 'failed'; readonly name: string; readonly reason: string }
   | { readonly state: 'loaded'; readonly file: LoadedFile }
 
-/** The worker of the view, and the file in it. */
+/** The view's worker and its file. */
 export function useDataset() {
   const [dataset, setDataset] = useState<DatasetClient>()
   const [file, setFile] = useState<FileState>({ state: 'none' })

@@ -1,11 +1,10 @@
 import type { Bar } from '../plots/bar.ts'
 
-/** Longer words are counted together. */
+/** Groups all longer words. */
 const maxLength = 20
 
 /**
- * How many words of each length, in code points, a text has. Words are runs of anything but white space, as the service
- * counts them.
+ * Counts the words of a text by length, in code points. Words are runs without white space, as the service counts them.
  *
  * @example countWordLengths('a bc de') // [{ start: 1, end: 2, count: 1 }, { start: 2, end: 3, count: 2 }]
  */

@@ -1,16 +1,16 @@
 const storageKey = 'tally-key'
 
-/** A question for a key that waits for the user. */
+/** An open request for a key. */
 interface Prompt {
-  /** Whether a key was sent, and refused. */
+  /** Whether the service refused the previous key. */
   readonly isRetry: boolean
   readonly answer: PromiseWithResolvers<string | undefined>
 }
 
-/** The API key or token of the user, kept for the tab: a link or another site never carries it. */
+/** The user's API key or token, kept for the tab. Links and other sites cannot send it. */
 class AccessKey {
   #prompt: Prompt | undefined
-  /** Who does not want to give a key is not asked again by each request. */
+  /** After the user has declined, requests do not ask again. */
   #isDeclined = false
   readonly #listeners = new Set<() => void>()
 
@@ -19,9 +19,9 @@ class AccessKey {
   }
 
   /**
-   * Asks the user for another key than the one that was refused. Requests that are refused meanwhile share the question.
+   * Asks the user to replace the refused key. Concurrent refused requests share one dialog.
    *
-   * @returns undefined when the user gives none
+   * @returns undefined if the user declines
    */
   ask(refused: string | undefined): Promise<string | undefined> {
     const current = this.get()
@@ -30,13 +30,13 @@ class AccessKey {
     return this.#open(refused !== undefined)
   }
 
-  /** Asks a user who has declined before, because the user wants it now. */
+  /** Asks again after the user has declined, on request of the user. */
   async askAgain(): Promise<void> {
-    // Views have failed meanwhile: they begin again with the key.
+    // Reloads the views, which failed without a key.
     if ((await this.#open(false)) !== undefined) location.reload()
   }
 
-  /** Answers the open question. */
+  /** Closes the dialog with the user's answer. */
   answer(key: string | undefined): void {
     if (key !== undefined) sessionStorage.setItem(storageKey, key)
     this.#isDeclined = key === undefined

@@ -2,18 +2,18 @@ import { type ClientResponse, hc } from 'hono/client'
 import type { AppType } from '../../http/app.ts'
 import { accessKey } from './access-key.ts'
 
-/** Where the service is: the folder above that of the script, whatever path a proxy puts before it. */
+/** The address of the service: the folder above the script, so that any path prefix of a proxy works. */
 export const baseUrl = new URL('..', import.meta.url)
 
-/** The service, by the types of its routes. */
+/** The typed client of the service. */
 export const client = hc<AppType>(baseUrl.href, { fetch: fetchWithKey })
 
-/** A response whose body has not been read. */
+/** A response with an unread body. */
 export type AnyResponse = Pick<ClientResponse<unknown>, 'ok' | 'status' | 'headers' | 'json' | 'text'>
 
 type FetchInput = Parameters<typeof fetch>[0]
 
-/** Sends the key of the user. Where the service wants another one, asks for it, and sends the request again. */
+/** Sends the user's key. If the service refuses it, asks for another one and repeats the request. */
 export async function fetchWithKey(input: FetchInput, init: RequestInit = {}): Promise<Response> {
   const used = accessKey.get()
   const response = await fetch(input, { ...init, headers: withKey(new Headers(init.headers), used) })
@@ -24,7 +24,7 @@ export async function fetchWithKey(input: FetchInput, init: RequestInit = {}): P
 
 function withKey(headers: Headers, key: string | undefined): Headers {
   if (key === undefined) return headers
-  // A token is no key: the service reads it from the other header only.
+  // The service accepts tokens only in the `Authorization` header.
   if (/^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(key)) headers.set('authorization', `Bearer ${key}`)
   else headers.set('x-api-key', key)
   return headers

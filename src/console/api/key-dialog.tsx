@@ -3,7 +3,7 @@ import { accessKey } from './access-key.ts'
 
 const subscribe = accessKey.subscribe.bind(accessKey)
 
-/** Asks for the API key or token when the service wants one. */
+/** Asks for the API key or token that the service requires. */
 export function KeyDialog() {
   const prompt = useSyncExternalStore(subscribe, () => accessKey.prompt)
   const dialog = useRef<HTMLDialogElement>(null)

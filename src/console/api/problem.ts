@@ -1,15 +1,15 @@
 import type { AnyResponse } from './client.ts'
 
-/** One thing that is wrong with a body. */
+/** One issue of a request body. */
 export interface Issue {
-  /** Where, as a JSON pointer such as `/numbers/3`. */
+  /** A JSON pointer such as `/numbers/3`. */
   readonly pointer: string
   readonly detail: string
 }
 
-/** Why a request failed: what the service says (RFC 9457), or why there is no answer. */
+/** Why a request failed: the problem document (RFC 9457), or the reason for a missing response. */
 export interface Problem {
-  /** 0 without an answer. */
+  /** 0 without a response. */
   readonly status: number
   readonly code: string
   readonly title: string
@@ -26,7 +26,7 @@ export class RequestFailed extends Error {
 }
 
 /**
- * The response, when it is a success.
+ * Returns a successful response.
  *
  * @throws RequestFailed with the problem otherwise
  */
@@ -36,7 +36,7 @@ export async function expectOk<R extends AnyResponse>(response: R | Promise<R>):
   return settled
 }
 
-/** The problem that a response describes; a proxy's own error page is described by its status. */
+/** The problem that a response describes. Describes a proxy's error page by its status. */
 export async function readProblem(response: AnyResponse): Promise<Problem> {
   const { status, headers } = response
   const body = parseObject(await response.text())
@@ -52,7 +52,7 @@ export async function readProblem(response: AnyResponse): Promise<Problem> {
   }
 }
 
-/** What a request threw, as a problem. */
+/** Converts an error of a request to a problem. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof RequestFailed) return error.problem
   const detail = error instanceof Error ? error.message : String(error)

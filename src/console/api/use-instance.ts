@@ -3,7 +3,7 @@ import { client } from './client.ts'
 import { expectOk } from './problem.ts'
 import { type RequestState, useRequest } from './use-request.ts'
 
-/** Asks an instance about itself: behind a balancer any of them answers. */
+/** Asks an instance for its state. Behind a balancer, any instance may answer. */
 export async function readInstance(signal: AbortSignal): Promise<InstanceJson> {
   const response = await expectOk(client.console.instance.$get({}, { init: { signal } }))
   return response.json()
@@ -11,7 +11,7 @@ export async function readInstance(signal: AbortSignal): Promise<InstanceJson> {
 
 const intervalMs = 5_000
 
-/** The instance that answered last. */
+/** The last instance that answered. */
 export function useInstance(): RequestState<InstanceJson> {
   return useRequest(readInstance, intervalMs)
 }

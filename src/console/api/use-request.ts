@@ -2,19 +2,19 @@ import { useCallback, useEffect, useRef, useState } from 'react'
 import { type Problem, toProblem } from './problem.ts'
 
 export interface RequestState<T> {
-  /** The last answer; kept while a later request fails. */
+  /** The last response; kept while a later request fails. */
   readonly data?: T | undefined
   /** Why the last request failed. */
   readonly problem?: Problem | undefined
-  /** Asks again now. */
+  /** Repeats the request. */
   readonly reload: () => void
 }
 
 /**
- * Asks the service when a component appears, and again whenever `load` changes.
+ * Sends a request when a component appears, and whenever `load` changes.
  *
  * @param load must be stable, as from `useCallback`
- * @param intervalMs asks again this long after each answer, in ms. Default: only once.
+ * @param intervalMs repeats the request this long after each response, in ms. Default: never.
  */
 export function useRequest<T>(
   load: (signal: AbortSignal) => Promise<T>,

@@ -5,17 +5,17 @@ import { expectOk } from './problem.ts'
 
 const endedStatuses: readonly TaskJson['status'][] = ['completed', 'failed', 'cancelled']
 
-/** Whether a task changes only when a user asks for it. */
+/** Whether a task changes only on request of a user. */
 export const isEnded = ({ status }: Pick<TaskJson, 'status'>): boolean => endedStatuses.includes(status)
 
-/** How soon a stream that ended before its task is opened again, in ms, unless the service says otherwise. */
+/** Delay before a stream that ended too early is reopened, in ms, unless the service sets one. */
 const defaultRetryMs = 1_000
 
 /**
- * Each state of a task until it ends. A stream that ends earlier, as it does when its instance drains, is opened again.
- * Read by `fetch`: an `EventSource` can send no key.
+ * Yields each state of a task until it ends. Reopens a stream that ends earlier, as it does when its instance drains.
+ * Uses `fetch`, because an `EventSource` cannot send a key.
  *
- * @throws RequestFailed when the service refuses
+ * @throws RequestFailed if the service refuses
  */
 export async function* watchTask(id: string, signal: AbortSignal): AsyncGenerator<TaskJson> {
   let retryMs = defaultRetryMs

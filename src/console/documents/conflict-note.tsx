@@ -1,7 +1,7 @@
 import { ScrollingText } from '../parts/scrolling-text.tsx'
 import type { StoredDocument } from './document-api.ts'
 
-/** Two have changed a document: shows the other version, and asks which one goes on. */
+/** Shows the other version of a document that changed meanwhile, and asks which one to keep. */
 export function ConflictNote(props: {
   readonly theirs: StoredDocument
   readonly onResolve: (keep: 'theirs' | 'mine') => void

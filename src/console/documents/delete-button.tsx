@@ -1,6 +1,6 @@
 import { useState } from 'react'
 
-/** Deletes at the second click. */
+/** Deletes on the second click. */
 export function DeleteButton(props: { readonly isBusy: boolean; readonly onDelete: () => void }) {
   const { isBusy, onDelete } = props
   const [isSure, setSure] = useState(false)

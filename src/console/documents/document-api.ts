@@ -1,14 +1,14 @@
 import { type AnyResponse, client } from '../api/client.ts'
 import { expectOk } from '../api/problem.ts'
 
-/** A document as text, so that its numbers keep all their digits, with the version that was read. */
+/** A document as text, which preserves all digits of its numbers, with the version that was read. */
 export interface StoredDocument {
   readonly id: string
   readonly text: string
   readonly etag: string
 }
 
-/** What the client would send: the text of the user is sent instead, as it is. */
+/** Prevents the client from serializing the body: the user's text is sent unchanged. */
 const placeholder = {}
 
 const sendText = (body: string, headers: Record<string, string> = {}) => ({
@@ -20,7 +20,7 @@ async function toStored(id: string, response: AnyResponse): Promise<StoredDocume
   return { id, text: await response.text(), etag: response.headers.get('etag') ?? '' }
 }
 
-/** @throws RequestFailed, as all functions here */
+/** @throws RequestFailed, like all functions here */
 export async function readDocument(id: string, signal: AbortSignal): Promise<StoredDocument> {
   return toStored(id, await expectOk(client.data[':id'].$get({ param: { id } }, { init: { signal } })))
 }
@@ -31,7 +31,7 @@ export async function createDocument(text: string): Promise<string> {
   return String((await response.json()).item.id)
 }
 
-/** Replaces the version that was read, and no other one. */
+/** Replaces a document only in the version that was read. */
 export async function replaceDocument({ id, text, etag }: StoredDocument): Promise<StoredDocument> {
   const response = await expectOk(
     client.data[':id'].$put({ param: { id }, json: placeholder }, sendText(text, { 'if-match': etag })),
@@ -39,7 +39,7 @@ export async function replaceDocument({ id, text, etag }: StoredDocument): Promi
   return toStored(id, response)
 }
 
-/** Deletes the version that was read, and no other one. */
+/** Deletes a document only in the version that was read. */
 export async function deleteDocument({ id, etag }: StoredDocument): Promise<void> {
   await expectOk(client.data[':id'].$delete({ param: { id } }, { headers: { 'if-match': etag } }))
 }

@@ -59,6 +59,6 @@ export function DocumentEditor(
   )
 }
 
-/** The issues are at the field. */
+/** The field itself shows the issues. */
 const withoutIssues = (problem: Problem | undefined): Problem | undefined =>
   problem && { ...problem, issues: [] }

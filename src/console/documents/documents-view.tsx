@@ -6,7 +6,7 @@ import { DocumentEditor } from './document-editor.tsx'
 import { DocumentTable } from './document-table.tsx'
 import { useDocuments } from './use-documents.ts'
 
-/** The documents: a page of them, and one to read, write or delete. */
+/** A page of documents, and an editor for one of them. */
 export function DocumentsView({ params }: Pick<Route, 'params'>) {
   const cursor = params.get('cursor') ?? undefined
   const id = params.get('id') ?? undefined

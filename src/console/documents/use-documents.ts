@@ -7,7 +7,7 @@ import { type RequestState, useRequest } from '../api/use-request.ts'
 /** A document in a list. */
 export interface DocumentRow {
   readonly id: string
-  /** The beginning of its JSON. */
+  /** The beginning of the document's JSON. */
   readonly preview: string
 }
 

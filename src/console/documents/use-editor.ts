@@ -8,16 +8,16 @@ import {
   type StoredDocument,
 } from './document-api.ts'
 
-/** What the editor holds of one document. */
+/** The state of the editor. */
 export interface EditorState {
   readonly text: string
   /** The version that the text is based on; undefined for a new document. */
   readonly base?: StoredDocument | undefined
   readonly problem?: Problem | undefined
-  /** What somebody else wrote meanwhile. */
+  /** The version that another client stored meanwhile. */
   readonly conflict?: StoredDocument | undefined
   readonly isBusy: boolean
-  /** Whether the text was stored as it is. */
+  /** Whether the text is stored. */
   readonly isSaved: boolean
 }
 
@@ -30,7 +30,7 @@ export interface EditorEvents {
   readonly onDeleted: () => void
 }
 
-/** Edits one document, or writes a new one. */
+/** Edits one document, or creates one. */
 export function useEditor(id: string | undefined, { onCreated, onChanged, onDeleted }: EditorEvents) {
   const [state, setState] = useState(initial)
   const update = useCallback(
@@ -51,7 +51,7 @@ export function useEditor(id: string | undefined, { onCreated, onChanged, onDele
     return () => controller.abort()
   }, [id, update])
 
-  /** Does something, and shows why it could not be done. */
+  /** Runs an action and shows its error. */
   const attempt = async (action: () => Promise<void>): Promise<void> => {
     update({ isBusy: true, problem: undefined, conflict: undefined })
     try {
@@ -77,7 +77,7 @@ export function useEditor(id: string | undefined, { onCreated, onChanged, onDele
         if (base !== undefined) await deleteDocument(base)
         onDeleted()
       }),
-    /** Goes on with the text of the other, or with one's own in place of it. */
+    /** Continues with the other version, or replaces it with this text. */
     resolve: (keep: 'theirs' | 'mine') => {
       if (conflict === undefined) return
       const resolved = keep === 'theirs' ? indent(conflict.text) : text
@@ -86,13 +86,13 @@ export function useEditor(id: string | undefined, { onCreated, onChanged, onDele
   }
 }
 
-/** The present version, when an error says that it is another than the one that was read. */
+/** Reads the present version if the error is a version conflict. */
 async function findConflict(error: unknown, id: string | undefined): Promise<StoredDocument | undefined> {
   if (id === undefined || !(error instanceof RequestFailed) || error.problem.status !== 412) return undefined
   return readDocument(id, new AbortController().signal).catch(() => undefined)
 }
 
-/** Spread over lines, unless that would change a number: JavaScript has not all that JSON can say. */
+/** Formats JSON on several lines, unless that would change a number: JavaScript cannot represent every JSON number. */
 function indent(text: string): string {
   try {
     const value: unknown = JSON.parse(text)

@@ -1,6 +1,6 @@
 import { useState } from 'react'
 
-/** How long the button says that it has copied, in ms. */
+/** How long the button confirms the copy, in ms. */
 const shownMs = 1_500
 
 /** Copies a text. */
@@ -11,7 +11,7 @@ export function CopyButton({ label, text }: { readonly label: string; readonly t
       await navigator.clipboard.writeText(text())
       setOutcome('copied')
     } catch {
-      // Without TLS, browsers have a clipboard only for localhost.
+      // Browsers provide the clipboard only over TLS and on localhost.
       setOutcome('failed')
     }
     setTimeout(() => setOutcome(undefined), shownMs)

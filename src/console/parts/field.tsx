@@ -1,14 +1,14 @@
 import { type ReactNode, useId } from 'react'
 import type { Issue } from '../api/problem.ts'
 
-/** What a field needs to be described by its hint and its issues. */
+/** The attributes that link a field to its hint and issues. */
 export interface FieldProps {
   readonly id: string
   readonly 'aria-describedby': string | undefined
   readonly 'aria-invalid': boolean | undefined
 }
 
-/** A labeled field with a hint, and what is wrong with it. */
+/** A labeled field with a hint and its issues. */
 export function Field(props: {
   readonly label: string
   readonly hint?: ReactNode

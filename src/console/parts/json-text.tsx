@@ -2,10 +2,10 @@ import { useMemo, useState } from 'react'
 import { CopyButton } from './copy-button.tsx'
 import { ScrollingText } from './scrolling-text.tsx'
 
-/** Longer texts are shown in part, in characters, and say so. */
+/** Longer texts are truncated with a note, in characters. */
 const maxShown = 4_000
 
-/** A JSON value as text. What is not shown is announced, and one click away. */
+/** A JSON value as text. States what is hidden; one click shows it. */
 export function JsonText({ label, value }: { readonly label: string; readonly value: unknown }) {
   const text = useMemo(() => JSON.stringify(value, null, 2) ?? '', [value])
   const [isWhole, setWhole] = useState(false)

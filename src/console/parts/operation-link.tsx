@@ -1,9 +1,9 @@
 import { baseUrl } from '../api/client.ts'
 
 /**
- * A link to an operation on the page of the API.
+ * A link to an operation on the API page.
  *
- * @param operation its tag and id in the OpenAPI document, as `payload/analyzePayload`
+ * @param operation its tag and id in the OpenAPI document, such as `payload/analyzePayload`
  */
 export function OperationLink(props: { readonly operation: string; readonly children: string }) {
   const url = new URL(`docs#/${props.operation}`, baseUrl)

@@ -1,4 +1,4 @@
-/** Links to the first and to the next page of a list. */
+/** Links to the first and the next page of a list. */
 export function Pager(props: {
   readonly first: string
   readonly isFirst: boolean

@@ -1,6 +1,6 @@
 import type { Problem } from '../api/problem.ts'
 
-/** Why a request failed, with what is needed to find it in the log. */
+/** Why a request failed, with the request id for the log. */
 export function ProblemNote({ problem }: { readonly problem: Problem | undefined }) {
   if (problem === undefined) return null
   return (

@@ -8,16 +8,16 @@ const units = [
 ] as const
 const format = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 
-/** How long ago, or how soon: `3 minutes ago`. */
+/** A time relative to now: `3 minutes ago`. */
 function formatRelative(ms: number): string {
   const [unit, length] = units.find(([, each]) => Math.abs(ms) >= each) ?? units[3]
   return format.format(Math.round(ms / length), unit)
 }
 
-/** How often a shown time is brought up to date, in ms. */
+/** Update interval of relative times, in ms. */
 const refreshMs = 1_000
 
-/** A time as people say it, with the exact one as its title. */
+/** A relative time, with the exact time as its title. */
 export function Time({ at }: { readonly at: string }) {
   const [now, setNow] = useState(Date.now)
   useEffect(() => {

@@ -27,18 +27,18 @@ const options: PlotOptions = {
 
 const barPaths = uPlot.paths.bars?.({ size: [1, 200], align: 1, gap: 1 }) ?? (() => null)
 
-/** Bars beside each other, such as a histogram. */
+/** Adjacent bars, such as a histogram. */
 export function BarPlot(props: {
   readonly caption: string
   readonly label: string
   readonly bars: readonly Bar[]
-  /** What the bars count over, and what they count. */
+  /** The labels of both axes. */
   readonly columns: readonly [over: string, count: string]
 }) {
   const { caption, label, bars, columns } = props
   const data = useMemo<uPlot.AlignedData>(() => {
     const last = bars.at(-1)
-    // One more place without a bar: a bar begins at its value.
+    // An extra empty bar, because a bar starts at its value.
     const ends = last === undefined ? [] : [last.end]
     return [
       [...bars.map(({ start }) => start), ...ends],

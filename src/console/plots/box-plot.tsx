@@ -5,7 +5,7 @@ const height = 64
 const margin = 12
 const middle = height / 2
 
-/** What a box plot shows. */
+/** The values of a box plot. */
 interface Box {
   readonly minimum: number
   readonly maximum: number

@@ -1,18 +1,18 @@
 import { type ReactNode, useId } from 'react'
 
-/** The numbers of a plot, for those who cannot see it. */
+/** The numbers of a plot, for screen readers. */
 export interface PlotTable {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly (string | number)[])[]
 }
 
-/** More rows would help nobody: a table stands for a picture, and the numbers can be exported. */
+/** Maximum rows: the table replaces the picture, and the export has all numbers. */
 export const maxTableRows = 25
 
-/** A plot with a caption. Its label says its present values, and its hidden table has its numbers. */
+/** A plot with a caption. Its label states the present values, and a hidden table has the numbers. */
 export function Figure(props: {
   readonly caption: string
-  /** One sentence with the present values. */
+  /** The present values in one sentence. */
   readonly label: string
   readonly table: PlotTable
   readonly children: ReactNode

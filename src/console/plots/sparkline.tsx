@@ -3,7 +3,7 @@ import { Figure } from './figure.tsx'
 const width = 160
 const height = 36
 
-/** A small line of the last values, scaled to the largest. */
+/** A small line plot of the last values, scaled to the largest. */
 export function Sparkline(props: {
   readonly caption: string
   readonly unit: string
@@ -37,5 +37,5 @@ export function Sparkline(props: {
   )
 }
 
-/** To a digit that can be read, with no more than three of them. */
+/** Rounds to at most three significant digits. */
 const round = (value: number): number => Number(value.toPrecision(3))

@@ -4,9 +4,9 @@ import uPlot from 'uplot'
 export type PlotOptions = Omit<uPlot.Options, 'width' | 'height'>
 
 /**
- * A plot by uPlot, as wide as its place.
+ * A uPlot chart that fills the available width.
  *
- * @param options must be stable: new options make a new plot
+ * @param options must be stable: new options create a new plot
  * @param height in CSS pixels
  */
 export function UPlotCanvas(props: {
@@ -42,7 +42,7 @@ export function UPlotCanvas(props: {
   return <div className="plot" ref={place} />
 }
 
-/** Calls back when the colors of the page change. */
+/** Calls back when the page's colors change. */
 function followTheme(onChange: () => void): () => void {
   const queries = ['(prefers-color-scheme: dark)', '(forced-colors: active)'].map((query) =>
     matchMedia(query),
@@ -53,15 +53,15 @@ function followTheme(onChange: () => void): () => void {
   }
 }
 
-/** Reads a color of the style sheet each time that a plot is drawn: it changes with the theme. */
+/** Reads a color of the style sheet for each drawing, because it changes with the theme. */
 export function themeColor(variable: string): () => string {
   return () => getComputedStyle(document.documentElement).getPropertyValue(variable).trim()
 }
 
 /**
- * An axis in the colors of the page.
+ * An axis in the page's colors.
  *
- * @param size the room for its labels, in CSS pixels
+ * @param size the space for its labels, in CSS pixels
  */
 export const axis = (size: number, options: uPlot.Axis = {}): uPlot.Axis => ({
   size,

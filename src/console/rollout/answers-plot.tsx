@@ -6,21 +6,21 @@ import type { Second } from './ledger.ts'
 import { instanceStyle } from './palette.ts'
 
 const height = 180
-/** Between two marks of the time axis, in s. */
+/** Distance of marks on the time axis, in s. */
 const timeSteps = [1, 2, 5, 10, 15, 30, 60, 120, 300]
 
 const formatTime = (seconds: number): string => new Date(seconds * 1_000).toLocaleTimeString('en-GB')
 
-/** Answers a second of each instance, over the last ten minutes. */
+/** Answers per second of each instance during the last ten minutes. */
 export function AnswersPlot(props: {
   readonly seconds: readonly Second[]
   readonly names: readonly string[]
 }) {
   const { seconds, names } = props
-  // The list grows with each answer, but its names seldom change: a plot is made for each set of names.
+  // The list grows with each answer, but the names seldom change: recreate the plot only for new names.
   const joined = names.join('\n')
   const options = useMemo(() => createOptions(joined === '' ? [] : joined.split('\n')), [joined])
-  // The last second is not over.
+  // Excludes the current second, which is incomplete.
   const complete = useMemo(() => seconds.slice(0, -1), [seconds])
   const data = useMemo<uPlot.AlignedData>(
     () => [

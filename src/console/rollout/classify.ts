@@ -1,30 +1,30 @@
 /**
- * What became of a request. answered: the correct answer. refused: the service said that it did not take it, or a balancer that
- * it had no instance to give it to. lost: everything else. A browser does not say whether a request was sent before its
- * connection failed, so every failed connection counts as lost.
+ * The outcome of a request. answered: a correct response. refused: the service rejected it unprocessed, or a balancer
+ * had no instance for it. lost: everything else. A browser does not report whether it had sent a request before the
+ * connection failed, so each failed connection counts as lost.
  */
 export type Outcome = 'answered' | 'refused' | 'lost'
 
-/** What a browser sees of an answer. */
+/** What a browser observes of a response. */
 export interface Observation {
-  /** 0 without an answer. */
+  /** 0 without a response. */
   readonly status: number
-  /** `X-Served-By`; undefined when no instance answered. */
+  /** `X-Served-By`; undefined if no instance answered. */
   readonly instance: string | undefined
-  /** Whether the body is what was asked for. */
+  /** Whether the body is the expected one. */
   readonly isCorrect: boolean
   readonly code?: string | undefined
 }
 
-/** Problems that say that nothing was done with a request. */
+/** Problem codes of requests that the service did not process. */
 const refusals: ReadonlySet<string> = new Set(['rate-limited', 'overloaded', 'unauthorized', 'forbidden'])
 
-/** Classifies an answer; see {@link Outcome}. */
+/** Classifies a response; see {@link Outcome}. */
 export function classify({ status, instance, isCorrect, code }: Observation): Outcome {
   if (status === 200 && isCorrect) return 'answered'
   if (code !== undefined && refusals.has(code)) return 'refused'
   return status === 503 && instance === undefined ? 'refused' : 'lost'
 }
 
-/** Slower answers are marked, in ms. */
+/** Marks slower answers, in ms. */
 export const slowMs = 1_000

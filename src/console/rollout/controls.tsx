@@ -1,6 +1,6 @@
 const rates = [10, 20, 30, 40, 50] as const
 
-/** Starts and pauses the stream, and chooses how many requests a second it has. */
+/** Starts and pauses the stream, and sets its rate. */
 export function Controls(props: {
   readonly isRunning: boolean
   readonly rate: number

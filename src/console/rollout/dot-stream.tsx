@@ -1,7 +1,7 @@
 import type { Sample } from './ledger.ts'
 import { instanceStyle } from './palette.ts'
 
-/** One dot for each of the last requests, newest first: where there is no room, the oldest are not seen. */
+/** One dot per request, newest first. The oldest are hidden if they do not fit. */
 export function DotStream(props: { readonly samples: readonly Sample[]; readonly names: readonly string[] }) {
   const { samples, names } = props
   return (

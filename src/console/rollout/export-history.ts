@@ -1,7 +1,7 @@
 import type { Instances } from './instances.ts'
 import type { Ledger } from './ledger.ts'
 
-/** Saves the account, the last ten minutes and the plots of all instances as a file. */
+/** Saves the account, the last ten minutes and all instance plots as a file. */
 export function exportHistory(ledger: Ledger, instances: Instances): void {
   const { recent: _recent, ...account } = ledger
   const history = {

@@ -5,7 +5,7 @@ import { instanceStyle } from './palette.ts'
 /** Points of a small plot: the last two minutes. */
 const maxPoints = 120
 
-/** One card for each process that has answered. */
+/** One card per process that has answered. */
 export function InstanceCards(props: {
   readonly instances: Instances
   readonly names: readonly string[]
@@ -35,7 +35,7 @@ export function InstanceCards(props: {
 
 function InstanceCard(props: {
   readonly history: InstanceHistory
-  /** Undefined behaves as -1: nothing was answered to this page yet. */
+  /** Undefined counts as -1: this page has no answer yet. */
   readonly index: number
   readonly state: string
 }) {

@@ -1,27 +1,27 @@
 import type { InstanceJson } from '../../http/routes/instance-json.ts'
 import { bucketQuantile } from './quantile.ts'
 
-/** What an instance said, and when. */
+/** What an instance reported, and when. */
 interface Reading {
   /** Unix time, in ms. */
   readonly at: number
   readonly instance: InstanceJson
 }
 
-/** A value of a live plot. */
+/** A point of a live plot. */
 export interface Point {
   /** Unix time, in ms. */
   readonly at: number
   readonly requestsPerSecond: number
-  /** In s; undefined while nothing was answered. */
+  /** In s; undefined without requests. */
   readonly p50: number | undefined
   readonly p95: number | undefined
   readonly p99: number | undefined
 }
 
-/** One process, from its first reading to its last. */
+/** One process, from its first to its last reading. */
 export interface InstanceHistory {
-  /** Its name and its start: a name may be used again. */
+  /** Name and start time, because a name can return. */
   readonly key: string
   readonly latest: Reading
   /** The readings of the last seconds, for rates and quantiles. */
@@ -31,18 +31,18 @@ export interface InstanceHistory {
 
 export type Instances = ReadonlyMap<string, InstanceHistory>
 
-/** Rates and quantiles are of this time, in ms. */
+/** Time span of rates and quantiles, in ms. */
 const windowMs = 10_000
-/** Readings of one instance that are closer together add nothing to its plots, in ms. */
+/** Minimum distance of two readings of an instance in its plots, in ms. */
 const minIntervalMs = 900
 /** Ten minutes of points, one a second. */
 const maxPoints = 600
-/** An instance that has not answered for this long is gone, in ms. */
+/** Time without a reading after which an instance is gone, in ms. */
 export const goneAfterMs = 5_000
-/** An instance that is gone for this long is forgotten, in ms. */
+/** Time after which a gone instance is removed, in ms. */
 const forgottenAfterMs = 60_000
 
-/** Adds what an instance said to what is known of all. */
+/** Adds a reading to the known instances. */
 export function addReading(instances: Instances, instance: InstanceJson, at: number): Instances {
   const key = `${instance.name} ${instance.started_at}`
   const reading = { at, instance }
@@ -74,7 +74,7 @@ function describeWindow(window: readonly Reading[]): Point | undefined {
   }
 }
 
-/** `ready` or `draining` as the instance says, or `gone` when it says nothing any more. */
+/** `ready` or `draining` as reported, or `gone` without recent readings. */
 export function stateOf({ latest }: InstanceHistory, now: number): string {
   return now - latest.at > goneAfterMs ? 'gone' : latest.instance.state
 }

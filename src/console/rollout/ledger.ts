@@ -1,14 +1,14 @@
 import { type Outcome, slowMs } from './classify.ts'
 
-/** One request that has ended. */
+/** A finished request. */
 export interface Sample {
   readonly number: number
   readonly outcome: Outcome
-  /** Who answered. */
+  /** The instance that answered. */
   readonly instance: string | undefined
   readonly durationMs: number
   readonly isSlow: boolean
-  /** Why it was not answered. */
+  /** Why no instance answered. */
   readonly reason?: string | undefined
 }
 
@@ -21,7 +21,7 @@ export interface Second {
   readonly lost: number
 }
 
-/** The account of all requests: `sent = answered + refused + lost + inFlight`, at every moment. */
+/** The account of all requests. `sent = answered + refused + lost + inFlight` always holds. */
 export interface Ledger {
   readonly sent: number
   readonly answered: number
@@ -29,13 +29,13 @@ export interface Ledger {
   readonly lost: number
   readonly inFlight: number
   readonly slow: number
-  /** Answers by instance, in the order in which the instances appeared. */
+  /** Answers by instance, in order of appearance. */
   readonly byInstance: Readonly<Record<string, number>>
   /** The last requests, oldest first. */
   readonly recent: readonly Sample[]
-  /** The last ten minutes, oldest first; seconds in which nothing ended are left out. */
+  /** The last ten minutes, oldest first, without empty seconds. */
   readonly seconds: readonly Second[]
-  /** The requests that were lost or refused last. */
+  /** The last lost or refused requests. */
   readonly failures: readonly Sample[]
 }
 
@@ -56,19 +56,19 @@ export const emptyLedger: Ledger = {
   failures: [],
 }
 
-/** Counts requests, and hands out the account as a value. */
+/** Counts requests and returns the account as a value. */
 export class LedgerBook {
   #ledger = emptyLedger
   #recent: Sample[] = []
   #seconds: Second[] = []
 
-  /** Counts a request that is sent now. */
+  /** Counts a request as sent. */
   begin(): void {
     this.#ledger = { ...this.#ledger, sent: this.#ledger.sent + 1, inFlight: this.#ledger.inFlight + 1 }
   }
 
   /**
-   * Counts how a request ended.
+   * Counts the outcome of a request.
    *
    * @param now Unix time, in ms
    */
@@ -101,7 +101,7 @@ export class LedgerBook {
     return this.#ledger.inFlight
   }
 
-  /** The account at this moment. */
+  /** The present account. */
   read(): Ledger {
     return { ...this.#ledger, recent: this.#recent.slice(-maxRecent), seconds: [...this.#seconds] }
   }

@@ -1,4 +1,4 @@
-/** Colors that are told apart with any color vision (Okabe and Ito, 2008), as variables of the style sheet. */
+/** Colors that differ for every kind of color vision (Okabe and Ito, 2008), as variables of the style sheet. */
 const colors = [
   '--instance-1',
   '--instance-2',
@@ -7,17 +7,17 @@ const colors = [
   '--instance-5',
   '--instance-6',
 ] as const
-/** With more instances than colors, and for those who see none, lines differ by their dashes as well. */
+/** Dashes also distinguish lines, for more instances than colors and for people who see no colors. */
 const dashes = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]] as const
 
 export interface InstanceStyle {
   /** The name of a variable. */
   readonly color: string
-  /** As canvas and SVG use it. */
+  /** For canvas and SVG. */
   readonly dash: readonly number[]
 }
 
-/** The style of the instance that appeared as the `index`th. */
+/** The style of the `index`th instance. */
 export function instanceStyle(index: number): InstanceStyle {
   return {
     color: colors[index % colors.length] as string,

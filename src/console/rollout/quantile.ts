@@ -1,9 +1,9 @@
 /**
- * A quantile of a histogram, in s, by linear interpolation within its bucket, as Prometheus does it.
+ * A quantile of a histogram, in s, by linear interpolation within its bucket, like Prometheus.
  *
- * @param bounds upper bounds, ascending; beyond the last one the last one is returned
+ * @param bounds upper bounds, ascending; a quantile above the last one returns the last one
  * @param counts values in each bucket, and one more for those above the last bound
- * @returns undefined for a histogram without values
+ * @returns undefined for an empty histogram
  * @example bucketQuantile([1, 2], [10, 10, 0], 0.75) // 1.5
  */
 export function bucketQuantile(

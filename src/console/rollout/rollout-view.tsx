@@ -11,7 +11,7 @@ import { useTraffic } from './use-traffic.ts'
 const defaultRate = 20
 const maxRate = 50
 
-/** A stream of requests, and what becomes of each of them while instances come and go. */
+/** A stream of requests and their outcomes while instances start and stop. */
 export function RolloutView({ params }: Pick<Route, 'params'>) {
   const rate = Math.min(Math.max(Number(params.get('rate') ?? defaultRate) || defaultRate, 1), maxRate)
   const isRunning = params.get('run') === '1'
@@ -46,7 +46,7 @@ export function RolloutView({ params }: Pick<Route, 'params'>) {
   )
 }
 
-/** Why requests were not answered. */
+/** The reasons of failed requests. */
 function Failures({ ledger: { failures } }: Pick<Parameters<typeof LedgerLine>[0], 'ledger'>) {
   if (failures.length === 0) return null
   return (

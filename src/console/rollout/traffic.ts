@@ -2,18 +2,18 @@ import { client } from '../api/client.ts'
 import { classify, type Observation } from './classify.ts'
 import { emptyLedger, type Ledger, LedgerBook } from './ledger.ts'
 
-/** What each request asks, and its only correct answer. */
+/** The input of each request, and its only correct result. */
 const payload = { numbers: [1, 2, 3, 4, 5], text: 'Not one request is lost.' }
 const correctMean = 3
 
-/** A browser opens six connections to a host. One remains for what else the page asks. */
+/** A browser opens six connections per host. One stays free for the page's other requests. */
 const maxInFlight = 5
-/** An answer that takes longer does not come, in ms. */
+/** Timeout of a request, in ms. */
 const timeoutMs = 30_000
-/** How often the page sees the account change, in ms. */
+/** How often the page receives the account, in ms. */
 const publishIntervalMs = 200
 
-/** A stream of requests at a steady rate, and the account of them. */
+/** A stream of requests at a steady rate, with its account. */
 export class Traffic {
   #book = new LedgerBook()
   #ledger = emptyLedger
@@ -31,7 +31,7 @@ export class Traffic {
     return this.#timer !== undefined
   }
 
-  /** Sends requests from now on, or with another rate. */
+  /** Starts sending, or changes the rate. */
   start(ratePerSecond: number): void {
     this.#rate = ratePerSecond
     clearTimeout(this.#timer)
@@ -40,14 +40,14 @@ export class Traffic {
     this.#publishSoon()
   }
 
-  /** Sends no more. Requests in flight are still counted. */
+  /** Stops sending. Requests in flight still count. */
   stop(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#publishSoon()
   }
 
-  /** Begins a new account. */
+  /** Starts a new account. */
   reset(): void {
     this.#book = new LedgerBook()
     this.#publishSoon()
@@ -58,7 +58,7 @@ export class Traffic {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Sends what is due. Requests that would only wait for a connection are left out: nothing is sent late in a burst. */
+  /** Sends the requests that are due. Skips those that would only wait for a connection, so that no burst follows. */
   #tick(): void {
     const now = performance.now()
     const intervalMs = 1_000 / this.#rate
@@ -93,7 +93,7 @@ export class Traffic {
   }
 }
 
-/** Sends one request, and waits for all of its answer. */
+/** Sends one request and reads the whole response. */
 async function observe(): Promise<{ observation: Observation; reason: string }> {
   try {
     const signal = AbortSignal.timeout(timeoutMs)

@@ -2,16 +2,16 @@ import { useEffect, useRef, useState } from 'react'
 import { readInstance } from '../api/use-instance.ts'
 import { addReading, type Instances } from './instances.ts'
 
-/** How often each instance should be asked, in ms. */
+/** How often to poll each instance, in ms. */
 const intervalMs = 1_000
-/** A balancer chooses who answers: one question more than there are instances also finds a new one. */
+/** A balancer chooses the instance, so one poll more than there are instances also finds new ones. */
 const spareQuestions = 1
 const maxQuestions = 12
 
 /**
- * Asks the instances behind this address about themselves, one question after another, for as long as the view is shown.
+ * Polls the instances behind this address while the view is shown.
  *
- * @returns what is known of them, and the time of the last question in ms
+ * @returns the known instances, and the time of the last poll in ms
  */
 export function useInstances(): { readonly instances: Instances; readonly now: number } {
   const [state, setState] = useState({ instances: new Map() as Instances, now: Date.now() })
@@ -38,7 +38,7 @@ export function useInstances(): { readonly instances: Instances; readonly now: n
 
 type Update = (before: { instances: Instances; now: number }) => { instances: Instances; now: number }
 
-/** Asks whichever instance answers. Without an answer only the time passes. */
+/** Polls any instance. Without an answer, only the time advances. */
 async function askOnce(signal: AbortSignal, update: (change: Update) => void): Promise<void> {
   try {
     const instance = await readInstance(signal)

@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useSyncExternalStore } from 'react'
 import { Traffic } from './traffic.ts'
 
-/** One for the page: the account goes on while another view is shown, and the stream stops. */
+/** One per page: the account survives a change of view, which stops the stream. */
 const traffic = new Traffic()
 const subscribe = traffic.subscribe.bind(traffic)
 

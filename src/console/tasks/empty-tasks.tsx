@@ -4,7 +4,7 @@ import type { TaskStatus } from './use-tasks.ts'
 
 const command = `curl ${new URL('tasks', baseUrl).href} -H 'content-type: application/json' -d '{"payload": "Sample text for analysis"}'`
 
-/** What to do where there is nothing. */
+/** What to do when there are no tasks. */
 export function EmptyTasks({ status }: { readonly status: TaskStatus | undefined }) {
   if (status !== undefined) return <p className="empty">No task is {status}.</p>
   return (

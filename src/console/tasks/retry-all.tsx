@@ -1,7 +1,7 @@
 import { ProblemNote } from '../parts/problem-note.tsx'
 import { useRetryAll } from './use-retry-all.ts'
 
-/** It stays while nothing has failed: it still says how many it has retried. */
+/** Stays visible without failed tasks, to report how many it has retried. */
 export function RetryAll(props: { readonly isEmpty: boolean; readonly onDone: () => void }) {
   const { isEmpty, onDone } = props
   const { state, retryAll } = useRetryAll(onDone)

@@ -8,7 +8,7 @@ const marks: Readonly<Record<TaskStatus, string>> = {
   cancelled: '–',
 }
 
-/** A status by word, mark and color. */
+/** A status by word, symbol and color. */
 export function StatusBadge({ status }: { readonly status: TaskStatus }) {
   return (
     <span className="badge" data-status={status}>

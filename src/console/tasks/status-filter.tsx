@@ -1,7 +1,7 @@
 import { formatRoute } from '../route.ts'
 import { type QueueStats, type TaskStatus, taskStatuses } from './use-tasks.ts'
 
-/** Links to the tasks of each status, with how many there are. */
+/** Links to the tasks of each status, with their count. */
 export function StatusFilter(props: {
   readonly current: TaskStatus | undefined
   readonly stats: QueueStats | undefined
@@ -33,7 +33,7 @@ const countOf = (stats: QueueStats, status: TaskStatus): string => {
   return count.toLocaleString('en')
 }
 
-/** What keeps tasks from running, and how many run. */
+/** What delays tasks, and how many are running. */
 function QueueNote({ stats }: { readonly stats: QueueStats | undefined }) {
   if (stats === undefined) return null
   const { workers, paused, waiting, runs_per_minute: runs } = stats

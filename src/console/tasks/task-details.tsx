@@ -5,7 +5,7 @@ import { Time } from '../parts/time.tsx'
 import { StatusBadge } from './status-badge.tsx'
 import { useTask } from './use-task.ts'
 
-/** One task as it changes, with everything that the service knows of it. */
+/** One task with all its fields, live. */
 export function TaskDetails({ id, closeHref }: { readonly id: string; readonly closeHref: string }) {
   const { task, problem, act, isEnded } = useTask(id)
   return (

@@ -47,5 +47,5 @@ export function TaskTable(props: {
   )
 }
 
-/** The end of an id tells tasks apart: ids begin with the time. */
+/** Ids begin with the time, so their ends differ. */
 const shorten = (id: string): string => (id.length > 12 ? `…${id.slice(-8)}` : id)

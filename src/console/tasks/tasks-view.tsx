@@ -9,7 +9,7 @@ import { TaskDetails } from './task-details.tsx'
 import { TaskTable } from './task-table.tsx'
 import { type TaskStatus, taskStatuses, useStats, useTasks } from './use-tasks.ts'
 
-/** The queue: what is in it, one task in detail, and what can be done to them. */
+/** The queue, the details of one task, and its actions. */
 export function TasksView({ params }: Pick<Route, 'params'>) {
   const status = taskStatuses.find((each) => each === params.get('status'))
   const cursor = params.get('cursor') ?? undefined

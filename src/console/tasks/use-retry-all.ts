@@ -3,17 +3,17 @@ import { client } from '../api/client.ts'
 import { type Problem, toProblem } from '../api/problem.ts'
 import { readTasks } from './use-tasks.ts'
 
-/** How far a retry of all failed tasks is. */
+/** The progress of a retry of all failed tasks. */
 export type RetryAllState =
   | { readonly state: 'idle' }
   | { readonly state: 'running'; readonly retried: number }
   | { readonly state: 'done'; readonly retried: number }
   | { readonly state: 'failed'; readonly problem: Problem }
 
-/** The largest page. */
+/** The largest page size. */
 const pageSize = '100'
 
-/** Retries every task that is failed now, one by one, by the routes that a client has. */
+/** Retries every task that has failed so far, one by one, with the public routes. */
 export function useRetryAll(onDone: () => void) {
   const [state, setState] = useState<RetryAllState>({ state: 'idle' })
   const retryAll = useCallback(async (): Promise<void> => {
@@ -23,7 +23,7 @@ export function useRetryAll(onDone: () => void) {
       setState({ state: 'running', retried })
       for (const id of ids) {
         const response = await client.tasks[':id'].retry.$post({ param: { id } })
-        // Others may have retried or deleted it meanwhile.
+        // Another client may have retried or deleted it meanwhile.
         if (response.ok) setState({ state: 'running', retried: ++retried })
       }
       setState({ state: 'done', retried })
@@ -35,7 +35,7 @@ export function useRetryAll(onDone: () => void) {
   return { state, retryAll }
 }
 
-/** The ids of all failed tasks, read before any is retried: then it is on no page of failed ones any more. */
+/** The ids of all failed tasks, collected before the first retry, which changes the pages. */
 async function listFailed(): Promise<string[]> {
   const ids: string[] = []
   let cursor: string | undefined

@@ -4,10 +4,10 @@ import { client } from '../api/client.ts'
 import { expectOk, type Problem, RequestFailed, toProblem } from '../api/problem.ts'
 import { isEnded, watchTask } from '../api/watch-task.ts'
 
-/** How soon a task is watched again after its stream broke, in ms. */
+/** Delay before a task is watched again after its stream broke, in ms. */
 const retryMs = 2_000
 
-/** One task, as it changes, and what can be done to it. */
+/** One task, live, with its actions. */
 export function useTask(id: string) {
   const [task, setTask] = useState<TaskJson>()
   const [problem, setProblem] = useState<Problem>()
@@ -33,7 +33,7 @@ export function useTask(id: string) {
         )
         setTask((await response.json()).task)
         setProblem(undefined)
-        // The stream of a task that had ended has ended, too.
+        // The stream of an ended task has ended too, so open a new one.
         if (action === 'retry') watchRef.current()
       } catch (error) {
         setProblem(toProblem(error))
@@ -49,7 +49,7 @@ export function useTask(id: string) {
   }
 }
 
-/** Reports each state of a task until it ends or nobody wants to know. */
+/** Reports each state of a task until it ends or `signal` aborts. */
 async function follow(
   id: string,
   signal: AbortSignal,
@@ -67,7 +67,7 @@ async function follow(
     } catch (error) {
       if (signal.aborted) return
       onProblem(toProblem(error))
-      // There is no such task: asking again is no use.
+      // The task does not exist, so do not retry.
       if (error instanceof RequestFailed && error.problem.status === 404) return
       await new Promise((resolve) => setTimeout(resolve, retryMs))
     }

@@ -43,7 +43,7 @@ export async function readTasks(
   return { tasks, next: nextCursor(response.headers.get('link')) }
 }
 
-/** A page of tasks as it changes. */
+/** A page of tasks, live. */
 export function useTasks(status: TaskStatus | undefined, cursor: string | undefined): RequestState<TaskPage> {
   const load = useCallback((signal: AbortSignal) => readTasks({ status, cursor }, signal), [status, cursor])
   return useRequest(load, refreshMs)
@@ -55,7 +55,7 @@ async function readStats(signal: AbortSignal) {
 
 export type QueueStats = Awaited<ReturnType<typeof readStats>>
 
-/** The counts of the queue, as they change. */
+/** The counts of the queue, live. */
 export function useStats(): RequestState<QueueStats> {
   return useRequest(readStats, refreshMs)
 }
