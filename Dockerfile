@@ -3,7 +3,7 @@
 # do: the official image, a mirror of it, or one built without a network.
 #
 # Distroless: no shell, no package manager, and the smallest of the official images on glibc. It sets no
-# user of its own; the numeric one below does. With its registry, for Podman does not guess one.
+# user, so a numeric one is set below. Named with its registry, because Podman does not guess one.
 ARG BASE=docker.io/oven/bun:1.4.5-distroless
 
 FROM ${BASE} AS dependencies

@@ -1,6 +1,6 @@
 /**
- * Measures the memory of a server by the size of what it is sent, for docs/capacity.md: `bun bench/capacity.ts`. Each size has a
- * process of its own, with two threads for the analysis as in k8s/, and clients that send without a pause for SECONDS (10).
+ * Measures the memory of a server by request size, for docs/capacity.md: `bun bench/capacity.ts`. Each size has a
+ * separate process, with two analysis threads as in k8s/, and clients that send without a pause for SECONDS (10).
  */
 import { readFileSync } from 'node:fs'
 import { startService } from '../test/support/service.ts'
@@ -26,7 +26,7 @@ const loads: readonly Load[] = [
   { name: '20 MB', numbers: 1_000_000, clients: 16 },
 ]
 
-/** The most memory that a process has had, in bytes (VmHWM of proc_pid_status(5)). */
+/** The peak memory of a process, in bytes (VmHWM of proc_pid_status(5)). */
 function peakBytes(pid: number): number {
   const [, kibibytes = '0'] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
   return Number(kibibytes) * 1_024

@@ -1,4 +1,4 @@
-/** CPU time per request over that of the merge base, at the most. Larger payloads vary more from window to window. */
+/** Maximum CPU time per request relative to the merge base. Larger payloads vary more between windows. */
 export const limits: Readonly<Record<string, number>> = {
   small: 1.1,
   medium: 1.15,
@@ -7,7 +7,7 @@ export const limits: Readonly<Record<string, number>> = {
   tasks: 1.15,
 }
 
-/** What compare.ts writes, as far as it is read here. */
+/** The parts of compare.ts's output that this file reads. */
 interface Comparison {
   readonly results: readonly {
     readonly name: string
@@ -19,7 +19,7 @@ interface Comparison {
 /**
  * The median ratio of each row.
  *
- * @throws Error when a row was not measured, or was rejected: what was not measured has not passed
+ * @throws Error if a row was not measured or was rejected: an unmeasured row must not pass
  */
 export function parseRatios({ results }: Comparison, rows: readonly string[]): Map<string, number> {
   return new Map(
@@ -32,7 +32,7 @@ export function parseRatios({ results }: Comparison, rows: readonly string[]): M
   )
 }
 
-/** The rows whose ratio is over their limit. */
+/** The rows with a ratio above their limit. */
 export function overLimit(ratios: ReadonlyMap<string, number>): string[] {
   return [...ratios].filter(([row, ratio]) => ratio > (limits[row] as number)).map(([row]) => row)
 }

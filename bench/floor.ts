@@ -1,9 +1,9 @@
 /**
- * `make bench-floor`: this commit beside the one that it starts from (the merge base with `BASE_REF`, `main`), and a
- * failure when a request costs more CPU time than a limit allows. Both are measured in turns in one run, so that a slow or
- * busy machine slows both; a row over its limit is measured once more, and what fails twice fails.
+ * `make bench-floor`: compares this commit with the merge base (with `BASE_REF`, default `main`) and fails if the CPU
+ * time per request exceeds a limit. Windows of both alternate in one run, so that a slow or busy machine affects both
+ * alike. Measures a row over its limit again; it fails only if it is over twice.
  *
- * Exit: 0 when every row is within its limit, 1 when not, or when it could not be measured.
+ * Exit codes: 0 if every row is within its limit; 1 if not, or if it could not measure.
  */
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -56,7 +56,7 @@ async function measure(before: string, rows: readonly string[]): Promise<Map<str
   return parseRatios(await Bun.file(resultFile).json(), rows)
 }
 
-/** On a build server there may be no branch of that name, only the remote's. */
+/** A build server may have only the remote's branch of that name. */
 async function mergeBase(ref: string): Promise<string> {
   for (const name of [ref, `origin/${ref}`]) {
     const { code, stdout } = await execute(['git', 'merge-base', 'HEAD', name])

@@ -44,7 +44,7 @@ export async function startServer(target: Target): Promise<ServerProcess> {
 }
 
 /**
- * Starts a target on the server's core, in an empty folder of its own. Discards its log: the measurement includes the
+ * Starts a target on the server's core, in its own empty folder. Discards its log: the measurement includes the
  * cost of writing but not of reading.
  */
 export async function spawnServer(target: Target): Promise<ServerProcess> {

@@ -99,8 +99,8 @@ function randomNumbers(seed: number): () => number {
 }
 
 const paragraphs = [
-  'The drain window ends when nobody is connected any more. A balancer needs seconds to learn that! ',
-  'Version 3.14 of the protocol says nothing about it, so the clients are told with every answer.\n\n',
+  'The drain window ends when no client is connected. A load balancer needs seconds to learn that! ',
+  'Version 3.14 of the protocol omits this matter, so all responses inform clients of the drain.\n\n',
   'What happens to a request on its way? It is served, counted and answered; then the process may go.\n',
 ] as const
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks whether a deployment can begin: prints `ready=true` or `ready=false` for a GitHub workflow, and a notice that
 # names what is missing. KUBECONFIG_CONTENT, a secret, becomes a file that only this user can read, and KUBECONFIG for
-# later steps. A missing setting is no failure: a fork has no cluster, and its runs should not fail for that.
+# later steps. A missing setting is not a failure: a fork has no cluster, and its runs should not fail because of that.
 set -eu
 cd "$(dirname "$0")/.."
 missing=

@@ -110,7 +110,7 @@ export function optionsOf(name: ProfileName, settings: Settings): Options {
     // Refused requests are not lost, but a stopped service refuses everything: REFUSED_MAX limits them in every profile.
     thresholds: { ...profile.thresholds, requests_refused: [`count<=${settings.refusedMax}`] },
     noConnectionReuse: settings.connection === 'no-reuse',
-    // Each tag multiplies k6's time series; the report needs none of them. The summary of a plain `k6 run` finds its
+    // Each tag multiplies k6's time series; the report does not need them. The summary of a plain `k6 run` finds its
     // checks, one per instance, by the last two.
     systemTags: ['scenario', 'group', 'check'],
     summaryTrendStats: ['min', 'avg', 'med', 'max', 'p(95)', 'p(99)'],

@@ -66,7 +66,7 @@ const bearerToken = secret(16)
   .regex(/^[\x20-\x7e]*$/, 'must be of printable ASCII characters, because clients send it in a header')
   .regex(/^(?!bearer\s)/i, 'must be the token alone, without the word Bearer')
 
-/** A URL with a host of its own. A password may have special characters only in their escaped form. */
+/** A URL with a host. A password may have special characters only in their escaped form. */
 const isUrl = (value: string): boolean => URL.canParse(value)
 const mustBeUrl = 'must be a URL; special characters of a password are escaped, such as %23 for #'
 

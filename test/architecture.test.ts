@@ -5,14 +5,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { hasProgram } from './support/programs.ts'
 
-// Imports point one way: the rules of biome.json, tried on a tree of examples. A rule that forbids nothing, or
-// everything, is no rule, so each folder has an import that may be and one that may not.
+// Checks the import rules of biome.json on a tree of example files. A rule must forbid something and allow something,
+// so each folder has one forbidden and one allowed import.
 setDefaultTimeout(30_000)
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-/** The launcher is made for Node.js, which need not be here. */
+/** The launcher runs on Node.js, which may be absent here. */
 const biome = [process.execPath, join(root, 'node_modules/.bin/biome')]
-// A base image may have neither the shell that the launcher asks nor the library that the linter is linked with.
+// A base image may lack the launcher's shell and the linter's libraries.
 const haveBiome = hasProgram('biome', 'dash and libgcc-s1', Bun.spawnSync([...biome, '--version']).success)
 
 const imports: [path: string, allowed: string[], forbidden: string[]][] = [
@@ -139,7 +139,7 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
     ['../api/client.ts', '../../http/app.ts', '../../http/routes/task-json.ts'],
     ['../../config.ts', '../../tasks/task.ts', '../documents/list.tsx', '../../http/routes/tasks.ts'],
   ],
-  // Types count, too.
+  // Type imports count too.
   ['cycles/one.ts', [], ['./other.ts']],
   ['cycles/other.ts', [], ['./one.ts']],
 ]
@@ -150,7 +150,7 @@ interface Report {
   }[]
 }
 
-/** Runs the linter's rules for imports on a folder; what it complains about as `src/path:line`. */
+/** Runs the linter's import rules on a folder. Returns each violation as `src/path:line`. */
 async function lintImports(folder: string): Promise<string[]> {
   const rules = ['--only=style/noRestrictedImports', '--only=suspicious/noImportCycles']
   const options = ['--vcs-enabled=false', '--max-diagnostics=none', '--reporter=json']
@@ -195,9 +195,9 @@ test('only programs read the environment', async () => {
     'src/healthcheck.ts',
     'src/main.ts',
     'src/migrate.ts',
-    // Names a variable of the code that it builds.
+    // Names a variable of the code that it generates.
     'src/server/build-console.ts',
-    // Hands all of it on to the processes that it starts.
+    // Passes its environment to the processes that it starts.
     'src/server/supervisor.ts',
     'src/worker.ts',
   ]

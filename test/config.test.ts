@@ -50,7 +50,7 @@ describe('defaults', () => {
       DATA_DIR: './data',
     })
     expect(parse({}).INSTANCE_NAME).not.toBe('')
-    // The default depends on the machine.
+    // This default depends on the machine.
     expect(parse({}).ANALYSIS_THREADS).toBeUndefined()
   })
 

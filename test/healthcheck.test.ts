@@ -67,7 +67,7 @@ describe('the health check', () => {
   })
 
   test.skipIf(!haveOpenssl())(
-    'the program uses TLS with TLS_CERT, whatever the name in the certificate',
+    'the program uses TLS with TLS_CERT and accepts any name in the certificate',
     async () => {
       using live = Bun.serve({
         port: 0,
@@ -142,7 +142,7 @@ describe('what is checked', () => {
     expect(findTarget({}, ['/sbin/docker-init', '--', ...worker])).toEqual({ port: 8081, tls: false })
   })
 
-  test('is the worker on a port that is given by hand', () => {
+  test('is the worker on a port set by hand', () => {
     expect(findTarget({}, server, '8082')).toEqual({ port: 8082, tls: false })
   })
 })

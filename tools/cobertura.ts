@@ -1,8 +1,6 @@
-/**
- * Writes reports/coverage/lcov.info as reports/cobertura.xml: Jenkins reads Cobertura's form and no lcov.
- */
+/** Converts reports/coverage/lcov.info to reports/cobertura.xml, because Jenkins reads Cobertura but not lcov. */
 
-/** A source file as lcov reports it: how often each line was run. */
+/** A source file in an lcov report: how often each line ran. */
 interface Covered {
   readonly path: string
   readonly lines: readonly { readonly number: number; readonly hits: number }[]
@@ -21,7 +19,10 @@ export function parseLcov(lcov: string): Covered[] {
   })
 }
 
-/** A report in the form of https://github.com/cobertura/web/blob/master/htdocs/xml/coverage-04.dtd; a package is a folder. */
+/**
+ * A report in the format of https://github.com/cobertura/web/blob/master/htdocs/xml/coverage-04.dtd; a package is a
+ * folder.
+ */
 export function renderCobertura(files: readonly Covered[], timestamp: Date): string {
   const folders = Map.groupBy(files, ({ path }) => path.split('/').slice(0, -1).join('/'))
   const all = files.flatMap(({ lines }) => lines)

@@ -3,11 +3,11 @@ import { slots, startInstances } from '../test/e2e/browser/instances.ts'
 import { launchBrowser, openPage, type PageOptions } from '../test/support/browser.ts'
 import { startService } from '../test/support/service.ts'
 
-// Makes the pictures of docs/console.md, with Chromium and HAProxy: bun --no-orphans tools/console-images.ts
+// Takes the screenshots of docs/console.md with Chromium and HAProxy: bun --no-orphans tools/console-images.ts
 
 const folder = new URL('../docs/images/', import.meta.url).pathname
 
-/** Opens a page, prepares it, and saves what is seen of it. */
+/** Opens a page, prepares it, and saves a screenshot. */
 async function take(
   browser: Browser,
   name: string,
@@ -22,7 +22,7 @@ async function take(
   await page.screenshot({ path: `${folder}console-${name}.png` })
 }
 
-/** Numbers around two values, the same at every run. */
+/** Numbers around two values, the same in every run. */
 const numbers = Array.from({ length: 180 }, (_, i) => {
   const noise = Math.sin(i * 12.9898) * 43758.5453
   return ((i % 3 === 0 ? 40 : 25) + 8 * (noise - Math.floor(noise)) + (i % 7)).toFixed(1)

@@ -1,6 +1,6 @@
 /**
- * Follows docs/getting-started.md as a new user would: a clone in an empty folder, an empty home directory, `make dev`, and
- * every block of commands, each with the output that the page shows. Only the port and the address of the repository differ.
+ * Follows docs/getting-started.md like a new user: a clone in an empty folder, an empty home directory, `make dev`, and
+ * every block of commands. Compares each output with the page. Only the port and the address of the repository differ.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ import { root } from '../test/support/root.ts'
 
 const answerMsMax = 90_000
 const stopMsMax = 30_000
-/** For one group of blocks, on a machine with other work. */
+/** Timeout of one group of blocks, on a busy machine. */
 const commandsMsMax = 360_000
 
 const folder = await mkdtemp(join(tmpdir(), 'tally-clone-'))
@@ -50,11 +50,11 @@ async function followPage(): Promise<void> {
   const take = (name: string): Command[] => groups.get(name) ?? []
   await follow(take('clone'), folder)
   await serveWhile(take('serve'), () => follow(take('try'), clone))
-  // One shell for both, as on the page: it knows the server's process id.
+  // One shell for both, as on the page, because it knows the server's process id.
   await follow([...take('kill'), ...take('roll')], clone)
 }
 
-/** Runs blocks in one shell, and compares the output of each. */
+/** Runs blocks in one shell and compares the output of each. */
 async function follow(commands: readonly Command[], cwd: string): Promise<void> {
   const boundary = `--- ${crypto.randomUUID()}`
   const script = commands.map((command) => command.script).join(`\necho; echo '${boundary}'\n`)
@@ -76,12 +76,12 @@ async function follow(commands: readonly Command[], cwd: string): Promise<void> 
   if (exitCode !== 0) throw new Error(`the last command ended with ${exitCode}:\n${stderr}`)
 }
 
-/** Runs `make dev` of the page meanwhile, as in another terminal, and ends it as Ctrl-C does. */
+/** Runs `make dev` of the page like another terminal, and ends it like Ctrl-C. */
 async function serveWhile(commands: readonly Command[], meanwhile: () => Promise<void>): Promise<void> {
   const started = performance.now()
   const log = Bun.file(join(folder, 'make-dev.log'))
   const script = commands.map((command) => command.script).join('\n')
-  // A group of its own, so that make and all it started can be ended together.
+  // A separate process group, so that make and its children can be ended together.
   const make = Bun.spawn(['sh', '-c', script], { cwd: clone, env, detached: true, stdout: log, stderr: log })
   try {
     const ready = ['curl', '-sf', '-o', '/dev/null', `localhost:${port}/ready`]

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the class path of Groovy and CodeNarc in .tools/groovy, where it puts them: both are in one package of npm, which
-# is fetched by its hash. Needs Java 17.
+# Installs Groovy and CodeNarc in .tools/groovy and prints their class path. Both are in one npm package, pinned by its
+# hash. Needs Java 17.
 set -eu
 cd "$(dirname "$0")/.."
 version=18.0.0

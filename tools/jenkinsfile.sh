@@ -1,13 +1,13 @@
 #!/bin/sh
 # jenkinsfile.sh check: checks the grammar of the Jenkinsfile, and CodeNarc's rules for Jenkins.
-# jenkinsfile.sh run RUNS.json: runs it here, as jenkinsfile/run.groovy says.
+# jenkinsfile.sh run RUNS.json: runs it here; see jenkinsfile/run.groovy.
 set -eu
 cd "$(dirname "$0")/.."
 classpath=$(tools/groovy.sh)
 file=${JENKINSFILE:-Jenkinsfile}
 command=$1
 shift
-# For programs of a second: no compiler that takes longer than they do.
+# The programs run for a second, so optimizing compilers would only delay them.
 set -- -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -cp "$classpath" groovy.ui.GroovyMain "tools/jenkinsfile/$command.groovy" "$file" "$@"
 if [ "$command" = run ]; then exec java "$@"; fi
 java "$@"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Lints what builds and deploys: workflows (actionlint, zizmor), the Jenkinsfile (its grammar, CodeNarc), the Dockerfile
-# (hadolint), and every YAML file (yamllint).
+# Lints the files that build and deploy: workflows (actionlint, zizmor), the Jenkinsfile (its grammar, CodeNarc), the
+# Dockerfile (hadolint), and every YAML file (yamllint).
 set -eu
 cd "$(dirname "$0")/.."
 tools/linters.sh
 linters=.tools/linters
 .tools/bin/actionlint -color
-# Offline: what asks GitHub (whether a pinned commit is that of its tag) is left to a run with a token.
+# Offline: checks that query GitHub (whether a pinned commit belongs to its tag) need a run with a token.
 $linters/bin/zizmor --offline --persona=auditor --no-progress .github
 $linters/bin/hadolint --config .hadolint.yaml Dockerfile
 # Templates of Helm are no YAML before they are rendered.

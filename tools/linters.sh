@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the linters of tools/linters.txt into .tools/linters, by their hashes, and actionlint into .tools/bin.
+# Installs the linters of tools/linters.txt, pinned by hash, in .tools/linters, and actionlint in .tools/bin.
 set -eu
 cd "$(dirname "$0")/.."
 tools/go-tool.sh actionlint github.com/rhysd/actionlint/cmd/actionlint v1.7.12 https://github.com/rhysd/actionlint

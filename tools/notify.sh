@@ -1,6 +1,6 @@
 #!/bin/sh
-# Says at NOTIFY_URL, a webhook that takes {"text": ...} (Slack, Mattermost, Teams and others), that a build failed. Does
-# nothing without one, and never fails itself: it runs when something has failed already.
+# Reports a failed build to NOTIFY_URL, a webhook that accepts {"text": ...} (Slack, Mattermost, Teams and others). Does
+# nothing without a webhook, and never fails, because it runs after a failure.
 set -u
 if [ -z "${NOTIFY_URL:-}" ]; then
   echo "NOTIFY_URL is not set: no notification is sent"

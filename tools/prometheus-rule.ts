@@ -1,10 +1,12 @@
 /**
  * Generates rules for other places from deploy/prometheus/rules.
  *
- * `bun tools/prometheus-rule.ts` writes k8s/components/service-monitor/prometheus-rule.yaml, for the Prometheus operator.
+ * `bun tools/prometheus-rule.ts` writes k8s/components/service-monitor/prometheus-rule.yaml, for the Prometheus
+ * operator.
  * With `--check` it only checks that the file is up to date.
  *
- * With one of these options it prints the rules, in Prometheus's own format or with `--format=operator` in the operator's:
+ * With one of these options it prints the rules, in Prometheus's own format or with `--format=operator` in the
+ * operator's:
  *
  *     --namespace=tally          restricts the rules to a namespace; may be a regular expression
  *     --job='api|worker'         the same for jobs
@@ -46,7 +48,7 @@ const matchers = [
 const scraped = /(?<![\w:"])((?:api|app|worker|process|tally|tls|trace|log)_\w+|up)(?![\w:(])(\{)?/g
 
 /**
- * Limits every selector of scraped metrics in an expression.
+ * Adds the matchers to every selector of scraped metrics in an expression.
  *
  * @example limit('up == 0') // with --namespace=tally: 'up{namespace="tally"} == 0'
  */
@@ -57,7 +59,7 @@ function limit(expr: string): string {
   )
 }
 
-/** Lets the links of an alert begin with the address of the runbook. */
+/** Prefixes the links of an alert with the address of the runbook. */
 function link(annotations: Rule['annotations']): Rule['annotations'] {
   const { runbook } = values
   const url = annotations?.runbook_url

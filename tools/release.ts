@@ -1,6 +1,6 @@
 /**
- * What a release has to agree on: `TAG=v1.2.3 bun tools/release.ts check` fails unless the tag, package.json, the OpenAPI
- * document that the service serves and a dated heading of CHANGELOG.md name one version; `… notes` prints what is below
+ * Checks a release: `TAG=v1.2.3 bun tools/release.ts check` fails unless the tag, package.json, the OpenAPI document
+ * that the service serves, and a dated heading of CHANGELOG.md have the same version. `… notes` prints the text below
  * that heading.
  */
 import { startService } from '../test/support/service.ts'
@@ -19,7 +19,7 @@ export interface Claims {
 
 const tagPattern = /^v(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)$/
 
-/** Everything that keeps a version from being released, as sentences; empty when nothing does. */
+/** The reasons why a version cannot be released, as sentences; empty if it can. */
 export function findDisagreements({ tag, manifest, openapi, changelog }: Claims): string[] {
   const version = tagPattern.exec(tag)?.[1]
   if (version === undefined) return [`The tag must be a v and a version, as v1.2.3: ${tag || 'TAG is empty'}`]
@@ -35,8 +35,8 @@ export function findDisagreements({ tag, manifest, openapi, changelog }: Claims)
 }
 
 /**
- * The section of a version in CHANGELOG.md, without its heading; undefined when it has no such heading with a date.
- * Without a version: the newest one that it has.
+ * The section of a version in CHANGELOG.md, without its heading; undefined without a dated heading for it. Without a
+ * version: the newest section.
  *
  * @example releaseSection('## 1.2.3 - 2026-12-01\n\n- New.\n', '1.2.3') // '- New.'
  */

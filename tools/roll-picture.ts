@@ -1,13 +1,13 @@
 /**
- * Draws a roll under load: `bun tools/roll-picture.ts reports/rollout/mixed-small`. Reads what `make rollout-test` has written
- * (requests.csv, events.txt) and writes docs/images/roll.svg, a lane for each instance. Refuses a run that lost or refused
- * anything: the picture is for the README.
+ * Draws a roll under load: `bun tools/roll-picture.ts reports/rollout/mixed-small`. Reads the output of `make
+ * rollout-test` (requests.csv, events.txt) and writes docs/images/roll.svg, with a lane for each instance. Rejects a
+ * run that lost or refused a request, because the picture is for the README.
  */
 import { document, label, line, px, type Svg } from '../bench/svg.ts'
 import { type LoadEvent, parseEvents } from '../load/events.ts'
 import { parseRecord, type RequestRecord } from '../load/record.ts'
 
-/** A run as the picture needs it. */
+/** The data of a run for the picture. */
 export interface Roll {
   readonly records: readonly RequestRecord[]
   readonly events: readonly LoadEvent[]
@@ -28,7 +28,7 @@ const barHeight = 20
 const footHeight = 34
 const binMs = 1_000
 
-/** @throws Error when a request was lost or refused, or when no request was answered */
+/** @throws Error if a request was lost or refused, or if no request was answered */
 export function drawRoll({ records, events }: Roll): Svg {
   const count = (kind: RequestRecord['class']): number =>
     records.filter((record) => record.class === kind).length
@@ -62,7 +62,7 @@ export function drawRoll({ records, events }: Roll): Svg {
   return document(width, height, title, parts)
 }
 
-/** In the order of versions, and of names. */
+/** In order of version and name. */
 function toLanes(records: readonly RequestRecord[], startMs: number, bins: number): Lane[] {
   const lanes = new Map<string, number[]>()
   for (const { instance, endedMs } of records) {
@@ -79,7 +79,7 @@ function toLanes(records: readonly RequestRecord[], startMs: number, bins: numbe
 
 function drawLane({ name, answered }: Lane, y: number, binWidth: number, largest: number): Svg[] {
   const total = answered.reduce((sum, count) => sum + count, 0)
-  // Instances of the version before are gray.
+  // Instances of the previous version are gray.
   const look = name.endsWith('-v1') ? 'other' : 'own'
   const bars = answered.flatMap((count, bin) => {
     if (count === 0) return []
@@ -100,7 +100,7 @@ function drawLane({ name, answered }: Lane, y: number, binWidth: number, largest
   ]
 }
 
-/** A dashed line, and what began there: `roll 1: api-1 stops` is `api-1 ↓`. */
+/** A dashed line with its event: `roll 1: api-1 stops` becomes `api-1 ↓`. */
 function drawEvent({ label: text }: LoadEvent, x: number, bottom: number): Svg[] {
   const [phase = '', what = ''] = text.split(': ')
   if (what === 'done' || what === 'steady') return []

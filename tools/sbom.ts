@@ -1,8 +1,9 @@
 /**
- * Writes what is in the image to reports/supply-chain/sbom.cdx.json (CycloneDX 1.6): the dependencies that bun.lock pins
- * for production, Bun, and the Debian packages of the base of `IMAGE`, by default the image of the last push.
+ * Writes the contents of the image to reports/supply-chain/sbom.cdx.json (CycloneDX 1.6): the production dependencies
+ * in bun.lock, Bun, and the Debian packages of the base of `IMAGE`, by default the last pushed image.
  *
- * An image holds bundles and no node_modules: a scanner of images finds no JavaScript in it. The lock file knows it.
+ * An image contains bundles and no node_modules, so an image scanner finds no JavaScript packages. The lock file lists
+ * them.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -33,7 +34,7 @@ console.log(
   `${values.out}: ${count('pkg:npm/')} packages of npm, ${count('pkg:deb/')} of Debian${image ? '' : ' (no IMAGE was named)'}`,
 )
 
-/** The Debian packages of an image: its file system is exported by crane, no engine is needed for that. */
+/** The Debian packages of an image. crane exports its file system, which needs no engine. */
 async function debianPackages(reference: string): Promise<DebianPackage[]> {
   await succeed(['deploy/image/registry-tool.sh'])
   const folder = await mkdtemp(join(tmpdir(), 'tally-sbom-'))
@@ -42,7 +43,7 @@ async function debianPackages(reference: string): Promise<DebianPackage[]> {
     await succeed(['.tools/bin/crane', 'export', reference, tar])
     await mkdir(join(folder, 'root'))
     const unpack = ['tar', '--extract', '--file', tar, '--directory', join(folder, 'root'), '--wildcards']
-    // A base without Debian's files, such as the one that base.sh makes, lacks these paths.
+    // A base without Debian's files, such as the one from base.sh, lacks these paths.
     await execute([
       ...unpack,
       'var/lib/dpkg/status',
@@ -56,7 +57,7 @@ async function debianPackages(reference: string): Promise<DebianPackage[]> {
   }
 }
 
-/** As deploy/image/push.sh noted it. */
+/** As recorded by deploy/image/push.sh. */
 async function lastPushed(): Promise<string | undefined> {
   const note = Bun.file(join(root, 'reports/supply-chain/image'))
   return (await note.exists()) ? (await note.text()).trim() : undefined

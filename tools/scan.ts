@@ -1,8 +1,8 @@
 /**
- * Looks up what the SBOM lists among known vulnerabilities, at OSV (https://osv.dev), and fails when one that is HIGH or
- * CRITICAL has a fix and is not in deploy/image/allowlist.json.
+ * Looks up the SBOM's components at OSV (https://osv.dev), and fails on a HIGH or CRITICAL vulnerability that has a fix
+ * and is not in deploy/image/allowlist.json.
  *
- * An unreachable advisory source is reported and is no failure; with `SCAN_REQUIRED=1`, as before a publication, it is
+ * An unreachable advisory source is reported but not a failure; with `SCAN_REQUIRED=1`, as before a publication, it is
  * one.
  */
 

@@ -1,12 +1,12 @@
 /**
- * Runs the tests, with everything that they share:
+ * Runs the tests with their shared resources:
  *
  *     bun run test                 the quick tier: unit, HTTP and contract tests on the embedded engines, one process
  *     bun run test:all             all of them: also on PostgreSQL and Redis, and test/e2e
- *     bun run test test/http -t x  what these arguments of `bun test` choose, of all of them
+ *     bun run test test/http -t x  the tests that these arguments of `bun test` select
  *
- * Everything that a run writes is in one folder, on a tmpfs where there is one, and goes with the run. Processes go with it
- * too: `--no-orphans` ends them even when this process is killed.
+ * All files of a run are in one folder, on a tmpfs if available, which is deleted with the run. Processes end with it
+ * too: `--no-orphans` ends them even if this process is killed.
  */
 import { accessSync, constants, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
@@ -23,9 +23,9 @@ import {
 import { haveRedis, serverVariable as redisServerVariable, startRedis } from '../test/support/redis.ts'
 import { separateTests, slowTests } from './test-tiers.ts'
 
-/** How long a test may take that names no time of its own, in ms: for a machine that has other work too. */
+/** Default timeout of a test, in ms: generous, because the machine may be busy. */
 const timeoutMs = 30_000
-/** A tmpfs smaller than this is not used, in bytes: a container's has 64 MB. */
+/** Minimum size of a tmpfs to use, in bytes: a container's has 64 MB. */
 const minTmpfsBytes = 2 * 2 ** 30
 const folderPrefix = 'tally-test-'
 
@@ -66,10 +66,10 @@ async function runTests(): Promise<number> {
   return await tests.exited
 }
 
-/** One PostgreSQL, with the empty cluster that tests copy which need a server of their own, and one Redis. */
+/** One PostgreSQL, one empty cluster that tests with a separate server copy, and one Redis. */
 async function startSharedServers(): Promise<void> {
   if (havePostgres()) {
-    // The account of the server has to get through.
+    // The server's account must be able to enter it.
     await chmod(folder, 0o711)
     const template = mkdtempSync(join(folder, 'postgres-template-'))
     await createPostgresCluster(template)
@@ -85,7 +85,7 @@ async function startSharedServers(): Promise<void> {
   }
 }
 
-/** The kill -9 tests prove what survives a process, not what survives a power cut: memory will do, and is faster. */
+/** The kill -9 tests prove what survives a process, not a power failure, so memory is sufficient and faster. */
 function findBase(): string {
   const tmpfs = '/dev/shm'
   try {
@@ -97,7 +97,7 @@ function findBase(): string {
   }
 }
 
-/** The folders of runs that were killed. */
+/** The folders of killed runs. */
 function removeStaleFolders(parent: string): void {
   for (const name of readdirSync(parent).filter((each) => each.startsWith(folderPrefix))) {
     const [pid = ''] = basename(name).slice(folderPrefix.length).split('-')

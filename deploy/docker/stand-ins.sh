@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes a stand-in for each image of compose.yaml's platform that this machine does not have, out of its own programs and
-# under the very name in the file: for tests, and for a place where no image can be pulled. Also the base of our own image.
+# Makes a stand-in for each missing image of compose.yaml's platform from this machine's programs, under the name in the
+# file: for tests, and for machines that cannot pull images. Also makes the base of our own image.
 # Needs Debian's haproxy, postgresql, redis-server, prometheus. Grafana's stand-in only answers its health check.
 # Usage: deploy/docker/stand-ins.sh; prints the name of each image that it made. BASE names the base.
 set -eu
@@ -115,7 +115,7 @@ fi
 name=$(image_of postgres)
 if ! is_here "$name"; then
   begin "$name"
-  # Debian keeps the programs of each version in a folder of its own, off the PATH.
+  # Debian keeps the programs of each version in a separate folder, off the PATH.
   programs=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
   if [ -z "$programs" ]; then
     echo "The stand-in for $name needs Debian's package postgresql." >&2

@@ -181,7 +181,7 @@ export class Supervisor {
     return promise
   }
 
-  /** Lets every process drain, and starts no more. */
+  /** Lets every process drain and starts no new ones. */
   drain(): void {
     for (const { exited } of this.#workers.values()) this.#exits.push(exited)
     this.#dispatch({ type: 'stop' })

@@ -55,7 +55,7 @@ export class WorkerHandle {
       stdin: 'ignore',
       stdout: 'inherit',
       stderr: 'inherit',
-      // A process group of its own: Ctrl-C at a terminal reaches only the supervisor, which forwards it once.
+      // A separate process group: Ctrl-C at a terminal reaches only the supervisor, which forwards it once.
       detached: true,
       ipc: (message: FromWorker) => void this.#handleMessage(message),
     })

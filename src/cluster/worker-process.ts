@@ -74,7 +74,7 @@ export function connectToPrimary(options: WorkerProcessOptions): PrimaryConnecti
   const handleHeartbeat = async (heartbeat: Heartbeat): Promise<void> => {
     last = { heartbeat, at: performance.now() }
     send({ type: 'heartbeat' })
-    // With the heartbeat and no timer of its own: a supervisor that does not read must not fill the channel.
+    // With the heartbeat instead of a separate timer: a supervisor that does not read must not fill the channel.
     await sendMetrics()
   }
 

@@ -185,7 +185,7 @@ export const postgresMigrations: readonly Migration[] = [
    create table task_queue (paused integer not null);
    insert into task_queue values (0);`,
   // Earlier versions kept tasks in BullMQ's tables, in the schema `bullmq`. Their tasks move. A running one is pending
-  // again, with its attempt refunded, because its worker cannot record its result any more.
+  // again, with its attempt refunded, because its worker can no longer record its result.
   //
   // Processes of an earlier version may still run. Every operation on their tasks then fails with cannot_connect_now,
   // which they report as an unavailable queue. They keep serving documents, and accept no task that would never run.

@@ -20,7 +20,7 @@ export interface DocumentStoreOptions extends DatabaseOptions {
 }
 
 /**
- * Opens a document store on a database of its own.
+ * Opens a document store on its own database.
  *
  * @throws as openDatabase
  */

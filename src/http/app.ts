@@ -60,7 +60,7 @@ export interface ManagementDeps {
   readonly logBytes?: boolean
   /** Finds the optional fields of access lines. Default: no such field. */
   readonly describeRequest?: DescribeRequest | undefined
-  /** False where `/metrics` is served on a port of its own. Default true. */
+  /** False where `/metrics` is served on a separate port. Default true. */
   readonly hasMetrics?: boolean
   /** The bearer token for `/metrics`. Default: none. */
   readonly metricsToken?: BearerToken | undefined

@@ -1,4 +1,4 @@
-// Files of a package taken by path (`with { type: 'file' }`), which have no types of their own.
+// Files of a package taken by path (`with { type: 'file' }`), which have no types.
 declare module 'swagger-ui-dist/*.js' {
   const path: string
   export default path

@@ -57,7 +57,7 @@ export async function openChecks(
   return {
     applicationChecks: [
       ...hsts,
-      // After authentication: a known client has a rate of its own, even if it shares its address with others.
+      // After authentication: a known client has its own rate, even if it shares its address with others.
       ...limitedAuth,
       ...(limits === undefined ? [] : [limits.application]),
       ...openFaultInjection(config, options),

@@ -247,7 +247,7 @@ async function takeHeapSnapshot(
   return supervisor === undefined ? await take() : await supervisor.whileBusy(heapSnapshotTimeoutMs, take)
 }
 
-/** The HTTP app, and the admin server when it has a port of its own. */
+/** The HTTP app, and the admin server when it has a separate port. */
 async function openApp(
   { lifecycle, config, log, metrics, runtimeSettings, storage, checks, pool, late }: AppParts,
   { supervised }: ServerOptions,

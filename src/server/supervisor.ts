@@ -16,7 +16,7 @@ import { openCertificate } from './tls.ts'
 const marginMs = 1_000
 
 /**
- * Starts the primary process: a supervisor of `WEB_CONCURRENCY` servers on one port, each with a drain of its own.
+ * Starts the primary process: a supervisor of `WEB_CONCURRENCY` servers on one port, each with its own drain.
  * SIGHUP and a changed certificate begin a rolling restart.
  *
  * @throws when the first worker processes cannot start
@@ -80,7 +80,7 @@ function workerBudgetMs(config: Config): number {
   return budgetMs + marginMs
 }
 
-/** Makes the shutdown wait for the worker processes, which have drain windows of their own. */
+/** Makes the shutdown wait for the worker processes, which have their own drain windows. */
 function addToLifecycle(lifecycle: Lifecycle, config: Config, supervisor: Supervisor): void {
   lifecycle.configure({ drainMinMs: 0, drainMaxMs: 0, shutdownTimeoutMs: workerBudgetMs(config) })
   lifecycle.addTarget({

@@ -98,7 +98,7 @@ interface WorkerParts {
   readonly late: LateParts
 }
 
-/** Serves `WORKER_PORT`, and the admin server when it has a port of its own. */
+/** Serves `WORKER_PORT`, and the admin server when it has a separate port. */
 async function listen(
   lifecycle: Lifecycle,
   config: Config,

@@ -17,7 +17,7 @@ export class Notifier {
   }
 
   /**
-   * Resolves at the next notification, after `timeoutMs`, or when the signal aborts, whichever comes first.
+   * Resolves at the next notification, after `timeoutMs`, or when the signal aborts, depending on which comes first.
    *
    * @param since the `version` that the caller has seen; resolves at once when there is a newer one
    */

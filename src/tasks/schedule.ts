@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defaultPriority, maxPriority } from './task.ts'
 
-/** How far ahead a task may be scheduled. Clients that need longer enqueue it later, from a calendar of their own. */
+/** How far ahead a task may be scheduled. Clients that need longer enqueue it later, from their own calendar. */
 const horizonDays = 30
 const horizonMs = horizonDays * 24 * 60 * 60 * 1_000
 

@@ -16,7 +16,7 @@ export interface TaskRow {
   updated_at: number | string
 }
 
-/** The columns of a TaskRow, without those that SQLite keeps in a table of their own. */
+/** The columns of a TaskRow, without those that SQLite keeps in a separate table. */
 export const taskColumns =
   'id, kind, status, priority, attempts, run_at, result, error, created_at, updated_at'
 

@@ -28,7 +28,7 @@ test('keeps the CPU time of ended children', async () => {
       const children = await Bun.$`cat /proc/${parent.pid}/task/${parent.pid}/children`.text()
       return children.trim() === ''
     })
-    // The kernel reports it in steps of 10 ms for ended children.
+    // The kernel counts ended children in steps of 10 ms.
     expect(cpuSeconds(parent.pid)).toBeGreaterThan(busy - 0.02)
   } finally {
     parent.kill('SIGKILL')

@@ -38,7 +38,7 @@ describe('checkFigures', () => {
     expect(check({ mean: mean + 4 * unit }, true)).toThrow('mean is')
   })
 
-  test('allows the error bound of plain sums, and no more', () => {
+  test('allows the error bound of plain sums and not more', () => {
     expect(check({ mean: mean * (1 + 900 * 2 ** -53) }, false)).not.toThrow()
     expect(check({ mean: mean * (1 + 1_100 * 2 ** -53) }, false)).toThrow('mean is')
   })

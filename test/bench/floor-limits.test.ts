@@ -5,7 +5,7 @@ const results = (ratios: Record<string, number>) => ({
   results: Object.entries(ratios).map(([name, median]) => ({ name, ratio: { median }, notes: [] })),
 })
 
-test('lets a ratio at its limit pass and none above it, small stricter than the others', () => {
+test('accepts a ratio at its limit and rejects one above it, with a stricter limit for small', () => {
   const ratios = parseRatios(results({ small: 1.1, medium: 1.15, large: 1.0, data: 0.9, tasks: 1.151 }), [
     'small',
     'medium',
@@ -18,7 +18,7 @@ test('lets a ratio at its limit pass and none above it, small stricter than the 
   expect(renderRatios(ratios).split('\n')).toContain('tasks   1.151 of at most 1.15  SLOWER')
 })
 
-test('is an error for a row that was not measured, or whose answers were wrong', () => {
+test('is an error for a row that was not measured or got wrong responses', () => {
   expect(() => parseRatios(results({ small: 1 }), ['small', 'medium'])).toThrow('medium was not measured')
   const rejected = { results: [{ name: 'small', notes: ['after rejected: wrong answer'] }] }
   expect(() => parseRatios(rejected, ['small'])).toThrow(

@@ -4,7 +4,7 @@ import { root } from '../support/root.ts'
 import { until } from '../support/until.ts'
 import { isAlive } from '../support/worker-processes.ts'
 
-/** A process that does `work`, which calls `report` when a test may go on. */
+/** A process that runs `work`, which calls `report` when the test may continue. */
 const childProgram = (work: string): string => `
   import { endWithSupervisor } from './src/cluster/parent-death.ts'
   endWithSupervisor(1_000)
@@ -12,7 +12,7 @@ const childProgram = (work: string): string => `
   setInterval(() => {}, 1_000)
   ${work}`
 
-/** Its parent, which stays. */
+/** Its parent, which keeps running. */
 const parentProgram = (work: string): string => `
   Bun.spawn([process.execPath, '-e', ${JSON.stringify(childProgram(work))}], {
     stdin: 'ignore', stdout: 'inherit', stderr: 'inherit', detached: true, ipc() {} })
@@ -24,7 +24,7 @@ async function start(work: string) {
   return { parent, pid: Number((await parent.log.line('running')).pid) }
 }
 
-// By the kernel of Linux.
+// Linux only: the kernel sends the signal.
 describe.skipIf(process.platform !== 'linux')('when its parent is killed, a process ends', () => {
   test('that waits for events', async () => {
     const { parent, pid } = await start('report()')
@@ -47,7 +47,7 @@ describe.skipIf(process.platform !== 'linux')('when its parent is killed, a proc
 })
 
 test('a process that works for long, turn by turn, lives on', async () => {
-  // More CPU time than one turn may take.
+  // More CPU time than one time slice.
   const work = `
     report()
     const used = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1_000 }

@@ -128,7 +128,7 @@ describe('a process that hangs', () => {
     group.behavior(1).hung = true
     group.advance(10_000)
     expect(group.group.processes.map(({ answers }) => answers)).toEqual([false, true])
-    // Its answer to the first of the heartbeats, late.
+    // A late answer to the first heartbeat.
     group.behavior(1).hung = false
     group.dispatch({ type: 'answered', id: 1 })
     group.advance(minuteMs)
@@ -290,7 +290,7 @@ describe('a rolling restart', () => {
 })
 
 describe('a shutdown', () => {
-  test.each([0, 50, 150, 250])('begins %d ms after the start, and starts no more', (ms) => {
+  test.each([0, 50, 150, 250])('begins %d ms after the start and starts no new processes', (ms) => {
     const group = new SimulatedProcesses()
     group.advance(ms)
     group.dispatch({ type: 'stop' })
@@ -322,7 +322,7 @@ describe('a shutdown', () => {
   })
 })
 
-/** Events that may happen to a group at any moment. */
+/** Events that may happen to a group at any time. */
 const fault = fc.record({
   afterMs: fc.integer({ min: 0, max: 20_000 }),
   kind: fc.constantFrom('kill', 'kill', 'hang', 'leave', 'roll', 'slow drain', 'exit', 'suspend supervisor'),
@@ -366,7 +366,7 @@ describe('with random events', () => {
           expect(group.started).toBe(true)
           for (const one of faults) inject(group, one)
           const rolls = faults.filter(({ kind }) => kind === 'roll').length
-          // At most two rolling restarts are left, each of `count` starts, drains and kills.
+          // At most two rolling restarts remain, each with `count` starts, drains and kills.
           group.advance(2 * (count + 4) * 100_000)
           expect(group.group.phase).toBe('steady')
           expect(group.running).toHaveLength(count)
@@ -403,7 +403,7 @@ describe('with random events', () => {
           group.dispatch({ type: 'stop' })
           group.advance(100_000)
           expect([...group.alive.keys()].filter((id) => !known.has(id))).toEqual([])
-          // Those that drain for too long are ended by the shutdown of the supervisor.
+          // The supervisor's shutdown ends those that drain for too long.
           for (const id of group.alive.keys()) expect(group.behavior(id).drainMs).toBeGreaterThan(100_000)
         },
       ),

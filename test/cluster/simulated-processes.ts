@@ -9,19 +9,19 @@ import {
   type RollOutcome,
 } from '../../src/cluster/process-group.ts'
 
-/** What a simulated process does. Times in ms. */
+/** The behavior of a simulated process. Times are in ms. */
 export interface Behavior {
-  /** How long it takes until it listens. */
+  /** Time from its start until it listens. */
   startMs: number
-  /** How long it takes from SIGTERM to its exit. */
+  /** Time from SIGTERM to its exit. */
   drainMs: number
-  /** Exits with this code where it would listen. */
+  /** Exits with this code instead of listening. */
   failsWith?: number
   /** Exits with this code after SIGTERM. Default 0. */
   exitCode?: number
-  /** Suspended: it answers nothing, and does nothing on SIGTERM. */
+  /** Suspended: answers nothing and ignores SIGTERM. */
   hung?: boolean
-  /** Not even SIGKILL ends it. */
+  /** Ignores even SIGKILL. */
   unkillable?: boolean
 }
 
@@ -43,7 +43,7 @@ interface SimulatedProcess {
   readonly behavior: Behavior
 }
 
-/** A process group with simulated processes, in a time that passes only in `advance`. */
+/** A process group with simulated processes. Time passes only in `advance`. */
 export class SimulatedProcesses {
   readonly group: ProcessGroup
   readonly options: GroupOptions
@@ -51,14 +51,14 @@ export class SimulatedProcesses {
   readonly outcomes: RollOutcome[] = []
   readonly reports: GroupReport[] = []
   readonly kills: { readonly id: ProcessId; readonly cause: KillCause; readonly at: number }[] = []
-  /** The fewest processes that ran since the first ones have started. */
+  /** The fewest running processes since the first ones have started. */
   fewest = Number.POSITIVE_INFINITY
-  /** The most processes that were starting, and retiring, at the same time. */
+  /** The most processes that were starting, and retiring, at once. */
   mostStarting = 0
   mostRetiring = 0
   started = false
   startFailed = false
-  /** Commands to steer that are not taken back. */
+  /** Steering commands that were not revoked. */
   excluded = 0
   now = 0
   readonly #behaviors: Behavior[]
@@ -80,7 +80,7 @@ export class SimulatedProcesses {
     if (this.started) this.fewest = Math.min(this.fewest, this.group.running)
   }
 
-  /** Lets time pass. */
+  /** Advances the time. */
   advance(ms: number): void {
     const end = this.now + ms
     for (;;) {
@@ -94,7 +94,7 @@ export class SimulatedProcesses {
     this.now = end
   }
 
-  /** Lets time pass in which the supervisor itself is suspended, but not its processes. */
+  /** Advances the time while the supervisor is suspended, but not its processes. */
   suspendSupervisor(ms: number): void {
     this.now += ms
     this.dispatch({ type: 'tick' })
@@ -105,7 +105,7 @@ export class SimulatedProcesses {
     if (this.alive.delete(id)) this.dispatch({ type: 'exited', id, exit: { code: 137, signal: 'SIGKILL' } })
   }
 
-  /** A process begins to drain by itself, and exits with 1. */
+  /** Lets a process drain by itself and exit with 1. */
   leave(id: ProcessId): void {
     this.dispatch({ type: 'draining', id })
     this.#later(this.behavior(id).drainMs, id, () => this.#exit(id, 1))
@@ -158,7 +158,7 @@ export class SimulatedProcesses {
         const behavior = this.behavior(id)
         if (behavior.hung) break
         this.#later(behavior.drainMs, id, () => this.#exit(id, behavior.exitCode ?? 0))
-        // As a process does at each beginning of a drain.
+        // What a process does when a drain begins.
         this.#later(1, id, () => this.dispatch({ type: 'draining', id }))
         break
       }

@@ -24,7 +24,7 @@ describe('a request is', () => {
 })
 
 describe('the account', () => {
-  test('adds up at every moment', () => {
+  test('always adds up', () => {
     const book = new LedgerBook()
     const outcomes = ['answered', 'answered', 'refused', 'lost'] as const
     for (let i = 0; i < 2_000; i++) {
@@ -51,7 +51,7 @@ describe('the account', () => {
     expect(book.read().slow).toBe(1)
   })
 
-  test('that was read does not change', () => {
+  test('does not change after it was read', () => {
     const book = new LedgerBook()
     book.begin()
     const before = book.read()
@@ -83,13 +83,13 @@ describe('instances', () => {
     ])
   })
 
-  test('with one name are two when one was started later', () => {
+  test('with the same name are distinguished by their start time', () => {
     let instances = addReading(new Map(), describeInstance(1), 0)
     instances = addReading(instances, describeInstance(1, { started_at: '2026-01-02T00:00:00.000Z' }), 10)
     expect(instances.size).toBe(2)
   })
 
-  test('that answer no more are gone, and forgotten later', () => {
+  test('that stop answering are gone, and removed later', () => {
     const instances = addReading(new Map(), describeInstance(1, { state: 'draining' }), 0)
     const [history] = [...instances.values()]
     if (history === undefined) throw new Error('no instance')
@@ -99,7 +99,7 @@ describe('instances', () => {
   })
 })
 
-test('a quantile lies within its bucket, and at the last bound beyond it', () => {
+test('a quantile is interpolated within its bucket and capped at the last bound', () => {
   expect(bucketQuantile([1, 2], [10, 10, 0], 0.75)).toBe(1.5)
   expect(bucketQuantile([1, 2], [0, 0, 5], 0.5)).toBe(2)
   expect(bucketQuantile([1, 2], [0, 0, 0], 0.5)).toBeUndefined()

@@ -18,7 +18,7 @@ describe('numbers', () => {
     expect(parseNumbers('').numbers).toHaveLength(0)
   })
 
-  test('that are invalid are counted, and the first are reported with their line', () => {
+  test('counts invalid tokens and reports the first ones with their line', () => {
     const { numbers, invalid } = parseNumbers('1 two\n3 NaN 0x10\nInfinity 1e999 1.2.3 6')
     expect([...numbers]).toEqual([1, 3, 6])
     expect(invalid.count).toBe(6)
@@ -31,23 +31,23 @@ describe('numbers', () => {
 })
 
 describe('a file', () => {
-  /** The numbers of each column by its name. */
+  /** The numbers of each column by name. */
   const columnsOf = (name: string, content: string) =>
     Object.fromEntries(
       parseFile(name, content).columns.map(({ name: column, numbers }) => [column, [...numbers]]),
     )
 
-  test('of CSV has a column for each of its numeric ones', () => {
+  test('of CSV yields its numeric columns', () => {
     const content = 'city,temperature,"wind, m/s"\n"Köln, DE",21.5,3\nBonn,20,4.5\n"say ""hi""",,\n'
     expect(columnsOf('weather.csv', content)).toEqual({ temperature: [21.5, 20], 'wind, m/s': [3, 4.5] })
   })
 
-  test('of CSV may have no head, and other separators', () => {
+  test('of CSV may lack a header and use other separators', () => {
     expect(columnsOf('a.csv', '1;2\r\n3;4\r\n')).toEqual({ 'column 1': [1, 3], 'column 2': [2, 4] })
     expect(columnsOf('a.tsv', 'x\ty\n1\t2')).toEqual({ x: [1], y: [2] })
   })
 
-  test('counts the values of a column that are no numbers', () => {
+  test('counts the values of a column that are not numbers', () => {
     expect(parseFile('a.csv', 'x\n1\nnone\n3').columns).toMatchObject([{ name: 'x', skipped: 1 }])
   })
 
@@ -61,13 +61,13 @@ describe('a file', () => {
     expect(() => parseFile('a.json', '{')).toThrow(SyntaxError)
   })
 
-  test('of NDJSON has numbers or objects in its lines, and names the line that is no JSON', () => {
+  test('of NDJSON has a number or an object per line, and an error names the invalid line', () => {
     expect(columnsOf('a.ndjson', '1\n2\n\n3\n')).toEqual({ values: [1, 2, 3] })
     expect(columnsOf('a.jsonl', '{"x":1}\n{"x":2}')).toEqual({ x: [1, 2] })
-    expect(() => parseFile('a.ndjson', '1\nx')).toThrow('line 2 is no JSON')
+    expect(() => parseFile('a.ndjson', '1\nx')).toThrow('line 2 is not JSON')
   })
 
-  test('of text is a list of numbers, or a text when most of it is words', () => {
+  test('of text is a list of numbers, or prose when words outnumber numbers', () => {
     expect(columnsOf('a.txt', '1 2 3 four')).toEqual({ 'a.txt': [1, 2, 3] })
     expect(parseFile('a.txt', 'Chapter 1 begins here.')).toEqual({
       columns: [],
@@ -75,7 +75,7 @@ describe('a file', () => {
     })
   })
 
-  test('may have many numbers', () => {
+  test('may contain many numbers', () => {
     const { columns } = parseFile(
       'a.csv',
       `x\n${Array.from({ length: 200_000 }, (_, i) => i / 8).join('\n')}`,

@@ -6,12 +6,12 @@ import { type OpenDatabase, openDatabase, openPostgres } from '../../src/databas
 import { openTaskQueue } from '../../src/tasks/open.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
 
-/** The steps of the last version that kept its tasks in BullMQ's tables. */
+/** The migrations of the last version that kept tasks in BullMQ's tables. */
 const earlierMigrations = postgresMigrations.slice(0, 1)
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 const added = 1_795_968_111_323
 
-/** Jobs as the earlier version left them, each with what its columns differ in. */
+/** Jobs as the earlier version left them, by the columns that differ. */
 const jobs = {
   waiting: `state = 'waiting'`,
   active: `state = 'active', attempts_started = 2, attempts_made = 1, lock_token = 'l', failed_reason = 'again',
@@ -32,7 +32,7 @@ describe.skipIf(!havePostgres())('an installation with tasks in BullMQ', () => {
   }, 60_000)
   afterAll(() => server.remove())
 
-  /** Makes BullMQ's tables by its own migrations, and adds the jobs by its own function. */
+  /** Creates BullMQ's tables with its own migrations, and adds jobs with its own function. */
   beforeEach(async () => {
     await server.psql(
       'drop schema if exists bullmq cascade; drop schema public cascade; create schema public',
@@ -77,7 +77,7 @@ describe.skipIf(!havePostgres())('an installation with tasks in BullMQ', () => {
         payload: JSON.stringify(`${id} \u0000`),
         traceparent,
       } as object)
-    // In the order of their arrival.
+    // In order of arrival.
     expect((await queue.list({ limit: 10 })).tasks.map(({ id }) => id)).toEqual(
       Object.keys(jobs).toReversed(),
     )
@@ -111,7 +111,7 @@ describe.skipIf(!havePostgres())('an installation with tasks in BullMQ', () => {
       await expect(earlier.run(async (sql) => await call(sql), false)).rejects.toBeInstanceOf(
         DatabaseUnavailable,
       )
-    // Its documents are still served.
+    // Documents are still served.
     await earlier.run((sql) => sql`select 1 from documents`, true)
     await earlier.close()
     expect(await server.psql('select count(*) from bullmq.job_moved')).toBe('0')

@@ -75,7 +75,7 @@ describe('opening an SQLite file', () => {
   })
 
   test('rejects a file that is not a database, with its path and the reason', async () => {
-    await writeFile(path, 'this is no database, and long enough for SQLite to look at it'.repeat(100))
+    await writeFile(path, 'not a database, but long enough for SQLite to read it'.repeat(100))
     await expect(version()).rejects.toThrow(`cannot use ${path} as the database: file is not a database`)
     const inFile = join(path, 'below', 'a', 'file.db')
     await expect(openSqlite(inFile)).rejects.toBeInstanceOf(DatabaseIncompatible)

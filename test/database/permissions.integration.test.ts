@@ -18,7 +18,7 @@ describe.skipIf(!canChangeUser)('a database that another user owns, such as a bi
   })
   afterEach(() => rm(directory, { recursive: true }))
 
-  /** The message with which the service refuses to open the database as a user without rights. */
+  /** The error message of a service that opens the database without permission. */
   const refusal = async (path: string): Promise<string> => {
     const script = `
       const { openSqlite } = await import(${JSON.stringify(join(root, 'src/database/open.ts'))})

@@ -1,16 +1,16 @@
-/** A server behind a balancer, whose readiness and answers a test decides. */
+/** A server behind a balancer. The test sets its readiness and responses. */
 export interface Backend {
   readonly port: number
   ready: boolean
-  /** Handles a request that is no probe. */
+  /** Handles every request except probes. */
   answer: () => Response | Promise<Response>
-  /** The headers of the requests that reached it, probes left out. */
+  /** The headers of the requests that arrived, except probes. */
   readonly requests: Headers[]
   readonly probes: () => number
   stop(): void
 }
 
-/** Listens on a free loopback port, ready, and answers 200 with its name. */
+/** Listens on a free loopback port, is ready, and responds 200 with its name. */
 export function startBackend(name: string): Backend {
   let probes = 0
   const server = Bun.serve({
@@ -21,7 +21,7 @@ export function startBackend(name: string): Backend {
         probes++
         return new Response('', { status: backend.ready ? 200 : 503 })
       }
-      // A copy: the request's own are gone when it is answered.
+      // Copied, because the request's headers are gone after the response.
       backend.requests.push(new Headers(request.headers))
       return backend.answer()
     },
@@ -37,7 +37,7 @@ export function startBackend(name: string): Backend {
   return backend
 }
 
-/** A server that is ready, reads a request and ends the connection without an answer, as one that is killed. */
+/** A ready server that reads a request and then closes the connection without a response, like a killed process. */
 export function startBreakingBackend(): { port: number; requests: () => number; stop: () => void } {
   let requests = 0
   const server = Bun.listen({

@@ -14,9 +14,9 @@ const processMs = shutdownBudgetMs({
   shutdownTimeoutMs: config.SHUTDOWN_TIMEOUT,
   closeTimeoutMs,
 })
-/** The log is flushed after everything else (handleSignals). */
+/** The log is flushed last (handleSignals). */
 const flushMs = 2_000
-/** A supervisor waits a second longer than its processes may take, then closes as they do (processes.ts). */
+/** A supervisor waits one second longer than its processes may take, then closes like they do (processes.ts). */
 const supervisorMs = processMs + 1_000 + closeTimeoutMs
 
 const seconds = (text: string): number => {
@@ -38,7 +38,7 @@ describe('the grace period of each platform covers the longest shutdown', () => 
     for (const [name, service] of ours) {
       const grace = service.stop_grace_period ?? '10s'
       expect([name, seconds(grace) * 1_000 >= processMs + flushMs]).toEqual([name, true])
-      // The service warns by this number, so it must be the true one.
+      // The service's warning uses this number, so it must be correct.
       expect([name, service.environment?.GRACE_PERIOD]).toEqual([name, grace])
     }
   })

@@ -6,7 +6,7 @@ import { runCommand } from '../support/command.ts'
 import { root } from '../support/root.ts'
 
 describe('deploy/docker/compose.sh', () => {
-  /** Runs it where only these programs are found, each a script that prints its name and its words. */
+  /** Runs the script with only these programs on the PATH. Each prints its name and arguments. */
   async function runWith(programs: Record<string, string>, env: Record<string, string> = {}) {
     const directory = await mkdtemp(join(tmpdir(), 'tally-compose-'))
     try {
@@ -25,7 +25,7 @@ describe('deploy/docker/compose.sh', () => {
 
   const withoutPlugin = { 'engine-of-test': 'exit 1' }
 
-  test('refuses Compose 1.x by name, and says which is needed', async () => {
+  test('rejects Compose 1.x and names the required version', async () => {
     const { exitCode, output } = await runWith({
       ...withoutPlugin,
       'docker-compose':
@@ -38,7 +38,7 @@ describe('deploy/docker/compose.sh', () => {
     expect(output).not.toContain('started')
   })
 
-  test('takes the plugin of the engine, or else a program that can wait', async () => {
+  test('prefers the plugin of the engine to a program that supports --wait', async () => {
     const compose =
       'case "$*" in *version*) echo 2.40.3;; *help*) echo "  --wait";; *) echo "started $0";; esac'
     const plugin = await runWith({ 'engine-of-test': compose, 'docker-compose': 'exit 1' })

@@ -20,7 +20,7 @@ const compose = Bun.YAML.parse(await Bun.file(join(root, 'compose.yaml')).text()
 }
 const services = Object.entries(compose.services)
 
-/** Compose as a plugin of docker, or as a program; null, with a line in the output, when neither is installed. */
+/** Compose as a Docker plugin or as a program. Without either, null and a line in the output. */
 async function findCompose(): Promise<string[] | null> {
   if (Bun.which('docker') && (await runCommand(['docker', 'compose', 'version'])).exitCode === 0)
     return ['docker', 'compose']
@@ -39,7 +39,7 @@ describe('compose.yaml', () => {
     ])
   })
 
-  test('the balancer and Grafana bring the whole platform with them, and not the service alone', () => {
+  test('the balancer and Grafana start the whole platform, but not the single service', () => {
     const started = new Set<string>()
     const start = (name: string): void => {
       if (started.has(name)) return
@@ -53,14 +53,14 @@ describe('compose.yaml', () => {
     expect([...started].sort()).toEqual(platform.map(([name]) => name).sort())
   })
 
-  test('names a version of every image', () => {
+  test('pins the version of every image', () => {
     for (const [name, { image }] of services) {
       if (!image.includes('tally'))
         expect([name, image]).toEqual([name, expect.stringMatching(/:v?\d+\.\d+/)])
     }
   })
 
-  test('names the registry of every image, so that no engine has to guess one', () => {
+  test('names the registry of every image, so that no engine guesses one', () => {
     for (const [name, { image }] of services)
       expect([name, image]).toEqual([
         name,
@@ -82,7 +82,7 @@ describe('compose.yaml', () => {
       }
   })
 
-  test('leaves no anonymous volume: what an image keeps is in a named one, or in memory', () => {
+  test('has no anonymous volumes: data is in named volumes or in memory', () => {
     const folders = {
       tally: '/data',
       redis: '/data',

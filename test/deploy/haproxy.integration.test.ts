@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const undo of cleanup.splice(0).reverse()) await undo()
 })
 
-/** HAProxy with the shipped configuration before servers on these ports, all up. */
+/** HAProxy with the shipped configuration in front of servers on these ports, all up. */
 async function balance(ports: readonly number[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'balancer-'))
   cleanup.push(() => rm(directory, { recursive: true }))
@@ -37,14 +37,14 @@ async function balance(ports: readonly number[]): Promise<Balancer> {
   return balancer
 }
 
-/** The same before two servers that answer. */
+/** The same, with two servers that respond. */
 async function balanced(): Promise<{ balancer: Balancer; one: Backend; two: Backend }> {
   const [one, two] = [startBackend('one'), startBackend('two')]
   cleanup.push(one.stop, two.stop)
   return { balancer: await balance([one.port, two.port]), one, two }
 }
 
-/** A connection of its own for each, as most clients have in the course of time. */
+/** One connection per request, like most clients over time. */
 const post = (balancer: Balancer): Promise<Response> =>
   fetch(`${balancer.url}/payload`, {
     method: 'POST',
@@ -97,7 +97,7 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     expect((await balancer.states()).get('api-1')?.status).toBe('UP')
   })
 
-  test('a request that an instance broke off is not sent again, neither there nor elsewhere', async () => {
+  test('a request that an instance aborted is not repeated anywhere', async () => {
     const [one, two] = [startBreakingBackend(), startBreakingBackend()]
     cleanup.push(one.stop, two.stop)
     const balancer = await balance([one.port, two.port])
@@ -107,10 +107,10 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
     }
   })
 
-  test('a refused connection is retried at another instance, because nothing was sent', async () => {
+  test('a refused connection is retried on another instance, because nothing was sent', async () => {
     const { balancer, one } = await balanced()
     one.stop()
-    // It is not known to be gone yet: some of these meet a closed port.
+    // HAProxy does not yet know that the server is gone, so some of these meet a closed port.
     for (let i = 0; i < 10; i++) expect(await (await post(balancer)).text()).toBe('two')
   })
 

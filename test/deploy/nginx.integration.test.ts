@@ -21,11 +21,11 @@ const ask = (proxy: Nginx, path: string, init: RequestInit = {}): Promise<Respon
 interface RawOptions {
   /** The loopback address of the client. */
   readonly address?: string
-  /** More header lines, each with its end. */
+  /** Additional header lines, each with its line end. */
   readonly headers?: string
 }
 
-/** Sends a GET whose target no HTTP client would send. @returns the whole response */
+/** Sends a GET with a target that no HTTP client would send. @returns the whole response */
 async function getRaw(proxy: Nginx, target: string, from: RawOptions = {}): Promise<string> {
   const { address = '127.0.0.1', headers = '' } = from
   // localAddress is missing in the types of Bun.
@@ -47,7 +47,7 @@ async function getRaw(proxy: Nginx, target: string, from: RawOptions = {}): Prom
   return Buffer.concat(chunks).toString('latin1')
 }
 
-// An `openssl` is wherever nginx is built with TLS.
+// nginx is built with TLS wherever openssl exists.
 describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
   let backend: Backend
   let proxy: Nginx
@@ -79,17 +79,17 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
     expect(response.headers.get('strict-transport-security')).toContain('max-age')
     expect(backend.requests[0]?.get('x-forwarded-for')).toBe('127.0.0.1')
     expect(backend.requests[0]?.get('x-forwarded-proto')).toBe('https')
-    // Not "close": the connection to the service is kept.
+    // Not `close`: nginx keeps its connection to the service.
     expect(backend.requests[0]?.get('connection')).not.toBe('close')
   })
 
   test('keeps its connections to the service and sends nothing twice', () => {
-    // One upstream: there is nowhere else to go, and this forbids the same place.
+    // With only one upstream, nginx cannot use another one, and the configuration forbids the same one.
     expect(shipped).toMatch(/^\s*proxy_next_upstream off;$/m)
     expect(shipped).toMatch(/^\s*keepalive \d+;$/m)
   })
 
-  test('refuses a target that is no URI before it reaches the service', async () => {
+  test('rejects a target that is not a URI before it reaches the service', async () => {
     backend.requests.length = 0
     for (const target of [
       '/x\\..\\metrics',
@@ -105,7 +105,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the TLS proxy for a VM', () => {
         status: 'HTTP/1.1 400',
       })
     expect(backend.requests).toEqual([])
-    // Browsers leave these in a query as they are.
+    // Browsers do not encode these characters in a query.
     expect(await getRaw(proxy, '/data?a=\\{|}')).toStartWith('HTTP/1.1 200')
   })
 })
@@ -124,7 +124,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
       },
     })
     await using proxy = await startNginx(service.port)
-    // The proxy itself asks from 127.0.0.1.
+    // The proxy itself connects from 127.0.0.1.
     const address = '127.0.0.2'
     const named = await getRaw(proxy, '/data', { address, headers: 'X-Request-ID: order-4711\r\n' })
     expect(named).toStartWith('HTTP/1.1 200')
@@ -138,7 +138,7 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
       expect(line).toMatchObject({ msg: 'request', client_address: address })
       await until(async () => (await proxy.log()).includes(` ${name}\n`))
     }
-    // The admin routes are on their own port, on this machine, and nowhere else.
+    // The admin routes are on their own port, on the loopback address only.
     const { url } = await service.log.line('admin server listening')
     expect(String(url)).toStartWith('http://127.0.0.1:')
     expect((await fetch(`${url}admin/log-level`)).status).toBe(200)
@@ -147,9 +147,9 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
     expect((await ask(proxy, '/ready')).status).toBe(200)
   }, 60_000)
 
-  test('keeps its metrics and admin routes to itself, however the path is written', async () => {
+  test('hides metrics and admin routes for every spelling of the path', async () => {
     await using service = listen()
-    // Only this machine may read them, and the test is on it.
+    // Only the local machine may read them, and the test runs on it.
     const forbidden = { from: '    allow 127.0.0.1;\n    allow ::1;\n', to: '' }
     await using proxy = await startNginx(service.port, {
       configuration: shipped.replace(forbidden.from, forbidden.to),

@@ -6,11 +6,11 @@ import { freePorts } from '../support/free-ports.ts'
 import { root } from '../support/root.ts'
 import { until } from '../support/until.ts'
 
-/** The shipped configuration in a real nginx on loopback ports. */
+/** nginx with the shipped configuration on loopback ports. */
 export interface Nginx extends AsyncDisposable {
   readonly port: number
   readonly certificate: string
-  /** Its log of requests so far. */
+  /** Its access log so far. */
   readonly log: () => Promise<string>
   /** The output of `nginx -t`. */
   readonly check: { readonly exitCode: number; readonly output: string }
@@ -19,13 +19,13 @@ export interface Nginx extends AsyncDisposable {
 export const shippedNginx = await Bun.file(join(root, 'deploy/nginx/tally.conf')).text()
 
 export interface NginxOptions {
-  /** Default: as it is shipped. */
+  /** Default: the shipped one. */
   readonly configuration?: string
   /** Whether the port speaks TLS. Default true. */
   readonly tls?: boolean
 }
 
-/** @param upstream the port of the service behind it */
+/** @param upstream the port of the service */
 export async function startNginx(
   upstream: number,
   { configuration = shippedNginx, tls: hasTls = true }: NginxOptions = {},
@@ -40,7 +40,7 @@ export async function startNginx(
     ...['-days', '1', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
     ...['-keyout', key, '-out', certificate],
   ])
-  // The shipped file, but for the addresses and the certificate.
+  // The shipped file with other addresses and another certificate.
   await Bun.write(
     join(directory, 'tally.conf'),
     configuration

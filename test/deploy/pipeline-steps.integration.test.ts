@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
 
-// The scripts behind the steps of the pipelines that need no registry and no cluster. The others are in
-// make pipeline-rehearsal.
+// The scripts of pipeline steps that need neither a registry nor a cluster. make pipeline-rehearsal tests the others.
 
 let folder = ''
 beforeAll(async () => {
@@ -19,7 +18,7 @@ const run = (command: string, env: Record<string, string>) =>
 const digest = `sha256:${'a'.repeat(64)}`
 
 describe('an image', () => {
-  test('is signed, verified and deployed by its digest alone', async () => {
+  test('is signed, verified and deployed only by digest', async () => {
     const byDigest = await run('deploy/image/reference.sh', {
       IMAGE: `registry.example.com:5000/tally@${digest}`,
     })
@@ -46,7 +45,7 @@ describe('an image', () => {
 })
 
 describe('the preflight of a deployment', () => {
-  test('writes the kubeconfig for this user alone, and names it to the later steps', async () => {
+  test('writes the kubeconfig readable by this user only, and passes its path to later steps', async () => {
     const [output, environment] = [join(folder, 'output'), join(folder, 'environment')]
     const { exitCode } = await run('k8s/preflight.sh', {
       KUBECONFIG_CONTENT: 'secret: yes',
@@ -74,7 +73,7 @@ describe('the preflight of a deployment', () => {
   })
 })
 
-test('the clean-up of a build removes no other namespace', async () => {
+test('the cleanup of a build removes no other namespace', async () => {
   for (const namespace of ['tally', '', 'production', 'kube-system']) {
     const { exitCode, stderr } = await run('k8s/undeploy-build.sh', { NAMESPACE: namespace })
     expect(exitCode).toBe(1)

@@ -60,7 +60,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
     expect([exitCode, output]).toEqual([0, expect.stringContaining('SUCCESS')])
   }, 300_000)
 
-  test('accepts the rules for one namespace and its jobs, and no selector is without them', async () => {
+  test('accepts the rules for one namespace and its jobs, and limits every selector', async () => {
     const options = ['--namespace=tally', '--job=api|worker', '--runbook=https://wiki.example.com/alerts']
     const command = [process.execPath, join(root, 'tools/prometheus-rule.ts'), ...options]
     const text = await runSuccessfully(command)
@@ -73,7 +73,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
       const selectors =
         expr.match(/\b(?:up|(?:api|app|worker|process|tally|tls|trace|log)_\w+)\b(?!:)/g) ?? []
       const limits = expr.match(/\{namespace="tally",job=~"api\|worker"/g) ?? []
-      // Recorded series are limited already.
+      // Recorded series are already limited.
       const ofScraped = selectors.filter((name) => !['tally_route', 'tally_pod'].includes(name))
       expect([expr, limits.length]).toEqual([expr, ofScraped.length])
       if (annotations) expect(annotations.runbook_url).toStartWith('https://wiki.example.com/alerts#tally')
@@ -94,7 +94,7 @@ describe.skipIf(!promtool)('Prometheus', () => {
   })
 })
 
-test('every metric of the dashboard is one that the service or the balancer has', async () => {
+test('every metric of the dashboard exists in the service or the balancer', async () => {
   const { registry } = appDeps().metrics
   createWorkerMetrics(registry, [], async () => undefined)
   createCheckMetrics(registry, async () => ({}))
@@ -126,7 +126,7 @@ test('the dashboard queries the chosen data source and namespace', () => {
   // The balancer of compose.yaml has no namespace.
   const unlimited = expressions.filter((expr) => !expr.includes('namespace=~"$namespace"'))
   expect(unlimited.filter((expr) => !expr.includes('haproxy_'))).toEqual([])
-  // A label marks the routes of clients; there is no list of names.
+  // A label marks client routes, so the queries need no list of names.
   expect(text).not.toMatch(/route[!=]/)
 })
 
@@ -173,14 +173,14 @@ describe('an alert', async () => {
 
 describe.skipIf(!hasProgram('amtool', 'prometheus-alertmanager'))('the example for Alertmanager', () => {
   const file = 'deploy/alertmanager/alertmanager.yml'
-  test('is one that Alertmanager accepts, and brings pages and tickets to their receivers', async () => {
+  test('is valid for Alertmanager and routes pages and tickets to their receivers', async () => {
     await runSuccessfully(['amtool', 'check-config', file])
     const receiverOf = (severity: string) =>
       runSuccessfully(['amtool', 'config', 'routes', 'test', `--config.file=${file}`, `severity=${severity}`])
     expect([await receiverOf('page'), await receiverOf('ticket')]).toEqual(['pages', 'tickets'])
   })
 
-  test('names alerts that exist', async () => {
+  test('names only existing alerts', async () => {
     const rules = await Bun.file(join(root, 'deploy/prometheus/rules/alerts.yml')).text()
     const named = new Set((await Bun.file(join(root, file)).text()).match(/\bTally\w+/g)?.slice(1))
     named.delete('Tally')
@@ -190,7 +190,7 @@ describe.skipIf(!hasProgram('amtool', 'prometheus-alertmanager'))('the example f
 })
 
 describe.skipIf(!hasProgram('prometheus', 'prometheus'))('the scrape configuration of docs/access.md', () => {
-  test('shows which instances are up, and fires no alert for another job of that name', async () => {
+  test('shows which instances are up, and fires no alert for another job of the same name', async () => {
     await using resources = new AsyncDisposableStack()
     const directory = await mkdtemp(join(tmpdir(), 'scrapes-'))
     resources.defer(() => rm(directory, { recursive: true }))
@@ -255,7 +255,7 @@ ${configuration}
     await worker.kill()
     await second.kill()
     await seen(known, { 'api-1': '1', 'api-2': '0', 'worker-1': '0' })
-    // Pending, because it has to last: promtool shows them firing. The job `shop` is down too, and is not ours.
+    // Pending because of its `for`; promtool shows it firing. The job `shop` is down too, but it is not ours.
     await seen('ALERTS{alertname="TallyInstanceDown"}', { 'api-2': '1', 'worker-1': '1' })
     await seen('label_replace(ALERTS{alertname="TallyNoWorker"}, "job", "$1", "namespace", "(.*)")', {
       tally: '1',

@@ -29,7 +29,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
     running.defer(() => rm(home, { recursive: true }))
     await cp(join(root, 'deploy/prometheus'), home, { recursive: true })
     const config = await Bun.file(join(home, 'prometheus.yml')).text()
-    // As shipped, but in a hurry: a rate needs two samples.
+    // The shipped configuration with shorter intervals: a rate needs two samples.
     const hurried = config
       .replace('scrape_interval: 1s', 'scrape_interval: 200ms\n  evaluation_interval: 200ms')
       .replace('scrape_timeout: 1s', 'scrape_timeout: 200ms')
@@ -65,7 +65,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
       return (await answer.json()) as QueryAnswer
     }
 
-    // Some of everything, again and again: the first sample of a series shows no increase yet.
+    // Repeats every kind of request, because the first sample of a series shows no increase.
     const send = (path: string, body: unknown): Promise<Response> =>
       fetch(url + path, {
         method: 'POST',
@@ -81,7 +81,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
           fetch(`${url}/data/one`),
           send('/tasks', { payload: 'Some text.' }),
         ])
-        // Of each group of rules the last one: they are worked out apart from each other.
+        // The last rule of each group, because groups are evaluated independently.
         const timed = await ask('tally:request_duration_seconds:p99_5m')
         const recorded = await ask('tally:request_errors:ratio_rate3d and tally:requests:rate5m > 0')
         const worked = await ask('rate(worker_tasks_processed_total[5m]) > 0')
@@ -95,7 +95,7 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/pr
   afterAll(() => running.disposeAsync())
 
   for (const query of queries)
-    test(`finds something: ${query}`, async () => {
+    test(`returns a result: ${query}`, async () => {
       // A scrape that times out on a busy machine leaves a gap.
       await until(async () => {
         const { status, data } = await ask(query)

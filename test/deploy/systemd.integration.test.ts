@@ -9,11 +9,11 @@ import { root } from '../support/root.ts'
 test('the systemd unit starts the service again for as long as it fails to start', async () => {
   const unit = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
   const [unitSection = '', serviceSection = ''] = unit.split('[Service]')
-  // Without a limit of starts, which belongs into [Unit]: systemd ignores it elsewhere.
+  // No start limit. The setting belongs in [Unit]; systemd ignores it elsewhere.
   expect(unitSection).toMatch(/^StartLimitIntervalSec=0$/m)
   expect(serviceSection).not.toContain('StartLimit')
   expect(serviceSection).toMatch(/^Restart=always$/m)
-  // A wrong environment stays wrong: 78 is what the service exits with.
+  // A restart does not fix an invalid environment, for which the service exits with 78.
   expect(serviceSection).toMatch(/^RestartPreventExitStatus=78$/m)
 })
 
@@ -24,7 +24,7 @@ describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', (
     directory = await mkdtemp(join(tmpdir(), 'unit-'))
     unit = join(directory, 'tally.service')
     const shipped = await Bun.file(join(root, 'deploy/systemd/tally.service')).text()
-    // The verification looks whether the program is there; here it is somewhere else.
+    // systemd-analyze checks that the program exists; here it has another path.
     await Bun.write(unit, shipped.replace('/usr/local/bin/bun', process.execPath))
   })
   afterAll(() => rm(directory, { recursive: true }))
@@ -36,8 +36,8 @@ describe.skipIf(!hasProgram('systemd-analyze', 'systemd'))('the systemd unit', (
     })
   })
 
-  test('leaves the service little to do harm with', async () => {
-    // In tenths. Of what is left most is being a network service; 15 is far on the side of "OK" (below 50).
+  test('restricts the service tightly', async () => {
+    // In tenths. Most of the rest is that the service uses the network. 15 is well within "OK" (below 50).
     const { exitCode, output } = await runCommand([
       'systemd-analyze',
       'security',

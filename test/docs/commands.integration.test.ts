@@ -6,8 +6,8 @@ import { root } from '../support/root.ts'
 import { noDrainWindow, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
-// Pages whose `sh run` blocks are sent to a service, in order, each with the output that the page shows below it.
-// docs/getting-started.md starts services of its own: tools/fresh-clone.ts follows it.
+// Pages with `sh run` blocks. The test sends them to a service, in order, and compares each output with the page.
+// docs/getting-started.md starts its own services: tools/fresh-clone.ts follows it.
 setDefaultTimeout(120_000)
 
 const pages = ['README.md', 'docs/api.md', 'docs/tasks.md']

@@ -6,15 +6,15 @@ import { parseCodeBlocks } from '../support/markdown.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 
-// Mermaid is far larger than everything else that the project installs, so it is no dependency: it is installed here, from a
-// lock file of its own, once.
+// Mermaid is far larger than all other packages, so it is not a dependency. This test installs it once, from its own
+// lock file.
 setDefaultTimeout(240_000)
 
 const folder = join(root, 'dist/mermaid')
 const isInstalled = await install()
 
 interface Mermaid {
-  /** @throws Error with the place, when the text is no diagram */
+  /** @throws Error with the place if the text is not a diagram */
   parse(text: string): Promise<unknown>
 }
 let mermaid: Mermaid
@@ -35,7 +35,7 @@ describe.skipIf(!hasProgram('mermaid', 'from npm', isInstalled))('every mermaid 
   ).flat()
 
   beforeAll(async () => {
-    // It sanitizes labels with DOMPurify, which does nothing without a DOM and lacks its functions then.
+    // Mermaid sanitizes labels with DOMPurify, which lacks its functions without a DOM.
     const purify = await import(join(folder, 'node_modules/dompurify/dist/purify.es.mjs'))
     Object.assign(purify.default, { addHook: () => {}, sanitize: (text: string) => text })
     mermaid = (await import(join(folder, 'node_modules/mermaid/dist/mermaid.core.mjs'))).default
@@ -49,13 +49,13 @@ describe.skipIf(!hasProgram('mermaid', 'from npm', isInstalled))('every mermaid 
     expect(await mermaid.parse(text)).toBeObject()
   })
 
-  test('that is wrong is refused', async () => {
+  test('rejects an invalid diagram', async () => {
     await expect(mermaid.parse('flowchart LR\n a --->>')).rejects.toThrow('Parse error')
     await expect(mermaid.parse('stateDiagram-v2\n a -> b')).rejects.toThrow('Parse error')
   })
 })
 
-/** @returns whether mermaid is there; not without a network the first time */
+/** @returns whether mermaid is installed; without a network it is not at first */
 async function install(): Promise<boolean> {
   await mkdir(folder, { recursive: true })
   for (const name of ['package.json', 'bun.lock'])

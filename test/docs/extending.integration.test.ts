@@ -7,10 +7,10 @@ import { root } from '../support/root.ts'
 import { startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 
-// docs/extending.md, followed to the letter on a copy of the project.
+// Follows docs/extending.md to the letter on a copy of the project.
 setDefaultTimeout(120_000)
 
-/** A block of code: what it is, the file that it belongs to, and its text. */
+/** A block of code: its kind, its file and its text. */
 interface Block {
   readonly language: string
   readonly path: string
@@ -40,7 +40,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(copy, { recursive: true }))
 
-/** Applies hunks separated by `@@`. What a hunk replaces must be in the file exactly once. */
+/** Applies hunks separated by `@@`. The text that a hunk replaces must occur exactly once. */
 async function applyDiff(path: string, diff: string): Promise<void> {
   let content = await Bun.file(path).text()
   for (const hunk of diff.split(/^@@\n/m)) {
@@ -53,7 +53,7 @@ async function applyDiff(path: string, diff: string): Promise<void> {
   await Bun.write(path, content)
 }
 
-/** Runs a command in the copy. @throws with its output when it fails */
+/** Runs a command in the copy. @throws Error with its output if it fails */
 async function run(...command: string[]): Promise<void> {
   const { exitCode, output } = await runCommand(command, { cwd: copy })
   if (exitCode !== 0) throw new Error(`${command.join(' ')} failed:\n${output}`)
@@ -72,7 +72,7 @@ test('its code has the right types, format and imports', async () => {
   await run(bun, '--bun', 'biome', 'check', '--error-on-warnings', '--vcs-enabled=false', ...changed)
 })
 
-test('its own tests pass, and those of the API document', async () => {
+test('its tests and those of the API document pass', async () => {
   const tests = files.filter((path) => path.endsWith('.test.ts'))
   await run(process.execPath, 'test', ...tests, 'test/http/openapi', 'test/tasks/task-handler.test.ts')
 })
@@ -82,7 +82,7 @@ test('its requests get the documented responses', async () => {
   const expected = ofLanguage('json').map(({ text }) => JSON.stringify(JSON.parse(text)))
   for (const [n, { text }] of ofLanguage('sh').entries()) {
     const script = text.replaceAll('localhost:8000', `127.0.0.1:${service.port}`)
-    // The first time the task may not have ended.
+    // The task may not have ended yet at the first request.
     await until(async () => (await Bun.$`sh -c ${script}`.text()).includes(expected[n] as string))
   }
 })

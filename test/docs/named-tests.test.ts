@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { dirname, join } from 'node:path'
 import { root } from '../support/root.ts'
 
-// That the files exist is checked with all other links (pages.test.ts).
+// pages.test.ts checks that linked files exist.
 
 /** The rows of a page's tables. */
 async function readRows(page: string): Promise<string[]> {
@@ -10,7 +10,7 @@ async function readRows(page: string): Promise<string[]> {
   return text.split('\n').filter((line) => line.startsWith('| '))
 }
 
-/** A link to a file of tests, then the title of one of them in quotes. */
+/** A link to a test file, followed by a test title in quotes. */
 function findTitles(page: string, rows: readonly string[]): { file: string; title: string }[] {
   return rows.flatMap((row) =>
     [...row.matchAll(/\]\(([^)]+)\): "([^"]+)"/g)].map(([, file = '', title = '']) => ({
@@ -27,7 +27,7 @@ const named = [
   ...findTitles('docs/security.md', security),
 ]
 
-test('every requirement is shown by something, or is left to the operator', () => {
+test('every requirement names its proof or is left to the operator', () => {
   const requirements = readiness.slice(1).map((line) => line.split(' | '))
   expect(requirements.length).toBeGreaterThan(40)
   const unproven = requirements.filter(
@@ -36,7 +36,7 @@ test('every requirement is shown by something, or is left to the operator', () =
   expect(unproven).toEqual([])
 })
 
-test('both pages name the very test of some rows', () => {
+test('both pages name tests by title', () => {
   expect(named.length).toBeGreaterThan(20)
 })
 

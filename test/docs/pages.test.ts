@@ -4,7 +4,7 @@ import { dirname, join, normalize } from 'node:path'
 import { findAnchors, findLinks, findPaths } from '../support/markdown.ts'
 import { root } from '../support/root.ts'
 
-/** Written by a command, and in no clone. */
+/** Generated files, which a clone lacks. */
 const generated = ['.git', '.tools', 'data', 'dist', 'node_modules', 'reports']
 
 /** Every file and folder of the project, as paths from its root. */
@@ -18,7 +18,7 @@ const texts = new Map(
   await Promise.all(pages.map(async (path) => [path, await Bun.file(join(root, path)).text()] as const)),
 )
 
-/** Named in pages, but a pattern, or written by a command. */
+/** Patterns and generated files that pages name. */
 const isAbsentByDesign = (path: string): boolean =>
   /[*<>{}$…]/.test(path) || generated.includes(path.split('/')[0] ?? '')
 
@@ -29,7 +29,7 @@ function listFolder(name: string): string[] {
     : []
 }
 
-/** A relative link from the project's root, without a slash at the end. */
+/** A relative link as a path from the project's root, without a slash at the end. */
 const resolveLink = (page: string, target: string): string =>
   normalize(join(dirname(page), target)).replace(/\/$/, '')
 
@@ -60,7 +60,7 @@ describe.each(pages)('%s', (page) => {
   })
 })
 
-/** A page names a file from the root, from its own folder, or from a folder that it is about. */
+/** A page names files relative to the root, to its own folder, or to the folder that it describes. */
 function isPresent(folder: string, path: string): boolean {
   const plain = path.replace(/\/$/, '')
   return [folder, '.', 'src', 'src/http', 'src/tasks', 'test', 'test/e2e'].some((base) =>

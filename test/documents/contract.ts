@@ -194,7 +194,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       ])
     })
 
-    test('a page of large documents ends at maxPageBytes, and a larger document is a page of its own', async () => {
+    test('a page of large documents ends at maxPageBytes, and a larger document is a separate page', async () => {
       const third = JSON.stringify('x'.repeat(maxPageBytes / 3))
       const above = JSON.stringify('x'.repeat(maxPageBytes))
       const bodies = [third, third, third, above, '1', '2']
@@ -296,14 +296,14 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(await store.get('a')).toBeUndefined()
     })
 
-    test('of a missing document, delete checks no condition', async () => {
+    test('delete of a missing document checks no condition', async () => {
       for (const set of ['*', ['x'], []] as const) {
         expect(await store.delete('a', { ifMatch: set })).toBe(false)
         expect(await store.delete('a', { ifNoneMatch: set })).toBe(false)
       }
     })
 
-    test('a write that a condition refuses changes nothing, and one that it allows is done', async () => {
+    test('a failed condition changes nothing, and a satisfied one lets the write proceed', async () => {
       const { document: first } = await store.create({ id: 'a', body: '1' })
       const { version } = first
       const refused: [Condition, keyof Condition][] = [
@@ -354,7 +354,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
       expect(await store.get('a')).toEqual(won[0]?.value.document as Document)
     })
 
-    test('with ifNoneMatch of one version, of 30 concurrent deletions and replacements none meets it', async () => {
+    test('with ifNoneMatch of the present version, 30 concurrent deletions and replacements all fail', async () => {
       const other = await open()
       const { document } = await store.create({ id: 'a', body: '{}' })
       const condition = { ifNoneMatch: [document.version] }
@@ -543,7 +543,7 @@ export function documentStoreContract(makeDatabase: () => Promise<EmptyDatabase>
   })
 }
 
-/** Writes at a time: each finds a connection soon, even on a loaded machine. */
+/** Few enough concurrent writes that each finds a connection soon, even on a loaded machine. */
 const groupSize = 50
 
 /** Creates documents in groups and returns their ids in the order of their positions. */
@@ -558,7 +558,7 @@ async function fill(store: DocumentStore, count: number): Promise<string[]> {
   return created.sort((a, b) => Number(a.position) - Number(b.position)).map(({ id }) => id)
 }
 
-/** All pages, from the first to the one without a next. */
+/** All pages in order. */
 async function readPages(store: DocumentStore, limit: number): Promise<(readonly Document[])[]> {
   const pages: (readonly Document[])[] = []
   let after: string | undefined

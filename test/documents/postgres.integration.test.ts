@@ -75,7 +75,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         `reads and creations survive a ${end} and start between calls`,
         async () => {
           const store = await openAt(await resetDatabase())
-          // Many calls at once, so that every connection of the pool is open and then stale.
+          // Many concurrent calls, so that every connection of the pool is open and then stale.
           const many = (prefix: string) =>
             Array.from({ length: 40 }, (_, n) => store.create({ id: `${prefix}${n}`, body: '{}' }))
           await Promise.all(many('before'))
@@ -130,7 +130,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
       async () => {
         const proxy = startTcpProxy(server.port)
         const url = (await resetDatabase()).replace(`:${server.port}/`, `:${proxy.port}/`)
-        // With only one connection, keeping the dead one would block every later call.
+        // With a single connection, keeping the dead one would block every later call.
         const limits = {
           maxConnections: 1,
           connectTimeoutMs: 500,
@@ -206,7 +206,7 @@ function startLoad(store: DocumentStore) {
         await store.create({ id: `k${id}`, body: '{}' }, { scope: 's', key: id, fingerprint: 'f' })
       } catch (error) {
         failures.push(error)
-        // A rejection is immediate. Without a turn of the event loop nothing else would run.
+        // A rejection is immediate, so the loop must yield to the event loop.
         await Bun.sleep(1)
       }
     }

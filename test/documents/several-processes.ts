@@ -41,7 +41,7 @@ export function severalProcessesContract(createDatabase: () => Promise<SharedDat
         await until(() => writer.log.texts.length >= enough, { intervalMs: 1 })
         writer.signal('SIGKILL')
         expect(await writer.exited).not.toBe(0)
-        // A line that the kill cut is no confirmation, and not among these.
+        // A line that the kill truncated is not a confirmation.
         confirmed.push(...writer.log.texts)
       }
       expect(confirmed.filter((line) => line.startsWith('failed'))).toEqual([])

@@ -5,7 +5,7 @@ import { createApp } from '../../src/http/app.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { examplePayload } from '../support/example-payload.ts'
 
-/** A POST with a JSON body, and the length that every body over a socket has. */
+/** A POST with a JSON body and its length, like every body over a socket. */
 function json(body: object): RequestInit {
   const text = JSON.stringify(body)
   const headers = { 'content-type': 'application/json', 'content-length': String(text.length) }

@@ -8,7 +8,7 @@ import { appDeps } from '../support/app-deps.ts'
 import { type Listening, listen } from '../support/listening.ts'
 import { connectRaw, exchangeRaw } from '../support/raw-connection.ts'
 
-// Bun takes the trailers of a chunked body for another request, and answers that with 400. On a connection that a proxy
+// Bun treats the trailers of a chunked body as another request and responds 400 to that. On a connection that a proxy
 // shares among its clients, any of them could get the 400.
 setDefaultTimeout(20_000)
 
@@ -41,7 +41,7 @@ describe('a chunked request', () => {
     [404, 'GET', '/nowhere'],
     [405, 'DELETE', '/payload'],
   ]
-  test.each(cases)('is answered %d, and its connection ends: %s %s', async (status, method, path) => {
+  test.each(cases)('gets %d, and its connection ends: %s %s', async (status, method, path) => {
     using connection = await connectRaw(server.port)
     const body = path === '/tasks' ? '{"payload":{"numbers":[1],"text":"a"}}' : payload
     void connection.send(chunked(method, path, body))

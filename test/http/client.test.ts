@@ -12,7 +12,7 @@ import { appDeps } from '../support/app-deps.ts'
 import { examplePayload } from '../support/example-payload.ts'
 import { until } from '../support/until.ts'
 
-// Hono's client knows every application route by its type. `bun run types` checks half of what is tested here.
+// Hono's client knows every application route by its type. `bun run types` checks half of what this file tests.
 
 const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
 const store = createDocumentStore(database)

@@ -19,12 +19,12 @@ const get = (headers: string): string => `GET /health HTTP/1.1\r\n${headers}\r\n
 const body = '{"numbers":[1],"text":"a"}'
 const post = (headers: string, sent = body): string =>
   `POST /payload HTTP/1.1\r\n${host}Content-Type: application/json\r\n${headers}\r\n${sent}`
-/** It gets a response of its own only if the end of the request before it is misread. */
+/** It gets a separate response only if the end of the previous request is misread. */
 const smuggled = `GET /version HTTP/1.1\r\n${host}X-Request-ID: smuggled\r\n\r\n`
 
 /**
- * Collects the responses to some bytes: all before the response to an honest request sent after them, or before the end of
- * the connection. It never waits for silence.
+ * Collects the responses to some bytes: all before the response to a valid request sent after them, or before the end
+ * of the connection. Never waits for silence.
  */
 async function exchange(bytes: string): Promise<{ responses: RawResponse[]; isOpen: boolean }> {
   using connection = await connectRaw(server.port)

@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 setDefaultTimeout(60_000)
 
 const mebibyte = 2 ** 20
-/** Random, so that compression does not shrink it; with characters of two halves, which must not be taken apart. */
+/** Random, so that compression does not shrink it; with surrogate pairs, which must not be split. */
 const bodies = Array.from({ length: 16 }, (_, i) => {
   const random = Buffer.from(crypto.getRandomValues(new Uint8Array(60_000))).toBase64()
   return JSON.stringify({ id: `d${i}`, text: `${'a'.repeat(i)}${'😀'.repeat(120_000)}${random.repeat(5)}` })
@@ -27,7 +27,7 @@ const limits = (maxResponseBytes: number) => ({ ...appDeps().limits, maxResponse
 const serve = (maxResponseBytes: number, changes = {}): Listening =>
   listen({ store, limits: limits(maxResponseBytes), ...changes })
 
-/** Asks on a connection of its own and reads nothing. */
+/** Sends a request on a new connection and reads nothing. */
 async function askAndStall(server: Listening, path: string, coding = 'identity'): Promise<HttpConnection> {
   const connection = await HttpConnection.open(server.port, {
     countOnly: true,

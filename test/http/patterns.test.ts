@@ -2,8 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { createApp } from '../../src/http/app.ts'
 import { appDeps } from '../support/app-deps.ts'
 
-// Regular expressions that match input of clients must take time in proportion to its length. One with nested repetition
-// would take years for these. The limit is generous, because machines may be slow and busy.
+// Regular expressions on client input must take linear time. One with nested repetition would take years for these
+// inputs. The limit is generous, because machines may be slow and busy.
 
 /** Just below the length that Bun accepts for a request's head. */
 const maxLength = 15_000

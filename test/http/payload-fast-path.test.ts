@@ -48,7 +48,7 @@ const withChecks =
   (...checks: Check[]): Setup =>
   () => ({ applicationChecks: checks })
 
-/** A check that decides as another one does, but later. */
+/** A check that decides like another one, but later. */
 const later =
   (check: Check): Check =>
   async (request, context) => {
@@ -171,7 +171,7 @@ describe('the fast path and the Hono app', () => {
   })
 
   for (const { name, setup, lanes } of opened)
-    test(`answer, count and log generated requests alike: ${name}`, async () => {
+    test(`respond, count and log alike for generated requests: ${name}`, async () => {
       const { basePath = '' } = setup(appDeps().metrics)
       let fastCount = 0
       const property = fc.asyncProperty(requestsBelow(basePath), async (shape) => {
@@ -181,7 +181,7 @@ describe('the fast path and the Hono app', () => {
         if (tookFastPath) fastCount++
       })
       await fc.assert(property, { numRuns: 60, endOnFailure: true })
-      // Shed requests are refused before the check that counts.
+      // Shed requests are rejected before the check that counts.
       if (name !== 'shedding all load') expect(fastCount).toBeGreaterThan(10)
     })
 })
@@ -278,7 +278,7 @@ describe('a deadline that passes', () => {
   const requestTimeoutMs = 20
   const never = new Promise<undefined>(() => {})
 
-  /** A body that arrives, or fails, when the test says so. */
+  /** A body that arrives, or fails, when the test decides. */
   function heldBodies() {
     const controllers: ReadableStreamDefaultController<Uint8Array>[] = []
     return {
@@ -308,7 +308,7 @@ describe('a deadline that passes', () => {
     ['before a failure', brokenMetrics(new Error('too late')), arrive(example)],
   ]
   for (const [name, setup, finish] of late)
-    test(`is answered, counted and logged alike: ${name}`, async () => {
+    test(`gets the same response, count and log line: ${name}`, async () => {
       using lanes = openLanes(setup, { requestTimeoutMs })
       const bodies = heldBodies()
       const { status, tookFastPath } = await lanes.expectEqual(bodies.create, () => bodies.end(finish))
@@ -324,7 +324,7 @@ describe('a deadline that passes', () => {
     ],
     ['in a check that fails later', () => Bun.sleep(50).then(() => Promise.reject(new Error('late')))],
   ] as const satisfies [string, Check][])
-    test(`is answered, counted and logged alike: ${name}`, async () => {
+    test(`gets the same response, count and log line: ${name}`, async () => {
       using lanes = openLanes(withChecks(strictTransport, check), { requestTimeoutMs })
       const { status, tookFastPath } = await lanes.expectEqual(
         () => toRequest(plain),
@@ -343,7 +343,7 @@ describe('over sockets', () => {
   const readWire = (response: RawResponse | undefined) => {
     if (response === undefined) throw new Error('connection ended before a response')
     const headers = comparable(response.headers)
-    // The time that an analysis took has one to four digits.
+    // The duration of an analysis has one to four digits.
     const { 'content-length': length, ...others } = headers
     const body = mask(response.body)
     const isSummary = body.includes('processing_time_ms')
@@ -376,7 +376,7 @@ describe('over sockets', () => {
     ['a Host with a path', sized(head.replace('tally.example', 'tally.example/x'))],
   ]
   for (const [name, bytes] of exchanges)
-    test(`the fast path and the Hono app answer alike: ${name}`, async () => {
+    test(`the fast path and the Hono app respond alike: ${name}`, async () => {
       const [expected, actual] = await Promise.all(
         [false, true].map(async (payloadFastPath) => {
           await using server = listen({ payloadFastPath })

@@ -286,7 +286,7 @@ describe('a handler that exceeds the deadline', () => {
     })
     await expectProblem(await service.request('/tasks/1/events'), 503, 'request-timeout')
     pending.resolve()
-    // A stream would begin within the turn in which the task is found.
+    // A stream would begin in the turn in which the task is found.
     await new Promise((resolve) => setImmediate(resolve))
     expect(isWatched).toBe(false)
     service.requests.close()
@@ -433,7 +433,7 @@ describe('access lines', () => {
     ])
   })
 
-  test('a probe that is not ready has not failed, a scrape that fails has', async () => {
+  test('a probe that is not ready is not an error, but a failed scrape is', async () => {
     using service = createService({
       lifecycle: createLifecycle(),
       scrape: () => Promise.reject(new Error('no metrics')),
@@ -469,7 +469,7 @@ describe('access lines', () => {
     body,
   })
 
-  test('have the bytes that were received and sent, on every way through the service', async () => {
+  test('have the bytes that were received and sent, on every path through the service', async () => {
     const limits = { ...appDeps().limits, largeBodyThreshold: 40 }
     using service = createService({ logBytes: true, limits, requestTimeoutMs: 10_000 })
     const small = '{"numbers":[1],"text":"é"}'
@@ -510,7 +510,7 @@ describe('access lines', () => {
     ['userAgent', 'curl/8 "x"'],
     ['clientAddress', '192.0.2.1'],
   ] as const)
-    test(`have ${field} and nothing else personal where only that is asked for`, async () => {
+    test(`have ${field} and no other personal field if only that is configured`, async () => {
       const describeRequest = createDescribeRequest({
         path: field === 'path',
         userAgent: field === 'userAgent',

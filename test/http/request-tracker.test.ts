@@ -18,7 +18,7 @@ function trackThree(timeoutMs: number) {
 }
 
 describe('the requests in flight', () => {
-  test('are described from the oldest to the newest, whichever finishes first', () => {
+  test('are described from the oldest to the newest in any order of completion', () => {
     using tracked = trackThree(60_000)
     const { tracker, requests } = tracked
     expect(tracker.describe()).toEqual(['GET unmatched a', 'GET unmatched b', 'GET unmatched c'])

@@ -4,12 +4,12 @@ import { type Config, parseConfig, secretNames } from '../../src/config.ts'
 import { closeTimeoutMs, shutdownBudgetMs } from '../../src/lifecycle/index.ts'
 import { type Built, buildAll, type Container } from './manifests.ts'
 
-/** The log is flushed after everything else (handleSignals). */
+/** The log is flushed last (handleSignals). */
 const flushMs = 2_000
 
-/** The configuration of a container, with an address in the place of each Secret. */
+/** The configuration of a container, with an address in place of each Secret. */
 function configOf(built: Built, container: Container): Config {
-  // A mounted file is not here: what it holds stands in its place.
+  // A mounted file does not exist here, so its content replaces it.
   const environment = Object.fromEntries(
     Object.entries(built.environment(container)).map(([name, value]) =>
       secretNames.some((secret) => name === `${secret}_FILE`)
@@ -105,7 +105,7 @@ describe.each(all.map((built) => [built.overlay, built] as const))('%s', (_, bui
     const surge = 1
     const listening = 1
     const { DATABASE_POOL_SIZE } = configOf(built, container as Container)
-    // The worker of k8s/ has its queue on Redis. One more is for the migration, one for the backup.
+    // The worker of k8s/ has its queue on Redis. One connection more for the migration, one for the backup.
     const sum = (maxReplicas + surge) * (DATABASE_POOL_SIZE + listening) + 2
     expect(sum).toBeLessThanOrEqual(available)
   })

@@ -77,7 +77,7 @@ const manifest = z.looseObject({
 })
 export type Manifest = z.infer<typeof manifest>
 
-/** What one overlay builds. */
+/** The result of building one overlay. */
 export class Built {
   constructor(
     readonly overlay: string,
@@ -92,14 +92,14 @@ export class Built {
     return [...this.kind('Deployment'), ...this.kind('StatefulSet')].map((each) => workload.parse(each))
   }
 
-  /** @throws Error when there is none of that name. */
+  /** @throws Error if there is none of that name */
   workload(name: string): Workload {
     const found = this.workloads.find(({ metadata }) => metadata.name === name)
     if (found === undefined) throw new Error(`no workload ${name} in ${this.overlay}`)
     return found
   }
 
-  /** The variables that a container is started with; those of a Secret by its name and key. */
+  /** The variables of a container; those from a Secret by its name and key. */
   environment({ env, envFrom }: Container): Record<string, string> {
     const configured = envFrom.flatMap(({ configMapRef }) => {
       const map = this.kind('ConfigMap').find(({ metadata }) => metadata.name === configMapRef.name)
@@ -114,7 +114,7 @@ export class Built {
   }
 }
 
-/** The program that builds: the pinned one, one of the machine, or kubectl's own; null when there is none. */
+/** The program that builds: the pinned one, one on the PATH, or kubectl's own; null if there is none. */
 function findBuilder(): string[] | null {
   const pinned = join(root, '.tools/bin/kustomize')
   if (existsSync(pinned)) return [pinned, 'build']
@@ -134,7 +134,7 @@ export const canBuild = builder !== null
 /**
  * Builds the kustomization of a directory.
  *
- * @throws Error with kustomize's own words.
+ * @throws Error with kustomize's message
  */
 async function build(directory: string): Promise<Manifest[]> {
   const { exitCode, output } = await runCommand([...(builder ?? []), directory])
@@ -143,10 +143,10 @@ async function build(directory: string): Promise<Manifest[]> {
 }
 
 /**
- * Builds a kustomization that is in no file.
+ * Builds a kustomization that is not in a file.
  *
- * @param name what the result is called.
- * @param make gets the way from the kustomization to k8s/: kustomize takes no absolute path.
+ * @param name of the result
+ * @param make receives the path from the kustomization to k8s/, because kustomize rejects absolute paths
  */
 export async function buildFrom(name: string, make: (k8s: string) => object): Promise<Built> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-k8s-'))
@@ -160,7 +160,7 @@ export async function buildFrom(name: string, make: (k8s: string) => object): Pr
   }
 }
 
-/** Every overlay of k8s/, built, and base with every component as one more; none where nothing can build them. */
+/** Every overlay of k8s/, built, and base with every component as one more; empty if nothing can build them. */
 export async function buildAll(): Promise<Built[]> {
   if (builder === null) return []
   const overlays = await readdir(join(root, 'k8s/overlays'))

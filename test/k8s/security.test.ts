@@ -43,7 +43,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
         for (const volume of pod.volumes) expect(volume).not.toHaveProperty('hostPath')
       })
 
-      test('has an account of its own, and a token only to discover pods', () => {
+      test('has a separate account, and a token only to discover pods', () => {
         expect(pod.serviceAccountName).toBe(name)
         expect(pod.automountServiceAccountToken).toBe(name === 'prometheus')
       })
@@ -73,7 +73,7 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
     )
     for (const map of built.kind('ConfigMap'))
       for (const [key, text] of Object.entries(dataSchema.parse(map).data)) {
-        // The path of a mounted file, and the address of public keys, are no secrets.
+        // The path of a mounted file, and the address of public keys, are not secrets.
         if (!key.endsWith('_FILE') && key !== 'JWT_JWKS_URL')
           expect(key).not.toMatch(/PASSWORD|SECRET|TOKEN|_KEYS?$|_URL$/)
         expect(text).not.toMatch(/:\/\/[^/\s]*:[^/\s]*@/)

@@ -104,10 +104,10 @@ describe('API keys', () => {
     expect(await service.status({ 'x-api-key': (await makeKey('one')).key })).toBe(401)
   })
 
-  test('of a mounted file follow its changes, as Kubernetes swaps links, and an invalid file changes nothing', async () => {
+  test('of a mounted file follow the links that Kubernetes swaps, and an invalid file changes nothing', async () => {
     const [first, second] = await Promise.all([makeKey('first'), makeKey('second')])
     const directory = await mkdtemp(join(tmpdir(), 'tally-keys-'))
-    /** As a kubelet does: a directory for each version, and a link that is replaced atomically. */
+    /** Like a kubelet: a directory for each version, and a link that is replaced atomically. */
     const mount = async (version: string, text: string): Promise<void> => {
       await Bun.write(join(directory, version, 'keys'), text)
       await symlink(version, join(directory, 'next'))
@@ -144,7 +144,7 @@ describe('RATE_LIMIT limits', () => {
   const get = (service: Awaited<ReturnType<typeof createService>>, path: string, method = 'GET') =>
     Promise.resolve(service.get(path, { method })).then(({ status }) => status)
 
-  test('guesses by their address, and never the owner of a key there', async () => {
+  test('guesses by address, but never the owner of a key there', async () => {
     const { key, entry } = await makeKey('one')
     await using service = await createService({ API_KEYS: entry, RATE_LIMIT: '3/1h' })
     const statuses = await Promise.all(

@@ -4,7 +4,10 @@ import { buildConsole } from '../../src/server/build-console.ts'
 
 // What the bundler makes of the console's source.
 
-/** All that a browser loads, compressed by gzip, in bytes: what is served is smaller, but takes long to make. */
+/**
+ * Maximum size of all files that a browser loads, compressed by gzip, in bytes. The served compression is smaller but
+ * takes long to make.
+ */
 const budgetBytes = 150_000
 
 let built: Console
@@ -18,7 +21,7 @@ const textsOf = (suffix: string): Promise<string[]> =>
     [...built.files].filter(([name]) => name.endsWith(suffix)).map(([, { identity }]) => identity.text()),
   )
 
-test('the page has no script and no style of its own, and names only files of the build', () => {
+test('the page has no inline script or style, and names only files of the build', () => {
   expect(built.page).not.toMatch(/<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=/)
   const sources = [...built.page.matchAll(/(?:src|href)="console\/([^"]+)"/g)].map(([, name = '']) => name)
   expect(sources.length).toBeGreaterThanOrEqual(3)
@@ -35,18 +38,18 @@ test('the page starts the worker by its name in the build', async () => {
   expect(scripts.some((script) => script.includes(`${worker}`))).toBe(true)
 })
 
-test('the build has no development code, no server code, and nothing that the policy refuses', async () => {
+test('the build contains no development code, no server code, and nothing that the policy blocks', async () => {
   const traces = [
     ...['jsxDEV', 'react-dom-client.development', 'react.development', 'Download the React DevTools'],
     ...['Bun.', 'from"node:', 'require("node:', 'api_http_requests_total', 'DATABASE_URL'],
     ...['eval(', 'new Function('],
   ]
-  // A script in the report of a failure would be all that one sees of it.
+  // The report of a failure must not contain a whole script.
   for (const script of await textsOf('.js'))
     expect(traces.filter((trace) => script.includes(trace))).toEqual([])
 })
 
-test('it is small enough to load at once', async () => {
+test('its size is within the limit', async () => {
   const sizes = await Promise.all(
     [...built.files].map(async ([name, { identity }]) => ({
       name,

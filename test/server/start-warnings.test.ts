@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { parseConfig, variableNames } from '../../src/config.ts'
 import { findMisspelled, findStartWarnings } from '../../src/server/start-warnings.ts'
 
-describe('a variable that is nearly one of ours', () => {
+describe('a misspelled variable', () => {
   for (const [variable, meant] of [
     ['DATABASE_URI', 'DATABASE_URL'],
     ['DATABSE_URL', 'DATABASE_URL'],
@@ -15,16 +15,16 @@ describe('a variable that is nearly one of ours', () => {
     ['SHUTDOWN_TIME_OUT', 'SHUTDOWN_TIMEOUT'],
     ['METRICS_PROT', 'METRICS_PORT'],
   ] as const)
-    test(`${variable} is ${meant === undefined ? 'not pointed out' : `pointed out as ${meant}`}`, () => {
+    test(`${variable} is ${meant === undefined ? 'not reported' : `reported as ${meant}`}`, () => {
       expect(findMisspelled({ [variable]: 'x' })).toEqual(meant === undefined ? [] : [{ variable, meant }])
     })
 
-  test('is not pointed out beside the one that is meant', () => {
+  test('is not reported if the correct one is set', () => {
     expect(findMisspelled({ DATABASE_URI: 'x', DATABASE_URL: 'sqlite:a.db' })).toEqual([])
   })
 })
 
-test('no variable of ours, of OpenTelemetry, of Kubernetes or of a shell is pointed out', () => {
+test('no variable of ours, of OpenTelemetry, of Kubernetes or of a shell is reported', () => {
   const others = [
     'OTEL_EXPORTER_OTLP_ENDPOINT',
     'OTEL_SERVICE_NAME',
@@ -64,7 +64,7 @@ describe('production', () => {
     expect(warnings({}, 'worker')).toMatchObject([{ queue: 'sqlite' }])
   })
 
-  test('with servers for its data is not', () => {
+  test('with servers for its data is not warned of', () => {
     expect(warnings({ DATABASE_URL: postgres })).toEqual([])
     expect(warnings({ REDIS_URL: 'redis:6379' }, 'worker')).toEqual([])
     expect(warnings({ ENVIRONMENT: 'development' })).toEqual([])
@@ -97,7 +97,7 @@ describe('a container without GRACE_PERIOD', () => {
     return findStartWarnings(env, parsed.config, role, isContainer)
   }
 
-  test('is warned of when a shutdown may take longer than Docker waits by default, with what to do', () => {
+  test('is warned of, with a remedy, if a shutdown may take longer than Docker waits by default', () => {
     for (const role of ['server', 'supervisor'] as const)
       expect(warnings({}, role)).toMatchObject([
         {
@@ -107,7 +107,7 @@ describe('a container without GRACE_PERIOD', () => {
       ])
   })
 
-  test('is not warned of when it is known, when a shutdown is short, of a worker, and elsewhere', () => {
+  test('is not warned of if it is set, if a shutdown is short, for a worker, or outside containers', () => {
     expect(warnings({ GRACE_PERIOD: '60s' }, 'server')).toEqual([])
     expect(warnings({ DRAIN_MAX: '2s', SHUTDOWN_TIMEOUT: '3s' }, 'server')).toEqual([])
     expect(warnings({}, 'worker')).toEqual([])

@@ -43,7 +43,7 @@ describe('watchFiles', () => {
     expect(watched.errors).toEqual([])
   })
 
-  test('notices a link that is replaced as a whole, as Kubernetes does with mounted files', async () => {
+  test('notices a link that is replaced atomically, as Kubernetes does with mounted files', async () => {
     await Bun.write(join(directory, 'v1', 'file'), 'first')
     await Bun.write(join(directory, 'v2', 'file'), 'second')
     await symlink('v1', join(directory, 'data'))

@@ -5,9 +5,9 @@ import { analysisProgram } from '../../src/server/analysis-pool.ts'
 
 let checker: DocumentChecker | undefined
 
-/** The checker of a test's documents, which needs no schema; at most one thread. */
+/** The checker of a test's documents, without a schema; at most one thread. */
 export function documentChecker(): Pick<DocumentChecker, 'check'> {
-  // Opened by the first document: the openers of apps are not asynchronous.
+  // Created with the first document, because apps are opened synchronously.
   return {
     check: async (bytes, options) => {
       checker ??= await openDocumentChecker({ maxThreads: 1 })
@@ -19,7 +19,7 @@ export function documentChecker(): Pick<DocumentChecker, 'check'> {
 const limits = { maxNumbers: 1_000_000, maxTextLength: 1_000_000 }
 let opened: AnalysisPool | undefined
 
-/** The threads of a test's services: one, started when the first large body comes. */
+/** The threads of a test's services: one, started with the first large body. */
 export function analysisThreads(): AnalysisPool {
   opened ??= createAnalysisPool(analysisProgram({ limits, debug: true }), 1)
   return opened

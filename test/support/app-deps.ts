@@ -47,7 +47,7 @@ export const absentQueue: TaskQueue = {
   close: () => Promise.resolve(),
 }
 
-/** The dependencies of a complete service that listens nowhere. It logs into `lines`. */
+/** The dependencies of a complete service that listens nowhere. It logs to `lines`. */
 export function appDeps(changes: Partial<AppDeps> = {}, lines: string[] = []): AppDeps {
   const lifecycle = createLifecycle()
   lifecycle.markReady()

@@ -19,7 +19,7 @@ export type Setup = (metrics: Metrics) => Partial<AppDeps>
 /** One of two apps that must agree, with everything it logs and counts. */
 class Lane {
   readonly app: ServiceApp
-  /** Whether the checks of the last request were called by the fast path; undefined when none were called. */
+  /** Whether the fast path ran the checks of the last request; undefined if none ran. */
   tookFastPath: boolean | undefined
   readonly #deps: AppDeps
   readonly #lines: string[] = []
@@ -45,7 +45,7 @@ class Lane {
     }
   }
 
-  /** Everything counted so far but times, and everything logged since the last call. */
+  /** All counts except times, and all log lines since the last call. */
   async observe() {
     const { registry } = this.#deps.metrics
     const own = registry.getMetricsAsArray().filter(({ name }) => name.startsWith('api_'))
@@ -83,7 +83,7 @@ export function mask(body: string): string {
 
 export function maskLogMember(name: string, value: unknown): unknown {
   if (name === 'time' || name === 'duration_ms' || name === 'stack') return typeof value
-  // The time that an analysis took has one to four digits.
+  // The duration of an analysis has one to four digits.
   if (name === 'response_bytes') return typeof value
   return name === 'request_id' ? maskId(String(value)) : value
 }
@@ -93,7 +93,7 @@ export function openLanes(setup: Setup, changes?: Partial<AppDeps>) {
   const lanes = { hono: new Lane(setup, false, changes), fast: new Lane(setup, true, changes) }
   return {
     ...lanes,
-    /** Sends the same request to both and expects the same of both. */
+    /** Sends the same request to both and expects the same result. */
     async expectEqual(create: () => Request, settle?: () => void | Promise<void>) {
       const expected = lanes.hono.send(create())
       const actual = lanes.fast.send(create())

@@ -1,4 +1,6 @@
-/** Scopes and keys that a store could confuse, or fail to keep: subjects of tokens are any text, keys any visible ASCII. */
+/**
+ * Scopes and keys that a store might confuse or fail to store: subjects of tokens are any text, keys any visible ASCII.
+ */
 export const awkwardScopes: readonly { readonly scope: string; readonly key: string }[] = [
   { scope: 'POST /x', key: 'a' },
   { scope: 'POST /x "sub:a"', key: 'b:c' },

@@ -11,11 +11,11 @@ export function haveBrowser(): boolean {
 /** How long an action or a condition in a page may take on a loaded machine, in ms. */
 const timeoutMs = 45_000
 
-/** A headless Chromium; its profile goes with it. */
+/** A headless Chromium. Its profile is deleted with it. */
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: program ?? 'chromium',
-    // The second: a container has a small /dev/shm.
+    // The second flag: a container has a small /dev/shm.
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
     timeout: 2 * timeoutMs,
   })
@@ -27,22 +27,22 @@ export interface PageOptions {
   readonly colorScheme?: 'light' | 'dark'
   readonly forcedColors?: 'active'
   readonly reducedMotion?: 'reduce'
-  /** Failed responses that a test is about: browsers log them as errors. */
+  /** Expected status codes of failed responses, which browsers log as errors. */
   readonly expectedStatuses?: readonly number[]
-  /** Whether connections that fail belong to the test. */
+  /** Whether the test expects failed connections. */
   readonly expectsFailedConnections?: boolean
 }
 
-/** A page with a fresh profile, which records its errors. */
+/** A page with a new profile, which records its errors. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page
   /** Errors in the console, uncaught errors, and violations of the page's policy. */
   readonly complaints: readonly string[]
-  /** Every URL that the page has requested, also those that its policy blocked. */
+  /** Every URL that the page has requested, including those that its policy blocked. */
   readonly requested: readonly string[]
 }
 
-/** Opens a page. Close it by disposing of it. */
+/** Opens a page. Dispose of it to close it. */
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
   const { width = 1280, height = 900, expectedStatuses = [], expectsFailedConnections, ...emulated } = options
   const isExpected = (text: string): boolean => {

@@ -45,15 +45,15 @@ export async function makeCertificate(name: string, days = 30): Promise<Certific
 
 /** A TLS connection to the loopback address that verifies no certificate but reports its common name. */
 export interface TlsConnection extends Disposable {
-  /** The common name in the certificate of the other side. */
+  /** The common name in the peer's certificate. */
   readonly name: string
-  /** Asks for a path; the head of the answer, which has no body of more than one packet. */
+  /** Requests a path; returns the head of a response that fits into one packet. */
   get(path: string): Promise<string>
-  /** Resolves when the other side has ended it. */
+  /** Resolves when the peer has closed the connection. */
   readonly ended: Promise<void>
 }
 
-/** @throws when no connection can be had */
+/** @throws Error if no connection is possible */
 export async function connectTls(port: number): Promise<TlsConnection> {
   const socket: TLSSocket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
   await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject))

@@ -7,52 +7,54 @@ export interface LogLine {
   readonly [field: string]: unknown
 }
 
-/** What a process has written so far. Empty where its output does not go to memory. */
+/** What a process has written so far. Empty if its output does not go to memory. */
 export interface ProcessLog {
   /** Standard output, then standard error. */
   readonly text: string
   /** The complete lines of standard output. */
   readonly texts: readonly string[]
-  /** Those of them that are JSON, parsed. */
+  /** Those of the lines that are JSON, parsed. */
   readonly lines: readonly LogLine[]
   /**
-   * The first line with a message; waits for it when there is none yet.
+   * The first line with a message; waits for it if necessary.
    *
-   * @throws Error with what was written, when the process ends without it or half a minute passes
+   * @throws Error with the output if the process ends without it or half a minute passes
    */
   line(msg: string): Promise<LogLine>
 }
 
 export interface ChildOptions {
   readonly command: readonly string[]
-  /** Its whole environment besides PATH and HOME: a variable of a developer's shell must not change a test or a figure. */
+  /**
+   * Its whole environment besides PATH and HOME: a variable of a developer's shell must not change a test or a figure.
+   */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   /**
-   * Where its output goes: to `log` (the default), nowhere, or to a file, with standard error in `<file>.err`. A file is
-   * for what writes much and is read at the end.
+   * Where its output goes: to `log` (the default), nowhere, or to a file, with standard error in `<file>.err`. Use a
+   * file for large output that is read at the end.
    */
   readonly output?: 'memory' | 'ignore' | { readonly file: string }
-  /** A process group of its own, so that Ctrl-C reaches only this process, which then ends everything in order. */
+  /** Starts a new process group, so that Ctrl-C reaches only this process, which then ends the others in order. */
   readonly detached?: boolean
 }
 
 /** A process that cannot outlive this one. Disposing of it kills it. */
 export interface Child extends AsyncDisposable {
   readonly pid: number
-  /** Whether it still runs. */
+  /** Whether it is still running. */
   readonly alive: boolean
   readonly log: ProcessLog
   /** Its exit code, once the process and its log have ended; 128 + n after signal n. */
   readonly exited: Promise<number>
   signal(name: NodeJS.Signals): void
   /**
-   * SIGTERM; resolves with the exit code: 137 when it had to be killed.
+   * Sends SIGTERM; resolves with the exit code: 137 if it had to be killed.
    *
-   * @param timeoutMs when it is killed. Default: after a minute.
+   * @param timeoutMs when to kill it. Default: after a minute.
    */
   stop(timeoutMs?: number): Promise<number>
-  /** kill -9; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when it is gone. */
   kill(): Promise<void>
 }
 
@@ -60,7 +62,7 @@ export interface Child extends AsyncDisposable {
 const stopTimeoutMs = 60_000
 /** How long a line of the log may take on a loaded machine, in ms. */
 const lineTimeoutMs = 30_000
-/** The most that is quoted of a log, in characters. */
+/** Maximum length of a quoted log, in characters. */
 const maxQuote = 20_000
 
 const running = new Set<Bun.Subprocess>()
@@ -69,8 +71,8 @@ process.on('exit', () => {
 })
 
 /**
- * Starts a program. It is killed when this process exits; `bun --no-orphans`, as the scripts of package.json run it, also
- * covers a kill -9 of this process.
+ * Starts a program. It is killed when this process exits; `bun --no-orphans`, which the scripts of package.json use,
+ * also covers a kill -9 of this process.
  */
 export function spawnChild({ command, env = {}, cwd, output = 'memory', detached }: ChildOptions): Child {
   const { PATH, HOME } = process.env
@@ -99,7 +101,7 @@ export function spawnChild({ command, env = {}, cwd, output = 'memory', detached
     log.end(child.signalCode === 'SIGKILL')
     return exitCode
   })
-  // Not everybody waits for the end.
+  // Some callers do not wait for the end.
   exited.catch(() => {})
   const kill = async (): Promise<void> => {
     child.kill('SIGKILL')
@@ -173,7 +175,7 @@ class MemoryLog implements ProcessLog {
     for await (const chunk of decode(stream)) this.#errors += chunk
   }
 
-  /** @throws Error when a line was cut although the process was not killed: a service writes its log to the end */
+  /** @throws Error if a line is truncated although the process was not killed: a service writes its log completely */
   end(killed: boolean): void {
     this.#ended = true
     for (const [msg, { reject }] of this.#awaited) reject(this.#missing(msg))

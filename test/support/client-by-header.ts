@@ -1,6 +1,6 @@
 import type { Check } from '../../src/http/middleware/check.ts'
 
-/** Stands in for authentication: `X-Test-Client` names the client. */
+/** Replaces authentication: `X-Test-Client` names the client. */
 export const clientByHeader: Check = ({ headers }, context) => {
   context.client = headers.get('x-test-client') || undefined
   return undefined

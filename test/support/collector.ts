@@ -1,4 +1,4 @@
-/** A span as it arrived, with the names of OTLP's JSON mapping made plain. */
+/** A span as received, with plain names instead of those of OTLP's JSON mapping. */
 export interface ReceivedSpan {
   readonly service: string
   readonly instance: string
@@ -31,7 +31,7 @@ interface OtlpTraces {
   resourceSpans: { resource: { attributes: Attribute[] }; scopeSpans: { spans: OtlpSpan[] }[] }[]
 }
 
-/** An OpenTelemetry collector that keeps what it is sent over OTLP/HTTP. */
+/** An OpenTelemetry collector that stores what it receives over OTLP/HTTP. */
 export function startCollector() {
   const spans: ReceivedSpan[] = []
   const authorizations = new Set<string | null>()
@@ -62,7 +62,7 @@ export function startCollector() {
   })
   return {
     spans,
-    /** The values of `Authorization` that it was sent. */
+    /** The values of `Authorization` that it received. */
     authorizations,
     url: `http://127.0.0.1:${server.port}`,
     [Symbol.asyncDispose]: () => server.stop(true),

@@ -5,7 +5,7 @@ export interface CommandResult {
   readonly exitCode: number
   readonly stdout: string
   readonly stderr: string
-  /** Both, one after the other. */
+  /** Standard output, then standard error. */
   readonly output: string
 }
 
@@ -44,7 +44,7 @@ export async function runCommand(
  * Runs a command that must succeed.
  *
  * @returns its standard output, trimmed
- * @throws Error with its standard error when it ends with another code than 0
+ * @throws Error with its standard error if the exit code is not 0
  */
 export async function runSuccessfully(command: readonly string[], options?: CommandOptions): Promise<string> {
   const { exitCode, stdout, stderr } = await runCommand(command, options)

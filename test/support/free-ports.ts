@@ -1,12 +1,12 @@
-/** Below the range that Linux gives to outgoing connections (32768 and up), of which a load opens thousands. */
+/** Below Linux's range for outgoing connections (32768 and up), of which a load opens thousands. */
 const minPort = 10_000
 const maxPort = 32_000
 
 /**
- * Free loopback ports, all different, from outside the range of the system's ephemeral ports: a port must still be free
- * when the successor of its server starts. Nothing holds them after this returns.
+ * Free loopback ports, all different, from outside the range of the system's ephemeral ports, because a port must still
+ * be free when the successor of its server starts. Nothing reserves them after this returns.
  *
- * @throws Error when there are fewer than `count`.
+ * @throws Error if there are fewer than `count`
  */
 export function freePorts(count: number): number[] {
   const holders = new Map<number, Bun.TCPSocketListener<undefined>>()
@@ -16,14 +16,14 @@ export function freePorts(count: number): number[] {
     try {
       holders.set(port, Bun.listen({ hostname: '127.0.0.1', port, socket: { data() {} } }))
     } catch {
-      // Taken: try another one.
+      // In use, so try another one.
     }
   }
   for (const holder of holders.values()) holder.stop(true)
   return [...holders.keys()]
 }
 
-/** One of them. */
+/** One such port. */
 export function freePort(): number {
   return freePorts(1)[0]!
 }

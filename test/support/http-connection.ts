@@ -1,17 +1,17 @@
 import { connect, type Socket } from 'node:net'
 
-/** A response as it came over the wire. */
+/** A response as received. */
 export interface WireResponse {
   readonly status: number
   readonly headers: Headers
-  /** The body without its framing; empty when bodies are only counted. */
+  /** The body without its framing; empty if bodies are only counted. */
   readonly body: string
   readonly bodyLength: number
 }
 
 export interface ConnectionOptions {
   readonly hostname?: string
-  /** Forget bodies and only count their bytes: for large ones. */
+  /** Discard bodies and only count their bytes: for large ones. */
   readonly countOnly?: boolean
   /** Read at most `bytes`, then pause for `pauseMs`, and so on. */
   readonly slowReader?: { readonly bytes: number; readonly pauseMs: number }
@@ -22,7 +22,7 @@ export interface ConnectionOptions {
  * (FIN) or reset (RST) it. No retries, no pool.
  */
 export class HttpConnection {
-  /** How the server ended the connection, as far as this side has noticed. */
+  /** How the server ended the connection, as far as this side knows. */
   ended: 'no' | 'fin' | 'reset' = 'no'
   readonly #socket: Socket
   readonly #options: ConnectionOptions
@@ -30,7 +30,7 @@ export class HttpConnection {
   #parsing: Parsing | undefined
   #wake: () => void = () => {}
 
-  /** @throws when the connection is refused. */
+  /** @throws Error if the connection is refused */
   static async open(port: number, options: ConnectionOptions = {}): Promise<HttpConnection> {
     const socket = connect({ port, host: options.hostname ?? '127.0.0.1', noDelay: true })
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
@@ -55,12 +55,12 @@ export class HttpConnection {
     socket.on('close', () => this.#end('fin'))
   }
 
-  /** Hands bytes to the system as they are. */
+  /** Passes bytes to the system unchanged. */
   send(bytes: string | Uint8Array): void {
     this.#socket.write(bytes)
   }
 
-  /** The next complete response; undefined when the connection ended before it. */
+  /** The next complete response; undefined if the connection ended before it. */
   async next(): Promise<WireResponse | undefined> {
     for (;;) {
       const response = this.#parse()
@@ -72,7 +72,7 @@ export class HttpConnection {
     }
   }
 
-  /** Resolves when the server has ended the connection, with how. */
+  /** Resolves when the server has ended the connection, with how it did. */
   async end(): Promise<'fin' | 'reset'> {
     for (;;) {
       if (this.ended !== 'no') return this.ended
@@ -140,7 +140,7 @@ export class HttpConnection {
     }
   }
 
-  /** Takes one piece of body from what was received. @returns whether there may be another. */
+  /** Consumes one piece of the body. @returns whether there may be another */
   #parseBody(parsing: Parsing): boolean {
     if (parsing.chunked && parsing.left === undefined) {
       const lineEnd = this.#received.indexOf('\r\n')
@@ -171,24 +171,24 @@ interface Parsing {
   readonly status: number
   readonly headers: Headers
   readonly chunked: boolean
-  /** Bytes of body that remain; undefined for a chunked body, which announces no size. */
+  /** Bytes of the body that remain; undefined for a chunked body, which announces no size. */
   left: number | undefined
   readonly body: Buffer[]
   bodyLength: number
   complete: boolean
 }
 
-/** A GET as it goes over the wire. */
+/** The bytes of a GET request. */
 export function get(path: string): string {
   return `GET ${path} HTTP/1.1\r\nHost: tally.example\r\n\r\n`
 }
 
-/** A POST of JSON as it goes over the wire. */
+/** The bytes of a POST request with JSON. */
 export function postJson(path: string, body: string): string {
   return `${jsonHead(path, body)}${body}`
 }
 
-/** The head of a POST of JSON alone, for a body that comes later. */
+/** Only the head of a POST request with JSON, for a body that follows later. */
 export function jsonHead(path: string, body: string): string {
   return (
     `POST ${path} HTTP/1.1\r\nHost: tally.example\r\nContent-Type: application/json\r\n` +

@@ -6,14 +6,14 @@ export interface Listening extends AsyncDisposable {
   readonly port: number
   readonly url: string
   readonly app: ReturnType<typeof createApp>
-  /** Requests that the server counts as not yet answered. */
+  /** Requests in flight by the server's count. */
   inFlight(): number
 }
 
-/** The whole service on a free loopback port, until it is disposed of. */
+/** The whole service on a free loopback port, until disposed. */
 export function listen(changes: Partial<AppDeps> = {}, lines: string[] = []): Listening {
   const app = createApp(appDeps(changes, lines))
-  // What a hostile client leaves half-sent must not hold the end of a test.
+  // What a hostile client leaves half-sent must not delay the end of a test.
   const lifecycle = createLifecycle({ shutdownTimeoutMs: 0 })
   const server = serve(lifecycle, {
     port: 0,

@@ -10,28 +10,28 @@ import {
 
 /** The outcomes of the requests of a run, each counted once. */
 export interface Fates {
-  /** Complete and correct answers. */
+  /** Complete and correct responses. */
   answered: number
-  /** Of these, the ones to requests sent after the shutdown began. */
+  /** Of these, responses to requests sent after the shutdown began. */
   answeredWhileDraining: number
   /** Connections refused before anything was sent. */
   refused: number
   /** Connections that ended before the request was sent completely. */
   cutWhileSending: number
-  /** Requests sent completely without a complete and correct answer, each with what happened instead. */
+  /** Requests sent completely without a complete and correct response, each with what happened instead. */
   readonly lost: string[]
 }
 
-/** One way of asking. Every client obeys `Connection: close`, as RFC 9112 (9.6) demands. */
+/** One kind of request. Every client obeys `Connection: close`, as RFC 9112 (9.6) requires. */
 export interface ClientKind {
   readonly name: string
   readonly clients: number
-  /** Whether a connection is used for more than one request. */
+  /** Whether the client reuses a connection. */
   readonly reuse: boolean
   readonly connection?: ConnectionOptions
   readonly pauseMs: () => number
   readonly path: string
-  /** Sends one request; resolves when it is sent, or to false when the connection ended on the way. */
+  /** Sends one request; resolves when it is sent, or to false if the connection ended before. */
   readonly send: (connection: HttpConnection) => Promise<boolean>
   readonly isRight: (response: WireResponse) => boolean
 }
@@ -106,7 +106,7 @@ export const clientKinds: readonly ClientKind[] = [
     name: 'many connections that mostly think',
     clients: 40,
     reuse: true,
-    // Exponential with a mean of 300 ms; cut off, for the window promises nothing beyond its own length.
+    // Exponential with a mean of 300 ms; capped, because the window promises nothing beyond its own length.
     pauseMs: () => Math.min(900, -300 * Math.log(1 - Math.random())),
     ...smallRequest,
   },
@@ -125,13 +125,13 @@ async function sendSlowly(connection: HttpConnection): Promise<boolean> {
 }
 
 /**
- * What stands between the clients and the instance: it asks /ready and, somewhat later, as platforms do,
- * sends no new connection to an instance that says no. Connections that exist stay where they are.
+ * The balancer between the clients and the instance: it polls /ready and, with a platform's delay, sends no new
+ * connections to an instance that is not ready. Existing connections stay.
  */
 export interface Balancer {
   readonly admits: boolean
   readonly draining: boolean
-  /** Begins to watch; call it with the signal. */
+  /** Begins to poll; call it with the signal. */
   watch(): Promise<void>
 }
 
@@ -166,10 +166,10 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-/** How long a client waits for an answer, in ms. After that the request is lost. */
+/** Timeout of a response, in ms. After that the request is lost. */
 const answerWithinMs = 10_000
 
-/** Runs all clients of a kind until the balancer admits no more and their connections are gone. */
+/** Runs all clients of a kind until the balancer admits no more and their connections are closed. */
 export async function runClients(
   kind: ClientKind,
   port: number,
@@ -189,7 +189,7 @@ async function runClient(kind: ClientKind, port: number, balancer: Balancer, fat
       try {
         connection = await HttpConnection.open(port, kind.connection)
       } catch {
-        // A balancer that is refused takes its clients elsewhere.
+        // A balancer sends its clients elsewhere after a refused connection.
         fates.refused++
         return
       }

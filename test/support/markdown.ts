@@ -1,8 +1,8 @@
 /** A fenced block of code of a page. */
 export interface CodeBlock {
-  /** The first word after the fence: `sh`, `json`, … Empty without one. */
+  /** The first word after the fence: `sh`, `json`, … Empty if there is no word. */
   readonly language: string
-  /** The second word: what a test does with the block. Empty without one. */
+  /** The second word: what a test does with the block. Empty if there is no word. */
   readonly name: string
   readonly text: string
   /** The line of the opening fence, from 1. */
@@ -28,7 +28,7 @@ export interface Command {
   readonly line: number
 }
 
-/** The blocks of `sh` that have a name: what a test runs. */
+/** The blocks of `sh` with a name, which tests run. */
 export function parseCommands(page: string): Command[] {
   const blocks = parseCodeBlocks(page)
   return blocks.flatMap(({ language, name, text, line }, i) => {
@@ -40,8 +40,8 @@ export function parseCommands(page: string): Command[] {
 }
 
 /**
- * Whether a command has printed what its page shows. In JSON the text `…` stands for any text, and
- * `processing_time_ms` for any number. Other output is compared line by line, without white space around the lines.
+ * Whether the output of a command matches its page. In JSON the text `…` matches any text, and `processing_time_ms` any
+ * number. Compares other output line by line, without white space around the lines.
  */
 export function showsOutput(expected: CodeBlock, actual: string): boolean {
   if (expected.language === 'json') return matchesJson(JSON.parse(expected.text), JSON.parse(actual))
@@ -75,7 +75,7 @@ export interface Link {
   readonly anchor: string
 }
 
-/** The relative links of a page, pictures included. Code is left out. */
+/** The relative links of a page, including pictures, without those in code. */
 export function findLinks(page: string): Link[] {
   return [...withoutCode(page).matchAll(/\]\((?![a-z]+:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].map(
     ([, target = '', anchor = '']) => ({ target, anchor }),
@@ -83,7 +83,8 @@ export function findLinks(page: string): Link[] {
 }
 
 /**
- * The anchors of a page's headings, as GitHub makes them: lower case, spaces as hyphens, without punctuation; a repeated
+ * The anchors of a page's headings, as GitHub makes them: lower case, spaces as hyphens, without punctuation; a
+ * repeated
  * heading gets a number.
  */
 export function findAnchors(page: string): Set<string> {
@@ -101,7 +102,10 @@ export function findAnchors(page: string): Set<string> {
   return anchors
 }
 
-/** Text in backticks that looks like the path of a file or folder of the project: with a slash, or with a known ending. */
+/**
+ * Text in backticks that looks like the path of a file or folder of the project: with a slash, or with a known
+ * extension.
+ */
 export function findPaths(page: string): string[] {
   const spans = [...page.replaceAll(/^```[\s\S]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)]
   return spans.map(([, span = '']) => span).filter((span) => looksLikePath.test(span))

@@ -2,7 +2,7 @@ import type { ProcessLog } from '../../src/server/logging.ts'
 import { createBufferedWriter } from '../../src/telemetry/log/buffered-writer.ts'
 import { createLog } from '../../src/telemetry/log/log.ts'
 
-/** A log that is kept in memory, to be looked into. */
+/** A log in memory, for inspection. */
 export function memoryLog(): ProcessLog & { messages(): Promise<{ level: string; msg: string }[]> } {
   const chunks: string[] = []
   const writer = createBufferedWriter({ write: (chunk) => chunks.push(chunk), flush: () => {} })

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { examplePayload } from './example-payload.ts'
 
-/** Bodies above this many bytes are not for the fast path. */
+/** The fast path does not take bodies above this size, in bytes. */
 export const maxFastBytes = 3_000
-/** Bodies above this many bytes are refused. */
+/** Bodies above this size are rejected, in bytes. */
 export const maxBodyBytes = 4_096
 
 /** A request as data, so that it can be sent twice. */
@@ -15,7 +15,7 @@ export interface RequestShape {
   readonly encoding: string | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly bytes: Uint8Array
-  /** How the body arrives: at once, in chunks, or as a stream that ends with an error. */
+  /** How the body arrives: in one piece, in chunks, or as a stream that ends with an error. */
   readonly arrival: 'whole' | 'chunks' | 'error'
   /** Content-Length: correct, absent, or any text. */
   readonly length: 'correct' | 'absent' | string
@@ -156,7 +156,7 @@ export const queries = [
   '#format',
 ]
 
-/** Mostly the usual values, sometimes an odd one. */
+/** Mostly usual values, occasionally an odd one. */
 const mostly = <T>(usual: readonly T[], odd: readonly T[]): fc.Arbitrary<T> =>
   fc.oneof(
     { weight: 7, arbitrary: fc.constantFrom(...usual) },
@@ -264,10 +264,10 @@ const headers = fc
     { requiredKeys: [] },
   )
   .chain((some) =>
-    // Most requests have good credentials.
+    // Most requests have valid credentials.
     fc.constantFrom(some, some, { ...some, 'x-api-key': knownKey, authorization: 'Bearer eyJz.b.c' }),
   )
-/** Requests for `POST /payload` below a base path, and neighbors of it in every respect. */
+/** Requests for `POST /payload` below a base path, and similar requests. */
 export const requestsBelow = (basePath: string): fc.Arbitrary<RequestShape> =>
   fc.record({
     method: mostly(

@@ -8,20 +8,20 @@ import { hasProgram } from './programs.ts'
 import { Impossible, until } from './until.ts'
 
 export interface PgBouncerOptions {
-  /** When a client gives its session of the server back: at its end, or after each transaction. */
+  /** When a client releases its server session: at its end, or after each transaction. */
   readonly mode: 'session' | 'transaction'
-  /** More lines of its configuration. */
+  /** Additional lines of its configuration. */
   readonly settings?: readonly string[]
 }
 
-/** A real PgBouncer on a free loopback port, before a PostgreSQL server. */
+/** A real PgBouncer on a free loopback port, in front of a PostgreSQL server. */
 export interface PgBouncer {
-  /** The server's URL, by way of the pooler. */
+  /** The server's URL through the pooler. */
   readonly url: string
   remove(): Promise<void>
 }
 
-/** Of the account `nobody`: PgBouncer refuses to run as root. */
+/** The account `nobody`, because PgBouncer refuses to run as root. */
 const unprivilegedId = 65_534
 
 /** Whether the tests on PgBouncer can run here. */
@@ -29,7 +29,7 @@ export function havePgBouncer(): boolean {
   return hasProgram('pgbouncer', 'pgbouncer')
 }
 
-/** @throws Error when it does not start; its own words are in the message */
+/** @throws Error with its message if it does not start */
 export async function startPgBouncer(
   server: PostgresServer,
   { mode, settings = [] }: PgBouncerOptions,

@@ -13,30 +13,30 @@ export interface PostgresDatabase {
   /** `postgres://` URL with user and password. The user owns the database and is a superuser. */
   readonly url: string
   readonly password: string
-  /** Runs SQL through psql and returns what it printed, trimmed. */
+  /** Runs SQL through psql and returns its trimmed output. */
   psql(statement: string): Promise<string>
   /** Deletes the database. */
   remove(): Promise<void>
 }
 
-/** A server of the test's own, which it may stop and crash: on a free loopback port, fsync on, one database. */
+/** A separate server for one test, which it may stop and crash: on a free loopback port, fsync on, one database. */
 export interface PostgresServer extends PostgresDatabase {
   readonly port: number
-  /** Starts it again after `stop` or `crash`, on the same port with the same files; resolves when it answers. */
+  /** Restarts it after `stop` or `crash`, on the same port with the same files; resolves when it responds. */
   start(): Promise<void>
-  /** The fast shutdown: open connections are ended, everything is on disk. */
+  /** The fast shutdown: ends open connections and writes everything to disk. */
   stop(): Promise<void>
-  /** The immediate shutdown: no checkpoint; the next start goes through crash recovery. */
+  /** The immediate shutdown: without a checkpoint, so the next start performs crash recovery. */
   crash(): Promise<void>
-  /** Stops it and starts it again as a hot standby, which only reads, until \`select pg_promote()\`. */
+  /** Restarts it as a read-only hot standby, until `select pg_promote()`. */
   startAsStandby(): Promise<void>
 }
 
-/** What a test run shares with its files: see tools/test.ts. */
+/** The server that a test run shares with its files: see tools/test.ts. */
 export const templateVariable = 'TEST_POSTGRES_TEMPLATE'
 export const serverVariable = 'TEST_POSTGRES_URL'
 
-/** Of the servers of a run. It is random, because a test searches for it where it must not appear. */
+/** The password of a run's servers. Random, because a test searches for it where it must not appear. */
 const passwordFile = 'password'
 /** How long a start may take on a loaded machine, in ms. */
 const startTimeoutMs = 30_000
@@ -50,8 +50,8 @@ export function havePostgres(): boolean {
 }
 
 /**
- * Creates a database of the caller's own on the server of the test run; where there is none, because a test file is run
- * by itself, on a new server that goes with the database.
+ * Creates a database on the server of the test run. If a test file runs alone, starts a new server that ends with the
+ * database.
  */
 export async function createPostgresDatabase(): Promise<PostgresDatabase> {
   const serverUrl = process.env[serverVariable]
@@ -68,10 +68,10 @@ export async function createPostgresDatabase(): Promise<PostgresDatabase> {
 }
 
 /**
- * Starts a server on a copy of the run's empty cluster, or on a new one. Signing in needs the password (SCRAM), as in
+ * Starts a server on a copy of the run's empty cluster, or on a new one. Logins need the password (SCRAM), like in
  * production.
  *
- * @throws Error when the server does not start; its own words are in the message
+ * @throws Error with the server's message if it does not start
  */
 export async function startPostgres(): Promise<PostgresServer> {
   const home = await mkdtemp(join(tmpdir(), 'tally-postgres-'))
@@ -103,12 +103,12 @@ export async function createPostgresCluster(home: string): Promise<void> {
         '--locale=C',
       ],
       ...['--auth=scram-sha-256', `--pwfile=${join(home, passwordFile)}`],
-      // Small segments: a crash or a stop then writes little. Only the making of the cluster skips fsync.
+      // Small segments, so that a crash or a stop writes little. Only creating the cluster skips fsync.
       ...['--wal-segsize=1', '--no-sync'],
     ]),
     { cwd: home, env: { ...process.env, LC_ALL: 'C' }, timeoutMs: startTimeoutMs },
   )
-  // The account of the server has to reach its folder through that of the run.
+  // The server's account must be able to reach its folder through that of the run.
   await chmod(home, 0o700)
 }
 
@@ -119,7 +119,7 @@ async function serve(home: string): Promise<PostgresServer> {
   let port = 0
   let server: Child | undefined
   const urlOf = (database: string) => `postgres://tally:${password}@127.0.0.1:${port}/${database}`
-  // Through the socket in its own folder: the port may belong to another server.
+  // Through the socket in its own folder, because the port may belong to another server.
   const psql = (statement: string, database = 'tally') => psqlAt(urlOf(database), statement, ['-h', home])
 
   async function start(): Promise<void> {
@@ -157,7 +157,7 @@ async function serve(home: string): Promise<PostgresServer> {
     await ending?.exited
   }
 
-  /** The port stays the same for the server's life, and another process may take it just before the first start. */
+  /** The port stays the same for the server's life; another process may take it just before the first start. */
   async function startOnFreePort(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       port = freePort()
@@ -209,7 +209,7 @@ function psqlAt(url: string, statement: string, connection: readonly string[] = 
 
 const program = (name: string): string => join(binaries ?? '', name)
 
-/** Where PostgreSQL's programs are: the newest of Debian's version folders, or the search path. */
+/** The location of PostgreSQL's programs: the newest of Debian's version folders, or the PATH. */
 function findBinaries(): string | undefined {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
@@ -225,7 +225,7 @@ interface Account {
   readonly gid: number
 }
 
-/** PostgreSQL refuses to run as root: use Debian's own account, or `nobody`. */
+/** PostgreSQL refuses to run as root, so use Debian's own account or `nobody`. */
 async function unprivilegedAccount(): Promise<Account | undefined> {
   if (process.getuid?.() !== 0) return undefined
   const accounts = (await Bun.file('/etc/passwd').text()).split('\n').map((line) => line.split(':'))

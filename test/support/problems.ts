@@ -24,7 +24,7 @@ export async function expectProblem(response: Response, status: number, code: st
   return problem
 }
 
-/** The errors of a problem as `pointer code`, for a comparison at a glance. */
+/** The issues of a problem as `pointer code`, for a compact comparison. */
 export function placesOf({ errors = [] }: ProblemBody): string[] {
   return errors.map(({ pointer, code }) => `${pointer} ${code}`)
 }

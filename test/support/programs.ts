@@ -1,11 +1,11 @@
 /**
- * Whether a program that a test needs is here. Without it the test is skipped with a message. In CI (`CI=true`) it
- * is an error instead: `.ci/packages.sh` installs everything, and nothing may pass by testing nothing.
+ * Whether a program that a test needs exists. Without it the test is skipped with a message. In CI (`CI=true`) it is an
+ * error instead: `.ci/packages.sh` installs everything, and nothing may pass untested.
  *
- * @param name the program's name, for the search path
- * @param debianPackage where to get it
- * @param found whether it is here. Default: whether the search path has it.
- * @throws Error in CI when it is absent
+ * @param name the program's name on the PATH
+ * @param debianPackage the package that contains it
+ * @param found whether it exists. Default: whether it is on the PATH.
+ * @throws Error in CI if it is absent
  */
 export function hasProgram(name: string, debianPackage: string, found = Bun.which(name) !== null): boolean {
   if (found) return true

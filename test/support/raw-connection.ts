@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 
-/** One response as it stood on the wire. */
+/** One response as received. */
 export interface RawResponse {
   readonly status: number
   readonly headers: Headers
@@ -8,11 +8,11 @@ export interface RawResponse {
 }
 
 export interface RawConnection extends Disposable {
-  /** Sends bytes as they are; a string as Latin-1. Resolves when they are handed to the system. */
+  /** Sends bytes unchanged; a string as Latin-1. Resolves when they are passed to the system. */
   send(bytes: string | Uint8Array): Promise<void>
   /**
-   * The next complete response, or undefined when the server ends the connection before one.
-   * @param method what it answers: after HEAD a length announces no body
+   * The next complete response, or undefined if the server closes the connection before one. @param method of the
+   * request: after HEAD a length announces no body
    */
   next(method?: 'HEAD'): Promise<RawResponse | undefined>
 }
@@ -66,7 +66,7 @@ export async function exchangeRaw(
   return await connection.next()
 }
 
-/** The first complete response in what was received, and how much of it that was. */
+/** The first complete response in the received bytes, and its length. */
 function parseResponse(
   text: string,
   bodiless: boolean,

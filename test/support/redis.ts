@@ -8,33 +8,33 @@ import { hasProgram } from './programs.ts'
 import { Impossible, until } from './until.ts'
 
 export interface RedisServerOptions {
-  /** Whether it keeps an append-only file, on the disk before a write is confirmed. Default true. */
+  /** Whether to keep an append-only file, written to disk before a write is confirmed. Default: true. */
   readonly appendonly?: boolean
   /** Variables of the server, such as those of faketime. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A real Redis server of the test's own, which it may kill: on a free loopback port, in a temporary folder. */
+/** A separate Redis server for one test, which it may kill: on a free loopback port, in a temporary folder. */
 export interface RedisServer {
   readonly url: string
   readonly port: number
   readonly pid: number
   /** The folder of its files. */
   readonly directory: string
-  /** Starts it again after `kill`, on the same port with the same files; resolves when it answers. */
+  /** Restarts it after `kill`, on the same port with the same files; resolves when it responds. */
   start(): Promise<void>
-  /** kill -9. */
+  /** Sends SIGKILL. */
   kill(): Promise<void>
   signal(name: NodeJS.Signals): void
-  /** Runs a command and returns what it printed, trimmed. */
+  /** Runs a command and returns its trimmed output. */
   send(...words: string[]): Promise<string>
-  /** Deletes everything that is in it. */
+  /** Deletes all data. */
   flush(): Promise<void>
   /** Ends it and deletes its files. */
   remove(): Promise<void>
 }
 
-/** A database of a Redis server that others use too. */
+/** A database of a shared Redis server. */
 export interface RedisDatabase {
   readonly url: string
   remove(): Promise<void>
@@ -45,7 +45,7 @@ export const serverVariable = 'TEST_REDIS_URL'
 
 /** How long a start may take on a loaded machine, in ms. */
 const startTimeoutMs = 30_000
-/** Database 0 holds the number of the last one that was taken. */
+/** Database 0 holds the number of the last database in use. */
 const databases = 1_000
 
 /** Whether the tests on Redis can run here. */
@@ -54,8 +54,8 @@ export function haveRedis(): boolean {
 }
 
 /**
- * Takes an empty database of the test run's server; where there is none, because a test file is run by itself, of a new
- * server that goes with it.
+ * Reserves an empty database on the test run's server. If a test file runs alone, starts a new server that ends with
+ * it.
  */
 export async function takeRedisDatabase(): Promise<RedisDatabase> {
   const serverUrl = process.env[serverVariable]
@@ -68,7 +68,7 @@ export async function takeRedisDatabase(): Promise<RedisDatabase> {
   }
 }
 
-/** @throws Error when the server does not start; its own words are in the message */
+/** @throws Error with the server's message if it does not start */
 export async function startRedis({
   appendonly = true,
   env = {},

@@ -1,9 +1,9 @@
 /**
- * The reason for which a promise rejects. In place of `expect(promise).rejects`, which waits by running the event loop
- * inside the call: with Bun's client for Redis on the stack, the answers that it has received but not handled then meet
- * the wrong calls.
+ * The reason with which a promise rejects. Replaces `expect(promise).rejects`, which waits by running the event loop
+ * inside the call: with Bun's Redis client on the stack, responses that it has received but not handled would then go
+ * to the wrong calls.
  *
- * @throws Error when the promise resolves
+ * @throws Error if the promise resolves
  */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   let value: unknown

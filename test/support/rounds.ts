@@ -1,2 +1,2 @@
-/** How often the tests that kill processes do so: ROUNDS, which the nightly run sets to 20. */
+/** Repetitions of the tests that kill processes: ROUNDS, which the nightly run sets to 20. */
 export const rounds = Number(process.env.ROUNDS || 5)

@@ -11,11 +11,11 @@ export interface ServiceOptions {
   readonly program?: string
   /** Its settings besides a free loopback port and an empty data folder. */
   readonly env?: Readonly<Record<string, string>>
-  /** Writes its log to this file and not to `log`: for services under load, whose log is read at the end. */
+  /** Writes its log to this file instead of `log`: for services under load, whose log is read at the end. */
   readonly logFile?: string
 }
 
-/** A service that is ready, as a process of its own. Disposing of it kills it and removes its data folder. */
+/** A ready service in a separate process. Disposing of it kills it and removes its data folder. */
 export interface Service extends Child {
   readonly url: string
   readonly port: number
@@ -24,10 +24,10 @@ export interface Service extends Child {
 /** How long a start may take on a loaded machine, in ms. */
 const startTimeoutMs = 30_000
 
-/** Settings of a service that ends without a drain window: for tests that are not about the window. */
+/** Settings of a service without a drain window: for tests of other behavior. */
 export const noDrainWindow = { DRAIN_MAX: '0s' }
 
-/** Starts a program of ours without waiting for anything. */
+/** Starts one of our programs without waiting for anything. */
 export async function spawnService({ program, env, logFile }: ServiceOptions = {}): Promise<Child> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-service-'))
   const path = program ?? 'src/main.ts'
@@ -46,9 +46,9 @@ export async function spawnService({ program, env, logFile }: ServiceOptions = {
 }
 
 /**
- * Starts a program of ours and waits until it is ready: then it logs the address at which it listens.
+ * Starts one of our programs and waits until it is ready: then it logs the address at which it listens.
  *
- * @throws Error with what it has written, when it ends instead or takes too long
+ * @throws Error with its output if it ends instead or takes too long
  */
 export async function startService(options: ServiceOptions = {}): Promise<Service> {
   const { logFile } = options
@@ -64,7 +64,7 @@ export async function startService(options: ServiceOptions = {}): Promise<Servic
   }
 }
 
-/** Runs a program of ours that ends by itself, such as a service that refuses its configuration. */
+/** Runs one of our programs that ends by itself, such as a service that rejects its configuration. */
 export async function runService(options: ServiceOptions): Promise<{ exitCode: number; output: string }> {
   await using child = await spawnService(options)
   const exitCode = await withTimeout(child.exited, startTimeoutMs, () => {

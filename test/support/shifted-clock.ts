@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A wall clock that a test sets, for a server that the test starts. Its monotonic clock stays right. */
+/** A wall clock that a test sets, for a server that the test starts. Its monotonic clock stays correct. */
 export interface ShiftedClock {
   /** The environment in which to start the server. */
   readonly env: Readonly<Record<string, string>>
@@ -12,7 +12,7 @@ export interface ShiftedClock {
 }
 
 /**
- * Whether a clock can be shifted here. It takes a C compiler: libfaketime does not work with Redis, whose allocator
+ * Whether a clock can be shifted here. This needs a C compiler: libfaketime does not work with Redis, whose allocator
  * asks for the time before libfaketime is ready.
  */
 export function canShiftClock(): boolean {
@@ -21,7 +21,7 @@ export function canShiftClock(): boolean {
   return false
 }
 
-/** @throws Error when the library cannot be compiled */
+/** @throws Error if the library cannot be compiled */
 export async function createShiftedClock(): Promise<ShiftedClock> {
   const home = await mkdtemp(join(tmpdir(), 'tally-clock-'))
   const library = join(home, 'shifted-clock.so')

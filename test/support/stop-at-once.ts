@@ -1,6 +1,6 @@
 /**
- * What a service does that closes at SIGTERM, as most do: no drain window. It is the control of the
- * shutdown tests: they must find what it loses.
+ * A service that closes on SIGTERM without a drain window, like most do. It is the control of the shutdown tests, which
+ * must find its losses.
  */
 const server = Bun.serve({
   port: 0,

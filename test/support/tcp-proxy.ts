@@ -6,23 +6,23 @@ interface Leg {
   early: Uint8Array[]
 }
 
-/** A connection that can fall silent: while it is frozen, bytes are dropped without an error to either side. */
+/** A connection that can fall silent: while it is frozen, it drops bytes without an error to either side. */
 export interface TcpProxy {
   readonly port: number
-  /** From now on nothing gets through in either direction; connections stay open and new ones are accepted. */
+  /** From now on nothing passes in either direction; connections stay open and new ones are accepted. */
   freeze(): void
-  /** New connections get through again. Frozen ones stay dead. */
+  /** New connections pass again. Frozen ones stay silent. */
   thaw(): void
-  /** The next request gets through; its connection is cut when the server answers, before a byte of the answer. */
+  /** The next request passes; its connection is closed when the server responds, before a byte of the response. */
   cutAfterNextRequest(): void
-  /** New connections lead to another port. Open ones stay where they are. */
+  /** New connections go to another port. Open ones stay where they are. */
   redirect(port: number): void
   /** The number of connections that `cutAfterNextRequest` has closed. */
   cuts(): number
   close(): void
 }
 
-/** Starts a proxy on a free loopback port in front of `port`. Meant for small messages: it ignores backpressure. */
+/** Starts a proxy on a free loopback port in front of `port`. Intended for small messages: it ignores backpressure. */
 export function startTcpProxy(port: number): TcpProxy {
   let target = port
   let frozen = false

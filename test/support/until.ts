@@ -1,21 +1,21 @@
 export interface UntilOptions {
   /** The awaited event, for the message. Default: the source of the condition. */
   readonly what?: string
-  /** How long it may take on a loaded machine, in ms. Default: 45 s. */
+  /** Timeout on a loaded machine, in ms. Default: 45 s. */
   readonly timeoutMs?: number
-  /** The time between two looks, in ms. Default: 5. */
+  /** Time between two polls, in ms. Default: 5. */
   readonly intervalMs?: number
 }
 
-/** Thrown by a condition that can no longer come true: ends the wait at once. */
+/** Thrown by a condition that can no longer become true: ends the wait immediately. */
 export class Impossible extends Error {
   override readonly name = 'Impossible'
 }
 
 /**
- * Waits until a condition gives something truthy, and gives that. A condition that throws does not hold yet.
+ * Waits until a condition returns a truthy value, and returns it. A condition that throws counts as false.
  *
- * @throws Error when it does not hold in time, with the condition's last error as its cause
+ * @throws Error at the timeout, with the condition's last error as its cause
  */
 export async function until<T>(
   condition: () => T | Promise<T>,

@@ -127,7 +127,7 @@ export function cancelContract(fixture: QueueFixture): void {
       expect(await fixture.queue.find(id)).toMatchObject({ status: 'cancelled' })
     })
 
-    test('of cancels that race with claims and results, each task ends once, as its caller was informed', async () => {
+    test('when cancels race with claims and results, each task ends once, with the outcome that its caller got', async () => {
       const outcomes = new Map<string, RunReport['outcome'][]>()
       const other = await open()
       const onRunEnd = ({ task, outcome }: RunReport) =>

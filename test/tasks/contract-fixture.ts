@@ -12,12 +12,15 @@ export interface QueueFixture {
   consume(handler: TaskHandler, options?: Partial<ConsumeOptions>, on?: TaskQueue): Consumer
   /** Resolves with the task when it has ended. */
   waitForEnd(id: string, on?: TaskQueue): Promise<Task>
-  /** Sets the clock of the queue's server off by this many ms; undefined where there is no server, or no way to do it. */
+  /**
+   * Shifts the clock of the queue's server by this many ms; undefined if there is no server, or its clock cannot be
+   * shifted.
+   */
   readonly jumpServerClock: ((ms: number) => Promise<void>) | undefined
   /** Adds a task and returns its id. */
   add(payload?: string, options?: Partial<NewTask>): Promise<string>
 }
 
-/** A consumer that never ends a task by itself, to watch what happens to it. */
+/** A consumer that never ends a task by itself, to observe it. */
 export const hangUntilAborted: TaskHandler = (_, { signal }) =>
   new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))

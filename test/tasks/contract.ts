@@ -36,7 +36,7 @@ const quick = { leaseMs: 600, initialBackoffMs: 20, maxAttempts: 3 } satisfies P
  * The promises of `TaskQueue` as tests. Each adapter runs them on its real engine.
  *
  * @param createQueue called before each test
- * @param options how to set the clock of its server off
+ * @param options how to shift the clock of its server
  */
 export function taskQueueContract(
   createQueue: () => Promise<EmptyQueue>,
@@ -209,7 +209,7 @@ export function taskQueueContract(
       for (let n = 0; n < 15; n++) await Promise.all(Array.from({ length: 100 }, () => add()))
       const { tasks, next } = await queue.list({ limit: 1, status: 'failed' })
       expect(tasks.map(({ id }) => id)).toEqual([rare])
-      // There may be a next page, and it is empty then.
+      // There may be a next page, which is empty then.
       if (next !== undefined)
         expect((await queue.list({ limit: 1, status: 'failed', after: next })).tasks).toEqual([])
     })

@@ -51,7 +51,7 @@ export function insightContract(fixture: QueueFixture): void {
     test('the oldest waiting task is the one that has been due for longest, with any priority', async () => {
       await add('"due soon"', { delayMs: 2_000 })
       expect((await fixture.queue.stats()).oldestWaitingMs).toBeUndefined()
-      // No worker is there that would make it claimable.
+      // No worker could make it claimable.
       const { oldestWaitingMs } = await until(async () => {
         const stats = await fixture.queue.stats()
         return (stats.oldestWaitingMs ?? -1) >= 100 && stats
@@ -77,7 +77,7 @@ export function insightContract(fixture: QueueFixture): void {
       expect(runs[1]?.waitMs).toBeWithin(0, 280)
     })
 
-    test('shows the workers, their running tasks, and that they have ended', async () => {
+    test('shows the workers, their running tasks, and when they have exited', async () => {
       const other = await open()
       const worker = { name: 'worker-1', version: '1.2.3' }
       const first = consume(hangUntilAborted, { concurrency: 3, worker })
@@ -106,7 +106,7 @@ export function insightContract(fixture: QueueFixture): void {
       expect(await findWorkers(fixture.queue)).toEqual([])
     })
 
-    test('a worker that lives stays in sight, beyond three heartbeats', async () => {
+    test('a live worker stays visible beyond three heartbeats', async () => {
       const brief = await open({ leaseMs: 300 })
       consume(async () => '1', { worker: { name: 'steady', version: '1' } }, brief)
       const first = await until(async () => (await brief.stats()).workers[0])

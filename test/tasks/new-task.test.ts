@@ -65,7 +65,7 @@ test('durations are written as in the environment', () => {
   )
   fc.assert(
     fc.property(
-      // The environment is trimmed, and an empty variable is as good as none. A body is neither.
+      // The environment is trimmed, and an empty variable counts as unset. Neither applies to a body.
       written.filter((text) => text !== '' && text === text.trim()),
       (text) => {
         const environment = parseConfig({ PRE_STOP: text })

@@ -101,7 +101,7 @@ describe.skipIf(!haveRedis())('tasks that the former version left in Redis', () 
     expect(await queue.find(cancelled)).toMatchObject({ status: 'cancelled', attempts: 0 })
   })
 
-  test('the task of a former worker is left to it while it renews its lease, and runs again when it has died', async () => {
+  test('the task of a former worker stays with it while it renews its lease, and runs again when it has died', async () => {
     const id = await addFormer('"held"')
     const job = await claimFormer('lease')
     const runs: string[] = []

@@ -218,7 +218,7 @@ export function scheduleContract(fixture: QueueFixture): void {
       expect(runs).toBe(1)
     })
 
-    test('back: the workers that live are still seen, and a time that was chosen is kept', async () => {
+    test('back: live workers stay visible, and a chosen time is kept', async () => {
       const {
         instances: [jumping],
         jump,

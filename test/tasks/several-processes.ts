@@ -129,7 +129,7 @@ export function workersContract(
 
 const findStatus = async (queue: TaskQueue, id: string) => (await queue.find(id))?.status
 
-/** What an operator does, while the tasks are in other processes. */
+/** What an operator does while the tasks are in other processes. */
 function operatorsContract(testWithQueue: TestWithQueue): void {
   testWithQueue('a task that runs in another process can be cancelled', async (queue, start) => {
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })

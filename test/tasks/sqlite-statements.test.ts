@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { openSqlite } from '../../src/database/open.ts'
 import { prepareTaskStatements } from '../../src/tasks/sqlite-statements.ts'
 
-/** They run at each new task, poll or scrape, on the thread that answers every request. */
+/** They run for each new task, poll or scrape, on the thread that answers every request. */
 test.each([
   'readNextDue',
   'promoteDue',
@@ -11,7 +11,7 @@ test.each([
   'findClaimable',
   'claim',
   'deleteEnded',
-] as const)('%s looks neither at every pending nor at every completed task', async (name) => {
+] as const)('%s scans neither all pending nor all completed tasks', async (name) => {
   const file = await openSqlite(':memory:')
   const statement = `${prepareTaskStatements(file.db)[name]}`.replaceAll('NULL', '1')
   const plan = file.db.query<{ detail: string }, []>(`explain query plan ${statement}`).all()

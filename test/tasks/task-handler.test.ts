@@ -55,14 +55,14 @@ describe('the registry', () => {
     expect(names).not.toContain('unknown')
   })
 
-  test('offers kinds for debugging only there', () => {
+  test('offers debug kinds only with debug routes', () => {
     const names = (debug: boolean) => acceptedKinds({ debug }).map(({ name }) => name)
     expect(names(false)).toContain('analysis')
     expect(names(false)).not.toContain('demo')
     expect(names(true)).toEqual(taskKinds.map(({ name }) => name))
   })
 
-  test('has kinds that end before a worker waits for them forever', () => {
+  test('has kinds with a time limit', () => {
     for (const { timeoutMs } of taskKinds as readonly TaskKind[])
       expect(timeoutMs).toBeWithin(1, 24 * 60 * 60_000)
   })
@@ -78,7 +78,7 @@ describe('a defined kind', () => {
     run: ({ n }, { task }) => n * 2 * task.priority,
   })
 
-  test('gets its payload as the schema makes it, and returns its result as JSON', async () => {
+  test('gets the payload from the schema, and returns its result as JSON', async () => {
     expect(await double.createHandler(deps)(newTask('double', { n: '21' }), { signal })).toBe('210')
   })
 

@@ -50,11 +50,11 @@ test.each([
   ],
   ['a tag without v', { ...agreed, tag: '1.2.3' }, 'The tag must be a v and a version, as v1.2.3: 1.2.3'],
   ['no tag', { ...agreed, tag: '' }, 'The tag must be a v and a version, as v1.2.3: TAG is empty'],
-])('refuses a release for %s', (_, claims, problem) => {
+])('rejects a release for %s', (_, claims, problem) => {
   expect(findDisagreements(claims)).toEqual([problem])
 })
 
-test('names everything that differs', () => {
+test('names all differences', () => {
   expect(findDisagreements({ tag: 'v2.0.0', manifest: '1.2.3', openapi: '1.2.3', changelog })).toHaveLength(3)
 })
 

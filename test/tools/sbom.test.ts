@@ -23,7 +23,7 @@ const lock = `{
 }`
 
 describe('the packages of a lock file', () => {
-  test('are those of production, each by the place from which it is found', () => {
+  test('are those of production, each by its path', () => {
     const packages = productionPackages(lock)
     expect(packages.map(({ path, version }) => `${path} ${version}`)).toEqual([
       '@scope/one 1.0.0',
@@ -41,7 +41,7 @@ describe('the packages of a lock file', () => {
     expect(() => productionPackages(without)).toThrow('bun.lock has no shared, which left needs')
   })
 
-  test('of this project are its dependencies and no tool of its development', async () => {
+  test('of this project are its dependencies without development tools', async () => {
     const { dependencies, devDependencies } = await Bun.file(join(root, 'package.json')).json()
     const names = productionPackages(await Bun.file(join(root, 'bun.lock')).text()).map(({ name }) => name)
     expect(names).toEqual(expect.arrayContaining(Object.keys(dependencies)))
@@ -56,7 +56,7 @@ describe('the packages of a base', () => {
   })
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  test('are read where each has a file, as in distroless images', async () => {
+  test('are read from a file each, as in distroless images', async () => {
     const image = join(folder, 'distroless')
     await mkdir(join(image, 'var/lib/dpkg/status.d'), { recursive: true })
     await Bun.write(join(image, 'usr/lib/os-release'), 'NAME="Debian"\nID=debian\nVERSION_ID="12"\n')
@@ -76,7 +76,7 @@ describe('the packages of a base', () => {
     ])
   })
 
-  test('are read from one file, without those that were removed', async () => {
+  test('are read from one file, without removed ones', async () => {
     const image = join(folder, 'slim')
     await Bun.write(
       join(image, 'var/lib/dpkg/status'),
@@ -113,7 +113,7 @@ describe('the document', () => {
     madeAt: new Date('2026-12-01T00:00:00Z'),
   }
 
-  test('is the same for the same contents, and another for others', () => {
+  test('is the same for the same contents, and differs for others', () => {
     expect(buildSbom(contents)).toEqual(buildSbom(contents))
     expect(buildSbom({ ...contents, bunVersion: '1.4.6' }).serialNumber).not.toBe(
       buildSbom(contents).serialNumber,

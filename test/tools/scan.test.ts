@@ -145,13 +145,13 @@ test('accepts vulnerabilities in the allowlist, by any of their names, until the
   expect(judge([], [entry], now).stale).toEqual(['CVE-2026-1'])
 })
 
-test('refuses an entry of the allowlist without reason or end', () => {
+test('rejects an allowlist entry without a reason or an end', () => {
   expect(() => parseAllowlist([{ id: 'CVE-2026-1', until: '2026-12-02' }])).toThrow('reason')
   expect(() => parseAllowlist([{ id: 'CVE-2026-1', reason }])).toThrow('until')
   expect(parseAllowlist([{ id: 'CVE-2026-1', reason, until: '2026-12-02' }])).toHaveLength(1)
 })
 
-test('reports what fails, and the version that fixes it', () => {
+test('reports the failures, with the version that fixes each', () => {
   expect(renderVerdict(judge([vulnerability({})], [], now))).toBe(
     [
       'HIGH or CRITICAL with a fix:',

@@ -1,6 +1,6 @@
 // Checks a Jenkinsfile against the grammar of declarative pipelines (https://www.jenkins.io/doc/book/pipeline/syntax/),
 // as far as a text can be checked without a server: sections, what each may hold, and syntax that Jenkins' Groovy (2.4)
-// does not have. Usage: groovy check.groovy Jenkinsfile; prints each problem with its line, exit 1 when there is one.
+// lacks. Usage: groovy check.groovy Jenkinsfile; prints each problem with its line, and exits with 1 if there is one.
 import org.codehaus.groovy.ast.ASTNode
 import org.codehaus.groovy.ast.CodeVisitorSupport
 import org.codehaus.groovy.ast.builder.AstBuilder
@@ -129,7 +129,7 @@ class Checker extends CodeVisitorSupport {
     return first?.hasProperty('value') ? first.value as String : first?.text
   }
 
-  // What the parser of Groovy 2.4 refuses.
+  // Syntax that Groovy 2.4 rejects.
   @Override void visitLambdaExpression(LambdaExpression expression) { problem(expression, 'a lambda: not in Groovy 2.4') }
   @Override void visitMethodReferenceExpression(MethodReferenceExpression expression) { problem(expression, 'a method reference: not in Groovy 2.4') }
   @Override void visitBinaryExpression(BinaryExpression expression) {

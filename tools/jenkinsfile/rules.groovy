@@ -1,11 +1,11 @@
-// CodeNarc's rules for the Jenkinsfile: those for Jenkins, and what is wrong in any Groovy.
+// CodeNarc's rules for the Jenkinsfile: the Jenkins rules and the general ones.
 ruleset {
   ruleset('rulesets/jenkins.xml')
   ruleset('rulesets/basic.xml')
   ruleset('rulesets/imports.xml')
   ruleset('rulesets/unused.xml')
   ruleset('rulesets/security.xml') {
-    // It is about classes of Java.
+    // It applies to Java classes.
     exclude 'JavaIoPackageAccess'
   }
 }

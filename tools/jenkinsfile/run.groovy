@@ -1,14 +1,14 @@
-// Runs a declarative Jenkinsfile without a server, as far as that can be done: the order of stages, conditions, parallel
-// branches, environment, credentials, what follows a failure. Each `sh` is really run by bash, or recorded.
+// Runs a declarative Jenkinsfile without a server, as far as possible: the order of stages, conditions, parallel
+// branches, environment, credentials, and post conditions. Runs each `sh` with bash, or records it.
 // Usage: groovy run.groovy Jenkinsfile runs.json, a list of runs, one after the other:
-//   events      the file that takes the events, each a line of JSON
-//   parameters  of the pipeline, by name; those that are not given have their default
-//   env         variables for the commands besides those of this process
-//   credentials what withCredentials and credentials() give, by id; one that is not here is a failure
-//   record      true: no command is run, each is recorded as if it had succeeded
-//   fail        a command that contains this text fails without being run
-//   skip        commands that are recorded while the others are run
-// Exit 1 when one of the pipelines failed.
+//   events      the output file for events, one line of JSON each
+//   parameters  of the pipeline, by name; missing ones have their default
+//   env         variables for the commands, besides those of this process
+//   credentials for withCredentials and credentials(), by id; a missing one is a failure
+//   record      true: records every command as successful instead of running it
+//   fail        a command that contains this text fails without running
+//   skip        commands to record while the others run
+// Exits with 1 if one of the pipelines failed.
 import groovy.ant.FileNameFinder
 import groovy.json.JsonOutput
 import groovy.json.JsonSlurper
@@ -27,7 +27,7 @@ class Events {
   }
 }
 
-/** What the whole run shares. */
+/** The state of a run. */
 class Run {
   Events events
   Map<String, Object> params
@@ -48,7 +48,7 @@ class Run {
   }
 }
 
-/** A block of the file: what is called in it is kept by name, to be done in the order that Jenkins does it. */
+/** A block of the file. Collects its calls by name, to run them in Jenkins' order. */
 class Section {
   final Map<String, Closure> blocks = [:]
   final List<List> stages = []
@@ -145,7 +145,7 @@ class Steps {
 
   private void note(String step, what) { run.events.add(stage: stage, step: step, what: what as String) }
 
-  /** The files that a step takes have to be there, where the commands that make them were run. */
+  /** The input files of a step must exist if the commands that make them ran. */
   private void needs(String step, String pattern, boolean mayBeNone) {
     note(step, pattern)
     if (run.record || mayBeNone) return
@@ -191,7 +191,7 @@ class Pipeline {
     if (thrown) throw thrown.first()
   }
 
-  /** Does the work, then what `post` says for how it ended. */
+  /** Does the work, then the `post` conditions for its outcome. */
   void finish(Section section, String name, env, Closure work) {
     Throwable failure = null
     boolean failedBefore = run.failed

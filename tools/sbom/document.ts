@@ -1,7 +1,7 @@
 import type { DebianPackage } from './dpkg.ts'
 import type { LockedPackage } from './lock.ts'
 
-/** One thing in the image, as CycloneDX describes it. */
+/** A component of the image, as CycloneDX describes it. */
 export interface Component {
   readonly type: 'application' | 'library' | 'platform'
   readonly 'bom-ref': string
@@ -29,13 +29,13 @@ export interface Contents {
   readonly bunVersion: string
   readonly packages: readonly LockedPackage[]
   readonly debian: readonly DebianPackage[]
-  /** The image that it describes, by digest. */
+  /** The described image, by digest. */
   readonly image?: string
-  /** The time of the commit: the same contents give the same document. */
+  /** The time of the commit, so that the same contents give the same document. */
   readonly madeAt: Date
 }
 
-/** Describes an image's contents. The same contents give the same document, its serial number included. */
+/** Describes an image's contents. The same contents give the same document, including its serial number. */
 export function buildSbom({ name, version, bunVersion, packages, debian, image, madeAt }: Contents): Sbom {
   const refs = new Map(packages.map((each) => [each.path, npmRef(each)]))
   const npm = new Map(packages.map((each) => [npmRef(each), npmComponent(each)]))
@@ -103,7 +103,7 @@ function debianComponent({ name, version, architecture, distribution, source }: 
   return { type: 'library', 'bom-ref': purl, name, version, purl }
 }
 
-/** A UUID made of a text, as version 8 of RFC 9562 allows. */
+/** A UUID derived from a text, version 8 of RFC 9562. */
 function uuidOf(text: string): string {
   const bytes = new Bun.CryptoHasher('sha256').update(text).digest().subarray(0, 16)
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80

@@ -2,20 +2,20 @@ import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** A package of Debian, or of what is made of it. */
+/** A package of Debian or of a distribution derived from it. */
 export interface DebianPackage {
   readonly name: string
   readonly version: string
   readonly architecture: string
-  /** `debian-12`, as advisories are filed. */
+  /** `debian-12`, as in advisories. */
   readonly distribution: string
-  /** The source package, when it has another name: advisories are filed by it. */
+  /** The source package, if its name differs: advisories use it. */
   readonly source?: string
 }
 
 /**
- * The packages that the file system of an image lists: in one file, or in a file each where there is no package
- * manager (distroless). Sorted by name; empty where there are none.
+ * The packages in an image's file system: from one file, or from one file each in images without a package manager
+ * (distroless). Sorted by name; may be empty.
  *
  * @param root folder with the image's files
  */
@@ -27,7 +27,7 @@ export async function parseDpkg(root: string): Promise<DebianPackage[]> {
   if (existsSync(single)) texts.push(await Bun.file(single).text())
   if (existsSync(folder)) {
     for (const name of await readdir(folder)) {
-      // Beside each status are its checksums.
+      // Each status file has a file with checksums beside it.
       if (!name.endsWith('.md5sums')) texts.push(await Bun.file(join(folder, name)).text())
     }
   }
@@ -42,9 +42,9 @@ function parseStanza(stanza: string, distribution: string): DebianPackage[] {
     new RegExp(`^${name}: (.*)$`, 'm').exec(stanza)?.[1]?.trim()
   const [name, version, status] = [field('Package'), field('Version'), field('Status')]
   if (name === undefined || version === undefined) return []
-  // Removed, with its configuration left.
+  // Removed, but its configuration remains.
   if (status !== undefined && !status.endsWith(' installed')) return []
-  // `Source: glibc (2.36-9)` where its version differs.
+  // `Source: glibc (2.36-9)` if its version differs.
   const source = field('Source')?.split(' ')[0]
   return [
     {

@@ -1,12 +1,12 @@
-/** A package as bun.lock pins it. */
+/** A package in bun.lock. */
 export interface LockedPackage {
-  /** Its place in the lock file: `a/b` is the `b` that only `a` sees. */
+  /** Its path in the lock file: `a/b` is the `b` that only `a` uses. */
   readonly path: string
   readonly name: string
   readonly version: string
-  /** `sha512-` and base64, as npm writes it. */
+  /** `sha512-` and base64, in npm's format. */
   readonly integrity: string
-  /** Paths of the packages that it needs. */
+  /** Paths of the packages that it requires. */
   readonly dependencies: readonly string[]
 }
 
@@ -23,11 +23,11 @@ interface Lock {
 }
 
 /**
- * What `bun install --production` installs of a lock file: the dependencies and whatever they need, but nothing that
- * only development needs. Sorted by path.
+ * The packages that `bun install --production` installs from a lock file: the dependencies and their own, without
+ * development dependencies. Sorted by path.
  *
  * @param text of bun.lock
- * @throws Error when a dependency is not in the lock file
+ * @throws Error if a dependency is not in the lock file
  */
 export function productionPackages(text: string): LockedPackage[] {
   const { workspaces, packages } = Bun.JSONC.parse(text) as Lock
@@ -50,7 +50,7 @@ export function productionPackages(text: string): LockedPackage[] {
 
 function dependenciesOf(packages: Lock['packages'], path: string, needs: Needs): string[] {
   const required = Object.keys(needs.dependencies ?? {})
-  // The lock file lacks packages of other platforms and peers that are not installed.
+  // The lock file lacks packages of other platforms and optional peers.
   const possible = [
     ...Object.keys(needs.optionalDependencies ?? {}),
     ...Object.keys(needs.peerDependencies ?? {}),
@@ -68,7 +68,7 @@ function dependenciesOf(packages: Lock['packages'], path: string, needs: Needs):
   return [...resolved].sort()
 }
 
-/** Resolves a package as Node.js does: beside the one that imports it, then further out. */
+/** Resolves a package like Node.js: next to the importing package, then in each parent. */
 function resolvePath(packages: Lock['packages'], from: string, name: string): string | undefined {
   const segments = from === '' ? [] : splitPath(from)
   for (let depth = segments.length; depth >= 0; depth--) {

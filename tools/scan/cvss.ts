@@ -14,9 +14,9 @@ const privileges: Readonly<Record<'U' | 'C', Readonly<Record<string, number>>>> 
 }
 
 /**
- * The base score of a vector of CVSS 3.0 or 3.1, from 0 to 10.
+ * The base score of a CVSS 3.0 or 3.1 vector, from 0 to 10.
  *
- * @returns undefined for another version, or what is no vector
+ * @returns undefined for another version or an invalid vector
  * @example cvssBaseScore('CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H') // 9.8
  */
 export function cvssBaseScore(vector: string): number | undefined {
@@ -41,7 +41,7 @@ export function cvssBaseScore(vector: string): number | undefined {
   return roundUp(Math.min((scope === 'U' ? 1 : 1.08) * (impact + exploitability), 10))
 }
 
-/** To one decimal, upwards, as appendix A of the specification does against errors of floating point. */
+/** Rounds up to one decimal, as appendix A of the specification does to avoid floating-point errors. */
 function roundUp(value: number): number {
   const scaled = Math.round(value * 100_000)
   return scaled % 10_000 === 0 ? scaled / 100_000 : (Math.floor(scaled / 10_000) + 1) / 10

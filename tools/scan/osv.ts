@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Component } from '../sbom/document.ts'
 import { cvssBaseScore } from './cvss.ts'
 
-/** No advisory source answers: nothing is known, which does not mean that there are no vulnerabilities. */
+/** No advisory source responds. This does not mean that there are no vulnerabilities. */
 export class SourceUnreachable extends Error {
   override readonly name = 'SourceUnreachable'
 }
@@ -18,7 +18,7 @@ export interface Vulnerability {
   readonly version: string
   readonly severity: Severity
   readonly summary: string
-  /** The versions that fix it; empty when there is no fix yet. */
+  /** The versions that fix it; empty without a fix. */
   readonly fixedIn: readonly string[]
 }
 
@@ -45,7 +45,7 @@ const advisorySchema = z.object({
 })
 type Advisory = z.infer<typeof advisorySchema>
 
-/** The most queries in one request to OSV. */
+/** Maximum number of queries in one request to OSV. */
 const batchSize = 1_000
 const timeoutMs = 30_000
 
@@ -55,10 +55,10 @@ interface Question {
 }
 
 /**
- * Asks an OSV server (https://google.github.io/osv.dev/api/) for the vulnerabilities of components.
+ * Queries an OSV server (https://google.github.io/osv.dev/api/) for the vulnerabilities of components.
  *
  * @param source the server's address
- * @throws SourceUnreachable when it does not answer, or not as OSV does
+ * @throws SourceUnreachable if it does not respond, or not like OSV
  */
 export async function findVulnerabilities(
   source: string,
@@ -106,7 +106,7 @@ function vulnerabilityOf(
   }
 }
 
-/** An advisory without a rating that this program can read counts as HIGH, so that it gets reviewed. */
+/** An advisory with an unreadable rating counts as HIGH, so that it gets reviewed. */
 function severityOf({ database_specific: specific, severity }: Advisory): Severity {
   const stated = specific?.severity?.toUpperCase().replace('MODERATE', 'MEDIUM')
   const known = severities.find((each) => each === stated)
@@ -119,7 +119,7 @@ function severityOf({ database_specific: specific, severity }: Advisory): Severi
   return worst >= 4 ? 'MEDIUM' : 'LOW'
 }
 
-/** Advisories of Debian are filed by source package and release. */
+/** Debian's advisories are filed by source package and release. */
 function questionOf({ purl, name, version }: Component): Question | undefined {
   if (purl?.startsWith('pkg:npm/')) return { package: { ecosystem: 'npm', name }, version }
   if (!purl?.startsWith('pkg:deb/')) return undefined

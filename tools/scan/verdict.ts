@@ -5,9 +5,9 @@ const allowlistSchema = z.array(
   z.strictObject({
     /** The advisory or one of its aliases. */
     id: z.string().min(1),
-    /** Why it does no harm here, and who looked. */
+    /** Why it is harmless here, and who checked. */
     reason: z.string().min(20),
-    /** The day from which it counts again (YYYY-MM-DD), so that nothing is forgotten. */
+    /** The day on which the entry expires (YYYY-MM-DD), so that no entry is forgotten. */
     until: z.iso.date(),
   }),
 )
@@ -15,21 +15,21 @@ export type Allowlist = z.infer<typeof allowlistSchema>
 
 /** The findings, by their consequence. */
 export interface Verdict {
-  /** HIGH or CRITICAL, with a fix, and not allowed. */
+  /** HIGH or CRITICAL, with a fix, and not in the allowlist. */
   readonly failing: readonly Vulnerability[]
   readonly allowed: readonly Vulnerability[]
-  /** Less than HIGH, or nothing to update to. */
+  /** Below HIGH, or without a fix. */
   readonly noted: readonly Vulnerability[]
-  /** Entries of the allowlist that are over, or that nothing was found for. */
+  /** Allowlist entries that have expired or match no finding. */
   readonly stale: readonly string[]
 }
 
-/** @throws ZodError when an entry lacks its reason or its end */
+/** @throws ZodError if an entry lacks its reason or its end */
 export function parseAllowlist(value: unknown): Allowlist {
   return allowlistSchema.parse(value)
 }
 
-/** Decides what a scan comes to. */
+/** Sorts the findings of a scan. */
 export function judge(found: readonly Vulnerability[], allowlist: Allowlist, now: Date): Verdict {
   const today = now.toISOString().slice(0, 10)
   const inForce = allowlist.filter(({ until }) => until > today)
@@ -49,7 +49,7 @@ export function judge(found: readonly Vulnerability[], allowlist: Allowlist, now
   }
 }
 
-/** The verdict, as lines for a log. */
+/** The verdict as log lines. */
 export function renderVerdict({ failing, allowed, noted, stale }: Verdict): string {
   const line = ({ id, aliases, component, version, severity, fixedIn, summary }: Vulnerability): string =>
     `  ${severity} ${[id, ...aliases].join(', ')}: ${component} ${version}${fixedIn.length > 0 ? `, fixed in ${fixedIn.join(', ')}` : ', no fix yet'}. ${summary}`

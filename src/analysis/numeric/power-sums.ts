@@ -1,7 +1,8 @@
 import { splitter, sumError } from './error-free.ts'
 
 /**
- * Numbers per block. The low parts of a block are summed in plain doubles, so their rounding error grows with the block:
+ * Numbers per block. The low parts of a block are summed in plain doubles, so their rounding error grows with the
+ * block:
  * 1024 keeps it below 2^-67 of the sum, and the block within the first-level cache.
  */
 const blockLength = 1024
@@ -51,10 +52,7 @@ export class PowerSums {
     return ((longest + 16) * 2 ** -77 + blocks * blocks * 2 ** -103) * this.squaresHigh
   }
 
-  /**
-   * Adds `source[start..end) * scale`, none of which exceeds `largest` in magnitude, and `lowSquares` to their
-   * squares.
-   */
+  /** Adds `source[start..end) * scale`, whose magnitudes are at most `largest`, and `lowSquares` to their squares. */
   addBlock(source: Float64Array, start: number, end: number, scale: number, lowSquares: number): void {
     const sumOffset = 4 * (end - start) * this.largest
     const squaresOffset = 2 * this.largest * this.largest
@@ -121,7 +119,8 @@ export function powerSums(values: Float64Array, count: number, scale: number, la
 }
 
 /**
- * The same sums of `x * scale - shift`. A shift near the mean avoids cancellation in the squares when the spread is small
+ * The same sums of `x * scale - shift`. A shift near the mean avoids cancellation in the squares when the spread is
+ * small
  * compared with the mean (Chan, Golub & LeVeque, Algorithms for computing the sample variance, The American
  * Statistician 37, 1983).
  *

@@ -28,7 +28,7 @@ export function AnalyzeView({ params }: Pick<Route, 'params'>) {
     const loaded = await readFile(chosen)
     setColumn(0)
     if (loaded?.text !== undefined) setText(loaded.text)
-    // A text without numbers uses a field of its own.
+    // A text without numbers goes to the text field.
     if (loaded?.columns.length === 0) clearFile()
   }
   const start = (asTask: boolean): void => {

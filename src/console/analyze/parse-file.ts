@@ -43,7 +43,7 @@ function parseLines(content: string): ParsedFile {
     try {
       return JSON.parse(line)
     } catch {
-      throw new SyntaxError(`line ${i + 1} is no JSON`)
+      throw new SyntaxError(`line ${i + 1} is not JSON`)
     }
   })
   return { columns: collectColumns(values), text: undefined }

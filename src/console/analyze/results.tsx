@@ -54,7 +54,7 @@ function InvalidNote({ invalid: { count, examples } }: Pick<PreparedPayload, 'in
   return (
     <p className="notice" role="status">
       {count.toLocaleString('en')}{' '}
-      {count === 1 ? 'value is no number and was' : 'values are no numbers and were'} left out
+      {count === 1 ? 'value is not a number and was' : 'values are not numbers and were'} left out
       {examples.length > 0 && ': '}
       {examples.map(({ line, token }, i) => (
         <span key={`${line} ${token}`}>

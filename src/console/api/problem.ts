@@ -45,8 +45,8 @@ export async function readProblem(response: AnyResponse): Promise<Problem> {
   return {
     status,
     code: read('code') ?? `http-${status}`,
-    title: read('title') ?? `The answer was ${status}`,
-    detail: read('detail') ?? 'The answer says no more.',
+    title: read('title') ?? `The response was ${status}`,
+    detail: read('detail') ?? 'The response has no details.',
     requestId: read('request_id') ?? headers.get('x-request-id') ?? undefined,
     issues: Array.isArray(body.errors) ? (body.errors as Issue[]) : [],
   }

@@ -4,14 +4,14 @@ import { Field } from '../parts/field.tsx'
 import { ProblemNote } from '../parts/problem-note.tsx'
 import { ConflictNote } from './conflict-note.tsx'
 import { DeleteButton } from './delete-button.tsx'
-import { type EditorEvents, useEditor } from './use-editor.ts'
+import { type EditorEvents, type EditorState, useEditor } from './use-editor.ts'
 
 /** One document as text, with its version. */
 export function DocumentEditor(
   props: EditorEvents & { readonly id: string | undefined; readonly closeHref: string },
 ) {
   const { id, closeHref, ...events } = props
-  const { state, edit, save, remove, resolve } = useEditor(id, events)
+  const { state, isLoaded, edit, save, remove, resolve } = useEditor(id, events)
   const { text, base, problem, conflict, isBusy, isSaved } = state
   const submit = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault()
@@ -29,11 +29,7 @@ export function DocumentEditor(
         <ConflictNote theirs={conflict} onResolve={resolve} />
       )}
       <form onSubmit={submit}>
-        <Field
-          label="JSON"
-          hint={base === undefined ? 'Without an id the service makes one.' : `Version ${base.etag}`}
-          issues={problem?.issues ?? []}
-        >
+        <Field label="JSON" hint={describe(id, state)} issues={problem?.issues ?? []}>
           {(field) => (
             <textarea
               {...field}
@@ -41,12 +37,13 @@ export function DocumentEditor(
               value={text}
               rows={14}
               spellCheck={false}
+              readOnly={!isLoaded}
               onChange={({ target }) => edit(target.value)}
             />
           )}
         </Field>
         <div className="actions">
-          <button type="submit" className="primary" disabled={isBusy || conflict !== undefined}>
+          <button type="submit" className="primary" disabled={!isLoaded || isBusy || conflict !== undefined}>
             {id === undefined ? 'Create' : 'Save'}
           </button>
           {base !== undefined && <DeleteButton isBusy={isBusy} onDelete={remove} />}
@@ -57,6 +54,12 @@ export function DocumentEditor(
       </form>
     </section>
   )
+}
+
+const describe = (id: string | undefined, { base, problem }: EditorState): string => {
+  if (id === undefined) return 'Without an id, the service assigns one.'
+  if (base !== undefined) return `Version ${base.etag}`
+  return problem === undefined ? 'Loading …' : ''
 }
 
 /** The field itself shows the issues. */

@@ -22,7 +22,11 @@ export interface EditorState {
 }
 
 const newText = '{\n  "name": "example",\n  "value": 1\n}'
-const initial: EditorState = { text: newText, isBusy: false, isSaved: false }
+const initialState = (id: string | undefined): EditorState => ({
+  text: id === undefined ? newText : '',
+  isBusy: false,
+  isSaved: false,
+})
 
 export interface EditorEvents {
   readonly onCreated: (id: string) => void
@@ -32,16 +36,21 @@ export interface EditorEvents {
 
 /** Edits one document, or creates one. */
 export function useEditor(id: string | undefined, { onCreated, onChanged, onDeleted }: EditorEvents) {
-  const [state, setState] = useState(initial)
+  const [state, setState] = useState(() => initialState(id))
+  const [shownId, setShownId] = useState(id)
+  // In an effect, the reset could follow the first keystrokes and delete them.
+  if (shownId !== id) {
+    setShownId(id)
+    setState(initialState(id))
+  }
   const update = useCallback(
     (change: Partial<EditorState>) => setState((before) => ({ ...before, ...change })),
     [],
   )
 
   useEffect(() => {
-    const controller = new AbortController()
-    setState({ ...initial, text: id === undefined ? newText : '' })
     if (id === undefined) return
+    const controller = new AbortController()
     readDocument(id, controller.signal).then(
       (base) => update({ base, text: indent(base.text) }),
       (error) => {
@@ -65,6 +74,7 @@ export function useEditor(id: string | undefined, { onCreated, onChanged, onDele
   const { text, base, conflict } = state
   return {
     state,
+    isLoaded: id === undefined || base !== undefined,
     edit: (changed: string) => update({ text: changed, isSaved: false }),
     save: () =>
       attempt(async () => {

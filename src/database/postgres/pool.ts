@@ -136,7 +136,7 @@ export class PostgresPool {
   }
 
   /**
-   * Listens to a channel (LISTEN) until the pool is closed, on a connection of its own. It retries while the server is
+   * Listens to a channel (LISTEN) until the pool is closed, on a separate connection. It retries while the server is
    * unavailable. Behind a pooler it does not listen at all.
    *
    * Calls `onListening` of the listener whenever it begins to listen, because earlier notifications were missed, and

@@ -4,7 +4,7 @@ import { retryWhileBusy, sqliteUnavailable } from './lock.ts'
 
 /** Writes that may wait for their commit. One more is refused at once. */
 export const maxWaitingWrites = 10_000
-/** The most writes in one transaction, and the time after which it accepts no more: it blocks the event loop. */
+/** The most writes in one transaction, and the time after which it is closed, because it blocks the event loop. */
 const maxBatchWrites = 512
 const maxBatchMs = 10
 

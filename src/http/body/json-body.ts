@@ -71,7 +71,7 @@ export async function readBody(
 
 /** The announced size of a body in bytes; NaN when there is none, or two. */
 export function contentLength({ headers }: Request): number {
-  // A repeated header reads "5, 5", which is no number: such a body is counted like one without a length.
+  // A repeated header reads "5, 5", which is not a number: such a body is counted like one without a length.
   return Number(headers.get('content-length') ?? Number.NaN)
 }
 

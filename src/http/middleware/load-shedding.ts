@@ -63,7 +63,7 @@ const normal: State = { name: 'normal' }
  * Two signals show overload. Work that waits (for a store, for a slow client) is counted as requests in flight. Work that
  * keeps the processor busy never shows there, because its queue is in the sockets: each turn of the event loop takes all
  * requests that arrived during the one before. So turns are timed. When one has taken `maxLagMs`, mostly on the CPU (a neighbor that
- * holds the processor for as long is no flood), and the one before was long as well, the rest of it is shed, and from then
+ * holds the processor for as long is not a flood), and the one before was long as well, the rest of it is shed, and from then
  * on everything beyond a small budget per turn, until nothing was shed for a second. This is controlled delay as servers
  * use it (Maurer, "Fail at Scale", ACM Queue 13(8), 2015): a burst may queue; a standing queue is kept short.
  */

@@ -170,7 +170,7 @@ const idMismatch = () =>
 let lastTurn = Promise.resolve()
 
 /**
- * Resolves in a turn of the event loop of its own: other requests are answered between any two parts, even when many
+ * Resolves in a separate turn of the event loop: other requests are answered between any two parts, even when many
  * clients read lists.
  */
 function nextTurn(): Promise<void> {

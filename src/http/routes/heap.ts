@@ -29,7 +29,7 @@ export const createHeapQuery = () =>
   })
 
 /**
- * POST /debug/heap: a heap snapshot, one at a time: it needs memory of its own until it has been read. No GET, because a
+ * POST /debug/heap: a heap snapshot, one at a time: it needs its own memory until it has been read. No GET, because a
  * link, an image or a crawler must not stop the process for seconds.
  */
 export function heapRoutes(takeSnapshot: TakeHeapSnapshot) {

@@ -114,7 +114,7 @@ export function streamTask(
       }
     }
     try {
-      // A block of its own: it is no event, and the OpenAPI document describes events.
+      // A separate block: it is not an event, and the OpenAPI document describes events.
       await stream.write(`retry: ${retryMs}\n\n`)
       await send(takeFirst())
       release()

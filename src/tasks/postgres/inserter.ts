@@ -115,7 +115,7 @@ export class TaskInserter {
     const free = Math.max(0, this.#capacity - pending)
     const fitting = insertions.slice(0, free)
     const added = fitting.length === 0 ? [] : await insertAll(transaction, fitting)
-    // Those of a first attempt that was committed need no place of their own.
+    // Those of a first attempt that was committed need no separate place.
     const earlier = free >= insertions.length ? [] : await findAll(transaction, insertions.slice(free))
     return new Map([...added, ...earlier])
   }

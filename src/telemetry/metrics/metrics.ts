@@ -23,7 +23,7 @@ export interface Metrics extends ApplicationMetrics {
   countUncaughtError(): void
 }
 
-/** Creates every metric of a process in a registry of its own. */
+/** Creates every metric of a process in its own registry. */
 export function createMetrics({ prefix, sources, ...labels }: MetricsOptions): Metrics {
   const registry = new PromRegistry()
   const metrics = {

@@ -1,4 +1,4 @@
-// Single modules of the package. They have no types of their own.
+// Single modules of the package. They have no types.
 declare module 'prom-client/lib/registry.js' {
   import { Registry } from 'prom-client'
   export default Registry

@@ -38,7 +38,7 @@ export interface Tracing {
   startSpan(name: string, options?: SpanOptions): Span
   /** Runs `work` with `span` active: spans started by it, also later and asynchronously, are children of `span`. */
   withSpan<T>(span: Span, work: () => T): T
-  /** Runs `work` in a span of its own and ends the span. An error fails the span and is thrown again. */
+  /** Runs `work` in a new span and ends the span. An error fails the span and is thrown again. */
   trace<T>(name: string, options: SpanOptions, work: () => T): T
   /** The ids of the active span for a log line; undefined without one. */
   ids(): TraceIds | undefined

@@ -10,6 +10,6 @@ test('findCommands names each command that scripts call, once', () => {
   expect(findCommands(scripts)).toEqual(['GET', 'HSET', 'ZADD'])
 })
 
-test('the commands of the queue are those of its own scripts and of BullMQ’s', () => {
+test('the commands of the queue are those of our scripts and BullMQ’s', () => {
   expect(listCommands()).toEqual(expect.arrayContaining(['HSET', 'LREM', 'TIME', 'XADD', 'ZADD', 'ZREM']))
 })

@@ -30,7 +30,7 @@ describe('CommitWatcher', () => {
     await rm(directory, { recursive: true })
   })
 
-  test('notices the commits of others, and not its own', async () => {
+  test('notices the commits of other connections but not its own', async () => {
     const unwatch = watcher.watch()
     await write(own)
     await write(other)
@@ -41,7 +41,7 @@ describe('CommitWatcher', () => {
     unwatch()
   })
 
-  test('watches as long as there is a reason', async () => {
+  test('watches only while there are subscribers', async () => {
     const first = watcher.watch()
     const second = watcher.watch()
     first()

@@ -20,7 +20,7 @@ afterEach(() => {
 
 const toBytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** Takes a time that doubles with each level of a document. */
+/** Takes a time that doubles with each level of nesting. */
 const exponentialSchema = {
   $ref: '#/$defs/node',
   $defs: {
@@ -89,7 +89,7 @@ describe.each([
 })
 
 describe('a thread', () => {
-  test('checks large documents, and small ones only where their cost has no bound', async () => {
+  test('checks large documents, and small ones only if their cost is unbounded', async () => {
     const isOnThread = async ({ check }: DocumentChecker, document: unknown): Promise<boolean> => {
       const checked = check(toBytes(JSON.stringify(document)), { isKeyed: false })
       expect(await checked).toMatchObject({ ok: true })
@@ -106,21 +106,21 @@ describe('a thread', () => {
     expect(await isOnThread(unbounded, small)).toBe(true)
   })
 
-  test('leaves other views of the same buffer alone', async () => {
+  test('does not affect other views of the same buffer', async () => {
     const { check } = await open({ inlineMaxBytes: -1 })
     const buffer = toBytes('[{}]')
     expect(await check(buffer.subarray(1, 3), { isKeyed: false })).toMatchObject({ ok: true })
     expect(buffer.length).toBe(4)
   })
 
-  test('is ended when a validation takes too long, and the next document gets another one', async () => {
+  test('ends when a validation takes too long, and the next document gets a new one', async () => {
     const { check } = await open({ schema: exponentialSchema, timeoutMs: 500 })
     expect(await check(toBytes(nested(5)), { isKeyed: false })).toMatchObject({ ok: false })
     await expect(check(toBytes(nested(60)), { isKeyed: false })).rejects.toBeInstanceOf(CheckTimedOut)
     expect(await check(toBytes('{"c":{}}'), { isKeyed: false })).toMatchObject({ ok: true })
   })
 
-  test('is ended when its request has been answered', async () => {
+  test('ends when its request has been answered', async () => {
     const { check } = await open({ schema: exponentialSchema, timeoutMs: 60_000 })
     const request = new AbortController()
     const checked = check(toBytes(nested(60)), { isKeyed: false, signal: request.signal })

@@ -5,7 +5,7 @@ setDefaultTimeout(30_000)
 
 describe('a schema is refused at the start', () => {
   test.each([
-    ['that is no object', 'no', 'must be an object'],
+    ['that is not an object', 'no', 'must be an object'],
     ['that is a list', [], 'must be an object'],
     ['with an unknown type', { type: 'nothing' }, 'schema is invalid'],
     ['with an unknown keyword', { unknownKeyword: 1 }, 'unknownKeyword'],

@@ -5,7 +5,7 @@ import { createPatternCompiler } from '../../../src/documents/schema/linear-patt
 
 const compile = createPatternCompiler(RE2JS)
 
-/** Characters on which the two dialects might disagree. */
+/** Characters on which the two dialects might differ. */
 const characters = [
   ...'aAzZ09_-.,:;[]()<>{}^$|?*+/\\& \t\n\v\f\r\b\0éßж😀😁',
   '\u00a0',

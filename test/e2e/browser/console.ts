@@ -3,12 +3,12 @@ import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
 import { openPage, type PageOptions } from '../../support/browser.ts'
 
-/** The rules that the console keeps: all of WCAG 2.2 A and AA, and good practice. */
+/** The rules for the console: all of WCAG 2.2 A and AA, and best practices. */
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
 /**
- * Uses the console in a page of its own. However it is used, it must log no error, keep its policy, and ask no other host
- * for anything.
+ * Uses the console in its own page. In every case, the console must log no error, violate no policy, and request
+ * nothing from another host.
  */
 export async function useConsole(
   browser: Browser,
@@ -26,7 +26,7 @@ export async function useConsole(
   expect(requested.filter((each) => !each.startsWith(origin) && !each.startsWith('blob:'))).toEqual([])
 }
 
-/** The findings of axe in a page, as texts that name the rule and the elements. */
+/** The findings of axe in a page, as texts with the rule and the elements. */
 export async function findBarriers(page: Page): Promise<string[]> {
   const { violations } = await new AxeBuilder({ page }).withTags(rules).analyze()
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)

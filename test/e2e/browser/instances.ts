@@ -5,21 +5,21 @@ import { freePorts } from '../../support/free-ports.ts'
 import { type Service, startService } from '../../support/service.ts'
 import { startBalancer } from '../rollout/balancer.ts'
 
-/** Those of the balancer's slots that are used. */
+/** The used slots of the balancer. */
 export const slots = ['api-1', 'api-2', 'api-3'] as const
 export type Slot = (typeof slots)[number]
-/** As many as the balancer's configuration has. */
+/** The number of slots in the balancer's configuration. */
 const slotCount = 5
 
-/** Three instances behind HAProxy, with the configuration that is shipped. Disposing of them kills them. */
+/** Three instances behind HAProxy with the shipped configuration. Disposing of them kills them. */
 export interface Instances extends AsyncDisposable {
   /** The balancer. */
   readonly url: string
-  /** The instance of a slot, which is named after the slot and the version. */
+  /** The instance of a slot, named after the slot and the version. */
   get(slot: Slot): Service
-  /** Starts an instance in a slot that is free; resolves when the balancer uses it. */
+  /** Starts an instance in a free slot. Resolves when the balancer uses it. */
   start(slot: Slot, version: string): Promise<void>
-  /** Replaces an instance as a platform does: the old one leaves by SIGTERM, then the new one starts. */
+  /** Replaces an instance like a platform: SIGTERM for the old one, then a start of the new one. */
   replace(slot: Slot, version: string): Promise<void>
 }
 
@@ -33,7 +33,7 @@ export async function startInstances(): Promise<Instances> {
       PORT: String(slotPorts[slots.indexOf(slot)]),
       INSTANCE_NAME: `${slot}-${version}`,
       SERVICE_VERSION: version,
-      // The balancer needs a part of it; the rest is for a loaded machine.
+      // The balancer needs only a part of this time; the rest is for a loaded machine.
       DRAIN_MIN: '3s',
       DRAIN_QUIET: '500ms',
       ACCESS_LOG: 'false',

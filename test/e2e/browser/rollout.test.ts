@@ -21,7 +21,7 @@ describe.skipIf(!here)('the console shows', () => {
     await instances[Symbol.asyncDispose]()
   })
 
-  /** The running sum of the page. */
+  /** The running sum on the page. */
   const readLedger = async (
     page: Page,
   ): Promise<Record<'sent' | 'answered' | 'refused' | 'lost' | 'in flight', number>> =>
@@ -30,7 +30,7 @@ describe.skipIf(!here)('the console shows', () => {
         [count.dataset.count, Number(count.querySelector('.number').textContent.replaceAll(',', ''))]))`,
     )
 
-  /** Stops the stream, and reads the sum when every request has ended. */
+  /** Stops the stream and reads the sum when every request has ended. */
   const settle = async (page: Page) => {
     await page.getByRole('button', { name: 'Pause' }).click()
     return until(async () => {
@@ -39,7 +39,7 @@ describe.skipIf(!here)('the console shows', () => {
     })
   }
 
-  /** The colors of the dots by the instance that answered. */
+  /** The colors of the dots by instance. */
   const readColors = (page: Page): Promise<Record<string, string>> =>
     page.evaluate(
       `Object.fromEntries([...document.querySelectorAll('.dot[data-outcome=answered][data-instance]')].map((dot) =>
@@ -75,7 +75,7 @@ describe.skipIf(!here)('the console shows', () => {
     const service = instances.get('api-1')
     await useConsole(
       browser,
-      // Without the balancer, which would give the requests to others.
+      // Without the balancer, which would send the requests to other instances.
       service.url,
       async (page) => {
         await page.locator('.dots [data-outcome=answered]').first().waitFor()

@@ -3,7 +3,7 @@ import { expectProblem } from './problems.ts'
 import { type Ask, ask, service, settings } from './service.ts'
 import { testUnless } from './test-unless.ts'
 
-// Only what changes nothing: the instance may be in use.
+// Only read requests, because the instance may be in use.
 describe('admin routes', () => {
   const { adminToken } = settings
   const operation = service.findOperation('GET', '/admin/log-level')

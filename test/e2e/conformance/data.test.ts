@@ -9,7 +9,7 @@ interface Created {
   readonly item: Readonly<Record<string, unknown>> & { readonly id: string | number }
 }
 
-// A document without an id is taken unless the service was given a schema for documents.
+// A document without an id is accepted unless the service has a schema for documents.
 const withoutId = await ask('POST', '/data', { json: { name: 'conformance' } })
 if (withoutId.status === 201) remember(withoutId.json<Created>().item.id)
 const hasSchema = withoutId.status === 201 ? undefined : 'DATA_SCHEMA restricts documents'
@@ -20,7 +20,7 @@ afterAll(deleteDocuments)
 const etagOf = ({ headers }: Answer): string => headers.get('etag') ?? 'missing'
 
 describe('POST /data', () => {
-  test('answers 201 with the message and the item, its Location and its ETag', async () => {
+  test('responds 201 with the message, the item, its Location and its ETag', async () => {
     const item = newItem()
     const answer = await ask('POST', '/data', { json: item })
     expect(answer.status).toBe(201)
@@ -29,7 +29,7 @@ describe('POST /data', () => {
     expect(etagOf(answer)).toMatch(/^"[^"]+"$/)
   })
 
-  test('stores the document: after a 201 it is readable at once, at its Location', async () => {
+  test('stores the document: after a 201 it can be read at its Location', async () => {
     for (let i = 0; i < 10; i++) {
       const item = newItem(`stored-${i}`)
       const answer = await ask('POST', '/data', { json: item })
@@ -39,21 +39,21 @@ describe('POST /data', () => {
     }
   })
 
-  test('returns a document exactly as it was written, digits and spaces included', async () => {
+  test('returns a document exactly as it was sent, including digits and spaces', async () => {
     const { id } = newItem()
     const body = `{ "id": ${id}, "name": "\\u0041 é 😀", "value": 1.10000000000000000000000001 }`
     expect((await ask('POST', '/data', { body })).status).toBe(201)
     expect((await ask('GET', `/data/${id}`)).text).toBe(body)
   })
 
-  test('answers 409 to an id that is taken, and keeps the first document', async () => {
+  test('responds 409 to a taken id and keeps the first document', async () => {
     const item = await createItem('first')
     const second = await ask('POST', '/data', { json: { ...item, name: 'second' } })
     expectProblem(second, 409, 'document-exists')
     expect((await ask('GET', `/data/${item.id}`)).json<Item>().name).toBe('first')
   })
 
-  test('takes exactly one of several simultaneous documents with one id', async () => {
+  test('accepts exactly one of several simultaneous documents with the same id', async () => {
     const item = newItem()
     const answers = await Promise.all(
       Array.from({ length: 8 }, (_, i) => ask('POST', '/data', { json: { ...item, value: i } })),
@@ -61,21 +61,21 @@ describe('POST /data', () => {
     expect(answers.map(({ status }) => status).toSorted()).toEqual([201, ...Array(7).fill(409)])
   })
 
-  testUnless(hasSchema, 'gives a document without an id one of its own', async () => {
+  testUnless(hasSchema, 'assigns an id to a document without one', async () => {
     expect(withoutId.status).toBe(201)
     const { item } = withoutId.json<Created>()
     expect(String(item.id)).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
     expect((await ask('GET', `/data/${item.id}`)).json<object>()).toEqual(item)
   })
 
-  testUnless(hasSchema, 'takes any JSON object, with an id that is a string', async () => {
+  testUnless(hasSchema, 'accepts any JSON object with a string id', async () => {
     const document = { id: uniqueName(), list: [1, { deep: [null, true] }], empty: {} }
     remember(document.id)
     expect((await ask('POST', '/data', { json: document })).status).toBe(201)
     expect((await ask('GET', `/data/${document.id}`)).json<object>()).toEqual(document)
   })
 
-  testUnless(hasSchema, 'takes 7 and "7" for one id', async () => {
+  testUnless(hasSchema, 'treats 7 and "7" as the same id', async () => {
     const { id } = await createItem()
     expectProblem(await ask('POST', '/data', { json: { id: String(id) } }), 409, 'document-exists')
   })
@@ -86,7 +86,7 @@ describe('POST /data', () => {
     ['an extra member', { color: 'red' }, '/color'],
     ['a missing member', { name: undefined }, '/name'],
   ] as const)
-    testUnless(anyObject, `refuses ${what}, and names ${pointer}, where there is a schema`, async () => {
+    testUnless(anyObject, `rejects ${what} by its schema and names ${pointer}`, async () => {
       const answer = await ask('POST', '/data', { json: { ...newItem(), ...change } })
       expect(pointersOf(expectProblem(answer, invalidStatus, 'invalid-input'))).toEqual([pointer])
     })
@@ -101,7 +101,7 @@ describe('POST /data', () => {
     ['is two dots', '..'],
     ['is longer than 128 characters', 'x'.repeat(129)],
   ] as const)
-    test(`refuses an id that ${what}, and names it`, async () => {
+    test(`rejects an id that ${what} and names it`, async () => {
       const answer = await ask('POST', '/data', { json: { ...newItem(), id } })
       const problem = expectProblem(answer, invalidStatus, 'invalid-input')
       expect(new Set(pointersOf(problem))).toEqual(new Set(['/id']))
@@ -114,23 +114,23 @@ describe('POST /data', () => {
     ['a number', '5', 'invalid-input'],
     ['null', 'null', 'invalid-input'],
   ] as const)
-    test(`refuses ${what} with a problem`, async () => {
+    test(`rejects ${what} with a problem`, async () => {
       expectProblem(await ask('POST', '/data', { body }), invalidStatus, code)
     })
 
-  test('refuses another type than JSON with 415', async () => {
+  test('rejects media types other than JSON with 415', async () => {
     const headers = { 'content-type': 'text/plain' }
     expectProblem(await ask('POST', '/data', { json: newItem(), headers }), 415, 'unsupported-media-type')
   })
 
-  test('refuses a document above the limit with 413', async () => {
+  test('rejects a document above the limit with 413', async () => {
     const item = newItem('x'.repeat(33 * 1_024 * 1_024))
     expectProblem(await ask('POST', '/data', { json: item }), 413, 'body-too-large')
   })
 })
 
 describe('Idempotency-Key on POST /data', () => {
-  test('makes a repetition safe: the same answer again, and one document', async () => {
+  test('makes a repetition safe: the same response and one document', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     const item = newItem()
     const first = await ask('POST', '/data', { json: item, headers })
@@ -145,13 +145,13 @@ describe('Idempotency-Key on POST /data', () => {
     expect(lookOf(second)).toEqual(lookOf(first))
   })
 
-  test('is refused with 422 together with another body', async () => {
+  test('is rejected with 422 when the body differs', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     expect((await ask('POST', '/data', { json: newItem(), headers })).status).toBe(201)
     expectProblem(await ask('POST', '/data', { json: newItem(), headers }), 422, 'idempotency-key-reused')
   })
 
-  test('is refused with 400 when it has spaces or is too long', async () => {
+  test('is rejected with 400 when it contains spaces or is too long', async () => {
     for (const key of ['a b', 'x'.repeat(256)]) {
       const headers = { 'idempotency-key': key }
       expectProblem(await ask('POST', '/data', { json: newItem(), headers }), 400, 'invalid-header')
@@ -160,11 +160,11 @@ describe('Idempotency-Key on POST /data', () => {
 })
 
 describe('GET /data/{id}', () => {
-  test('answers 404 with a problem to an id that no document has', async () => {
+  test('responds 404 with a problem to an unknown id', async () => {
     expectProblem(await ask('GET', `/data/${uniqueName()}`), 404, 'not-found')
   })
 
-  test('answers 304 without a body to the version that the client has', async () => {
+  test('responds 304 without a body to the version that the client has', async () => {
     const { id } = await createItem()
     const etag = etagOf(await ask('GET', `/data/${id}`))
     const same = await ask('GET', `/data/${id}`, { headers: { 'if-none-match': etag } })
@@ -177,7 +177,7 @@ describe('GET /data/{id}', () => {
     expect(other.status).toBe(200)
   })
 
-  test('is answered to HEAD without the document', async () => {
+  test('answers HEAD without the document', async () => {
     const { id } = await createItem()
     const get = await ask('GET', `/data/${id}`)
     const head = await ask('HEAD', `/data/${id}`)
@@ -191,7 +191,7 @@ describe('GET /data/{id}', () => {
 })
 
 describe('PUT /data/{id}', () => {
-  test('answers 201 to a new document and 200 to one that it replaces, which then has another ETag', async () => {
+  test('responds 201 to a new document, and 200 with a new ETag to a replacement', async () => {
     const item = newItem()
     const created = await ask('PUT', `/data/${item.id}`, { json: item })
     const replaced = await ask('PUT', `/data/${item.id}`, { json: { ...item, value: 8 } })
@@ -200,7 +200,7 @@ describe('PUT /data/{id}', () => {
     expect((await ask('GET', `/data/${item.id}`)).json<Item>().value).toBe(8)
   })
 
-  test('replaces only the version that If-Match names, and answers 412 to any other', async () => {
+  test('replaces only the version in If-Match and responds 412 to any other', async () => {
     const item = await createItem()
     const etag = etagOf(await ask('GET', `/data/${item.id}`))
     const put = (ifMatch: string, value: number) =>
@@ -222,7 +222,7 @@ describe('PUT /data/{id}', () => {
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(7).fill(412)])
   })
 
-  test('refuses a document with another id than its path', async () => {
+  test('rejects a document whose id differs from the path', async () => {
     const item = newItem()
     const answer = await ask('PUT', `/data/${item.id}`, { json: { ...item, id: item.id + 1 } })
     expect(pointersOf(expectProblem(answer, invalidStatus, 'invalid-input'))).toEqual(['/id'])
@@ -230,7 +230,7 @@ describe('PUT /data/{id}', () => {
 })
 
 describe('DELETE /data/{id}', () => {
-  test('answers 204 without a body, and from then on 404', async () => {
+  test('responds 204 without a body, then 404', async () => {
     const { id } = await createItem()
     const deleted = await ask('DELETE', `/data/${id}`)
     expect({ status: deleted.status, body: deleted.text }).toEqual({ status: 204, body: '' })
@@ -238,7 +238,7 @@ describe('DELETE /data/{id}', () => {
     expectProblem(await ask('DELETE', `/data/${id}`), 404, 'not-found')
   })
 
-  test('answers 412 when If-Match names another version, and keeps the document', async () => {
+  test('responds 412 when If-Match names another version, and keeps the document', async () => {
     const { id } = await createItem()
     const answer = await ask('DELETE', `/data/${id}`, { headers: { 'if-match': '"other"' } })
     expectProblem(answer, 412, 'precondition-failed')
@@ -247,16 +247,16 @@ describe('DELETE /data/{id}', () => {
 })
 
 describe('GET /data', () => {
-  /** How far the list of a service in use is read. */
+  /** How many pages of the list to read in a service in use. */
   const maxPages = 50
 
-  test('answers a JSON array', async () => {
+  test('responds with a JSON array', async () => {
     const answer = await ask('GET', '/data')
     expect(answer.status).toBe(200)
     expect(Array.isArray(answer.json())).toBe(true)
   })
 
-  test('pages by limit and by the cursor in Link, without a repetition, in order of creation', async () => {
+  test('pages by limit and the cursor in Link, in order of creation without repetition', async () => {
     const own: number[] = []
     for (let i = 0; i < 5; i++) own.push((await createItem(`listed-${i}`)).id)
     const listed: string[] = []
@@ -277,12 +277,12 @@ describe('GET /data', () => {
     }
     expect(pages).toBeGreaterThanOrEqual(3)
     expect(new Set(listed).size).toBe(listed.length)
-    // In a service with many documents those of this test are beyond the pages that were read.
+    // In a service with many documents, those of this test may be beyond the pages read.
     if (next === undefined) expect(listed.filter((id) => own.includes(Number(id)))).toEqual(own.map(String))
   })
 
   for (const query of ['limit=0', 'limit=1001', 'limit=ten', 'limit=1.5', 'cursor=nonsense', 'order=name'])
-    test(`refuses ?${query} and names the parameter`, async () => {
+    test(`rejects ?${query} and names the parameter`, async () => {
       const problem = expectProblem(await ask('GET', `/data?${query}`), 400, 'invalid-query')
       expect(pointersOf(problem)).toEqual([`/${query.split('=')[0]}`])
     })

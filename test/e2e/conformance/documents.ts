@@ -9,21 +9,21 @@ export interface Item {
 
 const created = new Set<string>()
 
-/** Remembers a document that a test makes, for `deleteDocuments`. */
+/** Registers a document of a test for `deleteDocuments`. */
 export function remember(id: string | number): void {
   created.add(String(id))
 }
 
-/** An item under a unique id. Its document is deleted in the end. */
+/** An item with a unique id. Its document is deleted at the end. */
 export function newItem(name = 'conformance'): Item {
-  // A whole number, because a service may be configured to take no other id.
+  // A whole number, because a service may accept no other ids.
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2))
   const id = (high & 0xfffff) * 2 ** 32 + low
   remember(id)
   return { id, name, value: 7.5 }
 }
 
-/** Stores a new item. @throws when the service does not */
+/** Stores a new item. @throws Error if the service does not store it */
 export async function createItem(name?: string): Promise<Item> {
   const item = newItem(name)
   const { status, text } = await ask('POST', '/data', { json: item })
@@ -31,7 +31,7 @@ export async function createItem(name?: string): Promise<Item> {
   return item
 }
 
-/** Deletes every document that the tests made, those that are gone already included. */
+/** Deletes all documents of the tests. Some may already be gone. */
 export async function deleteDocuments(): Promise<void> {
   for (const id of created) {
     await ask('DELETE', `/data/${id}`)

@@ -14,7 +14,7 @@ import { testUnless } from './test-unless.ts'
 
 const payload = { numbers: [1, 2, 3], text: 'one two' }
 
-/** An answer of each kind, by what it is. */
+/** A response of each kind, by its description. */
 const kinds: readonly (readonly [name: string, method: string, path: string, request?: Ask])[] = [
   ['a probe', 'GET', '/health'],
   ['an analysis', 'POST', '/payload', { json: payload }],
@@ -44,20 +44,20 @@ describe('every answer', () => {
 })
 
 describe('X-Request-ID', () => {
-  test('is kept when the client sends one of 1 to 128 of A-Z a-z 0-9 . _ -', async () => {
+  test('is kept if it consists of 1 to 128 characters of A-Z a-z 0-9 . _ -', async () => {
     for (const id of [uniqueName(), 'a', 'A.b_c-9', 'x'.repeat(128)]) {
       const answer = await ask('POST', '/payload', { json: payload, headers: { 'x-request-id': id } })
       expect(answer.headers.get('x-request-id')).toBe(id)
     }
   })
 
-  test('is in the problem of a refused request', async () => {
+  test('appears in the problem of a rejected request', async () => {
     const id = uniqueName()
     const answer = await ask('POST', '/payload', { body: '{', headers: { 'x-request-id': id } })
     expect(answer.json()).toMatchObject({ request_id: id })
   })
 
-  test('is replaced when it has other characters or is too long', async () => {
+  test('is replaced if it contains other characters or is too long', async () => {
     for (const id of ['a b', 'x'.repeat(129), 'a"b', '<script>', '{}']) {
       const { headers } = await ask('GET', '/health', { headers: { 'x-request-id': id } })
       expect(headers.get('x-request-id')).toMatch(/^[A-Za-z0-9._-]{1,128}$/)
@@ -65,7 +65,7 @@ describe('X-Request-ID', () => {
     }
   })
 
-  test('is another one for each request', async () => {
+  test('differs for each request', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => ask('GET', '/health')))
     expect(new Set(answers.map(({ headers }) => headers.get('x-request-id'))).size).toBe(20)
   })
@@ -79,7 +79,7 @@ describe('an unknown route', () => {
     ['GET', `/v1/${uniqueName()}`],
     ['GET', '/v2/payload'],
   ] as const)
-    test(`is answered 404 with a problem: ${method} ${path.replace(/conformance-.*/, '…')}`, async () => {
+    test(`gets 404 with a problem: ${method} ${path.replace(/conformance-.*/, '…')}`, async () => {
       expectProblem(await ask(method, path, method === 'POST' ? { json: payload } : {}), 404, 'not-found')
     })
 })
@@ -95,11 +95,11 @@ describe('a wrong method', () => {
     ['POST', '/ready', ['GET', 'HEAD']],
     ['GET', '/v1/payload', ['POST']],
   ] as const)
-    test(`is answered 405 with a problem, and Allow names the right ones: ${method} ${path}`, async () => {
+    test(`gets 405 with a problem, and Allow lists the supported methods: ${method} ${path}`, async () => {
       const answer = await ask(method, path)
       expectProblem(answer, 405, 'method-not-allowed')
       const allow = (answer.headers.get('allow') ?? '').split(/, */)
-      // CORS, where it is on, adds OPTIONS.
+      // CORS, if enabled, adds OPTIONS.
       expect(allow.filter((one) => one !== 'OPTIONS').toSorted()).toEqual([...allowed].toSorted())
     })
 })
@@ -116,7 +116,7 @@ describe('HEAD', () => {
     '/docs',
     '/',
   ])
-    test(`answers as GET does, without the body: ${path}`, async () => {
+    test(`responds like GET without the body: ${path}`, async () => {
       const get = await ask('GET', path)
       const head = await ask('HEAD', path)
       const lookOf = ({ status, headers }: Answer) => ({ status, type: headers.get('content-type') })
@@ -143,7 +143,7 @@ describe('the versioned routes', () => {
 })
 
 describe('GET /', () => {
-  test('identifies the service in JSON, with the address of its API document', async () => {
+  test('identifies the service in JSON, with a link to its API document', async () => {
     const { status, headers, ...answer } = await ask('GET', '/', { headers: { accept: 'application/json' } })
     expect(status).toBe(200)
     expect(headers.get('content-type')).toStartWith('application/json')
@@ -157,7 +157,7 @@ describe('GET /', () => {
   })
 })
 
-/** What a browser asks before a page of another origin may send a request. */
+/** What a browser asks before it lets a page of another origin send a request. */
 const preflight = await send('OPTIONS', urlOf('/payload'), {
   credentials: false,
   headers: {
@@ -170,7 +170,7 @@ const preflight = await send('OPTIONS', urlOf('/payload'), {
 describe('pages of other origins', () => {
   const mayNot = preflight.headers.has('access-control-allow-origin')
     ? undefined
-    : 'CORS_ORIGIN lets no other origin in'
+    : 'CORS_ORIGIN allows no other origin'
 
   testUnless(mayNot, 'OPTIONS /payload answers 204 and allows POST with Content-Type', async () => {
     expect({ status: preflight.status, body: preflight.text }).toEqual({ status: 204, body: '' })
@@ -178,7 +178,7 @@ describe('pages of other origins', () => {
     expect(preflight.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('content-type')
   })
 
-  testUnless(mayNot, 'may read answers and refusals', async () => {
+  testUnless(mayNot, 'may read responses and errors', async () => {
     const headers = { origin: 'https://conformance.example' }
     for (const body of [JSON.stringify(payload), '{']) {
       const answer = await ask('POST', '/payload', { body, headers })
@@ -200,7 +200,7 @@ describe('credentials', () => {
   for (const [method, path, request = {}] of application) {
     testUnless(
       noCredentialsNeeded,
-      `${method} ${path} without them is answered 401 with WWW-Authenticate`,
+      `${method} ${path} without them gets 401 with WWW-Authenticate`,
       async () => {
         const answer = await ask(method, path, { ...request, credentials: false })
         expectProblem(answer, 401, 'unauthorized')
@@ -208,7 +208,7 @@ describe('credentials', () => {
       },
     )
 
-    testUnless(noCredentialsNeeded, `${method} ${path} with wrong ones is answered 401`, async () => {
+    testUnless(noCredentialsNeeded, `${method} ${path} with invalid ones gets 401`, async () => {
       const headers = { authorization: `Bearer ${uniqueName()}` }
       expectProblem(await ask(method, path, { ...request, credentials: false, headers }), 401, 'unauthorized')
     })

@@ -1,13 +1,13 @@
 /**
- * Runs the conformance suite against the service at BASE_URL: `make conformance BASE_URL=…`. Which other variables there
- * are: `settings.ts` and docs/conformance.md.
+ * Runs the conformance suite against the service at BASE_URL: `make conformance BASE_URL=…`. `settings.ts` and
+ * docs/conformance.md list the other variables.
  *
- * Exit: 0 when every case passed or was left out for a reason that it names; 1 when not.
+ * Exit code: 0 when every case passed or was skipped for a stated reason; otherwise 1.
  */
 import { runConformance } from './run.ts'
 import { type ConformanceSettings, readConformanceSettings } from './settings.ts'
 
-/** How long the first answer may take, in ms. */
+/** Timeout of the first response, in ms. */
 const firstAnswerMs = 5_000
 
 process.exit(await main())

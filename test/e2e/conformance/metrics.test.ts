@@ -17,7 +17,7 @@ import { completion } from './task-events.ts'
 import { testUnless } from './test-unless.ts'
 
 const own = (name: string): string => settings.metricsPrefix + name
-/** Sends a request, and gives the instance that answered. */
+/** Sends a request and returns the name of the instance that answered. */
 const instanceOf = async (method: string, path: string, request: Ask = {}): Promise<string> =>
   (await ask(method, path, { ...request, headers: anyInstance })).headers.get('x-served-by') ?? ''
 const payload = { numbers: [1, 2, 3], text: 'a b' }
@@ -25,7 +25,7 @@ const payload = { numbers: [1, 2, 3], text: 'a b' }
 afterAll(deleteDocuments)
 
 describe('GET /metrics', () => {
-  testUnless(noMetrics, 'answers the Prometheus text format, version 0.0.4', async () => {
+  testUnless(noMetrics, 'responds in the Prometheus text format, version 0.0.4', async () => {
     const { status, headers, text } = await askForMetrics()
     expect(status).toBe(200)
     expect(headers.get('content-type')).toMatch(/^text\/plain; ?version=0\.0\.4/)
@@ -53,13 +53,13 @@ describe('GET /metrics', () => {
       expect((await scrape()).types.get(name)).toBe(type)
     })
 
-  testUnless(noMetrics, 'is answered to HEAD without the metrics', async () => {
+  testUnless(noMetrics, 'answers HEAD without the metrics', async () => {
     const head = await askForMetrics('HEAD')
     expect({ status: head.status, body: head.text }).toEqual({ status: 200, body: '' })
   })
 
   const isOpenToAll = settings.metricsToken === undefined ? 'METRICS_TOKEN is not set' : undefined
-  testUnless(isOpenToAll, 'without the token is answered 401', async () => {
+  testUnless(isOpenToAll, 'responds 401 without the token', async () => {
     expectProblem(await send('GET', metricsUrl, { credentials: false }), 401, 'unauthorized')
   })
 })
@@ -109,7 +109,7 @@ describe('requests', () => {
     expect(Number.isInteger(inFlight)).toBe(true)
   })
 
-  testUnless(noMetrics, 'fall into cumulative buckets, one of which ends at half a second', async () => {
+  testUnless(noMetrics, 'fall into cumulative buckets, one of them up to half a second', async () => {
     await ask('POST', '/payload', { json: payload })
     const name = own('http_request_duration_seconds')
     const { series } = await scrape()
@@ -141,7 +141,7 @@ describe('accepted work', () => {
     )
   })
 
-  testUnless(noMetrics, 'is measured: the numbers and the characters of each payload', async () => {
+  testUnless(noMetrics, 'is measured by the numbers and the characters of each payload', async () => {
     const analysis = async () => [await instanceOf('POST', '/payload', { json: payload })]
     for (const name of ['payload_numbers', 'payload_text_characters']) {
       await expectGrowth(analysis, (now) => sumOf(now, own(`${name}_count`)))
@@ -170,11 +170,11 @@ describe('tasks', () => {
   }
 
   for (const name of ['worker_tasks_processed_total', 'worker_task_processing_duration_seconds_count'])
-    testUnless(noWorker ?? unseen, `that are completed increase ${name}`, async () => {
+    testUnless(noWorker ?? unseen, `that complete increase ${name}`, async () => {
       await expectSomeGrowth(runTask, (now) => sumOf(now, name), url)
     })
 
-  testUnless(unseen, 'that wait have their number in worker_queue_length', async () => {
+  testUnless(unseen, 'that wait are counted in worker_queue_length', async () => {
     const { series } = await scrape(url)
     const lengths = series.filter(({ name }) => name === 'worker_queue_length').map(({ value }) => value)
     expect(lengths).toHaveLength(1)

@@ -39,14 +39,14 @@ describe('GET /openapi.json', () => {
     )
   })
 
-  test('gives each operation an id of its own', () => {
+  test('gives each operation a unique id', () => {
     const ids = Object.values(document.paths).flatMap((item) =>
       documentedMethods.flatMap((method) => item[method]?.operationId ?? []),
     )
     expect(new Set(ids).size).toBe(ids.length)
   })
 
-  test('names the address at which the service is reached, and /v1 below it for application routes', () => {
+  test('names the address of the service, and /v1 below it for application routes', () => {
     const { pathname } = new URL(`${settings.baseUrl}/`)
     const [server] = document.servers
     expect(`${server?.url}/`.replace('//', '/')).toBe(pathname)
@@ -71,7 +71,7 @@ describe('GET /openapi.json', () => {
 })
 
 describe('GET /docs', () => {
-  test('is a page that loads everything from the service itself', async () => {
+  test('is a page that loads everything from the service', async () => {
     const { status, headers, text } = await ask('GET', '/docs')
     expect(status).toBe(200)
     expect(headers.get('content-type')).toStartWith('text/html')

@@ -8,16 +8,16 @@ import { testUnless } from './test-unless.ts'
 const numbers = [1, 2, 3]
 const text = 'some text'
 
-describe('POST /payload refuses', () => {
+describe('POST /payload rejects', () => {
   for (const [what, body] of [
     ['an empty body', ''],
     ['half a JSON text', '{"numbers": [1, 2'],
-    ['a text that is no JSON', 'numbers=1&text=a'],
+    ['a text that is not JSON', 'numbers=1&text=a'],
     ['something after the JSON text', '{"numbers": [1], "text": "a"} {}'],
-    ['NaN, which is no JSON', '{"numbers": [NaN], "text": "a"}'],
+    ['NaN, which is not JSON', '{"numbers": [NaN], "text": "a"}'],
     ['single quotes', "{'numbers': [1], 'text': 'a'}"],
     ['a comma at the end', '{"numbers": [1,], "text": "a"}'],
-    ['arrays nested without an end', `{"numbers": ${'['.repeat(20_000)}`],
+    ['arrays nested without end', `{"numbers": ${'['.repeat(20_000)}`],
   ] as const)
     test(`${what}, as malformed JSON`, async () => {
       expectProblem(await ask('POST', '/payload', { body }), invalidStatus, 'malformed-json')
@@ -41,7 +41,7 @@ describe('POST /payload refuses', () => {
     ['a body without text', { numbers }, ['/text']],
     ['a body without both', {}, ['/numbers', '/text']],
     ['an empty list of numbers', { numbers: [], text }, ['/numbers']],
-    ['numbers that are no list', { numbers: 5, text }, ['/numbers']],
+    ['numbers that are not a list', { numbers: 5, text }, ['/numbers']],
     ['numbers in a string', { numbers: '1,2', text }, ['/numbers']],
     ['numbers that are null', { numbers: null, text }, ['/numbers']],
     ['a number in a string', { numbers: [1, '2'], text }, ['/numbers/1']],
@@ -53,7 +53,7 @@ describe('POST /payload refuses', () => {
     ['a text that is null', { numbers, text: null }, ['/text']],
     ['a text that is a list', { numbers, text: ['a'] }, ['/text']],
     ['an unknown member', { numbers, text, mode: 'fast' }, ['/mode']],
-    ['several faults at once', { numbers: ['1'], text: 2, x: 1 }, ['/numbers/0', '/text', '/x']],
+    ['several issues at once', { numbers: ['1'], text: 2, x: 1 }, ['/numbers/0', '/text', '/x']],
   ] as const)
     test(`${what}, and names ${pointers.map((pointer) => pointer || 'the body').join(', ')}`, async () => {
       const problem = expectProblem(await ask('POST', '/payload', { json }), invalidStatus, 'invalid-input')
@@ -97,7 +97,7 @@ describe('POST /payload refuses', () => {
     expectProblem(answer, 415, 'unsupported-media-type')
   })
 
-  test('a body that announces a terabyte, with 413 and before it is sent', async () => {
+  test('a body that announces a terabyte, with 413 before it is sent', async () => {
     const { status, type, body } = await announce(1e12)
     expect({ status, type, code: (JSON.parse(body) as { code: string }).code }).toEqual({
       status: 413,
@@ -107,7 +107,7 @@ describe('POST /payload refuses', () => {
   })
 })
 
-/** Sends the head of a request with a body of that length, and nothing of the body. */
+/** Sends the head of a request that announces this length, without a body. */
 function announce(length: number): Promise<{ status: number; type: string; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; type: string; body: string }>()
   const url = urlOf('/payload')
@@ -137,29 +137,30 @@ function announce(length: number): Promise<{ status: number; type: string; body:
 describe('limits of a payload', () => {
   /** The suite sends at most a few MB at once. */
   const largest = 1_000_000
-  const manyNumbers = maxNumbers > largest ? `the limit of ${maxNumbers} numbers is too far off` : undefined
+  const manyNumbers =
+    maxNumbers > largest ? `the limit of ${maxNumbers} numbers is too large to test` : undefined
   const longText =
-    maxCharacters > largest ? `the limit of ${maxCharacters} characters is too far off` : undefined
+    maxCharacters > largest ? `the limit of ${maxCharacters} characters is too large to test` : undefined
   const list = (length: number): string => `{"text":"a","numbers":[${'1,'.repeat(length - 1)}1]}`
 
-  testUnless(manyNumbers, 'as many numbers as the document allows are taken', async () => {
+  testUnless(manyNumbers, 'the maximum of numbers is accepted', async () => {
     const answer = await ask('POST', '/payload', { body: list(maxNumbers) })
     expect(answer.status).toBe(200)
     expect(answer.json()).toMatchObject({ numeric_analysis: { count: maxNumbers, mean: 1 } })
   })
 
-  testUnless(manyNumbers, 'one number more is refused, and the numbers are named', async () => {
+  testUnless(manyNumbers, 'one number more is rejected, and the issue names the numbers', async () => {
     const answer = await ask('POST', '/payload', { body: list(maxNumbers + 1) })
     expect(pointersOf(expectProblem(answer, invalidStatus, 'invalid-input'))).toEqual(['/numbers'])
   })
 
-  testUnless(longText, 'as many characters as the document allows are taken, as code points', async () => {
+  testUnless(longText, 'the maximum of characters is accepted, counted as code points', async () => {
     const answer = await ask('POST', '/payload', { json: { numbers, text: '😀'.repeat(maxCharacters) } })
     expect(answer.status).toBe(200)
     expect(answer.json()).toMatchObject({ text_analysis: { character_count: maxCharacters } })
   })
 
-  testUnless(longText, 'one character more is refused, and the text is named', async () => {
+  testUnless(longText, 'one character more is rejected, and the issue names the text', async () => {
     const answer = await ask('POST', '/payload', { json: { numbers, text: 'x'.repeat(maxCharacters + 1) } })
     expect(pointersOf(expectProblem(answer, invalidStatus, 'invalid-input'))).toEqual(['/text'])
   })

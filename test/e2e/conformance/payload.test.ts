@@ -45,7 +45,7 @@ const analyzeText = async (text: string): Promise<Text> =>
   (await analyze({ numbers: [1], text })).text_analysis
 
 describe('POST /payload', () => {
-  test('answers the statistics of five numbers and of a sample text', async () => {
+  test('responds with the statistics of five numbers and a sample text', async () => {
     const { processing_time_ms, ...summary } = await analyze({
       numbers: [1, 2, 3, 4, 5],
       text: 'Sample text for analysis',
@@ -69,18 +69,18 @@ describe('POST /payload', () => {
     })
   })
 
-  test('answers in JSON', async () => {
+  test('responds in JSON', async () => {
     const { headers } = await ask('POST', '/payload', { json: { numbers: [1], text: 'a' } })
     expect(headers.get('content-type')).toStartWith('application/json')
   })
 
-  test('has the time of the analysis in milliseconds, with at most two decimals', async () => {
+  test('reports the duration in milliseconds with at most two decimals', async () => {
     const { processing_time_ms: ms } = await analyze({ numbers: [1, 2], text: 'a b' })
     expect(ms).toBeGreaterThanOrEqual(0)
     expect(Math.round(ms * 100) / 100).toBe(ms)
   })
 
-  test('answers the short form with ?format=compact', async () => {
+  test('responds in the short form with ?format=compact', async () => {
     const json = { numbers: [1, 2, 3, 4, 5], text: 'Sample text for analysis' }
     expect((await ask('POST', '/payload?format=compact', { json })).json()).toEqual({
       numeric: { min: 1, max: 5, mean: 3, median: 3, stddev: 1.5811388300841898 },
@@ -88,7 +88,7 @@ describe('POST /payload', () => {
     } as object)
   })
 
-  test('keeps no state: the same payload gets the same statistics, also after other requests', async () => {
+  test('keeps no state: the same payload gets the same statistics after other requests', async () => {
     const payload = { numbers: [3, 1, 2], text: 'One. Two.' }
     const first = await analyze(payload)
     await analyze({ numbers: [1e9], text: 'something else' })
@@ -96,7 +96,7 @@ describe('POST /payload', () => {
     expect({ ...second, processing_time_ms: 0 }).toEqual({ ...first, processing_time_ms: 0 })
   })
 
-  test('answers simultaneous requests each with its own statistics', async () => {
+  test('answers each of several simultaneous requests with its own statistics', async () => {
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, i) => analyze({ numbers: [i, i + 2], text: 'x'.repeat(i + 1) })),
     )
@@ -108,7 +108,7 @@ describe('POST /payload', () => {
     )
   })
 
-  test('takes members in any order and white space between them', async () => {
+  test('accepts members in any order and white space between them', async () => {
     const { numeric_analysis, text_analysis } = await analyze(
       '\r\n{\t"text" : "a b" ,\n "numbers" : [ 1 , 2 ] }\n',
     )
@@ -116,7 +116,7 @@ describe('POST /payload', () => {
   })
 
   for (const type of ['application/json; charset=utf-8', 'application/vnd.api+json', 'Application/JSON'])
-    test(`takes a body of the type ${type}`, async () => {
+    test(`accepts a body of the type ${type}`, async () => {
       const headers = { 'content-type': type }
       const { status } = await ask('POST', '/payload', { json: { numbers: [1], text: 'a' }, headers })
       expect(status).toBe(200)
@@ -147,12 +147,12 @@ describe('numeric_analysis', () => {
     expect(await analyzeNumbers([12, 0, 3, -7.5])).toMatchObject({ minimum: -7.5, maximum: 12 })
   })
 
-  test('takes the middle number as the median of an odd count, in any order', async () => {
+  test('reports the middle number as the median of an odd count, in any order', async () => {
     expect((await analyzeNumbers([9, 1, 5])).median).toBe(5)
     expect((await analyzeNumbers([5, 1, 4, 2, 3])).median).toBe(3)
   })
 
-  test('takes the mean of the two middle numbers as the median of an even count', async () => {
+  test('reports the mean of the two middle numbers as the median of an even count', async () => {
     expect((await analyzeNumbers([4, 1, 3, 2])).median).toBe(2.5)
     expect((await analyzeNumbers([1, 2])).median).toBe(1.5)
   })
@@ -178,7 +178,7 @@ describe('numeric_analysis', () => {
     expect((await analyzeNumbers([0.1, 0.1, 0.1])).standard_deviation).toBe(0)
   })
 
-  test('takes negative numbers, fractions, exponents and zeros', async () => {
+  test('accepts negative numbers, fractions, exponents and zeros', async () => {
     const { numeric_analysis } = await analyze('{"numbers":[-1.5,2e3,0,-0.0,1E-2],"text":"a"}')
     expect(numeric_analysis).toMatchObject({
       count: 5,
@@ -194,7 +194,7 @@ describe('numeric_analysis', () => {
     expect({ mean: tenths.mean, deviation: tenths.standard_deviation }).toEqual({ mean: 0.1, deviation: 0 })
   })
 
-  test('is exact where numbers cancel each other', async () => {
+  test('is exact for numbers that cancel each other', async () => {
     expect((await analyzeNumbers([1e16, 1, -1e16])).mean).toBe(1 / 3)
     expect((await analyzeNumbers([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16])).standard_deviation).toBe(
       Math.sqrt(30),
@@ -228,7 +228,7 @@ describe('numeric_analysis', () => {
     })
   })
 
-  const few = maxNumbers < 100_000 ? `at most ${maxNumbers} numbers are taken` : undefined
+  const few = maxNumbers < 100_000 ? `at most ${maxNumbers} numbers are accepted` : undefined
   testUnless(few, 'is right for a body of half a megabyte', async () => {
     const numbers = Array.from({ length: 100_000 }, (_, i) => (i * 7_919) % 100_000)
     expect(await analyzeNumbers(numbers)).toMatchObject({
@@ -243,7 +243,7 @@ describe('numeric_analysis', () => {
 })
 
 describe('text_analysis', () => {
-  test('counts as words the runs between white space', async () => {
+  test('counts the runs between white space as words', async () => {
     expect((await analyzeText("don't stop")).word_count).toBe(2)
     expect((await analyzeText('  a  b\tc\nd\u00a0e\u3000f  ')).word_count).toBe(6)
     expect((await analyzeText('well-known')).word_count).toBe(1)
@@ -258,7 +258,7 @@ describe('text_analysis', () => {
     expect(text_analysis.character_count).toBe(2)
   })
 
-  test('leaves out spaces, and only spaces, in character_count_no_spaces', async () => {
+  test('excludes only spaces from character_count_no_spaces', async () => {
     expect((await analyzeText('a b\tc\nd')).character_count_no_spaces).toBe(6)
     expect((await analyzeText('   ')).character_count_no_spaces).toBe(0)
   })
@@ -268,7 +268,7 @@ describe('text_analysis', () => {
     expect((await analyzeText('東京。大阪！京都？')).sentence_count).toBe(3)
   })
 
-  test('counts a sentence without an end, and none between marks', async () => {
+  test('counts a sentence without a final mark, and none between marks', async () => {
     expect((await analyzeText('No full stop here')).sentence_count).toBe(1)
     expect((await analyzeText('One. Two')).sentence_count).toBe(2)
     expect((await analyzeText('Really?! Yes...')).sentence_count).toBe(2)

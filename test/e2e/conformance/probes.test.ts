@@ -17,7 +17,7 @@ interface Ready {
 
 describe('health', () => {
   for (const path of ['/health', '/healthz', '/livez'])
-    test(`GET ${path} answers 200 with status ok, the service, its version and a timestamp`, async () => {
+    test(`GET ${path} responds 200 with status ok, the service, its version and a timestamp`, async () => {
       const { status, headers, ...answer } = await ask('GET', path)
       expect({ path, status }).toEqual({ path, status: 200 })
       expect(headers.get('content-type')).toStartWith('application/json')
@@ -42,7 +42,7 @@ describe('health', () => {
 
 describe('readiness', () => {
   for (const path of ['/ready', '/readyz'])
-    test(`GET ${path} answers 200 with status ready and the state of each dependency`, async () => {
+    test(`GET ${path} responds 200 with status ready and the state of each dependency`, async () => {
       const { status, ...answer } = await ask('GET', path)
       const ready = answer.json<Ready>()
       expect({ path, status, body: ready.status, reason: ready.reason }).toEqual({
@@ -59,7 +59,7 @@ describe('readiness', () => {
 
 describe('probes', () => {
   for (const path of ['/health', '/ready', '/version'])
-    test(`GET ${path} asks for no credentials`, async () => {
+    test(`GET ${path} requires no credentials`, async () => {
       const { status } = await ask('GET', path, { credentials: false })
       expect({ path, status }).toEqual({ path, status: 200 })
     })
@@ -69,13 +69,13 @@ describe('a separate worker', () => {
   const { workerUrl } = settings
   const missing = workerUrl === undefined ? 'WORKER_URL names none' : undefined
 
-  testUnless(missing, 'answers GET /health with 200 and status ok', async () => {
+  testUnless(missing, 'responds 200 with status ok to GET /health', async () => {
     const answer = await send('GET', `${workerUrl}/health`)
     expect(answer.status).toBe(200)
     expect(answer.json<Health>().status).toBe('ok')
   })
 
-  testUnless(missing, 'answers GET /ready with 200: its queue is there', async () => {
+  testUnless(missing, 'responds 200 to GET /ready while its queue is available', async () => {
     const answer = await send('GET', `${workerUrl}/ready`)
     expect(answer.status).toBe(200)
     expect(answer.json<Ready>()).toMatchObject({ status: 'ready', checks: { queue: 'ok' } })

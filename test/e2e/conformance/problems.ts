@@ -31,7 +31,7 @@ export function expectProblem(answer: Answer, status: number, code: string): Pro
   return problem
 }
 
-/** The places that a problem names, as JSON pointers. */
+/** The JSON pointers that a problem names. */
 export function pointersOf({ errors = [] }: Problem): string[] {
   return errors.map(({ pointer }) => pointer)
 }

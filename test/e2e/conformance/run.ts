@@ -1,24 +1,24 @@
 import { join } from 'node:path'
 
-/** The results of the cases of the suite. */
+/** The results of the suite's cases. */
 export interface ConformanceResult {
   readonly passed: number
-  /** At least 1 when the suite could not be run to its end. */
+  /** At least 1 if the suite could not finish. */
   readonly failed: number
   readonly skipped: number
-  /** What the run printed: each case with its verdict. */
+  /** The output of the run: each case with its verdict. */
   readonly output: string
 }
 
 const root = join(import.meta.dir, '../../..')
-/** Above every deadline within a test, in ms. */
+/** Longer than every timeout within a test, in ms. */
 const testTimeoutMs = 120_000
 
 /**
- * Runs the conformance suite against a running service, in a process of its own.
+ * Runs the conformance suite against a running service, in a separate process.
  *
- * @param env what `readConformanceSettings` reads beside BASE_URL
- * @param show called with what the run prints, while it prints
+ * @param env variables for `readConformanceSettings`, besides BASE_URL
+ * @param show receives the output while the suite runs
  * @example (await runConformance('http://127.0.0.1:8000')).failed // 0
  */
 export async function runConformance(
@@ -49,19 +49,19 @@ export async function runConformance(
   const count = (verdict: string): number =>
     Number(new RegExp(`^ *(\\d+) ${verdict}$`, 'm').exec(output)?.[1] ?? 0)
   const [passed, failed] = [count('pass'), count('fail')]
-  // A file that cannot be loaded, or a run without a single case, has no failed case.
+  // A file that cannot be loaded, or a run without cases, has no failed case.
   const isBroken = code !== 0 || passed === 0
   return { passed, failed: isBroken ? Math.max(1, failed) : failed, skipped: count('skip'), output }
 }
 
-/** The cases of that verdict, by their titles. */
+/** The titles of the cases with this verdict. */
 export function casesOf({ output }: ConformanceResult, verdict: 'pass' | 'skip' | 'fail'): string[] {
   const titles = [...output.matchAll(new RegExp(`^\\(${verdict}\\) (.*?)(?: \\[[\\d.]+m?s\\])?$`, 'gm'))]
-  // Bun prints failed and skipped cases again at the end.
+  // Bun repeats failed and skipped cases at the end.
   return [...new Set(titles.map(([, title = '']) => title))]
 }
 
-/** Why the suite does not pass: its failed cases, and all that it printed. Empty when it passes. */
+/** Why the suite fails: its failed cases and its output. Empty if it passes. */
 export function failuresOf(result: ConformanceResult): string[] {
   return result.failed === 0 ? [] : [...casesOf(result, 'fail'), result.output]
 }

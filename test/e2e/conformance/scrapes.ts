@@ -4,7 +4,7 @@ import { type Answer, send, settings, urlOf } from './service.ts'
 export interface Scrape {
   /** The instance that answered. */
   readonly instance: string
-  /** Type of each metric, by its name. */
+  /** Type of each metric, by name. */
   readonly types: ReadonlyMap<string, string>
   readonly series: readonly Series[]
 }
@@ -18,13 +18,13 @@ export interface Series {
 export const metricsUrl =
   settings.metricsUrl === undefined
     ? urlOf('/metrics')
-    : // The address of the port alone is enough.
+    : // The address of the port is enough.
       settings.metricsUrl.replace(/(?<=^https?:\/\/[^/]+)$/, '/metrics')
 
-/** On a connection of its own, a request reaches any of several instances and not always the same one. */
+/** On a new connection, a request may reach any of several instances. */
 export const anyInstance = { connection: 'close' }
 
-/** Asks for the metrics, with the scraper's token where the settings have one. */
+/** Requests the metrics, with the scraper's token if the settings have one. */
 export function askForMetrics(method = 'GET', url = metricsUrl): Promise<Answer> {
   const { metricsToken } = settings
   return send(method, url, {
@@ -36,7 +36,7 @@ export function askForMetrics(method = 'GET', url = metricsUrl): Promise<Answer>
   })
 }
 
-/** @throws when the metrics are not to be had */
+/** @throws Error if the metrics are unavailable */
 export async function scrape(url = metricsUrl): Promise<Scrape> {
   const { status, headers, text } = await askForMetrics('GET', url)
   if (status !== 200) throw new Error(`GET ${url} answered ${status}`)
@@ -67,7 +67,7 @@ export function parseExposition(text: string): Pick<Scrape, 'types' | 'series'> 
   return { types, series }
 }
 
-/** The sum of all series of that name with those labels; 0 when there is none yet. */
+/** The sum of all series with this name and these labels; 0 without any. */
 export function sumOf(
   { series }: Scrape,
   name: string,
@@ -80,19 +80,19 @@ export function sumOf(
     .reduce((sum, { value }) => sum + value, 0)
 }
 
-/** Rounds of requests and scrapes, of which two must reach the same one of several instances. */
+/** Rounds of requests and scrapes; two of them must reach the same one of several instances. */
 const maxRounds = 100
-/** 1 to 4. A fixed number would keep step with a balancer that takes its instances in turn. */
+/** 1 to 4. A fixed number would stay in step with a round-robin balancer. */
 const someTimes = (): number => 1 + Math.floor(4 * Math.random())
 
 /**
- * Sends requests until an instance has counted those that it answered. Several instances may answer in turn, each with
- * counters of its own, and the requests of others count as well: so one instance's counters are compared between two of
- * its own scrapes, and must have grown by at least as much as it answered in between.
+ * Sends requests until an instance has counted those that it answered. Several instances may take turns, each with its
+ * own counters, and other clients' requests count as well. So this compares the counters of one instance between two of
+ * its own scrapes: they must grow by at least the number of requests that it answered in between.
  *
- * @param act sends requests, each of which counts once; resolves to the instances that answered them
- * @param count what an instance has counted
- * @throws Error when an instance counted less than it answered
+ * @param act sends requests that count once each; resolves to the instances that answered them
+ * @param count reads the counter of an instance
+ * @throws Error if an instance counted fewer than it answered
  */
 export async function expectGrowth(
   act: () => Promise<readonly string[]>,
@@ -118,9 +118,9 @@ export async function expectGrowth(
 }
 
 /**
- * Does something until an instance has counted it, whichever that is.
+ * Repeats an action until any instance has counted it.
  *
- * @throws Error when none has
+ * @throws Error if no instance counts it
  */
 export async function expectSomeGrowth(
   act: () => Promise<unknown>,

@@ -31,24 +31,24 @@ interface Schema {
   >
 }
 
-/** Methods that the document describes. */
+/** The methods that the document describes. */
 export const documentedMethods = ['get', 'post', 'put', 'patch', 'delete'] as const
 
-/** Other names of a path, which the document leaves out. */
+/** Aliases of paths, which the document omits. */
 const aliases: Readonly<Record<string, string>> = {
   '/healthz': '/health',
   '/livez': '/health',
   '/readyz': '/ready',
 }
 
-/** The service's description of itself, and a check of answers against it. */
+/** The service's OpenAPI document, and a check of responses against it. */
 export interface ServiceDocument {
   readonly document: OpenApiDocument
-  /** The operation at a path, which may be below `/v1` or an alias; undefined when the document has none. */
+  /** The operation at a path, which may be below `/v1` or an alias; undefined if the document has none. */
   findOperation(method: string, path: string): Operation | undefined
   /**
-   * What contradicts the document in an answer of a documented operation: a status that it does not name, another media
-   * type, a body that its schema refuses. Empty for paths outside of the document.
+   * The contradictions between the document and the response of a documented operation: an undocumented status or media
+   * type, or a body that violates the schema. Empty for paths outside the document.
    */
   findContradictions(method: string, path: string, answer: AnswerToCheck): string[]
 }
@@ -76,7 +76,7 @@ export function readServiceDocument(document: OpenApiDocument): ServiceDocument 
   const findOperation = (method: string, path: string): Operation | undefined =>
     document.paths[findTemplate(path) ?? '']?.[documentedMethod(method)]
 
-  // Compiling a schema takes longer than most answers.
+  // Cached, because compiling a schema takes longer than most responses.
   const validators = new Map<string, ValidateFunction>()
   const findSchemaErrors = (place: readonly string[], value: unknown): string[] => {
     const pointer = place
@@ -101,7 +101,7 @@ export function readServiceDocument(document: OpenApiDocument): ServiceDocument 
       if (types.length === 0) return text === '' ? [] : [`${status} has a body, the document names none`]
       const type = contentType?.split(';')[0] ?? 'none'
       if (!types.includes(type)) return [`${status} has the type ${type}, the document says ${types.join()}`]
-      // A HEAD has no body, and what is no JSON has no schema that could be checked here.
+      // A HEAD response has no body, and a body that is not JSON has no schema to check.
       if (method === 'HEAD' || !/\bjson$/.test(type)) return []
       const template = findTemplate(path) ?? ''
       const place = ['paths', template, documentedMethod(method)]
@@ -113,7 +113,7 @@ export function readServiceDocument(document: OpenApiDocument): ServiceDocument 
   }
 }
 
-/** A value that no schema accepts stands for a text that is no JSON. */
+/** A value that no schema accepts represents a text that is not JSON. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

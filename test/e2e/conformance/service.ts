@@ -3,40 +3,40 @@ import { type OpenApiDocument, readServiceDocument } from './service-document.ts
 import { readConformanceSettings } from './settings.ts'
 
 /**
- * How long one request may take, in ms, waiting for a rate limit included. Far above what any answer takes, so that it
- * ends a test that would hang and does not measure speed.
+ * Timeout of a request in ms, including the wait for a rate limit. Far longer than any response takes: it ends a
+ * hanging test and does not measure speed.
  */
 const deadlineMs = 30_000
 
 export const settings = readConformanceSettings(process.env)
 
-/** Makes a unique name: the service may be in use, and another suite may run beside this one. */
+/** A unique name, because the service may be in use and another suite may run beside this one. */
 export const uniqueName = (): string => `conformance-${crypto.randomUUID()}`
 
-/** A complete answer. */
+/** A complete response. */
 export interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly text: string
-  /** The body. @throws when it is no JSON */
+  /** The parsed body. @throws Error if it is not JSON */
   json<T = unknown>(): T
 }
 
 export interface Ask {
   /** Sent as JSON. */
   readonly json?: unknown
-  /** Sent as it is; `application/json` unless the headers say otherwise. */
+  /** Sent unchanged, as `application/json` unless the headers specify a type. */
   readonly body?: string | Uint8Array<ArrayBuffer> | ReadableStream
   readonly headers?: Readonly<Record<string, string>>
-  /** Whether the credentials of the settings are sent. Default true. */
+  /** Whether to send the credentials of the settings. Default: true. */
   readonly credentials?: boolean
 }
 
 /**
- * Sends one request to the service, waits for the whole answer, and checks it against the service's own OpenAPI document.
+ * Sends one request to the service, waits for the whole response, and checks it against the service's OpenAPI document.
  *
  * @param path below BASE_URL, or a URL
- * @throws when there is no complete answer within the deadline
+ * @throws Error without a complete response before the timeout
  */
 export async function ask(method: string, path: string, request: Ask = {}): Promise<Answer> {
   const answer = await send(method, urlOf(path), request)
@@ -52,7 +52,7 @@ export async function ask(method: string, path: string, request: Ask = {}): Prom
   return answer
 }
 
-/** The settings that every request takes, TLS as the settings want it. */
+/** The options of every request, including TLS. */
 export function fetchOptions(signal: AbortSignal): BunFetchRequestInit {
   return {
     signal,
@@ -61,7 +61,7 @@ export function fetchOptions(signal: AbortSignal): BunFetchRequestInit {
   }
 }
 
-/** What a client sends to be let in. */
+/** The headers with the client's credentials. */
 export function credentials(): Record<string, string> {
   const { apiKey, token } = settings
   return {
@@ -79,7 +79,7 @@ export async function send(method: string, url: string, request: Ask = {}): Prom
       ...fetchOptions(deadline),
       method,
       headers: {
-        // The length of a compressed answer is not that of its text.
+        // The length of a compressed response is not that of its text.
         'accept-encoding': 'identity',
         ...(request.credentials !== false && credentials()),
         ...(body !== undefined && { 'content-type': 'application/json' }),
@@ -97,12 +97,12 @@ export async function send(method: string, url: string, request: Ask = {}): Prom
   }
 }
 
-/** Whether the service only refused the request for now, before it processed it. */
+/** Whether the service only rejected the request for now, before processing it. */
 function isToRepeat(status: number, text: string): boolean {
   return (status === 429 || status === 503) && /"code":"(?:rate-limited|overloaded)"/.test(text)
 }
 
-/** Waits for the time of a Retry-After header. @throws at the deadline */
+/** Waits as long as Retry-After requires. @throws Error at the timeout */
 export function waitFor(ms: number, deadline: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(resolve, ms)
@@ -113,13 +113,13 @@ export function waitFor(ms: number, deadline: AbortSignal): Promise<void> {
   return promise
 }
 
-/** The URL of a path, or of what a `Location` or `Link` of the service names. */
+/** The URL of a path, or of a `Location` or `Link` of the service. */
 export function urlOf(path: string): string {
   if (URL.canParse(path)) return path
   return settings.baseUrl + path
 }
 
-/** The URL of a reference in an answer: an absolute path, which holds the base path already. */
+/** The URL of a reference in a response: an absolute path that includes the base path. */
 export function resolve(reference: string | null): string {
   return new URL(reference ?? '', `${settings.baseUrl}/`).href
 }
@@ -133,30 +133,30 @@ const described = await send('GET', urlOf('/openapi.json'))
 if (described.status !== 200)
   throw new Error(`${urlOf('/openapi.json')} answered ${described.status}: is BASE_URL the address of Tally?`)
 
-/** The service's description of itself. */
+/** The service's OpenAPI document. */
 export const service = readServiceDocument(described.json<OpenApiDocument>())
 
-/** Why the metrics are out of reach; undefined when they are not. */
+/** Why the metrics are unavailable; undefined if they are available. */
 export const noMetrics =
   settings.metricsUrl === undefined && service.findOperation('GET', '/metrics') === undefined
     ? 'no metrics at this address; METRICS_URL names them'
     : undefined
 
-/** Why no task is expected to complete; undefined when each is. */
+/** Why no task is expected to complete; undefined if tasks complete. */
 export const noWorker = settings.hasWorker ? undefined : 'WORKER=off: nothing runs tasks'
 
-/** Why every client is let in; undefined when none is without credentials. */
+/** Why the service requires no credentials; undefined if it does. */
 export const noCredentialsNeeded =
   service.findOperation('POST', '/payload')?.security === undefined
     ? 'the service requires no credentials'
     : undefined
 
-/** The status of an invalid body: VALIDATION_STATUS may be 422. */
+/** The status of an invalid body; VALIDATION_STATUS may be 422. */
 export const invalidStatus =
   service.findOperation('POST', '/payload')?.responses['422'] === undefined ? 400 : 422
 
 const { numbers, text } = service.document.components.schemas.Payload?.properties ?? {}
 
-/** The limits of a payload, as the service names them. */
+/** The payload limits that the service states. */
 export const maxNumbers = numbers?.maxItems ?? Number.POSITIVE_INFINITY
 export const maxCharacters = text?.maxLength ?? Number.POSITIVE_INFINITY

@@ -1,6 +1,6 @@
-/** What the suite is run against, and what its owner lets it use. */
+/** The service under test, and what the suite may use of it. */
 export interface ConformanceSettings {
-  /** Without a slash at its end; with the base path, where the service has one. */
+  /** Without a trailing slash; includes the service's base path, if any. */
   readonly baseUrl: string
   /** Sent as `X-API-Key`. */
   readonly apiKey: string | undefined
@@ -8,22 +8,22 @@ export interface ConformanceSettings {
   readonly token: string | undefined
   readonly adminToken: string | undefined
   readonly metricsToken: string | undefined
-  /** Where the metrics are; undefined: at `/metrics` of `baseUrl`, if they are there. */
+  /** The URL of the metrics. Undefined: `/metrics` of `baseUrl`, if it exists. */
   readonly metricsUrl: string | undefined
-  /** The prefix of the service's own metrics. */
+  /** The prefix of the application metrics. */
   readonly metricsPrefix: string
-  /** Where a separate worker answers its probes. */
+  /** The address of a separate worker's probes. */
   readonly workerUrl: string | undefined
-  /** False: nothing runs the tasks, so none is expected to complete. */
+  /** False: nothing runs tasks, so they are not expected to complete. */
   readonly hasWorker: boolean
-  /** Whether a certificate that no authority signed is good enough. */
+  /** Whether to accept self-signed certificates. */
   readonly insecure: boolean
 }
 
 /**
  * Reads the settings from the environment.
  *
- * @throws Error naming the variable that is missing or wrong
+ * @throws Error naming a missing or invalid variable
  * @example readConformanceSettings({ BASE_URL: 'http://localhost:8000/' }).baseUrl // 'http://localhost:8000'
  */
 export function readConformanceSettings(

@@ -1,7 +1,7 @@
 import { expect } from 'bun:test'
 import { ask, credentials, fetchOptions, urlOf, waitFor } from './service.ts'
 
-/** A task as the service shows it. */
+/** A task in a response of the service. */
 export interface Task {
   readonly id: string
   readonly status: 'pending' | 'processing' | 'completed' | 'failed'
@@ -13,13 +13,15 @@ export interface Task {
   readonly error?: string
 }
 
-/** How long a task may wait for its turn and run, in ms: other tasks may be before it. */
+/** Timeout of a task's wait and run, in ms. Other tasks may come first. */
 const firstDeadlineMs = 60_000
-/** The same once a task did not end in time, in ms: where nothing runs tasks, a minute for each would take long. */
+/**
+ * The timeout after one task did not end in time, in ms: if nothing runs tasks, a minute for each would take too long.
+ */
 const laterDeadlineMs = 5_000
 let taskDeadlineMs = firstDeadlineMs
 
-/** The task now. */
+/** The present state of a task. */
 export async function readTask(id: string): Promise<Task> {
   const answer = await ask('GET', `/tasks/${id}`)
   expect(answer.status).toBe(200)
@@ -27,10 +29,9 @@ export async function readTask(id: string): Promise<Task> {
 }
 
 /**
- * Follows the events of a task to the end of the stream, reconnecting as a browser does when the stream ends before the
- * task.
+ * Follows the events of a task until it ends. Reconnects like a browser when the stream ends earlier.
  *
- * @returns the state in each event, in order; the last one is the task's end
+ * @returns the state in each event, in order, ending with the final one
  */
 export async function watchTask(id: string): Promise<Task[]> {
   const waitedMs = taskDeadlineMs
@@ -67,7 +68,7 @@ export async function watchTask(id: string): Promise<Task[]> {
 /**
  * Waits until a task is completed.
  *
- * @throws when it fails, or does not end in time
+ * @throws Error if it fails or does not end in time
  */
 export async function completion(id: string): Promise<Task> {
   const last = (await watchTask(id)).at(-1)

@@ -13,9 +13,9 @@ import {
 import { completion, readTask, type Task, watchTask } from './task-events.ts'
 import { testUnless } from './test-unless.ts'
 
-// Tasks cannot be deleted: those of this suite go by themselves after TASK_TTL.
+// Tasks cannot be deleted. Those of this suite expire after TASK_TTL.
 
-/** Above the deadline of a task, so that a test ends by its own message. */
+/** Longer than the timeout of a task, so that a test fails with its own message. */
 const testTimeoutMs = 90_000
 
 const text = 'Sample text for analysis'
@@ -30,7 +30,7 @@ async function createTask(payload: unknown = text, headers: Record<string, strin
 const completedTask = async (payload?: unknown): Promise<Task> => completion(await createTask(payload))
 
 describe('POST /tasks', () => {
-  test('answers 201 with the id of the task, a UUID, its status pending, and its Location', async () => {
+  test('responds 201 with the id, a UUID, the status pending and a Location', async () => {
     const answer = await ask('POST', '/tasks', { json: { payload: text } })
     expect(answer.status).toBe(201)
     const { task_id: id, status } = answer.json<{ task_id: string; status: string }>()
@@ -61,16 +61,16 @@ describe('POST /tasks', () => {
     ['an unknown member', '{"payload": "a", "prio": 1}', ['/prio']],
     ['an array', '[]', ['']],
   ] as const)
-    test(`refuses ${what}, and names ${pointers[0] || 'the body'}`, async () => {
+    test(`rejects ${what} and names ${pointers[0] || 'the body'}`, async () => {
       const problem = expectProblem(await ask('POST', '/tasks', { body }), invalidStatus, 'invalid-input')
       expect(pointersOf(problem)).toEqual([...pointers])
     })
 
-  test('refuses malformed JSON with a problem', async () => {
+  test('rejects malformed JSON with a problem', async () => {
     expectProblem(await ask('POST', '/tasks', { body: '{"payload"' }), invalidStatus, 'malformed-json')
   })
 
-  test('refuses another type than JSON with 415', async () => {
+  test('rejects media types other than JSON with 415', async () => {
     const headers = { 'content-type': 'text/plain' }
     expectProblem(
       await ask('POST', '/tasks', { json: { payload: text }, headers }),
@@ -81,7 +81,7 @@ describe('POST /tasks', () => {
 })
 
 describe('Idempotency-Key on POST /tasks', () => {
-  test('makes a repetition safe: the same task again', async () => {
+  test('makes a repetition safe: the response has the same task', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     const first = await ask('POST', '/tasks', { json: { payload: text }, headers })
     const second = await ask('POST', '/tasks', { json: { payload: text }, headers })
@@ -89,13 +89,13 @@ describe('Idempotency-Key on POST /tasks', () => {
     expect({ status: second.status, text: second.text }).toEqual({ status: 201, text: first.text })
   })
 
-  test('makes one task of simultaneous repetitions', async () => {
+  test('creates one task for simultaneous repetitions', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     const ids = await Promise.all(Array.from({ length: 8 }, () => createTask(text, headers)))
     expect(new Set(ids).size).toBe(1)
   })
 
-  test('is refused with 422 together with another payload', async () => {
+  test('is rejected with 422 when the payload differs', async () => {
     const headers = { 'idempotency-key': uniqueName() }
     await createTask(text, headers)
     const answer = await ask('POST', '/tasks', { json: { payload: 'another text' }, headers })
@@ -104,7 +104,7 @@ describe('Idempotency-Key on POST /tasks', () => {
 })
 
 describe('GET /tasks/{id}', () => {
-  test('answers the task with its payload, its status and its times in UTC', async () => {
+  test('responds with the payload, status and times of the task in UTC', async () => {
     const payload = { numbers: [1, 2, 3], text: 'a b' }
     const id = await createTask(payload)
     const task = await readTask(id)
@@ -116,7 +116,7 @@ describe('GET /tasks/{id}', () => {
   })
 
   for (const id of [crypto.randomUUID(), 'no-uuid'])
-    test(`answers 404 with a problem to an id that no task has: ${id.length === 36 ? 'a UUID' : id}`, async () => {
+    test(`responds 404 with a problem to an unknown id: ${id.length === 36 ? 'a UUID' : id}`, async () => {
       expectProblem(await ask('GET', `/tasks/${id}`), 404, 'not-found')
       expectProblem(await ask('GET', `/tasks/${id}/events`), 404, 'not-found')
       expectProblem(await ask('POST', `/tasks/${id}/retry`), 404, 'not-found')
@@ -229,21 +229,21 @@ describe('a task', () => {
 })
 
 describe('GET /tasks', () => {
-  /** How far the list of a service in use is read. */
+  /** How many pages of the list to read in a service in use. */
   const maxPages = 20
 
-  test('answers an object with the tasks, newest first', async () => {
+  test('responds with an object that has the tasks, newest first', async () => {
     const older = await createTask('older')
     const newer = await createTask('newer')
     const answer = await ask('GET', '/tasks?limit=1000')
     expect(answer.status).toBe(200)
     const { tasks } = answer.json<{ tasks: Task[] }>()
-    // The tasks of other clients do not count: instances that add at the same time differ by milliseconds in created_at.
+    // Ignores tasks of other clients: instances that add tasks at the same time differ by milliseconds in created_at.
     const own = tasks.map(({ id }) => id).filter((id) => id === older || id === newer)
     expect(own).toEqual([newer, older])
   })
 
-  test('pages by limit and by the cursor in Link, without a repetition', async () => {
+  test('pages by limit and the cursor in Link without repetition', async () => {
     for (let i = 0; i < 5; i++) await createTask(`listed ${i}`)
     const listed: string[] = []
     let next: string | undefined = '/tasks?limit=2'
@@ -262,13 +262,13 @@ describe('GET /tasks', () => {
   })
 
   for (const status of ['pending', 'processing', 'completed', 'failed'])
-    test(`answers only tasks that are ${status} with ?status=${status}`, async () => {
+    test(`responds only with ${status} tasks to ?status=${status}`, async () => {
       const { tasks } = (await ask('GET', `/tasks?limit=20&status=${status}`)).json<{ tasks: Task[] }>()
       for (const task of tasks) expect(task.status).toBe(status as Task['status'])
     })
 
   for (const query of ['status=done', 'limit=0', 'limit=1001', 'cursor=nonsense', 'order=name'])
-    test(`refuses ?${query} and names the parameter`, async () => {
+    test(`rejects ?${query} and names the parameter`, async () => {
       const problem = expectProblem(await ask('GET', `/tasks?${query}`), 400, 'invalid-query')
       expect(pointersOf(problem)).toEqual([`/${query.split('=')[0]}`])
     })

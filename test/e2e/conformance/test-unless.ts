@@ -1,9 +1,9 @@
 import { test } from 'bun:test'
 
 /**
- * A test, or a line with the reason why it is skipped.
+ * Registers a test, or skips it and prints the reason.
  *
- * @param reason undefined: the test is run
+ * @param reason undefined: the test runs
  * @param timeoutMs default: that of the run
  */
 export function testUnless(

@@ -1,9 +1,10 @@
 /**
- * Random and spoilt bytes over raw sockets, for `FUZZ_SECONDS` (600), from `SEED` (today's date), on `CONNECTIONS`
- * (16) at a time: `bun test/e2e/fuzz/bytes.ts`, `make fuzz`.
+ * Sends random and damaged bytes over raw sockets, for `FUZZ_SECONDS` (600), from `SEED` (today's date), on
+ * `CONNECTIONS` (16) at a time: `bun test/e2e/fuzz/bytes.ts`, `make fuzz`.
  *
- * Fails (exit 1) when the service dies, answers 5xx to anything, gives a client beside it a wrong answer or
- * none, grows in memory from the middle third of the time to the last, or does not stop in order afterwards.
+ * Fails (exit code 1) if the service dies, answers any input with 5xx, gives a concurrent client a wrong response or
+ * none, uses more memory in the last third of the time than in the middle third, or does not shut down properly
+ * afterwards.
  */
 import { connect } from 'node:net'
 import { residentBytes } from '../../../bench/resident-memory.ts'
@@ -19,11 +20,11 @@ const seed = Number(process.env.SEED ?? new Date().toISOString().slice(0, 10).re
 /** How long to wait for a response to an input that requires none, in ms. */
 const silenceMs = 200
 
-/** Growth of the memory from the middle third to the last that is still flat: 5 %, and what the allocator rounds. */
+/** Growth of the memory from the middle third to the last that counts as flat: 5 %, plus the allocator's rounding. */
 const growthMax = 1.05
 const growthMiB = 8
 
-/** The runtime itself answers 505 to a version of HTTP that it does not speak. */
+/** The runtime itself answers unsupported HTTP versions with 505. */
 const notAFault = 505
 
 const service = await startService({
@@ -35,7 +36,7 @@ const memory: number[] = []
 let inputs = 0
 let besides = 0
 
-console.log(`${seconds} s of spoilt requests on ${connections} connections, seed ${seed}`)
+console.log(`${seconds} s of damaged requests on ${connections} connections, seed ${seed}`)
 const end = performance.now() + seconds * 1_000
 const goesOn = (): boolean => performance.now() < end && service.alive
 await Promise.all([...Array.from({ length: connections }, (_, i) => attack(i)), askBeside(), watchMemory()])
@@ -102,7 +103,7 @@ function send(input: Input): Promise<string> {
   })
 }
 
-/** An ordinary client, who must not notice anything. */
+/** An ordinary client, which must not be affected. */
 async function askBeside(): Promise<void> {
   while (goesOn()) {
     try {

@@ -5,7 +5,7 @@ import { createRandom } from './random.ts'
 const textOf = (seed: number): string => Buffer.concat(createInput(createRandom(seed))).toString('latin1')
 
 describe('an input', () => {
-  test('is the same for the same seed, and another for another', () => {
+  test('is the same for the same seed and differs for another', () => {
     expect(textOf(7)).toBe(textOf(7))
     expect(new Set(Array.from({ length: 200 }, (_, seed) => textOf(seed))).size).toBeGreaterThan(190)
   })
@@ -17,7 +17,7 @@ describe('an input', () => {
     expect(new Set(inputs.map(({ length }) => length))).toEqual(new Set([0, 1, 2, 3]))
   })
 
-  test('is now and then a right request, and mostly not', () => {
+  test('is occasionally a correct request, but mostly not', () => {
     const random = createRandom(1)
     const right = /^(?:POST|GET) \/\S* HTTP\/1\.1\r\nHost: localhost\r\n(?:[\w-]+: .*\r\n)*\r\n/
     const inputs = Array.from({ length: 2_000 }, () => Buffer.concat(createInput(random)).toString('latin1'))

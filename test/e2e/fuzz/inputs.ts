@@ -1,14 +1,14 @@
 import type { Random } from './random.ts'
 
-/** What one connection sends: its pieces, in order, each a write of its own. */
+/** What one connection sends: its pieces, in order, each in a separate write. */
 export type Input = readonly Uint8Array[]
 
 const encoder = new TextEncoder()
 
-/** A small payload as it should be. */
+/** A correct small payload. */
 export const payload = '{"numbers":[1,2,3,4,5],"text":"Sample text for analysis"}'
 
-/** Requests as they should be; what is sent is mostly these, spoilt. */
+/** Correct requests. Most inputs are damaged variants of these. */
 const requests = [
   post('/payload', payload),
   post('/payload?format=compact', payload),
@@ -23,7 +23,7 @@ const requests = [
   `POST /payload HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${payload.length.toString(16)}\r\n${payload}\r\n0\r\n\r\n`,
 ] as const
 
-/** Pieces of HTTP, JSON and text that parsers have stumbled over. */
+/** Pieces of HTTP, JSON and text that have caused parser errors. */
 const troublesome = [
   '\r\n',
   '\r\n\r\n',
@@ -59,7 +59,7 @@ const troublesome = [
   '0\r\n\r\n',
 ] as const
 
-/** One input, decided by `random` alone. */
+/** One input, determined by `random` alone. */
 export function createInput(random: Random): Input {
   if (random.below(10) === 0) return cut(random, random.bytes(1 + random.below(2_000)))
   const count = 1 + random.below(3)
@@ -67,7 +67,7 @@ export function createInput(random: Random): Input {
   return cut(random, concat(parts))
 }
 
-/** Up to four changes in one request; none, one time in eight. */
+/** Up to four changes in one request; in one of eight cases none. */
 function spoil(random: Random, request: Uint8Array): Uint8Array {
   let spoilt = request
   const changes = random.below(8) === 0 ? 0 : 1 + random.below(4)

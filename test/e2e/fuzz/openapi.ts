@@ -1,9 +1,9 @@
 /**
- * Runs schemathesis, with all its checks, against a running service and what its OpenAPI document says:
- * `bun test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10; schemathesis is
- * installed into .tools/ as test/e2e/fuzz/requirements.txt pins it.
+ * Runs schemathesis, with all its checks, against a running service and its OpenAPI document: `bun
+ * test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10. Installs schemathesis
+ * into .tools/ as pinned in test/e2e/fuzz/requirements.txt.
  *
- * Without Python it prints that and succeeds; on CI that is a failure.
+ * Without Python it prints that and succeeds; in CI it fails.
  */
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -30,7 +30,7 @@ const exitCode = await Bun.spawn(
     `--max-time=${seconds}`,
     '--no-color',
   ],
-  // It resolves the hooks from here, and keeps what it learnt in the working directory.
+  // schemathesis loads the hooks from here and stores its cache in the working directory.
   {
     cwd: await workingDirectory(),
     stdin: 'ignore',
@@ -43,7 +43,7 @@ const ended = await service.stop()
 if (ended !== 0) console.error(`The service ended with ${ended} and not in order`)
 process.exit(exitCode === 0 && ended === 0 ? 0 : 1)
 
-/** The command, installed when it is not there yet; null without Python. */
+/** The command, installed if necessary; null without Python. */
 async function install(): Promise<string | null> {
   const environmentDirectory = join(root, '.tools/schemathesis')
   const command = join(environmentDirectory, 'bin/schemathesis')

@@ -2,15 +2,15 @@
 export interface Random {
   /** A whole number from 0 to `below` − 1. */
   below(below: number): number
-  /** One of these, each as likely. */
+  /** One of these, with equal probability. */
   pick<T>(choices: readonly T[]): T
   /** `count` bytes. */
   bytes(count: number): Uint8Array
 }
 
 /**
- * mulberry32: 32 bits of state, period 2^32, passes gjrand's quick tests; made public domain by its author,
- * Tommy Ettinger. Good enough for test inputs, and not for secrets.
+ * mulberry32: 32 bits of state, period 2^32, passes gjrand's quick tests; released into the public domain by its
+ * author, Tommy Ettinger. Good enough for test inputs, but not for secrets.
  */
 export function createRandom(seed: number): Random {
   let state = seed | 0

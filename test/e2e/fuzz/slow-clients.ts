@@ -1,15 +1,16 @@
 /**
- * Clients that are slow on purpose, beside one that is not: `CONNECTIONS` (2,000) that send one byte every 5 s, for
- * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A fifth of them each dribbles a request head; dribbles a body; has
- * one request answered and then dribbles the head of the next; sends a head and one byte of its body; asks for 16 MiB and reads
- * nothing. The last two are more than `MAX_IN_FLIGHT` and `MAX_HELD_RESPONSE_BYTES` have room for.
+ * Runs deliberately slow clients beside an ordinary one: `CONNECTIONS` (2,000) that send one byte every 5 s, for
+ * `SLOW_SECONDS` (120): `bun test/e2e/fuzz/slow-clients.ts`. A fifth of them each sends a request head slowly; sends a
+ * body slowly; gets one response and then sends the next head slowly; sends a head and one byte of its body; requests
+ * 16 MiB and reads nothing. The last two exceed the limits `MAX_IN_FLIGHT` and `MAX_HELD_RESPONSE_BYTES`.
  *
- * With `FUZZ_SECONDS`, as `make fuzz` passes it on, it takes about that long and half a minute more: fewer clients (500), and
- * a service with short time limits.
+ * With `FUZZ_SECONDS`, which `make fuzz` passes on, it takes about that long and half a minute more, with fewer clients
+ * (500) and a service with short time limits.
  *
- * Fails (exit 1) when a request of the ordinary client is not answered right, when a slow connection has not ended by itself, or
- * when the memory exceeds `MAX_RSS_MIB` (400). Times are printed and decide nothing, because a neighbor on the machine moves them as well; with
- * `P99_FACTOR=2` it also fails when the 99th percentile of the ordinary client is more than twice its usual one.
+ * Fails (exit code 1) if a request of the ordinary client gets no correct response, if a slow connection has not ended,
+ * or if the memory exceeds `MAX_RSS_MIB` (400). Times are printed but not judged, because other programs on the machine
+ * affect them; with `P99_FACTOR=2` it also fails if the 99th percentile of the ordinary client is more than twice its
+ * usual one.
  */
 import { connect } from 'node:net'
 import { residentBytes } from '../../../bench/resident-memory.ts'
@@ -24,18 +25,18 @@ const slowSeconds = Number(process.env.SLOW_SECONDS ?? FUZZ_SECONDS ?? 120)
 /** Memory that the service may take, in MiB. */
 const maxRssMiB = Number(process.env.MAX_RSS_MIB ?? 400)
 const p99Factor = Number(P99_FACTOR ?? Number.POSITIVE_INFINITY)
-/** How long a silent connection may stay, in s: the default of the service, or the shortest that it accepts. */
+/** How long a silent connection may stay, in s: the service's default, or the shortest valid value. */
 const idleSeconds = isBounded ? 8 : 120
-/** The server looks for silent connections every 4 s, and a loaded machine is late, in ms. */
+/** The server checks for silent connections every 4 s, and a loaded machine adds a delay, in ms. */
 const patienceMs = idleSeconds * 1_000 + 20_000
 
 /** Between two bytes of a slow client, in ms. */
 const byteEveryMs = 5_000
-/** Before a slow client comes again, in ms. */
+/** Before a slow client reconnects, in ms. */
 const reconnectMs = 500
 /** Between two requests of the ordinary client, in ms. */
 const askEveryMs = 5
-/** How long it is measured without the others, before and after, in ms. */
+/** How long to measure without slow clients, before and after, in ms. */
 const usualMs = isBounded ? 5_000 : 15_000
 
 const request = (body: string): string =>
@@ -56,7 +57,7 @@ const service = await startService({
     ACCESS_LOG: 'false',
     DRAIN_QUIET: '1s',
     IDLE_TIMEOUT: `${idleSeconds}s`,
-    // Above these, clients of one kind alone must not keep others from being served.
+    // Beyond these, clients of one kind alone must not keep others from being served.
     MAX_IN_FLIGHT: String(Math.ceil(connections / 10)),
     MAX_HELD_RESPONSE_BYTES: '32MiB',
     ...(isBounded && { REQUEST_TIMEOUT: '5s' }),
@@ -78,12 +79,12 @@ const lifetimes = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, [] 
 >
 const slowEnd = performance.now() + slowSeconds * 1_000
 const slow = keepSlowClients()
-// All of them must have come before it counts, if the machine is fast enough.
+// All of them must have connected before it counts, if the machine is fast enough.
 const gathered = performance.now() + (slowSeconds * 1_000) / 2
 while (open.size < connections * 0.9 && performance.now() < gathered) await Bun.sleep(100)
 const during = await askFor(slowEnd - performance.now())
 await slow
-// Nothing is sent any more: what is still open must end by the server's own clock.
+// All clients have stopped: the server's timeouts must end the remaining connections.
 const patience = performance.now() + patienceMs
 while (open.size > 0 && performance.now() < patience) await Bun.sleep(500)
 const after = await askFor(usualMs)
@@ -117,12 +118,12 @@ interface SlowClient {
   readonly kind: Kind
 }
 
-/** Keeps the slow clients connected until the time is over: a client that was disconnected connects again. */
+/** Keeps the slow clients connected until the time is over: a disconnected client reconnects. */
 async function keepSlowClients(): Promise<void> {
   const names = Object.keys(kinds) as Kind[]
   await Promise.all(
     Array.from({ length: connections }, async (_, i) => {
-      // Not all at once: the queue of new connections holds 512.
+      // Not all at once, because the queue of new connections holds 512.
       await Bun.sleep((i % 1_000) * 3)
       const kind = names[i % names.length] ?? 'head'
       while (performance.now() < slowEnd) {
@@ -133,7 +134,7 @@ async function keepSlowClients(): Promise<void> {
   )
 }
 
-/** One slow connection, until the server ends it. Bytes are sent until the time is over. */
+/** One slow connection, until the server ends it. Sends bytes until the time is over. */
 function dribble(kind: Kind): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const client: SlowClient = { kind }
@@ -161,12 +162,12 @@ function dribble(kind: Kind): Promise<void> {
     if (open.delete(client)) lifetimes[kind].push((performance.now() - started) / 1_000)
     resolve()
   })
-  // The time may end before the connection does: the next one need not wait for it.
+  // If the time ends before the connection, there is no need to wait for the next one.
   setTimeout(resolve, slowEnd - performance.now()).unref()
   return promise
 }
 
-/** A document of nearly 1 MiB, for those who do not read it. */
+/** A document of nearly 1 MiB, for clients that do not read it. */
 async function storeDocument(): Promise<void> {
   const { status } = await fetch(`${service.url}/data`, {
     method: 'POST',
@@ -176,7 +177,7 @@ async function storeDocument(): Promise<void> {
   if (status !== 201) faults.push(`a document was answered ${status}`)
 }
 
-/** The ordinary client: a request every few ms, on kept-alive connections. Each one's time in ms. */
+/** The ordinary client: a request every few ms, on kept-alive connections. Records each one's time in ms. */
 async function askFor(ms: number): Promise<number[]> {
   const times: number[] = []
   const asked: Promise<void>[] = []

@@ -5,15 +5,15 @@ import { root } from '../../support/root.ts'
 import { until } from '../../support/until.ts'
 import { type Engine, findEngine } from './engine.ts'
 
-// The platform of compose.yaml by the commands that the documentation names: make up, make load, make roll, make down. Its
-// images are pulled; where that cannot be, they are made of this machine's programs under the same names.
-// Takes minutes, so it is no part of .ci/run: `make compose-test`, each night.
+// Runs the platform of compose.yaml with the documented commands: make up, make load, make roll, make down. Pulls its
+// images; if that fails, makes stand-ins from this machine's programs under the same names. Takes minutes, so it is not
+// part of .ci/run: `make compose-test`, each night.
 setDefaultTimeout(600_000)
 
 const rolledVersion = '9.9.9-rolled'
 const project = `tally-compose-test-${crypto.randomUUID().slice(0, 8)}`
 
-/** As `make up` finds it; in CI (`CI=true`) it must be there. */
+/** The Compose program that `make up` finds; in CI (`CI=true`) it is required. */
 async function hasCompose(): Promise<boolean> {
   const { exitCode, output } = await runCommand(['deploy/docker/compose.sh', 'version'], {
     cwd: root,
@@ -43,7 +43,7 @@ describe.skipIf(!canRun)('the platform in containers', () => {
     return output
   }
 
-  /** Volumes without a name of ours: 64 hexadecimal digits. */
+  /** Anonymous volumes have names of 64 hexadecimal digits. */
   const listAnonymousVolumes = async (): Promise<string[]> =>
     (await run('volume', 'ls', '--quiet')).split('\n').filter((name) => /^[0-9a-f]{64}$/.test(name))
 
@@ -87,8 +87,8 @@ describe.skipIf(!canRun)('the platform in containers', () => {
     })
   })
 
-  test('make up builds what it starts, and starts all of it', async () => {
-    // Whatever an earlier build has left.
+  test('make up builds and starts every service', async () => {
+    // Removes what an earlier build has left.
     await attempt('rmi', '--force', 'localhost/tally:dev')
     await make('up')
     expect((await fetch(`${url}/ready`)).status).toBe(200)
@@ -126,11 +126,11 @@ describe.skipIf(!canRun)('the platform in containers', () => {
     const roll = make('roll', `VERSION=${rolledVersion}`).finally(() => {
       isRolling = false
     })
-    // Its failure is that of this test, below.
+    // Its failure is the failure of this test, below.
     roll.catch(() => {})
     let runs = 0
     do {
-      // Ends with a code other than 0 when anything was lost or refused.
+      // Ends with a nonzero exit code if anything was lost or refused.
       await make('load', 'N_REQUESTS=3000')
       runs++
     } while (isRolling)

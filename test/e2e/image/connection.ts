@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-/** A complete answer. */
+/** A complete response. */
 export interface Answer {
   readonly status: number
   readonly body: string
@@ -9,16 +9,16 @@ export interface Answer {
 }
 
 /**
- * One TCP connection that speaks just enough HTTP/1.1 to recognize a lost request. Client libraries are unsuitable:
- * most of them retry by themselves when a kept-alive connection closes, and so hide lost requests.
+ * A TCP connection with just enough HTTP/1.1 to recognize a lost request. Client libraries are unsuitable: most repeat
+ * a request when a kept-alive connection closes, and so hide lost requests.
  */
 export interface Connection {
   /** False once either side has closed it. */
   readonly usable: boolean
   /**
-   * Sends one request completely and waits for its answer.
+   * Sends one request completely and waits for its response.
    *
-   * @throws Error when the connection ends before the answer is complete: the request is lost
+   * @throws Error if the connection ends before the response is complete: the request is lost
    */
   exchange(request: string): Promise<Answer>
   close(): void
@@ -27,7 +27,7 @@ export interface Connection {
 /**
  * Connects.
  *
- * @returns undefined when the connection is refused: nothing was sent, so nothing can be lost
+ * @returns undefined if the connection is refused: nothing was sent, so nothing can be lost
  */
 export function open(port: number): Promise<Connection | undefined> {
   return new Promise((resolve) => {
@@ -76,7 +76,7 @@ function over(socket: Socket): Connection {
   }
 }
 
-/** The answer, once all of it is there. */
+/** The response, once it is complete. */
 function parse(received: string): Answer | undefined {
   const headEnd = received.indexOf('\r\n\r\n')
   if (headEnd === -1) return undefined

@@ -1,21 +1,21 @@
 import { join } from 'node:path'
 
-/** What a command printed and how it ended. */
+/** The output of a command and how it ended. */
 export interface Ended {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** A container engine that answers: Docker or Podman. */
+/** A working container engine: Docker or Podman. */
 export interface Engine {
   readonly isPodman: boolean
-  /** Runs one command of the engine to its end, whatever that is. */
+  /** Runs one command of the engine to its end. */
   try(...args: string[]): Promise<Ended>
   /**
-   * Runs one command of the engine and gives what it printed, trimmed.
+   * Runs one command of the engine and returns its trimmed output.
    *
-   * @throws Error with the engine's own words when it fails
+   * @throws Error with the engine's message if it fails
    */
   run(...args: string[]): Promise<string>
 }
@@ -23,10 +23,10 @@ export interface Engine {
 const root = join(import.meta.dir, '../../..')
 
 /**
- * Finds the engine as `engine.sh` does. Without one the tests that need it are left out with a line that
- * prints that; in CI (`CI=true`) that is a failure instead, so that nothing passes by testing nothing.
+ * Finds the engine like `engine.sh`. Without one, the tests that need it are skipped with a message; in CI (`CI=true`)
+ * they fail, so that nothing passes untested.
  *
- * @throws Error in CI when no engine answers
+ * @throws Error in CI if no engine works
  */
 export async function findEngine(): Promise<Engine | undefined> {
   const found = await execute(['deploy/docker/engine.sh'])
@@ -44,9 +44,9 @@ export async function findEngine(): Promise<Engine | undefined> {
 }
 
 /**
- * Runs a script of this repository and gives what it printed on stdout, trimmed.
+ * Runs a script of this repository and returns its trimmed standard output.
  *
- * @throws Error with what it printed on stderr when it fails
+ * @throws Error with its standard error if it fails
  */
 export function script(path: string, args: string[], env: Record<string, string> = {}): Promise<string> {
   return succeed([path, ...args], env)

@@ -4,8 +4,8 @@ import { failuresOf, runConformance } from '../conformance/run.ts'
 import { type Engine, findEngine, script } from './engine.ts'
 import { startTraffic } from './traffic.ts'
 
-// The image as it is shipped, but for its base: that is made of this machine's Bun, so that no image has
-// to be pulled. Runs as a careful platform runs it: read-only, no capabilities, no way to gain any.
+// The shipped image, except for its base, which is made from this machine's Bun, so that nothing is pulled. Runs like a
+// careful platform runs it: read-only, without capabilities, without privilege escalation.
 
 const base = 'tally-base:local'
 const image = 'tally:image-test'
@@ -14,14 +14,14 @@ const worker = `${container}-worker`
 const documented = `${container}-documented`
 const version = '1.2.3-image-test'
 
-/** What the image may add to its base, in bytes: what every release makes every node fetch. */
+/** What the image may add to its base, in bytes: what each node fetches for each release. */
 const ownBytesMax = 10_000_000
-/** DRAIN_MAX 20 s + SHUTDOWN_TIMEOUT 30 s + 5 s to close, and some. */
+/** DRAIN_MAX 20 s + SHUTDOWN_TIMEOUT 30 s + 5 s to close, and a margin. */
 const graceSeconds = 60
 const buildMsMax = 300_000
 const startMsMax = 30_000
 
-/** Podman asks for larger limits than a machine may be allowed to give, and mounts a /tmp of its own. */
+/** Podman asks for larger limits than a machine may allow, and mounts its own /tmp. */
 const podmanOptions = [
   ...['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=4096:4096'],
   '--read-only-tmpfs=false',
@@ -46,7 +46,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     await attempt('volume', 'rm', documented)
   })
 
-  /** Starts a container as a careful platform does. */
+  /** Starts a container like a careful platform. */
   async function start(name: string, options: string[], command: string[]): Promise<void> {
     await run(
       ...['run', '--detach', '--name', name, ...options],
@@ -120,7 +120,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     expect(own.Size - below.Size).toBeLessThanOrEqual(ownBytesMax)
   })
 
-  test('is PID 1 itself, and stopped by SIGTERM', async () => {
+  test('is PID 1 and stops on SIGTERM', async () => {
     const { Entrypoint, Cmd, StopSignal } = (await inspectImage()).Config
     const commandLine = await run(
       ...['exec', container, 'bun', '-e', "console.write(await Bun.file('/proc/1/cmdline').text())"],
@@ -152,7 +152,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     })
   })
 
-  test('is a production by default, and warns when its stop timeout is not known', async () => {
+  test('runs in production mode by default, and warns if its stop timeout is unknown', async () => {
     const lines = (await run('logs', container)).split('\n').map((line) => JSON.parse(line))
     expect(lines.find(({ msg }) => msg === 'listening')).toMatchObject({ environment: 'production' })
     expect(lines.filter(({ level }) => level === 'warn')).toEqual(
@@ -164,7 +164,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     )
   })
 
-  /** The words of the `docker run` of docs/docker.md, with names of this test. */
+  /** The arguments of the `docker run` of docs/docker.md, with names for this test. */
   async function readDocumentedRun(): Promise<string[]> {
     const text = await Bun.file(join(import.meta.dir, '../../../docs/docker.md')).text()
     const [, command = ''] = /<!-- run -->\n```sh\ndocker (run [^`]*)```/.exec(text) ?? []
@@ -181,7 +181,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     return isPodman ? [...changed.slice(0, -1), ...podmanOptions, ...changed.slice(-1)] : changed
   }
 
-  test('runs by the documented command without a warning of its stop timeout, and keeps its data in the volume', async () => {
+  test('runs by the documented command without a warning about its stop timeout, and keeps its data in the volume', async () => {
     const command = await readDocumentedRun()
     const startDocumented = async (): Promise<string> => {
       await run(...command)
@@ -202,7 +202,7 @@ describe.skipIf(engine === undefined)('the image', () => {
     expect(await kept.json()).toMatchObject({ kept: true })
   }, 120_000)
 
-  // Also the page of the API and large bodies, whose files and threads the bundle must hold.
+  // Includes the API page and large bodies, whose files and threads must be in the bundle.
   test('keeps the contract of the service', async () => {
     const result = await runConformance(url)
     expect(failuresOf(result)).toEqual([])
@@ -216,11 +216,11 @@ describe.skipIf(engine === undefined)('the image', () => {
     expect(await run('inspect', '--format', '{{.State.ExitCode}}', worker)).toBe('0')
   }, 90_000)
 
-  // Last, for it ends the container.
+  // Last, because it ends the container.
   test('stops under load without losing a request, and exits 0', async () => {
     const traffic = startTraffic(Number(new URL(url).port), { keptAlive: 8, fresh: 4, platformLagMs: 2_000 })
     await Bun.sleep(1_000)
-    // As long as the container was given.
+    // The grace period of the container.
     await run('stop', container)
     await traffic.ended
 

@@ -2,13 +2,13 @@ import { type Connection, open } from './connection.ts'
 
 /** The outcomes of the requests. */
 export interface Tally {
-  /** 200 with the right numbers. */
+  /** 200 with the correct numbers. */
   answered: number
-  /** Of those, answered by an instance that was draining. */
+  /** Of those, the responses of a draining instance. */
   answeredWhileDraining: number
   /** Nothing was sent, because the connection was refused. */
   refused: number
-  /** Sent completely, without a complete and correct answer: one text each, which describes the answer. */
+  /** Sent completely, but without a complete and correct response; each as a text. */
   readonly lost: string[]
 }
 
@@ -24,8 +24,8 @@ export interface TrafficOptions {
   /** Clients that open a connection for each request. */
   readonly fresh: number
   /**
-   * How long new connections still come after the instance said that it is not ready, in ms: no platform
-   * acts at once.
+   * How long new connections still arrive after the instance reports that it is not ready, in ms, because no platform
+   * reacts immediately.
    */
   readonly platformLagMs: number
 }
@@ -35,9 +35,8 @@ const pollMs = 100
 const paceMs = 5
 
 /**
- * Sends traffic to one instance as a platform would: by its balancer, which asks `/ready` and, a while
- * after a 503, sends no new connections. Connections that are open stay open, until the instance says
- * `Connection: close`.
+ * Sends traffic to one instance like a platform: a balancer polls `/ready` and, some time after a 503, sends no new
+ * connections. Open connections stay open until the instance sends `Connection: close`.
  */
 export function startTraffic(port: number, { keptAlive, fresh, platformLagMs }: TrafficOptions): Traffic {
   const tally: Tally = { answered: 0, answeredWhileDraining: 0, refused: 0, lost: [] }
@@ -108,7 +107,7 @@ async function isReady(port: number): Promise<boolean> {
   }
 }
 
-/** A request with an answer of its own: the mean is n + 0.5. */
+/** A request with a unique result: the mean is n + 0.5. */
 function payload(n: number): string {
   const body = JSON.stringify({ numbers: [n, n + 1], text: 'Sample text for analysis' })
   return `POST /payload HTTP/1.1\r\nHost: tally\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`

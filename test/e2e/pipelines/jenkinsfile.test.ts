@@ -6,8 +6,8 @@ import { runCommand } from '../../support/command.ts'
 import { hasProgram } from '../../support/programs.ts'
 import { root } from '../../support/root.ts'
 
-// The Jenkinsfile on a stand-in for Jenkins (tools/jenkinsfile/run.groovy): what is done in which order, under which
-// condition, and what follows a failure. Commands are recorded here; make pipeline-rehearsal runs them.
+// Runs the Jenkinsfile on a stand-in for Jenkins (tools/jenkinsfile/run.groovy): checks the order of steps, their
+// conditions, and what follows a failure. Records commands without running them; make pipeline-rehearsal runs them.
 
 /** A JVM that compiles Groovy on a machine that is busy with other tests. */
 const timeoutMs = 300_000
@@ -46,7 +46,7 @@ const credentials = {
   'tally-kubeconfig': '/credentials/kubeconfig',
 }
 
-/** All builds of the tests: a JVM takes longer to start than to run them. */
+/** All builds of the tests in one JVM, which takes longer to start than to run them. */
 const runs = {
   whole: {},
   unchecked: { parameters: { CHECKS: 'false' } },
@@ -90,7 +90,7 @@ const deployment = [
 const supplyChain = ['make registry-login', 'make image-push', 'make sbom', 'make scan', 'make sign']
 
 describe.skipIf(!haveJava)('the Jenkinsfile', () => {
-  test('goes from the commit to a rolled deployment, in order', () => {
+  test('runs from the commit to a rolled deployment, in order', () => {
     const { commands, events, resultOf } = builds.whole
     // The branches of a parallel stage come in any order.
     const inParallel = ['make image', 'make image-test-stage', 'make ci PART="static manifests"', 'make test']
@@ -108,7 +108,7 @@ describe.skipIf(!haveJava)('the Jenkinsfile', () => {
     expect(published).toEqual(expect.arrayContaining(['junit', 'recordCoverage', 'archiveArtifacts']))
   })
 
-  test('gives each credential to the step that needs it, and to no other', () => {
+  test('passes each credential only to the step that needs it', () => {
     const { events } = builds.unchecked
     const holders = (name: string): string[] => [
       ...new Set(events.flatMap(({ sh, env }) => (sh && env?.[name] ? [sh] : []))),
@@ -122,7 +122,7 @@ describe.skipIf(!haveJava)('the Jenkinsfile', () => {
     })
   })
 
-  test('leaves the checks and the deployment out when asked to', () => {
+  test('skips the checks and the deployment on request', () => {
     const { commands, events, resultOf } = builds.pushed
     expect(resultOf('pipeline')).toBe('SUCCESS')
     expect(commands).toEqual(['make packages', 'make image', ...supplyChain])
@@ -149,14 +149,14 @@ describe.skipIf(!haveJava)('the Jenkinsfile', () => {
     expect(resultOf('pipeline')).toBe('FAILURE')
   })
 
-  test('deploys nothing whose signature does not verify', () => {
+  test('deploys nothing with an invalid signature', () => {
     const { commands, resultOf } = builds.unsigned
     expect(resultOf('pipeline')).toBe('FAILURE')
     expect(commands).not.toContain('make deploy-image')
     expect(commands).toContain('make notify')
   })
 
-  test('pushes nothing that fails a test, and still publishes the results of the tests', () => {
+  test('pushes nothing that fails a test, but publishes the test results', () => {
     const { commands, events, resultOf } = builds.broken
     expect(resultOf('pipeline')).toBe('FAILURE')
     expect(commands).not.toContain('make image-push')

@@ -1,4 +1,4 @@
-/** One thing that a pipeline did, as tools/jenkinsfile/run.groovy writes it. */
+/** One action of a pipeline, as recorded by tools/jenkinsfile/run.groovy. */
 export interface PipelineEvent {
   readonly stage: string
   readonly sh?: string
@@ -9,7 +9,7 @@ export interface PipelineEvent {
   readonly failure?: string
 }
 
-/** One thing that had to be seen. */
+/** One requirement and its result. */
 export interface Check {
   readonly name: string
   readonly passed: boolean
@@ -29,7 +29,7 @@ const steps = [
   ...['make deployed-conformance', 'make deployed-load'],
 ]
 
-/** What the pipeline of a good image has to show: every step was really run, in this order, and succeeded. */
+/** What the pipeline of a good image must show: every step ran, in this order, and succeeded. */
 export function checkGood(events: readonly PipelineEvent[]): Check[] {
   return [
     ...inOrder(events, [...steps, 'make deployed-roll', 'make cluster-logs', 'make undeploy-build']),
@@ -37,7 +37,7 @@ export function checkGood(events: readonly PipelineEvent[]): Check[] {
   ]
 }
 
-/** What the pipeline that rolls to a broken image has to show: the roll fails, and what was there before serves again. */
+/** What the pipeline that rolls to a broken image must show: the roll fails, and the previous version serves again. */
 export function checkBroken(events: readonly PipelineEvent[]): Check[] {
   const roll = events.find(({ sh }) => sh === 'make deployed-roll')
   const after = events.slice(roll === undefined ? events.length : events.indexOf(roll) + 1)
@@ -78,7 +78,7 @@ function resultOf(events: readonly PipelineEvent[]): string | undefined {
   return events.findLast(({ stage, result }) => stage === 'pipeline' && result !== undefined)?.result
 }
 
-/** One report of both pipelines, in Markdown. */
+/** One report on both pipelines, in Markdown. */
 export function renderReport({
   image,
   runs,

@@ -1,12 +1,12 @@
 /**
- * `make pipeline-rehearsal`: the Jenkinsfile from build to rolled deployment, with real commands, on the cluster of
- * KUBECONFIG and with a registry, keys and namespaces of its own; then once more with a broken image, which must be taken
- * back by itself. docs/ci-cd.md lists the requirements. Everything found is in reports/pipeline/report.md.
+ * `make pipeline-rehearsal`: runs the Jenkinsfile from build to rolled deployment with real commands, on the cluster of
+ * KUBECONFIG, with its own registry, keys and namespaces; then once more with a broken image, which the pipeline must
+ * roll back. docs/ci-cd.md lists the requirements. Writes its results to reports/pipeline/report.md.
  *
- * `BASE` names the base of the image; default: one made of this machine (deploy/docker/base.sh). The nodes must reach
- * 127.0.0.1 of this machine, as a cluster on it does, or the registry that `REGISTRY` names.
+ * `BASE` names the base of the image; default: one made from this machine (deploy/docker/base.sh). The nodes must reach
+ * 127.0.0.1 of this machine, like a cluster on it does, or the registry in `REGISTRY`.
  *
- * Exit: 0 when both pipelines ended as they must, else 1.
+ * Exit codes: 0 if both pipelines ended as required, otherwise 1.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ import { until } from '../../support/until.ts'
 import { type Check, checkBroken, checkGood, type PipelineEvent, renderReport } from './rehearsal-report.ts'
 
 const directory = join(root, 'reports/pipeline')
-/** Where the pipeline's own targets leave their reports. */
+/** The report folder of the pipeline's own targets. */
 const loadReports = join(root, 'reports/load')
 
 if (!process.env.KUBECONFIG) {
@@ -62,7 +62,9 @@ async function main(): Promise<number> {
   return checks.every(({ passed }) => passed) ? 0 : 1
 }
 
-/** What the pipelines are run with: credentials as Jenkins would hold them, and loads that a busy machine can bear. */
+/**
+ * The environment of the pipelines: credentials as Jenkins would hold them, and loads that a busy machine can handle.
+ */
 async function settings(work: string): Promise<Record<string, string>> {
   const keys = join(work, 'cosign')
   const base = process.env.BASE || (await runSuccessfully(['deploy/docker/base.sh', 'tally-base:rehearsal']))
@@ -70,7 +72,7 @@ async function settings(work: string): Promise<Record<string, string>> {
     ...(process.env as Record<string, string>),
     BASE: base,
     COSIGN_PASSWORD: 'rehearsal',
-    // The login of the rehearsal stays in its own folder.
+    // The rehearsal's registry login stays in its own folder.
     DOCKER_CONFIG: work,
     N_REQUESTS: process.env.N_REQUESTS || '2000',
     RATE: process.env.RATE || '50',
@@ -96,7 +98,7 @@ async function startRegistry(resources: AsyncDisposableStack): Promise<string> {
   return address
 }
 
-/** The same image with a program that ends at once. */
+/** The same image with a program that exits immediately. */
 async function pushBroken(image: string, repository: string, env: Record<string, string>): Promise<string> {
   return await runSuccessfully(
     [
@@ -125,7 +127,7 @@ async function runPipeline(
       'tally-cosign-public-key': env.COSIGN_PUBLIC_KEY,
       'tally-kubeconfig': process.env.KUBECONFIG,
     },
-    // Not again what has made this machine ready.
+    // Skips the setup that this machine already has.
     skip: ['make packages'],
   }
   await Bun.write(join(directory, `${name}.json`), JSON.stringify([run]))

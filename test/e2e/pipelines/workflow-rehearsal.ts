@@ -15,7 +15,7 @@ export interface Step {
 export interface WorkflowRun {
   readonly exitCode: number
   readonly steps: readonly Step[]
-  /** The targets of one job in order, or of all. */
+  /** The targets of one job, or of all, in order. */
   targets(job?: string): string[]
   /** The output of act. */
   readonly output: string
@@ -33,7 +33,7 @@ export interface WorkflowOptions {
   readonly ready?: boolean
 }
 
-/** The workflows of this project on act: jobs run on this machine, and make and the actions are stand-ins. */
+/** Runs this project's workflows on act: jobs run on this machine, with stand-ins for make and the actions. */
 export interface Rehearsal extends AsyncDisposable {
   run(options: WorkflowOptions): Promise<WorkflowRun>
 }
@@ -50,7 +50,7 @@ const variables = [
   'SCAN_REQUIRED',
   'QUICK',
 ]
-/** As the real targets: what they hand on to later steps, and to later jobs. */
+/** Like the real targets: the outputs for later steps and jobs. */
 const make = `#!/bin/bash
 line=$GITHUB_JOB$'\\t'$1
 for name in ${variables.join(' ')}; do line+=$'\\t'$name=\${!name}; done
@@ -73,7 +73,7 @@ runs:
       shell: bash
 `
 
-/** Sets a repository up that has the workflows and nothing else. */
+/** Creates a repository with only the workflows. */
 export async function openRehearsal(): Promise<Rehearsal> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-workflows-'))
   const repository = join(folder, 'repository')

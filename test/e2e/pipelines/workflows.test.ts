@@ -5,8 +5,8 @@ import { hasProgram } from '../../support/programs.ts'
 import { root } from '../../support/root.ts'
 import { openRehearsal, type Rehearsal } from './workflow-rehearsal.ts'
 
-// The GitHub workflows on act: which targets run in which order, under which conditions, with what of each other. Rights,
-// OIDC and what the actions do are not shown here.
+// Runs the GitHub workflows on act: checks which targets run, in which order, under which conditions, and with which
+// inputs from each other. Does not cover permissions, OIDC and the actions themselves.
 
 const timeoutMs = 180_000
 const haveAct = hasProgram(
@@ -24,7 +24,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
   afterAll(() => rehearsal?.[Symbol.asyncDispose]())
 
   test(
-    'ci runs every part of .ci/run, the unit tests and the browser; the benchmark floor for a pull request alone',
+    'ci runs every part of .ci/run, the unit tests and the browser; the benchmark floor only for a pull request',
     async () => {
       const run = await rehearsal.run({ workflow: 'ci.yaml', event: 'push' })
       expect(run.exitCode, run.output).toBe(0)
@@ -139,7 +139,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
   )
 
   test(
-    'deploy does nothing without the secrets of the environment, and does not fail',
+    'deploy does nothing and succeeds without the secrets of the environment',
     async () => {
       const run = await rehearsal.run({ ...deploy, ready: false })
       expect(run.exitCode, run.output).toBe(0)
@@ -160,7 +160,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
   )
 
   test(
-    'deploy rolls nothing back when the signature does not verify: nothing was deployed',
+    'deploy rolls nothing back when the signature is invalid, because nothing was deployed',
     async () => {
       const run = await rehearsal.run({ ...deploy, fail: 'verify' })
       expect(run.exitCode).not.toBe(0)
@@ -180,7 +180,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
   )
 
   test(
-    'rollout saves its summary also when a request was lost',
+    'rollout saves its summary even when a request was lost',
     async () => {
       const run = await rehearsal.run({
         workflow: 'rollout.yaml',
@@ -195,7 +195,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
 })
 
 describe('the steps of the pipelines', () => {
-  test('are one line each, which calls a target that there is', async () => {
+  test('are one line each and call an existing target', async () => {
     const makefiles = await Promise.all(
       ['Makefile', '.ci/pipelines.mk'].map((path) => Bun.file(join(root, path)).text()),
     )

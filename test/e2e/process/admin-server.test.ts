@@ -23,7 +23,7 @@ describe('with METRICS_PORT', () => {
     ['a worker', worker],
     ['several processes', { env: { ...env, WEB_CONCURRENCY: '2' } }],
   ] as const)
-    test(`${name} has its metrics there and nowhere else, and the probes on both ports`, async () => {
+    test(`${name} serves its metrics only there, and the probes on both ports`, async () => {
       await using service = await startService(options)
       const operationsPort = await operationsPortOf(service)
       await until(async () => (await ask(operationsPort, '/ready')).status === 200)
@@ -38,7 +38,7 @@ describe('with METRICS_PORT', () => {
       expect(metrics).toContain('app_state{state="ready"} ')
     }, 30_000)
 
-  test('a scrape is answered while the last request is finished, when the application port refuses', async () => {
+  test('a scrape is answered while the last request finishes and the application port refuses connections', async () => {
     await using service = await startService({ env: { ...env, DRAIN_MAX: '0s', LOG_LEVEL: 'debug' } })
     const operationsPort = await operationsPortOf(service)
     using slow = await HttpConnection.open(service.port)
@@ -47,7 +47,7 @@ describe('with METRICS_PORT', () => {
       (await ask(operationsPort, '/metrics')).body.includes('api_http_requests_in_flight 1\n'),
     )
     service.signal('SIGTERM')
-    // A client that connects at the moment of the closing is refused a second later.
+    // A client that connects while the port closes is refused a second later.
     await until(() =>
       ask(service.port, '/health').then(
         () => false,
@@ -74,7 +74,7 @@ describe('with METRICS_PORT', () => {
     expect(await scraper.end()).toBe('fin')
   }, 30_000)
 
-  test('half a request there does not hold the end', async () => {
+  test('half a request there does not delay the exit', async () => {
     await using service = await startService({ env })
     using half = await HttpConnection.open(await operationsPortOf(service))
     half.send('GET /metrics HTTP/1.1\r\nHos')
@@ -83,7 +83,7 @@ describe('with METRICS_PORT', () => {
     expect(service.log.lines.at(-1)?.closing_ms).toBeLessThan(3_000)
   }, 30_000)
 
-  test('several processes count together there, also a process that was replaced', async () => {
+  test('several processes are summed there, including a replaced one', async () => {
     await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2' } })
     const operationsPort = await operationsPortOf(service)
     for (let i = 0; i < 10; i++) await ask(service.port, '/version')
@@ -115,7 +115,7 @@ describe('with METRICS_PORT', () => {
     expect((await ask(service.port, '/health')).status).toBe(200)
   }, 60_000)
 
-  test('the start fails when that port is in use, and no process is left', async () => {
+  test('the start fails if that port is in use, and no process is left', async () => {
     await using taken = await startService({ env })
     const port = String(await operationsPortOf(taken))
     for (const WEB_CONCURRENCY of ['1', '2']) {

@@ -14,11 +14,11 @@ const document = await Bun.file(join(import.meta.dir, '../../../docs/operations.
 
 type Environment = Readonly<Record<string, string>>
 
-/** One engine with an empty database, and what the commands of the document need to know about it. */
+/** One engine with an empty database, and the variables of the documented commands. */
 interface Place {
   readonly engine: 'sqlite' | 'postgres'
   readonly service: Environment
-  /** What a service has that is to use what was restored. */
+  /** The environment of a service that uses the restored data. */
   readonly restoredService: Environment
   readonly commands: Environment
 }
@@ -31,7 +31,7 @@ afterAll(() => rm(directory, { recursive: true }))
 
 describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', () => {
   test(
-    'back up an SQLite file that is being written to and bring it back, over one that was left by a kill',
+    'back up an SQLite file under writes and restore it over a file left by a kill',
     async () => {
       const service = { DATA_DIR: join(directory, 'data') }
       await backUpAndRestore({
@@ -52,7 +52,7 @@ describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', 
     afterAll(() => database?.remove())
 
     test(
-      'back up a database that is being written to and bring it back as another one',
+      'back up a database under writes and restore it as another one',
       async () => {
         const url = new URL(database.url)
         await backUpAndRestore({
@@ -94,18 +94,18 @@ async function backUpAndRestore({ engine, service, restoredService, commands }: 
   expect(await run(`${engine}: check`, commands)).toMatch(/^ok$|TABLE DATA public documents/m)
 
   await running.kill()
-  // Otherwise nothing would show that the commands take the old log away.
+  // Otherwise nothing would show that the commands remove the old log.
   if (engine === 'sqlite') expect(existsSync(join(commands.DATA_DIR ?? '', 'tally.db-wal'))).toBe(true)
   await run(`${engine}: restore`, commands)
 
   await using restored = await startService({ env: { ...noDrainWindow, ...restoredService } })
   const documents = await everyDocument(restored.url)
   expect(documents.slice(0, settled.length)).toEqual(settled)
-  // The backup has all writes up to its moment and none after it, and nothing is torn.
+  // The backup has all writes up to its time and none after it, and no document is torn.
   const late = documents.slice(settled.length)
   expect(late.filter((text) => JSON.parse(text).big === undefined)).toEqual([])
   expect(late.length).toBeLessThan(second.confirmed)
-  // Other state is restored too: idempotency keys, and the position where the order of creation continues.
+  // Other state is restored too: idempotency keys, and the position from which the order of creation continues.
   expect(await createOnce(restored.url)).toEqual(keyed)
   const after = new Ledger()
   const third = new DocumentLoad(restored.url, { prefix: 'after', clients: 4, ledger: after })
@@ -127,10 +127,10 @@ async function createOnce(url: string) {
 }
 
 /**
- * Runs a block of the document, as it stands there.
+ * Runs a block of the document unchanged.
  *
  * @param name the comment above the block
- * @throws Error with what the commands wrote, when one of them fails
+ * @throws Error with the output of the commands if one fails
  */
 async function run(name: string, env: Environment): Promise<string> {
   const [, commands] = new RegExp(`<!-- ${name} -->\n\`\`\`sh\n(.*?)\`\`\``, 's').exec(document) ?? []

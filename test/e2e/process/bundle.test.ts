@@ -9,7 +9,7 @@ import { runSuccessfully } from '../../support/command.ts'
 import { root } from '../../support/root.ts'
 import { runService, startService } from '../../support/service.ts'
 
-// What the image runs, without an image: made by the Dockerfile's own step, in another place.
+// What the image runs, without an image: built by the Dockerfile's own step, in another place.
 
 const env = { NODE_ENV: 'production', DRAIN_QUIET: '0s' }
 let folder = ''
@@ -36,7 +36,7 @@ function postLarge(url: string): Promise<Response> {
   })
 }
 
-test('the bundled server has its bytecode, answers, and works on a large body by a thread', async () => {
+test('the bundled server has bytecode, responds, and processes a large body on a thread', async () => {
   expect((await Bun.file(`${folder}/main.js`).text()).startsWith('// @bun @bytecode')).toBe(true)
   expect(Bun.file(`${folder}/main.js.jsc`).size).toBeGreaterThan(100_000)
   await using service = await startService({ program: `${folder}/main.js`, env })
@@ -66,8 +66,8 @@ test('the console is built beside the server, and compressed', async () => {
     }
 })
 
-// Where the sources are not, as in the image, there is no other.
-test('the thread is the one that is built beside the server, and no source', async () => {
+// Without the sources, as in the image, there is no other.
+test('the thread is the one built beside the server, not a source file', async () => {
   await rename(`${folder}/analysis-worker.js`, `${folder}/elsewhere.js`)
   try {
     await using service = await startService({ program: `${folder}/main.js`, env })
@@ -77,7 +77,7 @@ test('the thread is the one that is built beside the server, and no source', asy
   }
 })
 
-test('the number scanner is a file of the bundle, and nothing starts without it', async () => {
+test('the number scanner is a file of the bundle, and the server does not start without it', async () => {
   const [scanner = ''] = await Array.fromAsync(new Bun.Glob('number-scanner-*.wasm').scan(folder))
   await rename(`${folder}/${scanner}`, `${folder}/elsewhere.wasm`)
   try {
@@ -91,10 +91,10 @@ test('the number scanner is a file of the bundle, and nothing starts without it'
   }
 })
 
-test('the packages that stay apart are found: the schema of documents, PostgreSQL, Redis', async () => {
+test('separate packages are found: the schema of documents, PostgreSQL, Redis', async () => {
   const schema = `${folder}/schema.json`
   await Bun.write(schema, '{"type":"object","properties":{"a":{"type":"number"}},"required":["a"]}')
-  // No server listens on either: an unreachable server does not prevent a start.
+  // No server listens on either; an unreachable server does not prevent a start.
   for (const [name, value] of [
     ['DATA_SCHEMA', schema],
     ['DATABASE_URL', 'postgres://tally@127.0.0.1:1/none'],
@@ -103,7 +103,7 @@ test('the packages that stay apart are found: the schema of documents, PostgreSQ
     await using service = await startService({ program: `${folder}/main.js`, env: { ...env, [name]: value } })
     expect((await fetch(`http://127.0.0.1:${service.port}/health`)).status).toBe(200)
     if (name !== 'DATA_SCHEMA') continue
-    // A large document is checked by a thread.
+    // A thread checks a large document.
     for (const [document, status] of [
       [{ a: 1, text: 'x'.repeat(100_000) }, 201],
       [{ a: 'x'.repeat(100_000) }, 400],
@@ -112,7 +112,7 @@ test('the packages that stay apart are found: the schema of documents, PostgreSQ
   }
 }, 30_000)
 
-test('the packages that stay apart are found: tokens, tracing', async () => {
+test('separate packages are found: tokens, tracing', async () => {
   await using collector = startCollector()
   const secret = 'a secret of the tests, and no other'
   await using service = await startService({
@@ -136,7 +136,7 @@ test('the packages that stay apart are found: tokens, tracing', async () => {
   expect(collector.spans.map(({ name }) => name)).toContain('GET /data')
 })
 
-test('the bundle runs from another folder than the one it was made for, and knows its revision', async () => {
+test('the bundle runs from any folder and knows its revision', async () => {
   const moved = `${folder}-moved`
   await rename(folder, moved)
   try {
@@ -153,7 +153,7 @@ test('the bundle runs from another folder than the one it was made for, and know
   }
 })
 
-test('the bundle is built where there is no git, of the files that the Dockerfile copies', async () => {
+test('the bundle can be built without git from the files that the Dockerfile copies', async () => {
   const build = await mkdtemp(join(tmpdir(), 'tally-build-'))
   try {
     for (const name of ['package.json', 'tsconfig.json', 'bunfig.toml', 'tools/bundle.ts', 'src'])

@@ -11,7 +11,7 @@ import { casesOf, failuresOf, runConformance } from '../conformance/run.ts'
 
 setDefaultTimeout(180_000)
 
-/** Runs the suite, expects it to pass, and gives the reasons for which cases were left out. */
+/** Runs the suite, expects it to pass, and returns the reasons for skipped cases. */
 async function conform(baseUrl: string, env: Readonly<Record<string, string>> = {}): Promise<Set<string>> {
   const result = await runConformance(baseUrl, env)
   expect(failuresOf(result)).toEqual([])
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }))
 
 describe('the service conforms to its contract', () => {
-  test('as it starts without any configuration', async () => {
+  test('without any configuration', async () => {
     await using service = await startService()
     expect(await conform(service.url)).toEqual(
       new Set([
@@ -76,7 +76,7 @@ describe('the service conforms to its contract', () => {
     )
   })
 
-  test('with metrics on a port of their own, and tasks run by a worker beside it', async () => {
+  test('with metrics on a separate port and a separate worker', async () => {
     const metricsPort = freePort()
     const database = { DATABASE_URL: `sqlite:${join(directory, 'shared.db')}` }
     await using service = await startService({
@@ -99,7 +99,7 @@ describe('the service conforms to its contract', () => {
 })
 
 describe('the suite', () => {
-  test('fails where something else than the service answers', async () => {
+  test('fails when another program answers', async () => {
     using other = Bun.serve({ port: 0, fetch: () => Response.json({ status: 'ok' }) })
     const result = await runConformance(`http://127.0.0.1:${other.port}`)
     expect(result.failed).toBeGreaterThanOrEqual(1)

@@ -15,9 +15,9 @@ const timeoutMs = 60_000 + rounds * 5_000
 
 /** An empty database of one test. */
 interface Place extends AsyncDisposable {
-  /** What a service that uses it has in its environment. */
+  /** The environment of a service that uses it. */
   readonly env: Readonly<Record<string, string>>
-  /** Makes it look as if a newer version of the service had migrated it, to a schema that this one cannot read. */
+  /** Marks it as migrated by a newer version of the service, to a schema that this version cannot read. */
   migrateBeyond(version: number): Promise<void>
 }
 
@@ -51,13 +51,13 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
 })
 
 /**
- * What /data promises about processes that die, are several, or start together.
+ * The promises of /data when processes die, are several, or start together.
  *
  * @param makePlace called in each test
  */
 function promises(makePlace: () => Promise<Place>): void {
   test(
-    `in ${rounds} rounds of kill -9 while ${clients} clients write, every answered write is there, once and exact, and a repetition under its key changes nothing`,
+    `in ${rounds} rounds of kill -9 while ${clients} clients write, every confirmed write is stored once and exactly, and a repetition with its key changes nothing`,
     async () => {
       await using place = await makePlace()
       const ledger = new Ledger()
@@ -68,7 +68,7 @@ function promises(makePlace: () => Promise<Place>): void {
       let service = await start()
       for (let round = 0; round < rounds; round++) {
         const load = new DocumentLoad(service.url, { prefix: `r${round}`, clients, ledger })
-        // Not always at the same number: the kill has to fall into different moments of a commit.
+        // At a different number each time, so that the kill falls into different moments of a commit.
         await load.untilConfirmed(20 + round * 7)
         await service.kill()
         await load.stop()
@@ -80,7 +80,7 @@ function promises(makePlace: () => Promise<Place>): void {
         expect(load.refused).toEqual([])
       }
       expect(ledger.differences(await everyDocument(service.url))).toEqual([])
-      // The kills did fall into writes, and into such that have a key.
+      // The kills did interrupt writes, including writes with a key.
       expect(unanswered).toBeGreaterThan(rounds)
       expect(repeated).toBeGreaterThan(0)
     },
@@ -88,7 +88,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    `two processes with ${clients} writing clients each lose nothing and refuse nothing`,
+    `two processes with ${clients} writing clients each lose and refuse nothing`,
     async () => {
       await using place = await makePlace()
       const ledger = new Ledger()
@@ -107,7 +107,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    '100 parallel POSTs with one Idempotency-Key, over two processes, make one document and 100 equal answers',
+    '100 parallel POSTs with one Idempotency-Key to two processes create one document and get 100 equal responses',
     async () => {
       await using place = await makePlace()
       await using first = await startService({ env: { ...noDrainWindow, ...place.env } })
@@ -149,7 +149,7 @@ function promises(makePlace: () => Promise<Place>): void {
   )
 
   test(
-    'a database that a newer version has migrated is refused at the start, with both versions and the remedy',
+    'the start fails on a database that a newer version has migrated, and names both versions and the remedy',
     async () => {
       await using place = await makePlace()
       await (await startService({ env: { ...noDrainWindow, ...place.env } })).stop()
@@ -171,7 +171,7 @@ async function create(url: string, body: string): Promise<number> {
   return (await fetch(`${url}/data`, { method: 'POST', headers, body })).status
 }
 
-/** Always the same request; the answer without what names the request and not the document. */
+/** Always the same request; returns the response without the fields that identify the request. */
 async function createOnce(url: string) {
   const response = await fetch(`${url}/data`, {
     method: 'POST',

@@ -1,7 +1,7 @@
 import { until } from '../../support/until.ts'
 import type { Ledger } from './ledger.ts'
 
-/** An answer of 503, and how long it took, in ms. */
+/** A response with 503, and its duration in ms. */
 export interface Refused {
   readonly ms: number
 }
@@ -12,27 +12,27 @@ interface Answer {
 }
 
 export interface DocumentLoadOptions {
-  /** What the names of its documents begin with. */
+  /** The prefix of its documents' names. */
   readonly prefix: string
   readonly clients: number
   readonly ledger: Ledger
 }
 
 /**
- * Clients that create, replace, delete and read documents as fast as they are answered, each its own documents, and keep
- * a ledger. A client whose connection breaks is done; after a 503 it continues with another document.
+ * Clients that create, replace, delete and read documents as fast as possible, each its own documents, and keep a
+ * ledger. A client stops when its connection breaks; after a 503 it continues with another document.
  */
 export class DocumentLoad {
-  /** Writes that were answered with success. */
+  /** Writes that were confirmed. */
   confirmed = 0
-  /** Requests that got no answer. */
+  /** Requests without a response. */
   unanswered = 0
   readonly refused: Refused[] = []
-  /** Answers that are neither right nor a 503 as it should be, in words. */
+  /** Responses that are neither correct nor a correct 503, as sentences. */
   readonly wrong: string[] = []
   readonly #url: string
   readonly #ledger: Ledger
-  /** Bodies by Idempotency-Key that got no 201: the client does not know, and may send them again. */
+  /** Bodies by Idempotency-Key without a 201: the client does not know their outcome and may repeat them. */
   readonly #toRepeat = new Map<string, string>()
   readonly #clients: Promise<unknown>
   #running = true
@@ -48,13 +48,13 @@ export class DocumentLoad {
     await until(() => this.confirmed >= count)
   }
 
-  /** Ends after the requests that are under way. */
+  /** Ends after the requests in flight. */
   async stop(): Promise<void> {
     this.#running = false
     await this.#clients
   }
 
-  /** Sends once more, under their keys, what had a key and no confirmation. */
+  /** Repeats unconfirmed requests with their keys. */
   async repeat(url: string): Promise<number> {
     const repeated = [...this.#toRepeat]
     this.#toRepeat.clear()
@@ -62,7 +62,7 @@ export class DocumentLoad {
     return repeated.length
   }
 
-  /** @param first the step to begin with: clients that took the same steps together would all miss the moment of a kill */
+  /** @param first the first step: clients that took the same steps in unison would all miss the moment of a kill */
   async #run(client: string, first: number): Promise<void> {
     for (let n = first; this.#running; n++) {
       const name = `${client}-${n}`
@@ -75,7 +75,7 @@ export class DocumentLoad {
     }
   }
 
-  /** Under an id of the service's own. */
+  /** With an id chosen by the service. */
   async #createAndRead(name: string): Promise<void> {
     const sent = textOf({ of: name }, name.length)
     const answer = await this.#write('POST', '/data', 201, sent)
@@ -140,7 +140,7 @@ export class DocumentLoad {
     return answer
   }
 
-  /** @returns undefined when the answer was not the expected one; then it is counted as what it was */
+  /** @returns undefined if the response was not the expected one, which is then counted */
   async #ask(
     method: string,
     path: string,
@@ -162,7 +162,7 @@ export class DocumentLoad {
       if (response.status === expected) return { status: response.status, text }
       if (isUnavailable(response, text)) {
         this.refused.push({ ms })
-        // A client that is refused at once must not keep the machine from starting what it waits for.
+        // A rejected client must not keep the machine from starting the dependency.
         await Bun.sleep(5)
       } else this.wrong.push(`${method} ${path}: ${response.status} ${text}`)
     } catch {
@@ -173,7 +173,7 @@ export class DocumentLoad {
   }
 }
 
-/** A correct 503: a problem that names the unavailable dependency and the time of a retry. */
+/** A correct 503: a problem that names the unavailable dependency, with a Retry-After. */
 function isUnavailable({ status, headers }: Response, text: string): boolean {
   return (
     status === 503 &&
@@ -184,8 +184,8 @@ function isUnavailable({ status, headers }: Response, text: string): boolean {
 }
 
 /**
- * A document's text that survives only when it is stored verbatim: spaces, a decimal with a trailing zero, an integer
- * that no double holds. Some fit into a page of the database and some do not.
+ * A document's text that survives only if it is stored verbatim: spaces, a decimal with a trailing zero, an integer
+ * beyond a double. Some fit into a page of the database and some do not.
  */
 function textOf(members: Readonly<Record<string, string>>, n: number): string {
   const filler = 'é'.repeat((n * 397) % 3_000)
@@ -198,9 +198,9 @@ function itemIn({ text }: Answer): { id: string; text: string } {
 }
 
 /**
- * Reads the whole list, page by page, as a client does that follows `Link`.
+ * Reads the whole list page by page, following `Link`.
  *
- * @returns the exact text of every document; they must be flat, because the list is split where one ends and the next begins
+ * @returns the exact text of every document; they must be flat, because the list is split between them
  */
 export async function everyDocument(url: string): Promise<string[]> {
   const texts: string[] = []

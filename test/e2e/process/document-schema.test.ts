@@ -41,20 +41,20 @@ test.each([
   30_000,
 )
 
-test('a missing DATA_SCHEMA is refused at the start, by its name', async () => {
+test('the start fails on a missing DATA_SCHEMA and names it', async () => {
   const { exitCode, output } = await runService({ env: { DATA_SCHEMA: join(directory, 'none.json') } })
   expect(exitCode).toBe(1)
   expect(output).toContain('DATA_SCHEMA cannot be read')
 }, 30_000)
 
-test('prices of two decimals are multiples of 0.01', async () => {
+test('prices with two decimals are multiples of 0.01', async () => {
   await using service = await start({ properties: { price: { type: 'number', multipleOf: 0.01 } } })
   for (const price of [19.99, 0.07, 1.1, 4.35, 1e21])
     expect([price, (await post(service.url, { price })).status]).toEqual([price, 201])
   expect((await post(service.url, { price: 19.995 })).status).toBe(400)
 })
 
-test('documents that are made against a schema are answered in a moment', async () => {
+test('documents designed to slow a schema down get a prompt response', async () => {
   await using service = await start({
     properties: {
       text: { type: 'string', pattern: '^(a+)+$' },
@@ -65,7 +65,7 @@ test('documents that are made against a schema are answered in a moment', async 
   expect((await post(service.url, { list: Array.from({ length: 40_000 }, (_, i) => [i]) })).status).toBe(201)
 }, 30_000)
 
-test('a validation that takes exponential time is ended with 503, while others are answered', async () => {
+test('a validation that takes exponential time ends with 503, and other requests are answered', async () => {
   const node = { $ref: '#/$defs/node' }
   await using service = await start({
     ...node,

@@ -3,7 +3,7 @@ import { openLoop } from '../../../bench/open-loop.ts'
 import { postPayload } from '../../../bench/workloads.ts'
 import { startService } from '../../support/service.ts'
 
-// The long form, with times, is bench/flood.ts: this only checks the outcomes of requests and probes.
+// The long form, with times, is bench/flood.ts. This test checks only the outcomes of requests and probes.
 setDefaultTimeout(60_000)
 
 test('a flood is answered or shed, request by request; probes never fail, and afterwards nothing is shed', async () => {

@@ -6,19 +6,19 @@ import { root } from '../../support/root.ts'
 import { startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-// What the tests start must not stay, however they end.
+// Processes of a test must not outlive it, however it ends.
 
-/** Starts a service, prints where it is, and stays. */
+/** Starts a service, prints its address, and waits. */
 const startAndStay = `
   import { startService } from './test/support/service.ts'
   const service = await startService()
   console.log(JSON.stringify({ msg: 'started', url: service.url, pid: service.pid }))
   setInterval(() => {}, 1_000)`
 
-// By /proc, which only Linux has.
+// Uses /proc, which only Linux has.
 describe.skipIf(process.platform !== 'linux')('the harness', () => {
   test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
-    'a service does not outlive a test that is ended by %s',
+    'a service does not outlive a test that ends by %s',
     async (signal) => {
       await using owner = spawnChild({
         command: [process.execPath, '--no-orphans', '-e', startAndStay],
@@ -33,7 +33,7 @@ describe.skipIf(process.platform !== 'linux')('the harness', () => {
     60_000,
   )
 
-  test('a service that is disposed of leaves no folder and no process', async () => {
+  test('a disposed service leaves no folder and no process', async () => {
     let pid = 0
     let dataDir = ''
     {
@@ -78,7 +78,7 @@ describe.skipIf(process.platform !== 'linux')('the harness', () => {
   )
 })
 
-/** The folder of a run: tools/test.ts puts its process id into the name. */
+/** The folder of a run; tools/test.ts puts its process id into the name. */
 function findFolder(pid: number): string | undefined {
   return ['/dev/shm', process.env.TMPDIR ?? '/tmp']
     .filter((parent) => existsSync(parent))
@@ -86,7 +86,7 @@ function findFolder(pid: number): string | undefined {
     .find((path) => path.includes(`/tally-test-${pid}-`))
 }
 
-/** The processes that have a file in a folder, by their environment: services with their data in it. */
+/** The processes whose environment names a folder: services with their data in it. */
 function processesOf(folder: string): number[] {
   return readdirSync('/proc')
     .map(Number)

@@ -6,7 +6,7 @@ import { type Service, startService } from '../../support/service.ts'
 
 const env = { METRICS_PORT: '0', WORKER_PORT: '0', DRAIN_QUIET: '0s' }
 
-/** The metadata of a snapshot, checked for the fields that a reader of the format needs. */
+/** The metadata of a snapshot, checked for the fields that readers of the format need. */
 async function snapshotOf(service: Service, query = '') {
   const { url } = await service.log.line('admin server listening')
   const response = await fetch(new URL(`/debug/heap${query}`, String(url)), { method: 'POST' })
@@ -33,7 +33,7 @@ test.each(['src/main.ts', 'src/worker.ts'])(
   60_000,
 )
 
-test('each of several processes sends its heap snapshot by its pid, and no file stays', async () => {
+test('each of several processes sends its heap snapshot by pid and leaves no file', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tally-heap-'))
   {
     await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2', DATA_DIR: directory } })

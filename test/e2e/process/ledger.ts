@@ -1,22 +1,22 @@
-/** The exact text of a document; undefined when there is none. */
+/** The exact text of a document; undefined if it does not exist. */
 type State = string | undefined
 
 /**
- * The confirmed state of each document, and so the state that must be found afterwards. A request without an answer, or
- * with a 503, may or may not have taken effect: both outcomes are right, and nothing in between.
+ * The confirmed state of each document, which must be found afterwards. A request without a response, or with a 503,
+ * may or may not have taken effect: both outcomes are correct, but nothing in between.
  */
 export class Ledger {
-  /** The states that are right, by id. */
+  /** The correct states, by id. */
   readonly #states = new Map<string, Set<State>>()
   /** Texts that were sent without an id and never confirmed. */
   readonly #unnamed = new Set<string>()
 
-  /** It was answered with success: nothing but this is right. */
+  /** The write was confirmed: only this state is correct. */
   confirm(id: string, state: State): void {
     this.#states.set(id, new Set([state]))
   }
 
-  /** It was not: what was right before still is, and this as well. */
+  /** The write was not confirmed: the previous states and this one are correct. */
   doubt(id: string, state: State): void {
     this.#states.set(id, new Set([...(this.#states.get(id) ?? [undefined]), state]))
   }
@@ -26,17 +26,17 @@ export class Ledger {
     this.#unnamed.add(sent)
   }
 
-  /** A repetition was answered: the text has its id now. */
+  /** A repetition was answered, so the text has its id now. */
   confirmUnnamed(sent: string, id: string, text: string): void {
     this.#unnamed.delete(sent)
     this.confirm(id, text)
   }
 
   /**
-   * Compares with what is there.
+   * Compares the ledger with the stored documents.
    *
    * @param texts of all documents
-   * @returns every difference, in words: lost, torn, twice, or without a writer
+   * @returns every difference as a sentence: lost, torn, duplicate, or without a writer
    */
   differences(texts: readonly string[]): string[] {
     const differences: string[] = []
@@ -62,7 +62,7 @@ function idOf(text: string): string {
   return (JSON.parse(text) as { id: string }).id
 }
 
-/** The text as it was sent, from what the service made of it by putting an id in front. */
+/** The text as sent, from the service's text with an id in front. */
 function withoutId(text: string, id: string): string {
   return text.replace(`{"id":"${id}",`, '{')
 }

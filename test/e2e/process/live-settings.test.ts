@@ -15,7 +15,7 @@ async function operationsPortOf(service: Service): Promise<number> {
   return Number(new URL(String((await service.log.line('admin server listening')).url)).port)
 }
 
-/** Asks over a connection of its own, so that the kernel chooses among several processes each time. */
+/** Uses a new connection, so that the kernel chooses among several processes each time. */
 async function ask(port: number, method: string, path: string, body = '') {
   using connection = await HttpConnection.open(port)
   connection.send(
@@ -26,15 +26,15 @@ async function ask(port: number, method: string, path: string, body = '') {
   return { status: response?.status, body: response?.body ?? '' }
 }
 
-/** The statuses of enough requests that every process had some. */
+/** The statuses of enough requests to reach every process. */
 async function statusesOf(port: number, method: string, path: string, body?: string) {
   const answers = await Promise.all(Array.from({ length: 30 }, () => ask(port, method, path, body)))
   return [...new Set(answers.map(({ status }) => status))]
 }
 
 /**
- * A file as a mounted ConfigMap has it: a link into `..data`, itself a link to a directory of one version, which is
- * replaced by a rename.
+ * A file like in a mounted ConfigMap: a link into `..data`, itself a link to a directory of one version, which a rename
+ * replaces.
  */
 async function mountedFile(text: string) {
   const folder = await mkdtemp(join(tmpdir(), 'tally-config-'))
@@ -57,7 +57,7 @@ describe.each([
   ['a server', 'src/main.ts'],
   ['a worker', 'src/worker.ts'],
 ])('%s', (_name, program) => {
-  test('logs at debug after SIGUSR2, and as before after another', async () => {
+  test('logs at debug after SIGUSR2, and at the previous level after another', async () => {
     await using service = await startService({ program, env })
     const probes = () => service.log.lines.filter(({ route }) => route === '/health').length
     for (const [changes, level, logged] of [
@@ -76,7 +76,7 @@ describe.each([
     expect(probes()).toBe(2)
   }, 30_000)
 
-  test('is taken out of rotation and put back over METRICS_PORT', async () => {
+  test('leaves and rejoins the rotation through METRICS_PORT', async () => {
     await using service = await startService({ program, env })
     const operationsPort = await operationsPortOf(service)
     for (const [action, status] of [
@@ -98,7 +98,7 @@ describe.each([
   ['a worker', { program: 'src/worker.ts' }],
   ['several processes', { env: { WEB_CONCURRENCY: '2' } }],
 ])('CONFIG_FILE of %s', (name, options: ServiceOptions) => {
-  test('is followed when it is swapped as Kubernetes does it, and ignored when it is wrong', async () => {
+  test('is followed when Kubernetes swaps it, and ignored when it is invalid', async () => {
     const mount = await mountedFile('{"log_level": "debug"}')
     await using service = await startService({
       ...options,
@@ -127,7 +127,7 @@ describe.each([
   }, 30_000)
 })
 
-test('a missing CONFIG_FILE does not prevent the start, and is used once it exists', async () => {
+test('a missing CONFIG_FILE does not prevent the start and is used once it exists', async () => {
   const mount = await mountedFile('{}')
   const path = join(mount.path, '../later.json')
   await using service = await startService({ env: { ...env, CONFIG_FILE: path } })
@@ -137,7 +137,7 @@ test('a missing CONFIG_FILE does not prevent the start, and is used once it exis
   await mount.remove()
 }, 30_000)
 
-test('several processes follow one change, also those that are started later', async () => {
+test('several processes follow one change, including those started later', async () => {
   await using service = await startService({ env: { ...env, WEB_CONCURRENCY: '2' } })
   const operationsPort = await operationsPortOf(service)
   await service.log.line('supervising')
@@ -166,7 +166,7 @@ test('several processes follow one change, also those that are started later', a
   await until(() => changesIn(service).at(-1)?.log_level === 'debug')
   await statusesOf(service.port, 'GET', '/health')
   await until(() => service.log.lines.filter(({ route }) => route === '/health').length === 30)
-  // One line a change, whatever the number of processes.
+  // One line per change, for any number of processes.
   expect(changesIn(service)).toHaveLength(5)
   service.signal('SIGTERM')
   expect(await service.exited).toBe(0)

@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
 
-/** An address at which nothing answers. */
+/** An address where nothing listens. */
 const nowhere = '127.0.0.1:1'
 
 const post = (service: Service, path: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -31,7 +31,7 @@ test('a request that a database refuses has its cause in the log, and no passwor
   expect(service.log.text).not.toContain('hunter2')
 })
 
-test('the start line names where data is kept, and a variable that is nearly right is pointed out', async () => {
+test('the start line names where data is stored, and a misspelled variable is reported', async () => {
   await using service = await startService({
     env: { ...noDrainWindow, ENVIRONMENT: 'production', DATABASE_URI: 'postgres://user:hunter2@db/tally' },
   })
@@ -57,7 +57,7 @@ for (const [what, env, cause] of [
   ['an address', { HOST: '192.0.2.1' }, 'listening on HOST 192.0.2.1, PORT 0: '],
   ['a data directory', { DATA_DIR: '/dev/null' }, 'DATA_DIR: cannot use /dev/null/tally.db as the database'],
 ] as const)
-  test(`a start that fails names what it could not use: ${what}`, async () => {
+  test(`a failed start names what it could not use: ${what}`, async () => {
     const { exitCode, output } = await runService({ env })
     expect(exitCode).toBe(1)
     const line = output.split('\n').find((text) => text.includes('"cannot start"'))
@@ -81,7 +81,7 @@ test('every line of several processes on one stream names its process', async ()
   expect(servers.map(({ pid, process }) => [pid, process])).toContainEqual([request.pid, request.process])
 })
 
-test('a task can be followed from its request to its end, with the client where LOG_FIELDS has it', async () => {
+test('a task can be followed from its request to its end, with the client if LOG_FIELDS includes it', async () => {
   await using service = await startService({
     env: { ...noDrainWindow, LOG_FIELDS: 'client_address,path,user_agent', TRUSTED_PROXIES: '127.0.0.0/8' },
   })
@@ -107,7 +107,7 @@ test('a task can be followed from its request to its end, with the client where 
   expect(request).not.toHaveProperty('request_bytes')
 })
 
-test('a scrape of a service at rest sees no request in flight', async () => {
+test('a scrape of an idle service shows no request in flight', async () => {
   const [port = 0] = freePorts(1)
   await using service = await startService({ env: noDrainWindow })
   await using separate = await startService({ env: { ...noDrainWindow, METRICS_PORT: String(port) } })

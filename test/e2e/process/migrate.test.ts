@@ -14,7 +14,7 @@ const timeoutMs = 120_000
 interface Place extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>
   readonly released: readonly Migration[]
-  /** Migrates as another release of the service does, which has these steps. */
+  /** Migrates like another release of the service with these steps. */
   migrateTo(migrations: readonly Migration[]): Promise<void>
 }
 
@@ -38,7 +38,7 @@ async function postgresPlace(): Promise<Place> {
   }
 }
 
-/** All that a release may do to a schema while the release before it runs: see docs/operations.md, "Migrations". */
+/** The permitted schema changes while the previous release runs: see docs/operations.md, "Migrations". */
 const expansion = `
   alter table documents add column labels text;
   alter table documents add column tenant text not null default 'all';
@@ -52,7 +52,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => promises(postgresPlace))
 
 function promises(makePlace: () => Promise<Place>): void {
   test(
-    'the command migrates and exits, and has nothing to do when it runs again',
+    'the command migrates and exits, and does nothing when it runs again',
     async () => {
       await using place = await makePlace()
       for (const _ of ['the first time', 'again']) {
@@ -82,7 +82,7 @@ function promises(makePlace: () => Promise<Place>): void {
       await useEverything(rolledBack.url, 'afterwards')
       const documents = (await (await fetch(`${rolledBack.url}/data`)).json()) as { id: string }[]
       expect(documents.map(({ id }) => id)).toEqual(['before', 'meanwhile', 'afterwards'])
-      // And the newer release finds all of it.
+      // The newer release finds all of it.
       await place.migrateTo(next)
     },
     timeoutMs,

@@ -4,21 +4,21 @@ import { openTaskQueue } from '../../../src/tasks/open.ts'
 import type { Task } from '../../../src/tasks/task.ts'
 import { TaskEnded, type TaskQueue } from '../../../src/tasks/task-queue.ts'
 
-/** How the tasks of a chaos that have a plan are delayed, and when some of them are cancelled, at most, in ms. */
+/** Maximum delays of planned tasks in a chaos test, and of their cancellations, in ms. */
 const maxDelayMs = 2_000
 const maxCancelMs = 1_000
-/** The wait before a call is repeated that had no answer, in ms. */
+/** Delay before a call without a response is repeated, in ms. */
 const repeatMs = 20
 
-/** Adds tasks with priorities and delays, and cancels tasks, while everything around is killed. */
+/** Adds tasks with priorities and delays, and cancels tasks, while processes are killed. */
 export interface PlannedTasks {
-  /** Adds a task with a plan under an idempotency key until it is accepted. Returns its id. */
+  /** Adds a planned task with an idempotency key until it is accepted. Returns its id. */
   add(key: string, payload: string, n: number): Promise<string>
-  /** When one of these tasks is due, in ms since the epoch; undefined for another task. */
+  /** When such a task is due, in ms since the epoch; undefined for another task. */
   runAt(id: string): number | undefined
   /** Cancels a task some time after now. */
   cancelLater(id: string): void
-  /** The ids of the tasks whose cancellation was confirmed, when all cancellations have been answered. */
+  /** The ids of the tasks with a confirmed cancellation, once all cancellations have been answered. */
   cancelled(): Promise<ReadonlySet<string>>
   close(): Promise<void>
 }
@@ -77,7 +77,7 @@ async function addPlanned(queue: TaskQueue, key: string, payload: string, n: num
   }
 }
 
-/** @returns whether it was cancelled: false when it had ended before */
+/** @returns whether it was cancelled: false if it had ended before */
 async function cancel(queue: TaskQueue, id: string): Promise<boolean> {
   for (;;) {
     try {

@@ -8,9 +8,9 @@ import { DocumentLoad, everyDocument } from './document-load.ts'
 import { Ledger } from './ledger.ts'
 
 const timeoutMs = 90_000
-/** How long after the server's return everything has to work again. */
+/** How long after the server's return everything must work again. */
 const recoveryMsMax = 20_000
-/** How long a refusal may take, on a machine that has other things to do as well. */
+/** How long a rejection may take on a busy machine. */
 const refusalMsMax = 8_000
 
 describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
@@ -22,7 +22,7 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
 
   for (const end of ['stop', 'crash'] as const) {
     test(
-      `when it is ended by a ${end} and started again under load, every answer is right or a 503 at once, and /payload notices nothing`,
+      `during a ${end} and restart under load: every response is correct or a prompt 503, and /payload is unaffected`,
       async () => {
         await using service = await startService({ env: { ...noDrainWindow, DATABASE_URL: server.url } })
         await using strict = await startService({
@@ -66,7 +66,7 @@ describe.skipIf(!havePostgres())('a service whose PostgreSQL goes away', () => {
   }
 
   test(
-    'one that starts before it serves /payload, refuses /data, and migrates and serves it once it is there',
+    'that starts later: serves /payload, rejects /data, and serves it after the migration once PostgreSQL is up',
     async () => {
       await server.psql('create database late')
       const url = server.url.replace(/tally$/, 'late')
@@ -106,7 +106,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
   const secret = 'Pa55w0rd-that-no-log-may-show'
 
   test(
-    'is in no answer and no line of a service that runs, loses its database and is refused by it',
+    'appears in no response and no log line of a service that runs, loses its database and is rejected by it',
     async () => {
       const wrongPassword = server.url.replace(server.password, secret)
       await using refused = await startService({
@@ -137,7 +137,7 @@ describe.skipIf(!havePostgres())('the password in DATABASE_URL', () => {
     `postgres://tally:${secret}%zz@127.0.0.1:1/%zz`,
     `mysql://tally:${secret}@127.0.0.1/tally`,
     `postgres:tally:${secret}@127.0.0.1/tally`,
-  ])('is not repeated when the URL is refused at the start: %s', async (url) => {
+  ])('is not repeated when the URL is rejected at the start: %s', async (url) => {
     const { exitCode, output } = await runService({ env: { ...noDrainWindow, DATABASE_URL: url } })
     expect(exitCode).toBeGreaterThan(0)
     expect(output).toMatch(/DATABASE_URL|the database URL/)
@@ -164,7 +164,7 @@ async function checkMetrics({ url }: Service): Promise<string[]> {
   return text.split('\n').filter((line) => line.startsWith('app_check_failing{'))
 }
 
-/** A client of /payload that sends requests without a pause, and checks every response. */
+/** A client that sends /payload requests without a pause and checks every response. */
 class PayloadLoad {
   answered = 0
   readonly wrong: string[] = []
@@ -210,7 +210,7 @@ async function ready({ url }: Service) {
   return { status: response.status, store: checks.store, reason }
 }
 
-/** One request of every kind, to whatever may show what it should not. */
+/** One request of every kind, to anything that might show the password. */
 async function askAll({ url }: Service): Promise<{ status: number; text: string }[]> {
   const body = '{"n":1}'
   const headers = { 'content-type': 'application/json' }
@@ -233,7 +233,7 @@ async function askAll({ url }: Service): Promise<{ status: number; text: string 
   )
 }
 
-/** Those of one load: the database is shared by the tests. */
+/** Those of one load, because the tests share the database. */
 async function documentsOf({ url }: Service, prefix: string): Promise<string[]> {
   return (await everyDocument(url)).filter((text) => new RegExp(`"(id|of)":"${prefix}-`).test(text))
 }

@@ -36,7 +36,7 @@ test('several processes: the supervisor pauses the queue and retries its failed 
   expect(await (await retry()).json()).toEqual({ retried: 5 })
   expect(await readStats()).toMatchObject({ waiting: 5, failed: 0 })
   expect(await (await retry()).json()).toEqual({ retried: 0 })
-  // The metrics of the supervisor are those of the queue, not a multiple of them.
+  // The supervisor's metrics are those of the queue, not a multiple of them.
   const metrics = await (await fetch(new URL('/metrics', operations))).text()
   for (const line of [
     'worker_queue_length 5',

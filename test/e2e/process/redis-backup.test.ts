@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }))
 
 describe.skipIf(!haveRedis())('the commands of docs/disaster-recovery.md', () => {
-  test('bring back the tasks of the moment of the backup, which then run', async () => {
+  test('restore the tasks at the time of the backup, which then run', async () => {
     await using cleanup = new AsyncDisposableStack()
     const redis = await startRedis()
     cleanup.defer(redis.remove)
@@ -46,7 +46,7 @@ describe.skipIf(!haveRedis())('the commands of docs/disaster-recovery.md', () =>
     await addTask(server.url, 'after the backup')
 
     await redis.kill()
-    // Why the page does more than to copy the file.
+    // Why the page does more than copy the file.
     await rm(join(redis.directory, 'appendonlydir'), { recursive: true })
     await copyFile(env.BACKUP, join(redis.directory, 'dump.rdb'))
     await redis.start()
@@ -56,7 +56,7 @@ describe.skipIf(!haveRedis())('the commands of docs/disaster-recovery.md', () =>
     await follow('redis-restore', env)
     await redis.start()
 
-    // The server was not restarted.
+    // The server did not restart.
     const restored = await until(async () => {
       const tasks = await listTasks(server.url)
       return tasks.length > 0 && tasks
@@ -74,7 +74,7 @@ describe.skipIf(!haveRedis())('the commands of docs/disaster-recovery.md', () =>
 })
 
 /**
- * Adds a task, as clients do: on a busy machine Redis may take too long for one request, so it is repeated under its key.
+ * Adds a task like a client: on a busy machine Redis may take too long for one request, so it repeats it with its key.
  *
  * @returns the task's id
  */
@@ -89,7 +89,7 @@ function addTask(url: string, payload: string): Promise<string> {
   })
 }
 
-/** @throws Error while the queue is away */
+/** @throws Error while the queue is unavailable */
 async function listTasks(url: string): Promise<{ id: string; status: string }[]> {
   const response = await fetch(`${url}/tasks?limit=100`)
   if (!response.ok) throw new Error(`status ${response.status}`)

@@ -10,7 +10,7 @@ import {
 import { type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-/** How often the processes are rolled; the long proof in docs/zero-loss.md is RELOADS=100. */
+/** How often to roll the processes; the long proof in docs/zero-loss.md uses RELOADS=100. */
 const reloads = Number(process.env.RELOADS ?? 2)
 const timeoutMs = 60_000 + reloads * 3_000
 
@@ -23,7 +23,7 @@ const startProcesses = () =>
 const rolls = ({ log }: Service): number =>
   log.lines.filter(({ msg }) => msg === 'rolling restart finished').length
 
-/** Restarts the processes one by one while clients send requests without a pause and without a proxy between. */
+/** Restarts the processes one by one while clients send requests without a pause and without a proxy. */
 async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
   await using service = await startProcesses()
   await until(() => service.log.lines.some(({ msg }) => msg === 'supervising'))
@@ -49,7 +49,10 @@ async function reloadUnderLoad(kind: ClientKind): Promise<Fates> {
   return fates
 }
 
-/** Without RELOADS only the two kinds that a reload is hardest on: who is always connecting, and who never does. */
+/**
+ * Without RELOADS, only the two kinds that a reload affects most: clients that always reconnect, and clients that never
+ * do.
+ */
 const eager = clientKinds
   .filter(({ name, path }) =>
     process.env.RELOADS === undefined
@@ -105,7 +108,7 @@ describe('several processes on one port', () => {
   }, 30_000)
 
   test('a reload before all processes have started begins once they have', async () => {
-    // Resolves with the first process that listens; the second is only being started.
+    // Resolves with the first process that listens, while the second one starts.
     await using service = await startProcesses()
     service.signal('SIGHUP')
     await until(() => rolls(service) === 1)
@@ -113,14 +116,14 @@ describe('several processes on one port', () => {
     expect(await service.exited).toBe(0)
   }, 30_000)
 
-  test('a server alone ends in order when its terminal is closed', async () => {
+  test('a single server shuts down properly when its terminal closes', async () => {
     await using service = await startService()
     service.signal('SIGHUP')
     expect(await service.exited).toBe(0)
     expect(service.log.lines.at(-1)?.msg).toBe('stopped')
   }, 30_000)
 
-  test('a server that cannot start ends the start of all, with its reason and a code', async () => {
+  test('a server that cannot start aborts the start of all, with its reason and an exit code', async () => {
     await using taken = await startService()
     const starting = startService({ env: { WEB_CONCURRENCY: '2', PORT: String(taken.port) } })
     expect(starting).rejects.toThrow()

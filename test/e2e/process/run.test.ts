@@ -7,7 +7,7 @@ import { root } from '../../support/root.ts'
 import { runService, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-/** A program that a shell has started after `trap '' SIGNAL`, as `nohup` does for SIGHUP; ready when it resolves. */
+/** A program that a shell starts after `trap '' SIGNAL`, as `nohup` does for SIGHUP. Resolves when it is ready. */
 async function startIgnoring(
   signal: string,
   program: string,
@@ -29,7 +29,7 @@ async function startIgnoring(
 }
 
 describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
-  test('shuts down in order when its terminal is closed', async () => {
+  test('shuts down properly when its terminal closes', async () => {
     await using service = await startService({ program, env: { DRAIN_QUIET: '0s' } })
     service.signal('SIGHUP')
     expect(await service.exited).toBe(0)
@@ -41,7 +41,7 @@ describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
     async (signal) => {
       await using service = await startIgnoring(signal, program)
       service.signal(`SIG${signal}`)
-      // Handled after it: the process has seen both.
+      // Handled after it, so the process has seen both.
       service.signal('SIGUSR2')
       await service.log.line('settings changed')
       expect(service.log.text).not.toContain('"draining"')
@@ -60,7 +60,7 @@ describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
   }, 30_000)
 })
 
-test('a supervisor under nohup still rolls at SIGHUP, and its processes leave SIGHUP to it', async () => {
+test('a supervisor under nohup still rolls at SIGHUP, which its processes ignore', async () => {
   await using supervisor = await startIgnoring('HUP', 'src/main.ts', { WEB_CONCURRENCY: '2' })
   await until(() => supervisor.log.lines.filter(({ msg }) => msg === 'listening').length === 2)
   const processIds = (await Bun.file(`/proc/${supervisor.pid}/task/${supervisor.pid}/children`).text())

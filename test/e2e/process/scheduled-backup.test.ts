@@ -87,7 +87,7 @@ describe.skipIf(Bun.which('sh') === null)('a scheduled backup', () => {
         PGDATABASE: url.pathname.slice(1),
       }
       const values = container.env.map(({ name, value }) => [name, value ?? secret[name]] as const)
-      // The drill has a port of its own, and the volume somewhere else.
+      // The drill has its own port, and the volume is elsewhere.
       const env = {
         ...Object.fromEntries(values),
         PATH: path,
@@ -144,7 +144,7 @@ interface Drill {
   readonly restore: (backup: string) => Promise<Readonly<Record<string, string>>>
 }
 
-/** Backs up a service that is being written to, loses it, restores the newest backup, and compares. */
+/** Backs up a service under writes, destroys it, restores the newest backup, and compares. */
 async function drill({ service: settings, backUp, backups, restore }: Drill): Promise<void> {
   const ledger = new Ledger()
   const service = await startService({ env: { ...noDrainWindow, ...settings } })
@@ -158,7 +158,7 @@ async function drill({ service: settings, backUp, backups, restore }: Drill): Pr
   await during.untilConfirmed(20)
   const { command, env } = backUp()
   const made: string[] = []
-  // As many as it takes to throw one away. The name has the second.
+  // Enough backups that one is deleted. The names contain the second.
   while (made.length < 3) {
     const backup = await runSuccessfully(command, { env })
     if (!made.includes(backup)) made.push(backup)

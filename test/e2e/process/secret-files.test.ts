@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-/** Mounts files as a kubelet does: a directory for each version, and a link that is replaced atomically. */
+/** Mounts files like a kubelet: a directory for each version, and a link that is replaced atomically. */
 async function mount(version: string, files: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, contents] of Object.entries(files))
     await Bun.write(join(directory, version, name), contents)
@@ -35,7 +35,7 @@ const secrets = (generation: string) => ({
   jwt: `a shared secret of the generation ${generation}`,
 })
 
-/** The files of a generation: each ends with a line break, as an editor leaves it. */
+/** The files of a generation: each ends with a line break, like an editor writes it. */
 const toFiles = (generation: string) =>
   Object.fromEntries(Object.entries(secrets(generation)).map(([name, secret]) => [name, `${secret}\n`]))
 
@@ -62,7 +62,7 @@ test.each([1, 2])(
       const headers = { authorization: `Bearer ${token}`, connection: 'close' }
       return (await fetch(service.url + route, { headers })).status
     }
-    /** The statuses of a scraper, an operator and a client with the secrets of a generation. */
+    /** The statuses that a scraper, an operator and a client get with the secrets of a generation. */
     const statuses = async (generation: string) => {
       const { metrics, admin, jwt } = secrets(generation)
       return Promise.all([
@@ -75,7 +75,7 @@ test.each([1, 2])(
     expect(await statuses(second)).toEqual([401, 401, 401])
     expect(await Bun.file(database).exists()).toBe(true)
 
-    // Unusable contents change nothing.
+    // Invalid contents change nothing.
     await mount(`v2-${processes}`, { metrics: 'short', admin: '', jwt: 'short' })
     await until(
       () =>
@@ -90,7 +90,7 @@ test.each([1, 2])(
       () => service.log.lines.filter(({ msg }) => msg === 'secret reloaded').length >= 3 * processes,
     )
     expect(await statuses(second)).toEqual([200, 200, 200])
-    // Also the token that was verified a moment ago.
+    // Also the token that was just verified.
     expect(await statuses(first)).toEqual([401, 401, 401])
     expect(service.log.text).not.toMatch(/token (first|second)|shared secret/)
     await service.stop()

@@ -9,7 +9,7 @@ import {
 } from '../../support/load-clients.ts'
 import { type Service, startService } from '../../support/service.ts'
 
-/** A window as a platform would have it, made short: the balancer here needs some 150 ms. */
+/** A short version of a platform's window: this balancer needs some 150 ms. */
 const drainTimes = { DRAIN_MIN: '500ms', DRAIN_QUIET: '2s', DRAIN_MAX: '8s', SHUTDOWN_TIMEOUT: '10s' }
 
 /** One shutdown under load, from the first request until the process is gone. */
@@ -60,7 +60,7 @@ describe('a shutdown under load loses no request and exits 0:', () => {
         expect(cutWhileSending).toBe(0)
         expect(answeredWhileDraining).toBeGreaterThan(0)
 
-        // The log is complete to its last line, and its count is the clients' count.
+        // The log is complete to its last line, and its count equals the clients' count.
         const paths = new Set(kinds.map(({ path }) => path))
         const logged = service.log.lines.filter(
           ({ msg, route }) => msg === 'request' && paths.has(String(route)),

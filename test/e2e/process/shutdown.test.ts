@@ -3,7 +3,7 @@ import { examplePayload } from '../../support/example-payload.ts'
 import { get, HttpConnection, postJson } from '../../support/http-connection.ts'
 import { runService, type Service, spawnService, startService } from '../../support/service.ts'
 
-/** No window: what is in flight is all that a shutdown waits for. */
+/** No window: the shutdown waits only for requests in flight. */
 const noWindow = { DRAIN_MAX: '0s', DEBUG_ROUTES: 'true', LOG_LEVEL: 'debug' }
 
 /** A window that lasts as long as a client is connected. */
@@ -60,9 +60,9 @@ describe('while draining', () => {
     })
   })
 
-  test('an open console is answered, and does not hold the window open', async () => {
+  test('an open console gets responses but does not keep the window open', async () => {
     await using service = await startService({ env: { DRAIN_QUIET: '1s', DRAIN_MAX: '60s' } })
-    // Stays open, so that only quiet can end the window.
+    // Stays open, so that only the quiet time can end the window.
     using idle = await HttpConnection.open(service.port)
     idle.send(get('/version'))
     await idle.next()
@@ -123,7 +123,7 @@ describe('work in flight at the end of the window', () => {
     expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 0, exit_code: 0 })
   })
 
-  test('a large payload on its thread is answered', async () => {
+  test('a large payload on a thread gets its response', async () => {
     await using service = await startService({ env: noWindow })
     const numbers = Array.from({ length: 500_000 }, (_, i) => i + 0.1)
     using connection = await inFlight(service, postJson('/payload', JSON.stringify({ numbers, text: 'a' })))
@@ -158,7 +158,7 @@ describe('work in flight at the end of the window', () => {
     expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', cut: 1, exit_code: 1 })
   })
 
-  test('half a request head does not hold it beyond SHUTDOWN_TIMEOUT, and is no loss', async () => {
+  test('half a request head does not delay it beyond SHUTDOWN_TIMEOUT and is not a loss', async () => {
     await using service = await startService({ env: { ...noWindow, SHUTDOWN_TIMEOUT: '300ms' } })
     using connection = await HttpConnection.open(service.port)
     connection.send(get('/version'))
@@ -204,7 +204,7 @@ test('a crash is logged and drains: all other requests are answered, then it exi
 })
 
 describe('the start', () => {
-  test('interrupted by SIGTERM it exits 0 without further waiting', async () => {
+  test('interrupted by SIGTERM exits 0 without further waiting', async () => {
     const connected = Promise.withResolvers<void>()
     // A database that accepts connections and never sends a byte.
     using silent = Bun.listen({
@@ -222,7 +222,7 @@ describe('the start', () => {
     expect(spawned.log.text).not.toContain('listening')
   })
 
-  test('on a port that is in use it exits 1 and reports that', async () => {
+  test('on a port in use exits 1 and reports that', async () => {
     await using first = await startService()
     const { exitCode, output } = await runService({ env: { PORT: String(first.port) } })
     expect(exitCode).toBe(1)

@@ -28,7 +28,7 @@ const find = (service: Service, msg: string): LogLine[] =>
 const rolled = (service: Service): Promise<LogLine> =>
   until(() => find(service, 'rolling restart finished')[0], { what: 'the end of the rolling restart' })
 
-/** Asks on a connection of its own. A process that is killed at this moment may have had it. */
+/** Uses a new connection. A process that was just killed may have received it. */
 async function ask(port: number, path: string): Promise<{ status: number; body: string }> {
   using connection = await HttpConnection.open(port)
   connection.send(get(path))
@@ -36,7 +36,7 @@ async function ask(port: number, path: string): Promise<{ status: number; body: 
   return { status: response?.status ?? 0, body: response?.body ?? '' }
 }
 
-/** Waits until all processes run, and the service reports that itself. */
+/** Waits until all processes run and the service reports that. */
 async function untilComplete(service: Service): Promise<void> {
   await until(
     async () => {
@@ -45,13 +45,13 @@ async function untilComplete(service: Service): Promise<void> {
     },
     { what: 'all processes running' },
   )
-  // What a process knows of the others may be a heartbeat old.
+  // A process's knowledge of the others may be one heartbeat old.
   await until(async () => (await listChildren(service.pid)).length === 2, { what: 'two processes' })
 }
 
 const stop = async (service: Service): Promise<void> => expect(await service.stop()).toBe(0)
 
-// By /proc and signals, as on Linux.
+// Uses /proc and signals, which only Linux has.
 describe.skipIf(process.platform !== 'linux')('a process is killed', () => {
   test('during a rolling restart, after it has taken the place of an old one', async () => {
     await using service = await startSupervisor({ DRAIN_MIN: '3s' })
@@ -145,7 +145,7 @@ describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
     await using service = await startSupervisor({ HEARTBEAT_TIMEOUT: '1s' })
     const children = await listChildren(service.pid)
     process.kill(children[0] as number, 'SIGSTOP')
-    // A request was lost, which the exit code reports.
+    // A request was lost, and the exit code reports that.
     expect(await service.stop()).toBe(1)
     for (const pid of children) expect(await isAlive(pid)).toBe(false)
   })
@@ -191,7 +191,7 @@ describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
     await until(async () => !(await isAlive(child as number)))
   })
 
-  test('that gets SIGTERM during its start ends its processes, with 0', async () => {
+  test('that gets SIGTERM during its start ends its processes and exits 0', async () => {
     await using service = await spawnService({ env: { WEB_CONCURRENCY: '4', DRAIN_QUIET: '200ms' } })
     const listening = await findListening(service)
     expect(await service.stop()).toBe(0)
@@ -260,7 +260,7 @@ describe.skipIf(process.platform !== 'linux' || !haveOpenssl())('a certificate i
     }
   }
 
-  /** Waits until every process shows the second certificate, over enough connections to reach each of them. */
+  /** Waits until every process presents the second certificate, over enough connections to reach each of them. */
   async function untilRenewed(port: number): Promise<void> {
     await until(
       async () => {

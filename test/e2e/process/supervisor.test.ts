@@ -9,7 +9,7 @@ import { until } from '../../support/until.ts'
 
 const command = [process.execPath, 'src/main.ts']
 
-/** A supervisor in this process, and its servers as worker processes. */
+/** A supervisor in this process, with its servers as worker processes. */
 async function supervise(env: Record<string, string> = {}, options: Partial<SupervisorOptions> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tally-supervisor-'))
   const memory = memoryLog()

@@ -3,22 +3,22 @@ import { noDrainWindow, type Service, startService } from '../../support/service
 import type { PlannedTasks } from './planned-tasks.ts'
 
 export interface ChaosOptions {
-  /** Tasks that must be accepted. */
+  /** Number of tasks that must be accepted. */
   readonly tasks: number
-  /** Clients that post at the same time. */
+  /** Number of concurrent clients. */
   readonly clients: number
-  /** How often a process, an API or a worker, is killed with -9 and started again. */
+  /** How often a process, an API or a worker, is killed with -9 and restarted. */
   readonly kills: number
-  /** What every process needs to find the queue. */
+  /** The environment that every process needs to find the queue. */
   readonly env: Readonly<Record<string, string>>
-  /** Takes the queue's own server away and brings it back; done at even distances. */
+  /** Stops and restarts the queue's own server; at regular intervals. */
   readonly outages?: { readonly count: number; strike(): Promise<void> }
   /**
-   * Adds every third task with a priority and a delay, and cancels every fifth one. Default: every task is due at once,
-   * and none is cancelled.
+   * Adds every third task with a priority and a delay, and cancels every fifth one. Default: all tasks are due
+   * immediately, and none is cancelled.
    */
   readonly planned?: PlannedTasks
-  /** How many processes of each kind. Default 2. */
+  /** Number of processes of each kind. Default: 2. */
   readonly processes?: number
 }
 
@@ -26,23 +26,23 @@ export interface ChaosReport {
   readonly accepted: number
   readonly completed: number
   readonly failed: number
-  /** Runs of all tasks; may exceed the tasks, for a killed worker's run counts. */
+  /** Runs of all tasks; may exceed the tasks, because a killed worker's run counts. */
   readonly runs: number
-  /** Tasks that ended cancelled. */
+  /** Cancelled tasks. */
   readonly cancelled: number
   /** Accepted tasks that ended neither completed nor cancelled. */
   readonly lost: number
-  /** Tasks beyond one for each that a client wanted. */
+  /** Tasks beyond one per requested task. */
   readonly doubled: number
-  /** Completed tasks with a result other than the right one. */
+  /** Completed tasks with an incorrect result. */
   readonly wrong: number
-  /** Tasks with a confirmed cancellation that ended otherwise, and cancelled tasks without a request to cancel. */
+  /** Tasks with a confirmed cancellation that ended otherwise, and cancelled tasks without a cancellation request. */
   readonly wronglyEnded: number
-  /** Tasks that were completed before they were due. */
+  /** Tasks that completed before they were due. */
   readonly early: number
   readonly kills: number
   readonly outages: number
-  /** Requests that had no answer, or none but 5xx, and were sent again under the same key. */
+  /** Requests without a response, or with 5xx, that were repeated with the same key. */
   readonly repeated: number
   readonly seconds: number
 }
@@ -56,12 +56,12 @@ interface TaskBody {
   readonly result?: { readonly processing_time_ms?: number }
 }
 
-/** How long everything may take to end after the last task was accepted, in ms. */
+/** Timeout for everything to end after the last task was accepted, in ms. */
 const endMsMax = 120_000
 
 /**
- * Posts tasks while processes die, and accounts for each: a client repeats a request that had no answer under the same
- * Idempotency-Key, so each task that a client wanted must be there once, completed, with the right result.
+ * Posts tasks while processes die, and accounts for each. A client repeats a request without a response with the same
+ * Idempotency-Key, so each task must exist once, completed, with the correct result.
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { tasks, clients, kills, env, outages, planned, processes = 2 } = options
@@ -131,7 +131,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-/** Processes of one program, one of which is replaced now and then. */
+/** Processes of one program, which are replaced from time to time. */
 interface Fleet {
   readonly all: Service[]
   replaceOne(): Promise<void>
@@ -159,7 +159,7 @@ function workOf(n: number) {
   return { numbers: [n, n / 7, -n], text: `task ${n}.` }
 }
 
-/** @returns the id of the accepted task, or undefined when it has to be sent again */
+/** @returns the id of the accepted task, or undefined if it must be sent again */
 async function post({ all }: Fleet, n: number): Promise<string | undefined> {
   const service = all[Math.floor(Math.random() * all.length)] as Service
   try {

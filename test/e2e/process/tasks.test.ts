@@ -11,10 +11,10 @@ import { until } from '../../support/until.ts'
 import { openPlannedTasks, type PlannedTasks, type PlannedTasksPlace } from './planned-tasks.ts'
 import { type ChaosReport, runChaos } from './task-chaos.ts'
 
-/** Some starts of processes and some leases, on a busy machine. */
+/** Some process starts and some leases, on a busy machine. */
 const timeoutMs = 120_000 + rounds * 5_000
 
-/** A worker that is killed loses its tasks for a second; one task may meet several kills. */
+/** A killed worker loses its tasks for a second; several kills may hit one task. */
 const quick = { TASK_LEASE: '1s', TASK_ATTEMPTS: '20', ACCESS_LOG: 'false' }
 
 async function withDirectory(run: (dataDir: string) => Promise<void>): Promise<void> {
@@ -59,7 +59,7 @@ async function metric({ url }: Service, name: string): Promise<number> {
   return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1])
 }
 
-/** A payload that takes about half a second, and limits under which it is accepted. */
+/** A payload that takes about half a second, and limits that accept it. */
 const long = { numbers: [1], text: 'a b. '.repeat(3_000_000) }
 /** Reading many of them at once keeps the event loop busy, which is not under test here. */
 const wideLimits = { MAX_TEXT_LENGTH: '20000000', MAX_BODY_BYTES: '32MiB' }
@@ -74,7 +74,7 @@ const nothingLost = (tasks: number): Partial<ChaosReport> => ({
   early: 0,
 })
 
-/** Runs it beside tasks with priorities and delays, and tasks that are cancelled. */
+/** Adds tasks with priorities and delays, and cancels tasks. */
 async function withPlannedTasks(
   place: PlannedTasksPlace,
   run: (planned: PlannedTasks) => Promise<void>,
@@ -89,7 +89,7 @@ async function withPlannedTasks(
 
 describe('tasks posted while API and worker processes are killed with -9', () => {
   test(
-    'on SQLite each ends once with the right result',
+    'on SQLite each end once with the correct result',
     () =>
       withDirectory((dataDir) =>
         withPlannedTasks({ dataDir }, async (planned) => {
@@ -216,7 +216,7 @@ describe('the worker process', () => {
           body: '{"payload":"a"}',
         })
         expect(refused.status).toBe(503)
-        // At once, and not after the time limit of a call.
+        // Immediately, not after the time limit of a call.
         expect(performance.now() - start).toBeLessThan(5_000)
         await server.start()
         await until(async () => (await ready(worker)).code === 200)
@@ -230,7 +230,7 @@ describe('the worker process', () => {
     'answers its probes and keeps its leases while it analyses a million numbers at a time',
     () =>
       withDirectory(async (dataDir) => {
-        // Short leases, and two workers: each takes what the other does not renew.
+        // Short leases and two workers: each claims what the other does not renew.
         const env = { ...wideLimits, DATA_DIR: dataDir, TASK_LEASE: '2s', TASK_ATTEMPTS: '5' }
         await using api = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const numbers = Array.from({ length: 1_000_000 }, (_, n) => n)
@@ -312,7 +312,7 @@ describe('the worker process', () => {
   )
 
   test(
-    'three workers replaced one after the other under load lose and double nothing',
+    'three workers replaced one after the other under load lose and duplicate nothing',
     () =>
       withDirectory(async (dataDir) => {
         const env = { ...quick, DATA_DIR: dataDir, TASK_ATTEMPTS: '1', TASK_LEASE: '15s' }
@@ -348,7 +348,7 @@ describe('the worker process', () => {
 
 describe('a server with its worker inside', () => {
   test(
-    'poison of every kind fails after its attempts, and the others are completed meanwhile',
+    'poison tasks of every kind fail after their attempts, and the others complete meanwhile',
     () =>
       withDirectory(async (dataDir) => {
         const env = {
@@ -360,7 +360,7 @@ describe('a server with its worker inside', () => {
         const accepting = await startService({ env: { ...noDrainWindow, ...env, WORKER: 'off' } })
         const endless = await create(accepting, { seconds: 60 }, 'demo')
         const beyondLimits = await create(accepting, { numbers: [1, 2, 3], text: 'a' })
-        const throwing = await create(accepting, 'not JSON any more')
+        const throwing = await create(accepting, 'no longer JSON')
         const good = await Promise.all(Array.from({ length: 5 }, () => create(accepting, 'good')))
         await accepting.stop()
         using file = new Database(join(dataDir, 'tally.db'))

@@ -17,7 +17,7 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
   })
   afterAll(() => rm(directory, { recursive: true }))
 
-  /** What a kubelet does: a directory for each version, and a link that is replaced as a whole. */
+  /** What a kubelet does: a directory for each version, and a link that is replaced atomically. */
   async function mount(version: string, { cert, key }: Certificate): Promise<void> {
     await Bun.write(join(directory, version, 'tls.crt'), cert)
     await Bun.write(join(directory, version, 'tls.key'), key)
@@ -26,7 +26,7 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
   }
 
   for (const processes of [1, 2])
-    test(`that changes is shown to new connections, by ${processes} processes, and a connection from before is served`, async () => {
+    test(`that changes is presented to new connections by ${processes} processes, and existing connections are still served`, async () => {
       const [first, second] = await Promise.all([makeCertificate('first', 30), makeCertificate('second', 60)])
       await mount(`first${processes}`, first)
       await using service = await startService({
@@ -40,7 +40,7 @@ describe.skipIf(!haveOpenssl())('a certificate in mounted files', () => {
         },
       })
       const admin = String((await service.log.line('admin server listening')).url)
-      /** Waits until the metric is the time at which this certificate ends, in all processes. */
+      /** Waits until the metric is the expiry of this certificate in all processes. */
       const untilExpiryIsOf = ({ cert }: Certificate): Promise<unknown> => {
         const expiry = new X509Certificate(cert).validToDate.getTime() / 1_000
         const line = `tls_certificate_expiry_timestamp_seconds ${expiry}\n`

@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
 
-/** The W3C header of a client that traces as well. */
+/** The W3C header of a client that also traces. */
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const clientSpanId = 'b7ad6b7169203331'
 const traceparent = `00-${traceId}-${clientSpanId}-01`
@@ -78,7 +78,7 @@ for (const [system, start] of Object.entries(engines))
         return task.status === 'completed'
       })
       await fetch(`http://127.0.0.1:${answers.port}/tasks/${task_id}`, { headers: { traceparent } })
-      // What a process has traced is sent when it stops, at the latest.
+      // A process exports its spans at the latest when it stops.
       for (const service of [accepts, answers, worker]) service.signal('SIGTERM')
       expect(await Promise.all([accepts.exited, answers.exited, worker.exited])).toEqual([0, 0, 0])
       spans = collector.spans.filter((one) => one.traceId === traceId)
@@ -94,7 +94,7 @@ for (const [system, start] of Object.entries(engines))
       expect(span('find tasks').parentSpanId).toBe(span('GET /tasks/:id').spanId)
     })
 
-    test('has the run in the worker under the request that created the task', () => {
+    test('places the run in the worker under the request that created the task', () => {
       const send = span('send tasks')
       const run = span('process tasks')
       expect(send.parentSpanId).toBe(span('POST /tasks').spanId)
@@ -109,7 +109,7 @@ for (const [system, start] of Object.entries(engines))
       })
     })
 
-    test('has its trace in the log line about the run', () => {
+    test('is in the log line about the run', () => {
       const line = worker.log.lines.find(({ msg }) => msg === 'task completed')
       expect(line).toMatchObject({ trace_id: traceId, span_id: span('process tasks').spanId })
     })
@@ -164,7 +164,7 @@ describe('a payload and a document', () => {
     expect(line).toMatchObject({ trace_id: traceId, span_id: roots[0]?.spanId })
   })
 
-  test('without a parent begin a trace of their own, of which a sampler takes its part', async () => {
+  test('without a parent begin a new trace, which a sampler may select', async () => {
     await using collector = startCollector()
     await using service = await startService({
       env: {
@@ -184,9 +184,9 @@ describe('a payload and a document', () => {
   })
 })
 
-test('with a dead collector the service starts, serves and stops in its time', async () => {
+test('with a dead collector the service starts, serves and stops in time', async () => {
   const listener = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
-  // It takes connections and never answers.
+  // Accepts connections and never responds.
   await using service = await startService({
     env: {
       TRACING_ENABLED: 'true',
@@ -206,7 +206,7 @@ test('with a dead collector the service starts, serves and stops in its time', a
 test.each([
   ['OTEL_SDK_DISABLED', 'True'],
   ['OTEL_TRACES_EXPORTER', 'none'],
-] as const)('%s=%s sends nothing, although tracing is on', async (variable, value) => {
+] as const)('%s=%s exports nothing, although tracing is on', async (variable, value) => {
   await using collector = startCollector()
   await using service = await startService({
     env: {
@@ -221,7 +221,7 @@ test.each([
   expect(collector.spans).toEqual([])
 })
 
-test('an unknown sampler and a long delay are for others: the first is logged and ignored', async () => {
+test('an unknown sampler is logged and ignored, and a long delay is accepted', async () => {
   await using collector = startCollector()
   await using service = await startService({
     env: {

@@ -79,7 +79,7 @@ describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but unusable',
   })
   afterAll(() => server?.remove())
 
-  test('because it is a standby: reports that, answers reads, and recovers when it is promoted', async () => {
+  test('because it is a standby: reports that, serves reads, and recovers when it is promoted', async () => {
     await using service = await startOn(server.url)
     const id = await storesDocument(service)
     await completesTask(service)
@@ -111,7 +111,7 @@ describe.skipIf(withoutServer)('a service whose PostgreSQL is up, but unusable',
     await recovers(service)
   })
 
-  test('because another one is the primary: goes there, although its connections stay open', async () => {
+  test('because another one is the primary: switches, although its connections stay open', async () => {
     const next = await startPostgres()
     const proxy = startTcpProxy(server.port)
     try {
@@ -169,7 +169,7 @@ describe.skipIf(withoutServer)('parameters of DATABASE_URL', () => {
     ['options=--default-transaction-read-only%3Don', 'default_transaction_read_only'],
     ['idle_in_transaction_session_timeout=0', 'idle_in_transaction_session_timeout'],
     ['client_encoding=LATIN1', 'client_encoding'],
-  ])('that would change what it needs are refused at the start: %s', async (parameters, setting) => {
+  ])('that would change what it needs are rejected at the start: %s', async (parameters, setting) => {
     const { exitCode, output } = await runService({
       env: { ...noDrainWindow, DATABASE_URL: `${server.url}?${parameters}` },
     })
@@ -194,7 +194,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
   test.each([
     ['session', []],
     ['transaction', []],
-    // Two sessions of the server for all: each is used by everybody in turn.
+    // Two server sessions for all clients, which take turns.
     ['transaction', [...ignoring, 'default_pool_size = 2']],
   ] as const)(
     'in %s mode %j: stores documents, runs tasks of two instances, and keeps its time limits',
@@ -204,7 +204,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
         await using service = await startOn(pooler.url)
         await using other = await startOn(pooler.url, { WORKER: 'off' })
         const statuses = new Set<number>()
-        /** Repeats what was refused, because the machine may be slow. */
+        /** Repeats rejected requests, because the machine may be slow. */
         const accepted = (on: Service, path: string, body: string, headers: Record<string, string>) =>
           until(async () => {
             const answer = await send(on, path, body, headers)
@@ -226,7 +226,7 @@ describe.skipIf(withoutPooler)('a service behind PgBouncer', () => {
         expect([...statuses].filter((status) => status !== 201 && status !== 503)).toEqual([])
         expect(await checksOf(service)).toMatchObject({ store: 'ok', queue: 'ok' })
 
-        // A transaction of another client holds a row: the server ends the statement that waits for it.
+        // Another client's transaction holds a row, so the server aborts the statement that waits for it.
         const id = await storesDocument(service)
         const lock = server
           .psql(`begin; select from documents where id = '${id}' for update; select pg_sleep(600)`)

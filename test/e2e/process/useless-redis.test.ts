@@ -6,7 +6,7 @@ import { until } from '../../support/until.ts'
 
 setDefaultTimeout(120_000)
 
-/** A service whose tasks and rate are on a Redis. */
+/** A service with its tasks and rate limits on a Redis. */
 const startOn = (url: string): Promise<Service> =>
   startService({ env: { ...noDrainWindow, REDIS_URL: url, RATE_LIMIT: '1000000/1h' } })
 
@@ -26,7 +26,7 @@ const status = async ({ url }: Service, id: string): Promise<string> =>
 const queueCheck = async ({ url }: Service): Promise<string> =>
   ((await (await fetch(`${url}/ready`)).json()) as { checks: { queue: string } }).checks.queue
 
-/** Posts until a task is accepted, whose rate was counted, and waits until it has completed. */
+/** Posts until a task is accepted after a rate check, and waits until it has completed. */
 async function completesTask(service: Service): Promise<string> {
   const { id } = await until(async () => {
     const posted = await post(service)
@@ -36,7 +36,7 @@ async function completesTask(service: Service): Promise<string> {
   return id
 }
 
-/** Waits until tasks are refused, and the check and the log report why. */
+/** Waits until tasks are rejected, and the check and the log report why. */
 async function showsFailure(service: Service, cause: RegExp): Promise<void> {
   await until(async () => (await queueCheck(service)) === 'failing')
   await until(async () => (await post(service)).status === 503)
@@ -80,11 +80,11 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
       await recovers(service)
       await until(isReady)
       const reported = service.log.lines.filter(({ msg }) => msg === 'queue operation failed')
-      // One line a minute for each cause: the replica, and the connection that ended because of it.
+      // One line per minute for each cause: the replica, and the connection that ended because of it.
       expect(reported.length).toBeLessThan(10)
     }))
 
-  test('because another one is the primary: goes there, although its connections stay open', async () => {
+  test('because another one is the primary: switches, although its connections stay open', async () => {
     const [former, next] = await Promise.all([startRedis(), startRedis()])
     const proxy = startTcpProxy(former.port)
     try {
@@ -92,7 +92,7 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
       await until(async () => (await next.send('INFO', 'replication')).includes('master_link_status:up'))
       await using service = await startOn(`redis://127.0.0.1:${proxy.port}`)
       const before = await completesTask(service)
-      // As a failover does: the replica has everything when it takes over.
+      // Like a failover: the replica has all data when it takes over.
       await former.send('CLIENT', 'PAUSE', '600000', 'WRITE')
       await former.send('WAIT', '1', '0')
       await until(async () => (await next.send('EXISTS', `bull:tally:${before}`)) === '1')
@@ -108,7 +108,7 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
     }
   })
 
-  test('because its memory is full: refuses new tasks, serves existing ones, and recovers when there is room', () =>
+  test('because its memory is full: rejects new tasks, serves existing ones, and recovers when there is room', () =>
     withService(async (service, server) => {
       const before = await completesTask(service)
       await server.send('CONFIG', 'SET', 'maxmemory', '1')
@@ -126,7 +126,7 @@ describe.skipIf(!haveRedis())('a service whose Redis is up, but useless', () => 
       await recovers(service)
     }))
 
-  test('because it wants a password that the service does not have', () =>
+  test('because it requires a password that the service does not have', () =>
     withService(async (service, server) => {
       await server.send('CONFIG', 'SET', 'requirepass', 'secret')
       await server.send('-a', 'secret', 'CLIENT', 'KILL', 'TYPE', 'normal')

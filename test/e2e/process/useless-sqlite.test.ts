@@ -48,7 +48,7 @@ describe('a service whose database file is gone', () => {
       const { store, queue } = await checksOf(service)
       return store === 'failing' && queue === 'failing'
     })
-    // The embedded worker announces itself, so the log reports it without a request or a probe.
+    // The embedded worker registers itself, so the log reports it without a request or a probe.
     const line = await service.log.line('queue operation failed')
     expect(`${line.cause}`).toMatch(cause)
   }
@@ -124,7 +124,7 @@ test.skipIf(!(await canMount()))(
     try {
       await using service = await startService({ env: { ...noDrainWindow, DATA_DIR: directory } })
       expect(await checkOf(service)).toBe('ok')
-      // The same files by way of a read-only mount.
+      // The same files through a read-only mount.
       await runSuccessfully(['mount', '--bind', directory, directory])
       await runSuccessfully(['mount', '-o', 'remount,ro,bind', directory])
       await until(async () => (await checkOf(service)) === 'failing')

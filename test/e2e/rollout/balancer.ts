@@ -4,17 +4,20 @@ import { until } from '../../support/until.ts'
 
 export const balancerConfig = resolve(import.meta.dir, '../../../deploy/haproxy/haproxy.cfg')
 
-/** The one line that the configuration takes when instances speak TLS. */
+/** The only line that differs if instances use TLS. */
 const withTls = (config: string): string =>
   config.replaceAll('\n  balance leastconn\n', '\n  balance leastconn\n  default-server ssl verify none\n')
 
-/** The configuration without what protects clients from each other, for a control. */
+/** The configuration without the protections between clients, for a control. */
 const withoutIsolation = (config: string): string =>
   config.replace('  option http-buffer-request\n', '').replace(/^ {2}use_backend .*\n/m, '')
 
 const variants = { tls: withTls, shared: withoutIsolation } as const
 
-/** Writes a variant of the shipped configuration. @throws Error when it is the shipped one: the text has changed */
+/**
+ * Writes a variant of the shipped configuration. @throws Error if nothing changed, because the shipped text is
+ * different
+ */
 async function writeVariant(directory: string, change: (config: string) => string): Promise<string> {
   const shipped = await Bun.file(balancerConfig).text()
   const changed = change(shipped)
@@ -24,19 +27,19 @@ async function writeVariant(directory: string, change: (config: string) => strin
   return file
 }
 
-/** What the balancer thinks of one instance. */
+/** The balancer's view of one instance. */
 export interface ServerState {
   /** `UP`, `DOWN`, `UP 1/2` on the way down, `DOWN 1/2` on the way up, `MAINT (resolution)`. */
   readonly status: string
-  /** Requests that it has at the instance now. */
+  /** Requests in flight to the instance. */
   readonly inFlight: number
 }
 
-/** The backends of deploy/haproxy/haproxy.cfg. The first one checks the instances, and both have requests at them. */
+/** The backends of deploy/haproxy/haproxy.cfg. The first one checks the instances; both send requests to them. */
 const backends = ['api', 'api-apart']
 
 /**
- * The instances' states from HAProxy's statistics as CSV, by the name of their slot.
+ * The instances' states from HAProxy's statistics as CSV, by slot.
  *
  * @example parseServerStates('# pxname,svname,scur,status\napi,api-1,2,UP\n').get('api-1')
  *   // { status: 'UP', inFlight: 2 }
@@ -75,11 +78,11 @@ export interface Balancer {
 }
 
 /**
- * Starts HAProxy with the configuration that is shipped.
+ * Starts HAProxy with the shipped configuration.
  *
- * @param slotPorts the port of each slot on 127.0.0.1, used or not.
- * @param retries how often a connection that could not be opened is tried again.
- * @param variant `tls`: the instances speak TLS. `shared`: without what protects clients from each other.
+ * @param slotPorts the port of each slot on 127.0.0.1, used or not
+ * @param retries how often to retry a connection that could not be opened
+ * @param variant `tls`: the instances use TLS. `shared`: without the protections between clients.
  */
 export async function startBalancer(options: {
   directory: string

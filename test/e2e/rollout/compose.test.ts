@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../../support/command.ts'
 
-/** Runs `make roll`'s script against a balancer with these states, and a Compose that notes its words. */
+/** Runs `make roll`'s script against a balancer with these states, and a Compose that records its arguments. */
 async function roll(states: Record<string, string>, failing = '') {
   const directory = await mkdtemp(join(tmpdir(), 'tally-roll-'))
   const rows = Object.entries(states).map(([name, status]) => `api,${name},0,${status}`)

@@ -1,8 +1,8 @@
 /**
- * Replaces the worker of the Compose platform, then its instances one after another: `make roll`, `make roll VERSION=1.2.3`
- * (and IMAGE=...). The next is touched only when the balancer sends requests to the one before.
+ * Replaces the worker of the Compose platform, then its instances one after another: `make roll`, `make roll
+ * VERSION=1.2.3` (and IMAGE=...). Waits for each until the balancer sends it requests.
  *
- * Exit: 0 when all were replaced, 1 when one did not recover; the others are then unchanged.
+ * Exit codes: 0 if all were replaced; 1 if one did not recover, in which case the others are unchanged.
  */
 
 import { until } from '../../support/until.ts'
@@ -12,12 +12,12 @@ const compose = (process.env.COMPOSE || 'docker compose').split(' ')
 const statsUrl =
   process.env.BALANCER_STATS_URL || `http://127.0.0.1:${process.env.BALANCER_STATS_PORT || 8404}`
 
-/** Longer than a shutdown may take (60 s) and a start after it. */
+/** Longer than a shutdown (60 s) and the following start. */
 const replaceTimeoutMs = 120_000
 
 const replace = ['up', '--detach', '--no-deps', '--no-build', '--force-recreate']
 
-/** Runs Compose on the platform, with its output on ours. */
+/** Runs Compose on the platform and passes its output through. */
 async function onPlatform(...words: string[]): Promise<void> {
   const child = Bun.spawn([...compose, '--profile', 'platform', ...words], {
     stdin: 'ignore',
@@ -29,7 +29,7 @@ async function onPlatform(...words: string[]): Promise<void> {
 }
 
 try {
-  // First: a new worker runs what an old instance has accepted, and not the other way round. Tasks wait meanwhile.
+  // First, because a new worker runs what an old instance accepts, but not vice versa. Tasks wait meanwhile.
   console.log('worker: replaced, while tasks wait in the queue')
   await onPlatform(...replace, '--wait', 'worker')
   for (const instance of ['api-1', 'api-2', 'api-3']) {

@@ -2,19 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { hashKey } from '../../../src/http/middleware/api-keys.ts'
 
-/** What an instance that faces the world is started with, and what a client then needs. */
+/** The settings of an instance on a public network, and what its clients need. */
 export interface Guarded {
   readonly env: Readonly<Record<string, string>>
   readonly apiKey: string
 }
 
-/** Far above the load: every request is held against its rate, and none is over it. */
+/** Far above the load: every request is counted against the rate, but none exceeds it. */
 const rateLimit = '1000000/1s'
 
 /**
- * Keys, a rate and TLS, with a certificate made for this run by openssl.
+ * Keys, a rate and TLS, with a certificate that openssl makes for this run.
  *
- * @throws Error when openssl makes none
+ * @throws Error if openssl fails
  */
 export async function guard(directory: string): Promise<Guarded> {
   const cert = join(directory, 'tls.crt')

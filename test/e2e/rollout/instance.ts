@@ -10,34 +10,34 @@ export interface InstanceEnd {
   readonly seconds: number
 }
 
-/** One process of the service, from its start to its end. */
+/** One process of the service, from start to end. */
 export interface Instance {
-  /** `api-1-v2`: of slot api-1, version v2. No two instances of a run share a name, nor a counter. */
+  /** `api-1-v2`: slot api-1, version v2. Instances of a run share neither names nor counters. */
   readonly name: string
   readonly slot: string
   readonly port: number
-  /** Where Prometheus reads it. */
+  /** The address for Prometheus. */
   readonly scrapePort: number
-  /** SIGTERM; resolves when the process is gone. */
+  /** Sends SIGTERM; resolves when the process is gone. */
   stop(): Promise<InstanceEnd>
   /** SIGKILL. */
   kill(): Promise<InstanceEnd>
-  /** How many `/payload` requests its access log has, by status; complete once the process is gone. */
+  /** The number of `/payload` requests in its access log, by status; complete once the process is gone. */
   logged(): Promise<number>
 }
 
 /**
  * Starts one instance and waits until it is ready.
  *
- * Its drain window lasts at least 3 s: 0.7 s until the balancer sends nothing more, 1 s for the last
- * answer, and 1 s for a last scrape, so that what Prometheus counted is complete too.
+ * Its drain window lasts at least 3 s: 0.7 s until the balancer sends nothing more, 1 s for the last response, and 1 s
+ * for a last scrape, so that Prometheus's count is complete too.
  */
 export async function startInstance(options: {
   directory: string
   slot: string
   version: string
   port: number
-  /** Taken only by a guarded instance, whose own port wants TLS: nothing else tests how the two go together. */
+  /** Only for a guarded instance, whose own port requires TLS. No other test combines the two. */
   metricsPort: number
   program: Program
   guarded: Guarded | undefined

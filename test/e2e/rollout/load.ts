@@ -8,12 +8,12 @@ import type { Mark } from './scenario.ts'
 
 const script = resolve(import.meta.dir, '../../../load/run.ts')
 
-/** A load that runs, or ran, with its report in `directory`. */
+/** A load, running or finished, with its report in `directory`. */
 export interface RunningLoad {
-  /** Resolves when the first request was filed. */
+  /** Resolves when the first request was recorded. */
   readonly begun: Promise<void>
   readonly mark: Mark
-  /** True when the load is over: what is done to the platform now is done under no load. */
+  /** True when the load is over: later changes to the platform happen without load. */
   isOver(): boolean
   end(): Promise<LoadResult>
 }
@@ -21,15 +21,15 @@ export interface RunningLoad {
 export interface LoadResult {
   readonly exitCode: number
   readonly report: Report
-  /** requests.csv and the events, as text. */
+  /** The text of requests.csv and of the events. */
   readonly records: string
   readonly events: string
 }
 
 /**
- * Starts `load/run.ts`, as from a terminal.
+ * Starts `load/run.ts` as a user would in a terminal.
  *
- * @param settings of load/settings.ts, by the names of the environment.
+ * @param settings of load/settings.ts, by environment variable
  */
 export async function startLoad(
   profile: 'load' | 'rollout' | 'spike',

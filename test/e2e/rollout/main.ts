@@ -1,9 +1,9 @@
 /**
- * Rolls, scales and kills the instances of a platform under load, and counts what it cost:
- * `make rollout-test`, `make rollout-test QUICK=1`. Needs haproxy, prometheus and k6 on the PATH, and with GUARDED=1
- * (keys, a rate and TLS at the instances) openssl.
+ * Rolls, scales and kills the instances of a platform under load, and counts the losses: `make rollout-test`, `make
+ * rollout-test QUICK=1`. Needs haproxy, prometheus and k6 on the PATH; GUARDED=1 (keys, a rate and TLS at the
+ * instances) also needs openssl.
  *
- * Exit: 0 when rolling and scaling cost nothing and the kill did; 2 when not; 1 when it could not be run.
+ * Exit codes: 0 if rolling and scaling lost nothing and the kill did; 2 if not; 1 if it could not run.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -17,7 +17,7 @@ import { faultsOf, killFaults } from './verdict.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
-// Not process.exitCode: a program that was left running would hold this process.
+// Not process.exitCode: a child process that still runs would keep this process alive.
 process.exit(
   await main().catch((error: unknown) => {
     console.error(error)
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
       ...settings,
       name: 'kill',
       connection: 'reuse',
-      // Big payloads, so that the instance certainly has one in flight; few, because this is not about speed.
+      // Big payloads, so that the instance certainly has one in flight; few, because speed does not matter here.
       size: '1mb',
       rate: 20,
       seconds: 6,

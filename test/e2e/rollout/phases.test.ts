@@ -17,7 +17,7 @@ const record = (endedMs: number, changes: Partial<RequestRecord> = {}): RequestR
 })
 const csv = (...records: RequestRecord[]): string => [recordHeader, ...records.map(recordLine), ''].join('\n')
 
-test('a request belongs to the phase in which it ended, and steps of one phase are one', () => {
+test('a request belongs to the phase in which it ended, and steps of a phase are combined', () => {
   const counts = countByPhase(
     csv(record(90), record(100), record(150), record(210), record(390)),
     '100 roll 1: api-1 stops\n200 roll 1: api-2 stops\n300 3 to 5: start\n',
@@ -29,7 +29,7 @@ test('a request belongs to the phase in which it ended, and steps of one phase a
   ])
 })
 
-test('lost, refused, slow and closed idle are counted where they happened', () => {
+test('lost, refused, slow and closed idle are counted in their phase', () => {
   const counts = countByPhase(
     csv(
       record(10, { durationMs: 1_000 }),
@@ -46,7 +46,7 @@ test('lost, refused, slow and closed idle are counted where they happened', () =
   ])
 })
 
-test('a connection whose last answer announced its end was not closed without notice', () => {
+test('a connection whose last response announced its end was not closed without warning', () => {
   const closedAfter = (user: number, lastMs: number) => [
     record(lastMs, { requestId: `run-small-${user}-1` }),
     record(lastMs + 50, { requestId: `run-small-${user}-2`, closedIdle: true }),

@@ -11,8 +11,8 @@ export interface PhaseCounts {
   /** Answered after more than a second. */
   slow: number
   /**
-   * Connections that were closed while they were idle: each a race that was won. Without `announced`
-   * (see below) an upper limit: it includes those whose last answer had `Connection: close`.
+   * Connections that were closed while idle: each a race that the client won. Without `announced` (see below) an upper
+   * limit, because it includes those whose last response had `Connection: close`.
    */
   closedIdle: number
   maxMs: number
@@ -21,13 +21,12 @@ export interface PhaseCounts {
 const slowMs = 1_000
 
 /**
- * Counts the requests of a load by phase. A phase is what stands before the colon of an event's label; a
- * request belongs to the phase in which its outcome was known, because requests that a stop hurts were often sent
- * before it.
+ * Counts the requests of a load by phase. The phase is the part of an event's label before the colon. A request belongs
+ * to the phase in which it ended, because a stop often affects requests that were sent before it.
  *
- * @param records the load's `requests.csv`.
- * @param events the load's EVENTS_FILE.
- * @param announced whether this answer, the last one on its connection, had `Connection: close`. k6 does not record
+ * @param records the load's `requests.csv`
+ * @param events the load's EVENTS_FILE
+ * @param announced whether this response, the last one on its connection, had `Connection: close`. k6 does not record
  *   that (load/journeys.ts); it follows from the time at which each instance began to drain.
  */
 export function countByPhase(
@@ -64,12 +63,12 @@ export function countByPhase(
   return [...counts.values()]
 }
 
-/** The user that sent a request, and so its connection: the request's id without its number. */
+/** The user that sent a request, and thus its connection: the request's id without its number. */
 function userOf({ requestId }: RequestRecord): string {
   return requestId.slice(0, requestId.lastIndexOf('-'))
 }
 
-/** What the phases add up to, under a name of its own. */
+/** The sum of the phases, under its own name. */
 export function sumOf(phases: readonly PhaseCounts[], phase: string): PhaseCounts {
   const sum = { phase, sent: 0, answered: 0, refused: 0, lost: 0, slow: 0, closedIdle: 0, maxMs: 0 }
   for (const each of phases) {

@@ -5,11 +5,11 @@ import { type Instance, type InstanceEnd, startInstance } from './instance.ts'
 import { type Prometheus, startPrometheus } from './prometheus.ts'
 import type { Program } from './settings.ts'
 
-/** As many as the balancer's configuration has. */
+/** The number of slots in the balancer's configuration. */
 const slots = ['api-1', 'api-2', 'api-3', 'api-4', 'api-5'] as const
 export type Slot = (typeof slots)[number]
 
-/** An instance that is gone, and how it went. */
+/** A former instance, and how it ended. */
 export interface Ended extends InstanceEnd {
   readonly instance: Instance
 }
@@ -19,29 +19,29 @@ export interface Platform {
   readonly url: string
   readonly prometheusUrl: string
   readonly balancer: Balancer
-  /** Every instance there was, in order of its start. */
+  /** Every instance so far, in order of start. */
   readonly instances: readonly Instance[]
   readonly ended: readonly Ended[]
   /** Starts an instance in a free slot; resolves when the balancer uses it. */
   add(slot: Slot, version: string): Promise<void>
-  /** Stops the instance of a slot as a platform does; resolves when it is gone. */
+  /** Stops the instance of a slot like a platform; resolves when it is gone. */
   remove(slot: Slot): Promise<void>
-  /** Kills the instance of a slot in the middle of a request. */
+  /** Kills the instance of a slot during a request. */
   killBusy(slot: Slot): Promise<void>
-  /** Stops what still runs: the instances first, as in a shutdown of the whole. */
+  /** Stops everything, the instances first, as in a shutdown of the whole platform. */
   stop(): Promise<void>
 }
 
 /**
  * Starts a platform with instances of version v1 in the first three slots.
  *
- * @param directory takes every log and file.
+ * @param directory for all logs and files
  */
 export async function startPlatform(options: {
   directory: string
   program: Program
   balancerRetries: number
-  /** Undefined: open to everybody, over plain HTTP. */
+  /** Undefined: open to everyone, over plain HTTP. */
   guarded?: Guarded | undefined
 }): Promise<Platform> {
   const { directory, program, balancerRetries: retries, guarded } = options
@@ -55,7 +55,7 @@ export async function startPlatform(options: {
   const running = new Map<Slot, Instance>()
   let prometheus: Prometheus | undefined
 
-  // One after another: several slots change at the same moment when scaling.
+  // One after another, because scaling changes several slots at once.
   let scraping = Promise.resolve()
   const scrape = (): Promise<void> => {
     scraping = scraping.then(() =>
@@ -110,7 +110,7 @@ export async function startPlatform(options: {
     },
     remove: (slot) => end(slot, 'stop'),
     async killBusy(slot) {
-      // Between two polls of the balancer thousands of requests may start and end; a big one stays.
+      // Thousands of requests may start and end between two polls of the balancer; a big one stays.
       const deadline = performance.now() + 5_000
       while (performance.now() < deadline) {
         if (((await balancer.states()).get(slot)?.inFlight ?? 0) > 0) break

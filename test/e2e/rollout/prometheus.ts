@@ -6,26 +6,26 @@ import { until } from '../../support/until.ts'
 const shippedConfig = resolve(import.meta.dir, '../../../deploy/prometheus/prometheus.yml')
 
 export interface Target {
-  /** The instance's name, as it answers in X-Served-By. */
+  /** The instance's name, as in X-Served-By. */
   readonly pod: string
   readonly port: number
 }
 
 export interface Prometheus {
   readonly url: string
-  /** Scrapes these from now on. Earlier samples stay. */
+  /** Scrapes these targets from now on. Earlier samples stay. */
   setTargets(targets: readonly Target[]): Promise<void>
   /** Resolves when an instance was scraped. */
   untilScraped(pod: string): Promise<void>
   /**
-   * Resolves when nothing is scraped any more under that name. Prometheus takes changes of targets at most
-   * every 5 s: until then it would file another process on the same port under the old name.
+   * Resolves when no target has that name any longer. Prometheus applies target changes at most every 5 s: until then,
+   * it would attribute another process on the same port to the old name.
    */
   untilForgotten(pod: string): Promise<void>
   stop(): Promise<void>
 }
 
-/** Starts Prometheus with the configuration that is shipped and targets of its own. */
+/** Starts Prometheus with the shipped configuration and its own targets. */
 export async function startPrometheus(directory: string, port: number): Promise<Prometheus> {
   const home = join(directory, 'prometheus')
   const targetsFile = join(home, 'targets/api.json')
@@ -38,7 +38,7 @@ export async function startPrometheus(directory: string, port: number): Promise<
       targets: [`127.0.0.1:${target.port}`],
       labels: { pod: target.pod },
     }))
-    // Prometheus reads the file when it changes: it must never see half of it.
+    // Prometheus rereads the file when it changes, so it must never see an incomplete one.
     await Bun.write(`${targetsFile}.new`, JSON.stringify(groups))
     await rename(`${targetsFile}.new`, targetsFile)
   }

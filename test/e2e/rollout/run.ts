@@ -11,7 +11,7 @@ import { type Platform, startPlatform } from './platform.ts'
 import type { Mark } from './scenario.ts'
 import type { Program } from './settings.ts'
 
-/** An instance's `/payload` requests as each of three witnesses counted them. */
+/** An instance's `/payload` requests as counted by each of three witnesses. */
 export interface InstanceCounts {
   readonly name: string
   /** By X-Served-By of the answers. */
@@ -25,29 +25,29 @@ export interface InstanceCounts {
   readonly stopSeconds: number
 }
 
-/** One load with everything that was done to the platform meanwhile. */
+/** One load with everything that happened to the platform meanwhile. */
 export interface Run {
   readonly name: string
   readonly connection: Settings['connection']
   readonly size: Size
   readonly ratePerSecond: number
-  /** Answers a second of the platform at full load; null: not measured. */
+  /** Responses per second of the platform at full load; null: not measured. */
   readonly capacityPerSecond: number | null
   readonly phases: readonly PhaseCounts[]
   readonly instances: readonly InstanceCounts[]
   readonly report: Pick<Report, 'summary' | 'times' | 'reasons' | 'agreement' | 'seconds' | 'checks'>
-  /** Whether everything was done before the load was over. */
+  /** Whether the scenario ended before the load. */
   readonly inTime: boolean
 }
 
-/** Concurrent users that measure the capacity: enough to keep two cores busy. */
+/** Concurrent users for measuring the capacity: enough to keep two cores busy. */
 const capacityUsers = 16
 const capacityRequests: Record<Size, number> = { small: 8_000, medium: 800, '1mb': 150, '10mb': 20 }
 
 /**
- * Starts a platform, puts a load on it, does `scenario` to it, and counts.
+ * Starts a platform, runs a load against it, runs `scenario` meanwhile, and counts.
  *
- * @param reportDirectory takes the load's report.
+ * @param reportDirectory for the load's report
  */
 export async function runUnderLoad(options: {
   name: string
@@ -56,7 +56,7 @@ export async function runUnderLoad(options: {
   balancerRetries: number
   connection: Settings['connection']
   size: Size
-  /** Requests a second; null: `loadShare` of what is measured first. */
+  /** Requests per second; null: `loadShare` of the measured capacity. */
   rate: number | null
   loadShare: number
   seconds: number
@@ -105,7 +105,7 @@ export async function runUnderLoad(options: {
   return run
 }
 
-/** Answers a second when `capacityUsers` ask as fast as they are answered. */
+/** Responses per second for `capacityUsers` that send as fast as possible. */
 async function measureCapacity(
   target: Readonly<Record<string, string>>,
   size: Size,
@@ -120,9 +120,9 @@ async function measureCapacity(
   return report.requestsPerSecond
 }
 
-/** What the access logs have already, from the measurement of the capacity. */
+/** The requests in the access logs from measuring the capacity. */
 async function loggedBy(platform: Platform): Promise<Map<string, number>> {
-  // The log is written in batches; the newest are on their way for a moment.
+  // The log is written in batches, so the latest lines arrive a moment later.
   await Bun.sleep(500)
   return new Map(
     await Promise.all(platform.instances.map(async (each) => [each.name, await each.logged()] as const)),

@@ -1,16 +1,16 @@
 import type { Platform, Slot } from './platform.ts'
 
-/** Writes down that something begins now; `phase: what`, where the phase is what requests are counted by. */
+/** Marks the beginning of a step: `phase: step`. Requests are counted by phase. */
 export type Mark = (label: string) => Promise<void>
 
 const first: readonly Slot[] = ['api-1', 'api-2', 'api-3']
 
-/** How long a load runs undisturbed before and between, in ms. */
+/** How long a load runs undisturbed before and between steps, in ms. */
 const pauseMs = 2_000
 
 /**
- * Rolls all three instances to a new version, `rolls` times; scales to five and from there to two, where
- * three instances stop at the same moment, as they do when a platform scales down.
+ * Rolls all three instances to a new version, `rolls` times; scales to five and from there to two. Scaling down stops
+ * three instances at once, like a platform.
  */
 export async function rollAndScale(platform: Platform, mark: Mark, rolls: number): Promise<void> {
   await Bun.sleep(pauseMs)
@@ -32,7 +32,7 @@ export async function rollAndScale(platform: Platform, mark: Mark, rolls: number
   await mark('2 left: steady')
 }
 
-/** Kills one of three instances, with a request in flight. */
+/** Kills one of three instances with a request in flight. */
 export async function killOne(platform: Platform, mark: Mark): Promise<void> {
   await Bun.sleep(pauseMs)
   await mark('SIGKILL: api-2')

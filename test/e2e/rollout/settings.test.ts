@@ -4,7 +4,7 @@ import { countPayloadRequests } from './instance.ts'
 import { readRolloutSettings } from './settings.ts'
 
 describe('settings of the rollout test', () => {
-  test('all modes and both sizes, unless it is to be quick', () => {
+  test('default to all modes and both sizes; QUICK reduces them', () => {
     expect(readRolloutSettings({})).toMatchObject({
       program: 'complete',
       connections: ['reuse', 'no-reuse', 'mixed'],
@@ -21,7 +21,7 @@ describe('settings of the rollout test', () => {
     expect(readRolloutSettings({ GUARDED: '1' }).guarded).toBe(true)
   })
 
-  test('invalid settings are refused by name', () => {
+  test('rejects invalid settings by name', () => {
     expect(() => readRolloutSettings({ PROGRAM: 'toString' })).toThrow('PROGRAM')
     expect(() => readRolloutSettings({ CONNECTIONS: 'reuse,never' })).toThrow('CONNECTION')
     expect(() => readRolloutSettings({ SIZES: 'huge' })).toThrow('SIZE')
@@ -30,7 +30,7 @@ describe('settings of the rollout test', () => {
   })
 })
 
-test("the balancer's states are those of the API's slots, with the requests of both backends, in any order of the columns", () => {
+test("the balancer's states are those of the API's slots, with the requests of both backends, in any column order", () => {
   const csv = [
     '# pxname,svname,status,qcur,scur,',
     'public,FRONTEND,OPEN,,3,',
@@ -48,7 +48,7 @@ test("the balancer's states are those of the API's slots, with the requests of b
   ])
 })
 
-test('an access log is counted by its payload requests alone', () => {
+test('only payload requests of an access log count', () => {
   const line = (route: string): string =>
     `{"msg":"request","method":"POST","route":"${route}","status":200}\n`
   expect(

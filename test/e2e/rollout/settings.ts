@@ -1,49 +1,49 @@
 import type { Size } from '../../../load/payloads.ts'
 import { parseSettings, type Settings } from '../../../load/settings.ts'
 
-/** How an instance is started, and what of the shutdown it then leaves out. */
+/** How to start an instance, and which parts of the shutdown it omits. */
 export type Program = keyof typeof programs
 
 /**
- * The service as it is, and as it would be with less: `complete` is the whole shutdown
- * (docs/zero-loss.md), each other one lacks a step of it.
+ * The service, and variants with less: `complete` is the whole shutdown (docs/zero-loss.md), and each other variant
+ * lacks a part of it.
  */
 export const programs = {
   complete: { main: 'src/main.ts', env: {} },
   /** The window has no minimum: it ends when no client is connected or no request arrives for a while. */
   'no-minimum': { main: 'src/main.ts', env: { DRAIN_MIN: '0s' } },
-  /** No window: `Connection: close` for what is in flight, then server.stop(). */
+  /** No window: `Connection: close` for requests in flight, then server.stop(). */
   'no-window': { main: 'src/main.ts', env: { DRAIN_MIN: '0s', DRAIN_QUIET: '0s' } },
-  /** The usual shutdown: server.stop() at SIGTERM, wait for requests in flight, exit. */
+  /** The usual shutdown: server.stop() at SIGTERM, then a wait for requests in flight. */
   'stop-at-once': { main: 'test/e2e/rollout/controls/stop-at-once.ts', env: {} },
-  /** What a program without a handler does. */
+  /** A program without a handler. */
   'exit-at-once': { main: 'test/e2e/rollout/controls/exit-at-once.ts', env: {} },
 } as const
 
 export interface RolloutSettings {
   readonly program: Program
-  /** How often the balancer tries a connection again that it could not open. */
+  /** How often the balancer retries a connection that it could not open. */
   readonly balancerRetries: number
   readonly connections: readonly Settings['connection'][]
   readonly sizes: readonly Size[]
-  /** The part of the measured capacity that is sent: room for a machine with one instance less. */
+  /** The share of the measured capacity to send; leaves room for one instance less. */
   readonly loadShare: number
-  /** Requests a second; null: measured. */
+  /** Requests per second; null: measured. */
   readonly rate: number | null
-  /** How long each load runs; the rolling and scaling must fit in. */
+  /** Duration of each load; the rolling and scaling must fit in. */
   readonly seconds: number
   readonly rolls: number
-  /** Whether the instances want a key, hold a rate and speak TLS. */
+  /** Whether instances require a key, enforce a rate and use TLS. */
   readonly guarded: boolean
-  /** Whether an instance is killed in the end, to show that the check can fail. */
+  /** Whether to kill an instance at the end, to show that the test can fail. */
   readonly kill: boolean
   readonly reportDirectory: string
 }
 
 /**
- * Reads what `make rollout-test` is given.
+ * Reads the settings of `make rollout-test`.
  *
- * @throws Error naming the variable that is wrong.
+ * @throws Error naming the invalid variable
  * @example readRolloutSettings({ QUICK: '1' }).connections // ['mixed']
  */
 export function readRolloutSettings(env: Readonly<Record<string, string | undefined>>): RolloutSettings {
@@ -60,7 +60,7 @@ export function readRolloutSettings(env: Readonly<Record<string, string | undefi
     program,
     balancerRetries: parseRetries(env.BALANCER_RETRIES || '2'),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
-      // The load's own parser checks the values, and reports invalid ones.
+      // The load's own parser checks these values.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
     ),
     sizes: list('SIZES', quick ? 'small' : 'small,1mb').map((size) => parseSettings({ SIZE: size }, {}).size),

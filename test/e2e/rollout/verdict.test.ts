@@ -48,7 +48,7 @@ function run(changes: Partial<PhaseCounts> = {}, instances = [instance()], inTim
   }
 }
 
-test('a run in which all was answered and all counts agree has no fault', () => {
+test('a run without losses and with equal counts has no violation', () => {
   expect(faultsOf(run())).toEqual([])
 })
 
@@ -64,15 +64,15 @@ describe('a run fails when', () => {
     expect(faultsOf(empty)).toEqual(['nothing was answered'])
   })
 
-  test('an instance that was stopped did not end well', () => {
+  test('a stopped instance did not exit cleanly', () => {
     expect(faultsOf(run({}, [instance({ exitCode: 1 })]))).toEqual(['api-1-v1 ended with 1'])
   })
 
-  test('the load was over before the rolling was', () => {
+  test('the load ended before the rolling', () => {
     expect(faultsOf(run({}, [instance()], false))).toHaveLength(1)
   })
 
-  test('one of the witnesses counted something else, also when the sums agree', () => {
+  test('one of the witnesses counted differently, even if the sums agree', () => {
     const faults = faultsOf(
       run({}, [
         instance({ client: 6, prometheus: 6, log: 5 }),
@@ -89,7 +89,7 @@ describe('a run fails when', () => {
   })
 })
 
-test('a kill that costs nothing shows that the check is blind', () => {
+test('a kill without a loss shows that the test is blind', () => {
   expect(killFaults(run())).toHaveLength(1)
   expect(killFaults(run({ sent: 11, lost: 1 }))).toEqual([])
 })

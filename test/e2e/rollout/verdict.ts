@@ -1,6 +1,6 @@
 import type { Run } from './run.ts'
 
-/** What a rolling update must not cost; each that it did, in words. Empty: nothing was lost. */
+/** The violations of a rolling update as sentences. Empty if nothing was lost. */
 export function faultsOf(run: Run): string[] {
   const { summary } = run.report
   const faults: string[] = []
@@ -17,7 +17,7 @@ export function faultsOf(run: Run): string[] {
   return [...faults, ...sumFaults(run)]
 }
 
-/** The sum over the instances, of each witness, must be what the client had answered. */
+/** Each witness's sum over the instances must equal the client's answered requests. */
 function sumFaults({ instances, report: { summary } }: Run): string[] {
   const sum = (witness: 'client' | 'prometheus' | 'log'): number =>
     instances.reduce((total, instance) => total + instance[witness], 0)
@@ -35,7 +35,7 @@ function sumFaults({ instances, report: { summary } }: Run): string[] {
   return faults
 }
 
-/** The killed instance must cost something, or the check cannot see a loss. */
+/** The killed instance must lose something, otherwise the test is blind. */
 export function killFaults(run: Run): string[] {
   return run.report.summary.lost > 0 ? [] : ['SIGKILL lost nothing: this check cannot see a loss']
 }

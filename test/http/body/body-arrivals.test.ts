@@ -7,7 +7,7 @@ import { until } from '../../support/until.ts'
 
 setDefaultTimeout(60_000)
 
-/** Bodies with an age each, in ms, oldest first, and which of them were ended. */
+/** Bodies with their ages, in ms, oldest first, and which of them were ended. */
 function arriving(maxCount: number, ...bodies: readonly Partial<Arriving>[]) {
   const ended: [name: string, reason: AbortReason][] = []
   const requests = bodies.map(({ name = '', ageMs = 0, receivedBytes, announcedBytes = 100 }) => {
@@ -52,7 +52,7 @@ describe('bodies that arrive', () => {
     ])
   })
 
-  test('above their number are ended: the slow ones', () => {
+  test('above their number end: the slow ones', () => {
     const { arrivals, ended } = arriving(
       2,
       { name: 'slow', ageMs: 2_000 },
@@ -116,7 +116,7 @@ describe('clients that do not send their bodies', () => {
       ordinary.send(postJson('/payload', payload))
       expect((await ordinary.next())?.status).toBe(200)
     }
-    // Those above the bound are answered and end, and the others when their time is over.
+    // Those above the bound get a response and end, and the others when their time is over.
     const { arrivals } = server.app.requests
     await until(() => arrivals.count <= 5)
     arrivals.enforce(performance.now() + 60_000)
@@ -127,7 +127,7 @@ describe('clients that do not send their bodies', () => {
     expect(arrivals.count).toBe(0)
   })
 
-  test('do not keep the memory of large bodies from those that do', async () => {
+  test('do not hold memory that large bodies of other clients need', async () => {
     const { limits } = (await import('../../support/app-deps.ts')).appDeps()
     const bytes = 2 ** 20
     await using server = listen({ limits: { ...limits, maxBodyBytes: bytes, maxBufferedBytes: bytes } })

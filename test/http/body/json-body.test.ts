@@ -11,7 +11,7 @@ setDefaultTimeout(20_000)
 
 const good = JSON.stringify(examplePayload)
 
-/** How a body is read: by `jsonBody` or the fast path if its length is known, otherwise in blocks. */
+/** How to read a body: by `jsonBody` or the fast path if its length is known, otherwise in blocks. */
 const readers: [name: string, payloadFastPath: boolean, hasLength: boolean][] = [
   ['with a length', false, true],
   ['on the fast path', true, true],

@@ -17,7 +17,7 @@ const mebibyte = 2 ** 20
 const { limits } = appDeps()
 const withLimits = (changes: Partial<AppDeps['limits']>) => ({ limits: { ...limits, ...changes } })
 
-/** A body that is refused with 400 after long work by the parser. */
+/** A body that the parser rejects with 400 after long work. */
 const laborious = unknownKeys(300_000)
 
 function unknownKeys(count: number): string {

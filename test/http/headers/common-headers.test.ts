@@ -12,7 +12,7 @@ const expected = (requestId: string) => ({
   'x-content-type-options': 'nosniff',
 })
 
-// The runtime must copy the headers of a response that is the settings of another one.
+// The runtime must copy the headers of a response that serves as the init of another one.
 describe('responses made from one prepared response', () => {
   test('have every common header, and each has its own request id', async () => {
     const responses = [create('first'), create('second')]

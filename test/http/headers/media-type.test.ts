@@ -9,7 +9,7 @@ const token = fc.string({
   minLength: 1,
   maxLength: 8,
 })
-/** What a header may hold: Bun decodes bytes as Latin-1. */
+/** All characters of a header: Bun decodes bytes as Latin-1. */
 const textChar = fc.oneof(
   fc.constantFrom('\t', ' ', '"', '\\', ';', ',', '='),
   fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
@@ -51,7 +51,7 @@ const written = fc
     parameters: new Map(parameters.toReversed().map(({ name, value }) => [name.toLowerCase(), value.value])),
   }))
 
-/** What an independent parser makes of a text. It follows WHATWG, which skips what the grammar forbids. */
+/** The result of an independent parser. It follows WHATWG, which skips what the grammar forbids. */
 function reference(value: string): MediaType | undefined {
   const parsed = MIMEType.parse(value)
   return parsed === null

@@ -32,7 +32,7 @@ async function put(id: string): Promise<string> {
   return (await send('PUT', id)).headers.get('etag') ?? ''
 }
 
-/** One entry of a list: the current tag, another tag, or what some proxy made of the current one. */
+/** One entry of a list: the current tag, another tag, or a proxy's variant of the current one. */
 type Entry = 'current' | 'weak current' | 'compressed current' | 'other' | 'weak other'
 type Field = '*' | readonly Entry[] | undefined
 
@@ -92,7 +92,7 @@ describe('the preconditions of a request for a document', () => {
         const response = await send(method, id, {
           ...(ifMatch !== undefined && { 'if-match': field(ifMatch) }),
           ...(ifNoneMatch !== undefined && { 'if-none-match': field(ifNoneMatch) }),
-          // Ignored, for documents have no date of modification.
+          // Ignored, because documents have no date of modification.
           'if-modified-since': 'Sat, 01 Jan 2050 00:00:00 GMT',
           'if-unmodified-since': 'Sat, 01 Jan 2000 00:00:00 GMT',
         })

@@ -175,7 +175,7 @@ describe('a token', () => {
     expect((await withSecret().analyze(bearer(token))).status).toBe(200)
   })
 
-  test('may be off by the allowed clock skew, but no more', async () => {
+  test('may be off by the allowed clock skew, but not further', async () => {
     const { analyze } = withSecret()
     for (const [changes, status] of [
       [{ exp: seconds() - 2 }, 200],
@@ -186,7 +186,7 @@ describe('a token', () => {
       expect((await analyze(bearer(await sharedToken(changes)))).status).toBe(status)
   })
 
-  test('that was verified before is refused once it has expired', async () => {
+  test('that was verified before is rejected once it has expired', async () => {
     let time = Date.now()
     const { analyze } = withSecret({ now: () => time })
     const token = await sharedToken({ exp: seconds() + 30 })
@@ -279,7 +279,7 @@ describe('a token of an issuer with public keys', () => {
     new SignJWT({ sub: 'alice', exp, jti: crypto.randomUUID() })
       .setProtectedHeader({ alg: 'RS256', ...header })
       .sign(key)
-  /** What the issuer publishes meanwhile. */
+  /** The keys that the issuer publishes, which change meanwhile. */
   const publishing = async (keys: JWK[], use: () => Promise<void>): Promise<void> => {
     const before = published
     published = keys
@@ -341,7 +341,7 @@ describe('a token of an issuer with public keys', () => {
     })
   })
 
-  test('with an unknown key id costs no fetch of its own, whether the issuer is up or down', async () => {
+  test('with an unknown key id costs no additional fetch, whether the issuer is up or down', async () => {
     const junk = async (service: ReturnType<typeof createServiceOfIssuer>, count: number) => {
       const statuses = new Set<number>()
       for (let i = 0; i < count; i++)

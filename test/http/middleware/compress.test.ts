@@ -110,7 +110,7 @@ describe('a response', () => {
     expect(response.headers.get('vary')?.split(', ').toSorted()).toEqual(['Accept-Encoding', 'Origin'])
   })
 
-  test('has an ETag of its own in each coding, which If-None-Match and If-Match accept', async () => {
+  test('has a different ETag in each coding, which If-None-Match and If-Match accept', async () => {
     const gzip = { 'accept-encoding': 'gzip' }
     const plainTag = (await get('/data/large')).headers.get('etag') ?? ''
     const tag = (await get('/data/large', gzip)).headers.get('etag') ?? ''

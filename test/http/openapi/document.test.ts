@@ -47,7 +47,7 @@ const operations = listOperations(document)
 const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true })
 ajv.addSchema(document, 'openapi.json')
 
-/** Validates a value by the schema at a place in the document. */
+/** Validates a value against the schema at a place in the document. */
 function findErrors(place: readonly string[], value: unknown): string[] {
   const pointer = place.map(
     (part) => `/${encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))}`,
@@ -58,7 +58,7 @@ function findErrors(place: readonly string[], value: unknown): string[] {
     : (validate.errors ?? []).map(({ instancePath, message }) => `${instancePath} ${message}`)
 }
 
-/** Expects a response to have the media type and the schema that the document names for its status. */
+/** Expects the media type and schema that the document names for the response's status. */
 async function expectDocumented(path: string, method: string, response: Response): Promise<void> {
   const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? ''
   const { status } = response

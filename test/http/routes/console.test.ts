@@ -45,7 +45,7 @@ describe('GET /', () => {
       expect(response.headers.get('vary')).toBe('Accept')
     })
 
-  test('answers all clients with JSON where there is no console', async () => {
+  test('answers all clients with JSON if there is no console', async () => {
     const without = createApp(appDeps())
     const response = await without.request('/', { headers: { accept: browser } })
     expect(response.headers.get('content-type')).toBe('application/json')
@@ -73,7 +73,7 @@ describe('GET /', () => {
       expect(directives).toContain(directive)
   })
 
-  test('the page finds its files below a base path, with and without a slash at its end', async () => {
+  test('the page finds its files below a base path, with and without a trailing slash', async () => {
     const below = createApp(appDeps({ console: { load }, basePath: '/a/tally' }))
     for (const path of ['/a/tally', '/a/tally/']) {
       const page = await (await below.request(path, { headers: { accept: browser } })).text()
@@ -154,7 +154,7 @@ describe('GET /console/instance', () => {
       state: 'ready',
       in_flight: 0,
       requests: { total: 0, failed: 0 },
-      // The queue of these tests is away.
+      // The queue of these tests is unavailable.
       queue: null,
     })
   })
@@ -168,7 +168,7 @@ describe('GET /console/instance', () => {
     const body = JSON.stringify(examplePayload)
     await service.request('/payload', { method: 'POST', headers, body })
     await service.request('/v1/payload', { method: 'POST', headers, body })
-    // The store is away: 503.
+    // The store is unavailable: 503.
     await service.request('/data')
     const { requests } = await poll()
     expect(requests).toMatchObject({ total: 3, failed: 1 })
@@ -183,7 +183,7 @@ describe('GET /console/instance', () => {
     expect(await (await service.request('/console/instance')).json()).toMatchObject({ state: 'stopped' })
   })
 
-  test('counts as background, as probes do, also below a base path', async () => {
+  test('counts as background like probes, also below a base path', async () => {
     expect(app.isProbe(new Request('http://localhost/console/instance'))).toBe(true)
     expect(app.isProbe(new Request('http://localhost/console/index-1a2b.js'))).toBe(false)
     expect(app.isProbe(new Request('http://localhost/'))).toBe(false)

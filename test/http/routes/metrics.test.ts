@@ -89,7 +89,7 @@ test('a thousand random paths and methods add no series but those of unmatched r
   const { request, scrape } = createService()
   const random = (): string => Math.random().toString(36).slice(2)
   await request('/nowhere')
-  // Bun hands these methods to the handler, and ends the connection for any other unknown one.
+  // Bun passes these methods to the handler, and closes the connection for any other unknown one.
   const methods = ['PROPFIND', 'MKCOL', 'COPY', 'LOCK', 'SEARCH', 'QUERY', 'PURGE']
   await request('/nowhere', { method: 'PROPFIND' })
   const before = (await scrape()).size

@@ -8,8 +8,8 @@ const json = { 'content-type': 'application/json' }
 
 type Send = (body: unknown, path?: string) => Promise<Response>
 
-// A body with a length is read whole and checked by the schema, one without is received in blocks and analyzed from its bytes.
-// Both must respond the same.
+// A body with a length is read whole and checked by the schema; one without is received in blocks and analyzed from its
+// bytes. Both must lead to the same response.
 describe.each([
   ['with a length', (body: string) => ({ ...json, 'content-length': String(Buffer.byteLength(body)) })],
   ['without a length', () => json],

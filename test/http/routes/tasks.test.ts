@@ -35,7 +35,7 @@ afterEach(async () => {
   await database.close()
 })
 
-/** A POST with a JSON body, and the length that every body over a socket has. */
+/** A POST with a JSON body and its length, like every body over a socket. */
 function json(body: unknown, headers: Record<string, string> = {}): RequestInit {
   const text = typeof body === 'string' ? body : JSON.stringify(body)
   const length = String(Buffer.byteLength(text))
@@ -46,7 +46,7 @@ function json(body: unknown, headers: Record<string, string> = {}): RequestInit 
   }
 }
 
-/** Starts a worker that does what the real one does; `"poison"` always fails. */
+/** Starts a worker that acts like the real one; `"poison"` always fails. */
 function startWorker(): Consumer {
   const analyze = createTaskAnalyzer(limits)
   const handler = async ({ payload }: { payload: string }) => {
@@ -586,7 +586,7 @@ describe('the event stream', () => {
     expect(response.headers.get('content-type')).toBe('text/event-stream')
     expect(response.headers.get('x-served-by')).toBe('instance-1')
     const text = await response.text()
-    // The reconnection time is no event, so a block of its own.
+    // The reconnection time is not an event, so it is a separate block.
     expect(text).toStartWith('retry: 1000\n\nevent: task\ndata: ')
     expect(text).toEndWith('\n\n')
     expect(parseStatuses(text)).toEqual(['completed'])
@@ -601,7 +601,7 @@ describe('the event stream', () => {
     const idOf = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? ''
     const reconnect = (lastEventId: string) =>
       app.request(`/tasks/${id}/events`, { headers: { 'last-event-id': lastEventId } })
-    // Whatever the client has missed, it gets the last event.
+    // The client gets the last event, no matter how many it has missed.
     const last = await (await reconnect('1-pending')).text()
     expect(parseStatuses(last)).toEqual(['completed'])
     expect(parseStatuses(first).at(-1)).toBe('completed')

@@ -47,7 +47,7 @@ const hostile = [
   'a\u00ad\u200b\ufeff\u{e0041}b',
 ]
 
-/** What a terminal or a viewer obeys rather than shows. The line break ends a line; colors are our own. */
+/** Sequences that a terminal or viewer interprets. The line break ends a line; colors are ours. */
 const obeyed = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u
 
 describe('JSON', () => {
@@ -285,7 +285,7 @@ describe('pretty', () => {
     expect(text).toContain('caused by: "bottom"')
   })
 
-  test('no value can start a line of its own or move the cursor', async () => {
+  test('no value can start a new line or move the cursor', async () => {
     for (const text of hostile) {
       const { log, written } = createTestLog({ format: 'pretty' })
       log.info(`message ${text}`, {

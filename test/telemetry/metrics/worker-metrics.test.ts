@@ -28,7 +28,7 @@ test('every run counts in the duration and the wait, and by its kind and outcome
   expect(series.get('worker_task_runs_total{kind="analysis",outcome="completed"}')).toBe(3)
   expect(series.get('worker_task_runs_total{kind="analysis",outcome="lost"}')).toBe(1)
   expect(series.get('worker_task_runs_total{kind="unknown",outcome="postponed"}')).toBe(1)
-  // Before the first run there is a zero to count from.
+  // Zero before the first run, so that increases can be computed.
   expect(series.get('worker_task_runs_total{kind="demo",outcome="cancelled"}')).toBe(0)
   const duration = 'worker_task_processing_duration_seconds'
   expect(series.get(`${duration}_count{kind="analysis"}`)).toBe(7)

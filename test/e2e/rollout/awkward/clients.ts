@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-/** What one kind of client sends on a connection, and when it leaves. */
+/** What one kind of client sends on a connection, and when it disconnects. */
 type Behavior = (connection: Connection) => Promise<void>
 
 const host = 'Host: tally.example\r\n'
@@ -12,7 +12,7 @@ const chunkedHead = (path: string): string =>
 const postHead = (length: number, path = '/payload'): string =>
   `POST ${path} HTTP/1.1\r\n${json}Content-Length: ${length}\r\n\r\n`
 
-/** One that asks several times on a connection, while it lasts. */
+/** A client that sends several requests on a connection. */
 const ask =
   (...requests: readonly string[]): Behavior =>
   async (connection) => {
@@ -26,7 +26,7 @@ const twice = (request: string): Behavior => ask(request, request)
 const largeBytes = 64 * 2 ** 20
 const megabyte = 'a'.repeat(2 ** 20)
 
-/** Requests that are legal, but that few clients send, and clients that leave or dawdle. */
+/** Legal but rare requests, and clients that disconnect or are slow. */
 export const awkwardClients: Readonly<Record<string, Behavior>> = {
   'chunked, with trailers': twice(`${chunkedHead('/payload')}${chunk}0\r\nX-A: b\r\n\r\n`),
   'chunked document, with trailers': twice(`${chunkedHead('/data')}${chunk}0\r\nX-A: b\r\n\r\n`),
@@ -88,11 +88,11 @@ export const awkwardClients: Readonly<Record<string, Behavior>> = {
   'asks for *': ask(`OPTIONS * HTTP/1.1\r\n${host}\r\n`),
 }
 
-/** How many connections each kind made, and how many responses of each status it got. */
+/** The number of connections of each kind, and of its responses by status. */
 export type AwkwardCounts = Record<string, { connections: number; statuses: Record<string, number> }>
 
 /**
- * Runs every kind of awkward client against a port, one after the other on a connection of its own each.
+ * Runs every kind of awkward client against a port, one after the other, each on its own connection.
  *
  * @param pauseMs between two connections of a kind
  * @returns a function that ends them and returns their counts
@@ -118,7 +118,7 @@ export function runAwkwardClients(port: number, pauseMs: number): () => Promise<
   }
 }
 
-/** How long a client waits for a response, in ms. */
+/** Timeout of a response, in ms. */
 const patienceMs = 20_000
 
 class Connection implements Disposable {
@@ -148,7 +148,7 @@ class Connection implements Disposable {
     if (!this.#hasEnded) this.#socket.write(text)
   }
 
-  /** Waits for the head of a final response. @returns false when the connection ended or time is over */
+  /** Waits for the head of a final response. @returns false if the connection ended or the time is over */
   async response(): Promise<boolean> {
     const deadline = performance.now() + patienceMs
     for (;;) {

@@ -1,14 +1,15 @@
 /**
- * Awkward clients beside an ordinary load, through the proxies that are shipped: requests that are legal and rare, bodies
- * that are aborted or slow, early refusals. Nothing of the load may be lost.
+ * Awkward clients beside an ordinary load, through the shipped proxies: legal but rare requests, aborted or slow
+ * bodies, early rejections. The load must lose nothing.
  *
  *     bun test/e2e/rollout/awkward/main.ts             50,000 requests through each proxy
  *     N_REQUESTS=6000 bun test/e2e/rollout/awkward/main.ts
  *     PROXIES=haproxy bun test/e2e/rollout/awkward/main.ts
  *
- * Needs haproxy, nginx, openssl and k6. A control without the protections must lose something, or the check sees no loss.
+ * Needs haproxy, nginx, openssl and k6. A control without the protections must lose something, otherwise the test is
+ * blind.
  *
- * Exit: 0 when nothing was lost and the control lost something; 2 when not; 1 when it could not be run.
+ * Exit codes: 0 if nothing was lost and the control lost something; 2 if not; 1 if it could not run.
  */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -21,7 +22,7 @@ import { startBalancer } from '../balancer.ts'
 import { startLoad } from '../load.ts'
 import { type AwkwardCounts, runAwkwardClients } from './clients.ts'
 
-/** How clients are kept from each other: as shipped, or not at all, for a control. */
+/** How clients are protected from each other: as shipped, or not at all for a control. */
 const setups = {
   haproxy: { proxy: 'haproxy', isProtected: true },
   nginx: { proxy: 'nginx', isProtected: true },
@@ -29,7 +30,7 @@ const setups = {
 } as const
 type Setup = keyof typeof setups
 
-/** Requests in flight of the load at a time: enough that connections to the instances are shared all the time. */
+/** Requests in flight of the load: enough that the connections to the instances are always shared. */
 const concurrency = 16
 /** Between two connections of a kind of awkward client, in ms. */
 const pauseMs = 20
@@ -80,7 +81,7 @@ function isSetup(name: string): name is Setup {
   return Object.hasOwn(setups, name)
 }
 
-/** Two instances behind a proxy, the load, and the awkward clients until the load is over. */
+/** Runs two instances behind a proxy, the load, and the awkward clients until the load is over. */
 async function runBeside(setup: Setup, requests: number, reportDirectory: string): Promise<Outcome> {
   const { proxy, isProtected } = setups[setup]
   const directory = await mkdtemp(join(tmpdir(), 'awkward-'))

@@ -6,12 +6,12 @@ import type { ClusterSettings } from './settings.ts'
 
 const replicasMin = 3
 const replicasMax = 6
-/** A third of it each: some load, ten times that, and some again. The autoscaler polls every 15 s. */
+/** A third each: some load, ten times as much, and some again. The autoscaler polls every 15 s. */
 const seconds = 180
-/** CPU of one pod above which there are to be more, as a share of what it requests, in percent. */
+/** CPU of a pod above which the autoscaler adds pods, in percent of its request. */
 const targetPercent = 15
 
-/** Lets a HorizontalPodAutoscaler add and remove pods under a load that comes and goes. */
+/** Lets a HorizontalPodAutoscaler add and remove pods while the load rises and falls. */
 export async function autoscale(
   platform: Platform,
   settings: ClusterSettings,
@@ -28,7 +28,7 @@ export async function autoscale(
       let most = 0
       let least = Number.POSITIVE_INFINITY
       let replicas = replicasMin
-      // The last seconds are for pods to leave.
+      // The last seconds are for pods to exit.
       while (performance.now() < endsAt - 12_000) {
         const now = pods.live('api').length
         if (now !== replicas) await mark(`${now > replicas ? 'scaled up' : 'scaled down'}: ${now} pods`)
@@ -39,7 +39,7 @@ export async function autoscale(
       }
       return [
         check('the autoscaler adds pods under load', most > replicasMin, `${most} at most`),
-        check('and removes them when the load is gone', least < most, `${replicas} in the end`),
+        check('the autoscaler removes them after the load', least < most, `${replicas} in the end`),
       ]
     },
   )
@@ -49,7 +49,7 @@ export async function autoscale(
   return run
 }
 
-/** As k8s/components/autoscaling has it, but in a hurry. */
+/** Like k8s/components/autoscaling, with shorter delays. */
 function autoscaler(namespace: string) {
   return {
     apiVersion: 'autoscaling/v2',

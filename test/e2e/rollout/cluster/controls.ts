@@ -4,10 +4,10 @@ import type { Platform } from './platform.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import type { ClusterSettings } from './settings.ts'
 
-/** The API's container without some of what a stop needs. Merged into the Deployment by kustomize. */
+/** The API's container without parts of the shutdown. Kustomize merges it into the Deployment. */
 const without = {
   preStop: { lifecycle: null },
-  // No window at all: `Connection: close` for what is in flight, then server.stop().
+  // No drain window: `Connection: close` for requests in flight, then server.stop().
   window: {
     env: [
       { name: 'DRAIN_MIN', value: '0s' },
@@ -26,8 +26,8 @@ const restarts = 2
 const seconds = 65
 
 /**
- * Restarts the API under load with parts of its shutdown left out. Without all of it something must be
- * lost, or the test cannot see a loss. The last control is what stays deployed.
+ * Restarts the API under load without parts of its shutdown. Without all of them something must be lost, otherwise the
+ * test is blind. The last control stays deployed.
  */
 export async function runControls(
   platform: Platform,
@@ -63,7 +63,7 @@ export async function runControls(
     if (mustLose) {
       checks.push(
         check(
-          `${name}, something is lost, refused, or closed without a word: the test sees it when it happens`,
+          `${name}, something is lost, refused, or closed without warning`,
           lost + refused + closedIdle > 0,
           `${lost} lost, ${refused} refused, ${closedIdle} closed while idle, of ${sent}`,
         ),

@@ -4,38 +4,35 @@ import { versionsOf } from './endpoints.ts'
 import { type Account, keepTasks } from './ledger.ts'
 import { deployments, type Platform } from './platform.ts'
 
-/** Writes down that something begins now; `phase: what`, where the phase is what requests are counted by. */
+/** Marks the beginning of a step: `phase: step`. Requests are counted by phase. */
 export type Mark = (label: string) => Promise<void>
 
-/** How long a broken rollout is given before it is taken back. */
+/** How long to wait for a broken rollout before undoing it. */
 const brokenSeconds = 20
-/** How long a load runs undisturbed before the first disruption, in ms. */
+/** How long a load runs before the first disruption, in ms. */
 const steadyMs = 3_000
-/** The time in which the last pod must exit, in ms. */
+/** Time for the last pod to exit, in ms. */
 const tailMs = 15_000
 
 /**
- * Tasks of about 35 kB: a few while workers are rolled, and enough at once to fill the hands of all that are
- * deleted. Redis keeps them for a day: three modes leave about 80 MB of the 192 MB that it has.
+ * Tasks of about 35 kB: a few while workers are rolled, and enough at once to keep all workers busy when they are
+ * deleted. Redis keeps them for a day: three modes use about 80 MB of its 192 MB.
  */
 const tasksPerSecond = 5
 const tasksAtOnce = 600
 
 export interface Disruptions {
-  /** The deployed image, and the one that replaces it for a while. */
+  /** The deployed image, and the one that temporarily replaces it. */
   readonly image: string
   readonly nextImage: string
-  /** What ENVIRONMENT is changed to: another value each time, or the ConfigMap stays as it is. */
+  /** The new value of ENVIRONMENT: a different one each time, otherwise the ConfigMap does not change. */
   readonly environment: string
   readonly mark: Mark
-  /** When the load is over, by `performance.now()`. */
+  /** When the load ends, by `performance.now()`. */
   readonly endsAt: number
 }
 
-/**
- * Everything that a platform does to a Deployment while it serves, one after the other; then restart after
- * restart for as long as the load runs.
- */
+/** Everything that a platform does to a serving Deployment, step by step; then restarts until the load ends. */
 export async function disrupt(
   platform: Platform,
   { image, nextImage, environment, mark, endsAt }: Disruptions,
@@ -53,7 +50,7 @@ export async function disrupt(
     const after = await versionsOf(platform.url)
     checks.push(
       check(
-        'after an image change every instance is of another version',
+        'after an image change every instance has another version',
         after.size === 1 && before.isDisjointFrom(after),
         `${[...before].join(', ')}, then ${[...after].join(', ')}`,
       ),
@@ -102,7 +99,7 @@ export async function disrupt(
   return checks
 }
 
-/** Resolves when every pod is a new one, with the ms that it took. */
+/** Resolves when every pod is new, with the duration in ms. */
 async function restart({ namespace, rolledOut }: Platform): Promise<number> {
   const startedAt = performance.now()
   await namespace.kubectl('rollout', 'restart', 'deployment/api')
@@ -120,10 +117,7 @@ async function untilReady({ pods }: Platform, replicas: number): Promise<void> {
   )
 }
 
-/**
- * Evicts every pod as a node drain does: one after the other, again where a PodDisruptionBudget says not
- * yet.
- */
+/** Evicts every pod like a node drain: one after the other, repeating an eviction that a PodDisruptionBudget denies. */
 async function evictAll({ namespace, pods }: Platform): Promise<Check> {
   const names = deployments.flatMap((each) => pods.live(each).map(({ name }) => name))
   let denied = 0
@@ -144,9 +138,9 @@ async function evictAll({ namespace, pods }: Platform): Promise<Check> {
 }
 
 /**
- * Asks for the eviction of a pod.
+ * Requests the eviction of a pod.
  *
- * @returns 201 when it is granted, 429 when a PodDisruptionBudget does not allow it now.
+ * @returns 201 if it is granted, 429 if a PodDisruptionBudget denies it now
  */
 export async function evict(
   { name: namespace, apiUrl }: Platform['namespace'],
@@ -162,10 +156,10 @@ export async function evict(
 }
 
 /**
- * Rolls the workers, then deletes all of them at once while they have more than they can hold.
+ * Rolls the workers, then deletes all of them at once while more tasks wait than they can run.
  *
- * @returns the outcome of the tasks, how many were unfinished when the workers got SIGTERM, and whether more were
- *   still arriving then.
+ * @returns the outcome of the tasks, how many were unfinished when the workers got SIGTERM, and whether more were still
+ *   arriving then
  */
 async function replaceWorkers(
   platform: Platform,
@@ -208,25 +202,25 @@ function taskChecks({ account, inHand, coming }: Awaited<ReturnType<typeof repla
   ]
 }
 
-/** Each accepted task must have been completed, once, with the right result. */
+/** Each accepted task must complete once, with the correct result. */
 export function accountChecks(account: Account): Check[] {
   const { accepted, unanswered, turnedAway, faults, repeated, kept } = account
   return [
     check(
-      'every accepted task is completed with the right result',
+      'every accepted task is completed with the correct result',
       accepted > 0 && faults.length === 0,
       `${kept} of ${accepted}${faults.length > 0 ? `; ${faults[0]}` : ''}`,
     ),
     check('no task is run twice', repeated === 0, `${repeated} of ${accepted}`),
     check(
-      'every request for a task is answered 201',
+      'every request for a task gets 201',
       unanswered.length === 0 && turnedAway === 0,
       `${turnedAway} answered 503, ${unanswered.length} otherwise${unanswered[0] ? `: ${unanswered[0]}` : ''}`,
     ),
   ]
 }
 
-/** Rolls to an image that does not start, sees that it fails, and takes it back, as a deployment script does. */
+/** Rolls to an image that does not start, checks that the rollout fails, and undoes it, like a deployment script. */
 async function breakAndUndo(platform: Platform): Promise<Check> {
   const { namespace, rolledOut } = platform
   await namespace.kubectl('set', 'image', 'deployment/api', 'api=tally.invalid/broken:none')
@@ -237,8 +231,8 @@ async function breakAndUndo(platform: Platform): Promise<Check> {
   if (exitCode !== 0) await namespace.kubectl('rollout', 'undo', 'deployment/api')
   await rolledOut('api')
   return check(
-    'a broken image takes no pod away, and is undone',
+    'a broken image removes no pod, and is undone',
     exitCode !== 0 && ready === 3,
-    `rollout status ${exitCode === 0 ? 'saw nothing' : 'failed'}, ${ready} of 3 pods served meanwhile`,
+    `rollout status ${exitCode === 0 ? 'reported no failure' : 'failed'}, ${ready} of 3 pods served meanwhile`,
   )
 }

@@ -6,7 +6,7 @@ import { type Check, check } from './check.ts'
 const documentSchema = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) })
 const methods = ['get', 'post', 'put', 'delete', 'patch']
 
-/** What a balancer must not lead to: it is for the platform, on a port that no Service names. */
+/** Not reachable through the balancer: it is for the platform, on a port that no Service names. */
 const notPublic = ['GET /metrics']
 
 /**
@@ -17,7 +17,7 @@ export async function checkEndpoints(url: string): Promise<Check[]> {
   const checks: Check[] = []
   const asked = new Set(notPublic)
 
-  /** Asks one operation, by its template; `path` when that has parameters. */
+  /** Sends one operation, by its template; `path` if it has parameters. */
   const ask = async (
     operation: string,
     expected: number,
@@ -38,7 +38,7 @@ export async function checkEndpoints(url: string): Promise<Check[]> {
     const text = await response.text()
     const problem = response.status === expected ? right(text) : `status ${response.status}`
     const name = path === undefined ? operation : `${operation} (${path.replace(/[0-9a-f-]{36}/, '…')})`
-    checks.push(check(`${name} answers ${expected}`, problem === null, problem ?? 'as it should'))
+    checks.push(check(`${name} responds ${expected}`, problem === null, problem ?? 'as expected'))
     return { response, text }
   }
   const includes = (part: string) => (text: string) => (text.includes(part) ? null : `without ${part}`)
@@ -85,14 +85,14 @@ export async function checkEndpoints(url: string): Promise<Check[]> {
   for (const operation of notPublic) {
     const [, path = ''] = operation.split(' ')
     const { status } = await fetch(url + path, { headers: { connection: 'close' } })
-    checks.push(check(`${operation} is not to be had from outside`, status === 404, `status ${status}`))
+    checks.push(check(`${operation} is not reachable from outside`, status === 404, `status ${status}`))
   }
   const missing = operationsOf(text).filter((operation) => !asked.has(operation))
   checks.push(
     check(
-      'every operation of /openapi.json was asked',
+      'every operation of /openapi.json was requested',
       missing.length === 0,
-      missing.join(', ') || 'none is missing',
+      missing.join(', ') || 'all',
     ),
   )
   return checks
@@ -110,9 +110,9 @@ export function operationsOf(document: string): string[] {
 }
 
 /**
- * The versions that the instances behind the balancer answer with, each asked over several connections.
+ * The versions of the instances behind the balancer, requested over several connections.
  *
- * @param asks how often; with a few instances a dozen reach each.
+ * @param asks number of requests; a dozen reach each of a few instances
  */
 export async function versionsOf(url: string, asks = 12): Promise<Set<string>> {
   return new Set(

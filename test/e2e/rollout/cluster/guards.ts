@@ -4,14 +4,14 @@ import { evict } from './disruptions.ts'
 import { applyObjects } from './kubectl.ts'
 import type { Platform } from './platform.ts'
 
-/** The labels by which the overlay's network policies know a worker. No Service leads to one. */
+/** The labels of a worker in the overlay's network policies. No Service selects it. */
 const workerLabels = { 'app.kubernetes.io/name': 'tally', 'app.kubernetes.io/component': 'worker' }
 
 /**
- * What the cluster must refuse: a stranger's connection to Redis, a privileged pod, an eviction beyond
- * the PodDisruptionBudget. Each is shown beside the case that is allowed.
+ * What the cluster must refuse: an unauthorized connection to Redis, a privileged pod, an eviction beyond the
+ * PodDisruptionBudget. Each is paired with an allowed case.
  *
- * @param image that has Bun, for the pods that try to connect.
+ * @param image an image with Bun, for the pods that try to connect
  */
 export async function checkGuards(platform: Platform, image: string): Promise<Check[]> {
   return [
@@ -32,9 +32,9 @@ async function checkNetworkPolicy(platform: Platform, image: string): Promise<Ch
   const restored = await namespace.try(['apply', '--filename=-'], policies)
   return [
     check('a pod without the label does not reach Redis', !stranger, stranger ? 'connected' : 'refused'),
-    check('a pod with the label does', friend, friend ? 'connected' : 'refused'),
+    check('a pod with the label reaches Redis', friend, friend ? 'connected' : 'refused'),
     check(
-      'without the network policies the first one does too: they are what stops it',
+      'without the network policies the first one reaches Redis too',
       unguarded && restored.exitCode === 0,
       `${unguarded ? 'connected' : 'refused'}; policies restored${restored.exitCode === 0 ? '' : `: ${restored.stderr}`}`,
     ),
@@ -48,7 +48,7 @@ async function canConnect(
   image: string,
   labels: Readonly<Record<string, string>>,
 ): Promise<boolean> {
-  // A new pod's address is in the policies only a moment after its start: so it waits, and then asks once.
+  // The policies learn a new pod's address a moment after its start, so the pod waits and then tries once.
   const script =
     'await Bun.sleep(4000); const timer = setTimeout(() => process.exit(1), 4000); ' +
     "await Bun.connect({ hostname: 'redis', port: 6379, socket: { data() {} } }); clearTimeout(timer); process.exit(0)"
@@ -104,9 +104,9 @@ async function checkPodSecurity({ namespace }: Platform, image: string): Promise
   const taken = await namespace.try(dryRun, JSON.stringify(allowed))
   const reason = /violates PodSecurity "restricted:[^"]*"/.exec(denied.stderr)?.[0]
   return check(
-    'a privileged pod is denied by the namespace, one that asks for nothing is not',
+    'the namespace denies a privileged pod and allows one without privileges',
     denied.exitCode !== 0 && reason !== undefined && taken.exitCode === 0,
-    reason ?? (denied.exitCode === 0 ? 'it was taken' : denied.stderr.trim()),
+    reason ?? (denied.exitCode === 0 ? 'it was allowed' : denied.stderr.trim()),
   )
 }
 
@@ -122,6 +122,6 @@ async function checkDisruptionBudget({ namespace, pods, settled }: Platform): Pr
   await settled()
   return [
     check('an eviction within the PodDisruptionBudget is granted', granted === 201, `status ${granted}`),
-    check('one beyond it, at the same moment, is denied', denied === 429, `status ${denied}`),
+    check('a simultaneous eviction beyond it is denied', denied === 429, `status ${denied}`),
   ]
 }

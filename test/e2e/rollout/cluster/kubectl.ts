@@ -6,12 +6,12 @@ import { until } from '../../../support/until.ts'
 /** One namespace of the cluster that KUBECONFIG names. */
 export interface Namespace {
   readonly name: string
-  /** Where `kubectl proxy` answers for the API server, for what kubectl has no command for. */
+  /** The address of `kubectl proxy`, for API requests without a kubectl command. */
   readonly apiUrl: string
   /**
-   * Runs kubectl in the namespace and gives what it printed, trimmed.
+   * Runs kubectl in the namespace and returns its trimmed output.
    *
-   * @throws Error with kubectl's own words when it fails.
+   * @throws Error with kubectl's message if it fails
    */
   kubectl(...words: string[]): Promise<string>
   /** The same for a command that may fail. */
@@ -22,7 +22,7 @@ export interface Namespace {
 /**
  * Opens a namespace, which need not exist yet.
  *
- * @param directory takes the proxy's log.
+ * @param directory for the proxy's log
  */
 export async function openNamespace(name: string, directory: string): Promise<Namespace> {
   const { KUBECONFIG } = process.env
@@ -61,7 +61,7 @@ export async function openNamespace(name: string, directory: string): Promise<Na
 /**
  * Applies objects, each to the namespace that it names.
  *
- * @throws Error with kubectl's own words when one is refused.
+ * @throws Error with kubectl's message if one is rejected
  */
 export async function applyObjects(objects: readonly object[]): Promise<void> {
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects })

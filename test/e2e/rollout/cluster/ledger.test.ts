@@ -8,7 +8,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop(true)))
 })
 
-/** A store of tasks and documents that answers the n-th POST with `answer(n)` when that is something. */
+/** A fake store of tasks and documents that responds to the n-th POST with `answer(n)` if that is defined. */
 function serve(options: {
   answer?: (n: number) => Response | undefined
   read?: (n: number, body: string) => Response
@@ -48,7 +48,7 @@ const completed = (body: string, changes: object = {}): Response => {
   return Response.json({ task: { status: 'completed', attempts: 1, result, ...changes } })
 }
 
-test('accepted work that exists afterwards is no fault', async () => {
+test('accepted work that exists afterwards is not a violation', async () => {
   for (const seen of [
     await documents(serve({})),
     await tasks(serve({ read: (_, body) => completed(body) })),
@@ -58,7 +58,7 @@ test('accepted work that exists afterwards is no fault', async () => {
   }
 })
 
-test('an accepted document that is missing or changed afterwards is a fault', async () => {
+test('an accepted document that is missing or changed afterwards is a violation', async () => {
   const read = (n: number, body: string): Response =>
     n === 1 ? new Response(null, { status: 404 }) : new Response(n === 2 ? '{"value":-1}' : body)
   const { faults, accepted, kept } = await documents(serve({ read }))
@@ -69,7 +69,7 @@ test('an accepted document that is missing or changed afterwards is a fault', as
   expect(kept).toBe(accepted - 2)
 })
 
-test('an accepted task that failed, or has a wrong result, is a fault; one that ran twice is reported', async () => {
+test('an accepted task that failed or has a wrong result is a violation; one that ran twice is reported', async () => {
   const read = (n: number, body: string): Response =>
     completed(body, [{ status: 'failed', error: 'gone' }, { result: {} }, { attempts: 2 }][n] ?? {})
   const { faults, repeated } = await tasks(serve({ read }))
@@ -80,7 +80,7 @@ test('an accepted task that failed, or has a wrong result, is a fault; one that 
   expect(repeated).toBe(1)
 })
 
-test('503 with Retry-After is turned away, and any other answer is a fault', async () => {
+test('503 with Retry-After counts as rejected, and any other response is a violation', async () => {
   const answers = [
     new Response(null, { status: 503, headers: { 'retry-after': '1' } }),
     new Response(null, { status: 503 }),
@@ -91,7 +91,7 @@ test('503 with Retry-After is turned away, and any other answer is a fault', asy
   expect([...unanswered].sort()).toEqual(['status 500', 'status 503'])
 })
 
-test('a burst is all sent when it is over', async () => {
+test('burst resolves when all its requests are sent', async () => {
   const ledger = keepDocuments(serve({}), 1)
   await ledger.burst(50)
   expect(ledger.accepted()).toBeGreaterThanOrEqual(50)

@@ -1,50 +1,52 @@
 import { problemOf } from '../../../../load/answer.ts'
 import { makeCases, type PayloadCase, type Size } from '../../../../load/payloads.ts'
 
-/** The outcome of the tasks or documents that a ledger sent. */
+/** The outcome of a ledger's tasks or documents. */
 export interface Account {
   readonly kind: 'tasks' | 'documents'
   /** Answered 201. */
   readonly accepted: number
-  /** Answered 503 with Retry-After: nothing was accepted. */
+  /** 503 with Retry-After: the service accepted nothing. */
   readonly turnedAway: number
-  /** Not answered, or otherwise: the client does not know. */
+  /** No response, or another one: the client does not know the outcome. */
   readonly unanswered: readonly string[]
-  /** The longest wait for any answer. */
+  /** The longest wait for a response. */
   readonly maxMs: number
-  /** Accepted, and there once in the end: a task completed with the right result, a document as it was sent. */
+  /**
+   * Accepted and stored exactly once at the end: a completed task with the correct result, or an unchanged document.
+   */
   readonly kept: number
-  /** Accepted, and missing, wrong or failed; each in words. */
+  /** Accepted, but missing, wrong or failed; each as a sentence. */
   readonly faults: readonly string[]
-  /** Tasks that were run more than once. */
+  /** Tasks that ran more than once. */
   readonly repeated: number
 }
 
-/** A client that creates tasks or documents at a steady rate, and records which were confirmed. */
+/** A client that creates tasks or documents at a steady rate and records the confirmations. */
 export interface Ledger {
-  /** How many were turned away so far. */
+  /** Number of rejected requests so far. */
   turnedAway(): number
-  /** How many were accepted so far. */
+  /** Number of accepted requests so far. */
   accepted(): number
   /** Sends `count` requests at once, in addition to the rate. */
   burst(count: number): Promise<void>
-  /** How many wait or run at this moment, of a thousand at most. */
+  /** Number of waiting and running tasks, at most a thousand. */
   waiting(): Promise<number>
-  /** Sends no more requests, and reads back everything that was accepted. */
+  /** Stops sending and reads back everything that was accepted. */
   close(): Promise<Account>
 }
 
-/** What one request may take: far above any answer, below what would hold up the test. */
+/** Timeout of a request: longer than any response takes, short enough not to delay the test. */
 const requestMsMax = 10_000
-/** How many of a burst are on their way at a time. */
+/** Maximum concurrent requests of a burst. */
 const burstClients = 16
-/** What accepted tasks may take to be done after the last was accepted, and what was away is back. */
+/** Timeout for accepted tasks to complete, from the last acceptance and the end of the outage. */
 const completionMsMax = 60_000
 
-/** Of the payloads of tasks. */
+/** Seed of the tasks' payloads. */
 export const taskSeed = 7
 
-/** Asks for tasks at a rate until it is closed. */
+/** Creates tasks at a rate until it is closed. */
 export function keepTasks(url: string, perSecond: number, size: Size): Ledger {
   const cases = makeCases(taskSeed, size)
   return keep({
@@ -84,7 +86,7 @@ export function keepTasks(url: string, perSecond: number, size: Size): Ledger {
   })
 }
 
-/** Asks to keep documents at a rate until it is closed. */
+/** Creates documents at a rate until it is closed. */
 export function keepDocuments(url: string, perSecond: number): Ledger {
   return keep({
     kind: 'documents',
@@ -126,7 +128,7 @@ function keep<T>({ kind, url, perSecond, make, waiting, examine }: Keeping<T>): 
       const response = await fetch(url, {
         method: 'POST',
         body,
-        // A connection each: what a pool does with one that is closed is not the question here.
+        // One connection per request, because this does not test how a pool handles a closed one.
         headers: { 'content-type': 'application/json', connection: 'close' },
         signal: AbortSignal.timeout(requestMsMax),
       })
@@ -162,7 +164,7 @@ function keep<T>({ kind, url, perSecond, make, waiting, examine }: Keeping<T>): 
       await Promise.all(pending)
       const faults: string[] = []
       let repeated = 0
-      // A few at a time: the answers are for us, and must not become a load.
+      // A few at a time, so that reading back does not become a load.
       const queue = promised.values()
       const examiner = async (): Promise<void> => {
         for (const { location, expected } of queue) {
@@ -173,7 +175,7 @@ function keep<T>({ kind, url, perSecond, make, waiting, examine }: Keeping<T>): 
       }
       await Promise.all(Array.from({ length: 8 }, examiner))
       const locations = new Set(promised.map(({ location }) => location))
-      if (locations.size !== promised.length) faults.push('two were given the same id')
+      if (locations.size !== promised.length) faults.push('two have the same id')
       return {
         kind,
         accepted: promised.length,

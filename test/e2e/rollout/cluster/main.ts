@@ -1,9 +1,9 @@
 /**
- * Deploys the load test overlay to the cluster of KUBECONFIG and does to it, under load, everything that
- * a platform does to a Deployment: `make cluster-test IMAGE=… NEXT_IMAGE=…`. Needs kubectl and k6.
- * docs/cluster-test.md lists the settings and the results.
+ * Deploys the load test overlay to the cluster of KUBECONFIG and performs, under load, every operation that a platform
+ * performs on a Deployment: `make cluster-test IMAGE=… NEXT_IMAGE=…`. Needs kubectl and k6. docs/cluster-test.md lists
+ * the settings and the results.
  *
- * Exit: 0 when nothing was lost and every check passed; 2 when not; 1 when it could not be run.
+ * Exit codes: 0 if nothing was lost and every check passed; 2 if not; 1 if the test could not run.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
@@ -27,7 +27,7 @@ import { faultsOf, type PartResult, totalsOf } from './verdict.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
-// Not process.exitCode: a program that was left running would hold this process.
+// Not process.exitCode: a child process that still runs would keep this process alive.
 process.exit(
   await main().catch((error: unknown) => {
     console.error(error)
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
   const results: PartResult[] = []
   for (const part of settings.parts) {
     results.push(await runPart(part, platform, settings, directory))
-    // The results are saved after every step: a part that cannot be run must not lose them.
+    // Saves the results after every part, so that a later failure does not lose them.
     await Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ settings, results }, null, 2)}\n`)
   }
   const where = {
@@ -115,7 +115,7 @@ async function runPart(
   }
 }
 
-/** The endpoints; in each connection mode the plain load, then the load with all disruptions. */
+/** The endpoints; then in each connection mode the plain load and the load with all disruptions. */
 async function runRollouts(
   platform: Platform,
   settings: ClusterSettings,

@@ -6,15 +6,15 @@ import type { Platform } from './platform.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import type { ClusterSettings } from './settings.ts'
 
-/** Requests a second for tasks and for documents, beside the load on `/payload`. */
+/** Requests per second for tasks and for documents, besides the load on `/payload`. */
 const keptPerSecond = 20
-/** How long a store stays away: long enough for everybody to notice, in ms. */
+/** How long a store stays down: long enough for every component to notice, in ms. */
 const awayMs = 5_000
 const seconds = 60
 
 /**
- * Takes Redis away under load, then PostgreSQL: `/payload` must not notice, `/tasks` and `/data` say 503
- * meanwhile, and nothing that was answered 201 is lost.
+ * Stops Redis under load, then PostgreSQL: `/payload` must be unaffected, `/tasks` and `/data` must respond 503
+ * meanwhile, and everything confirmed with 201 must survive.
  */
 export async function loseStores(
   platform: Platform,
@@ -50,11 +50,11 @@ export async function loseStores(
   )
 }
 
-/** Deletes the pod of a store, keeps it away for a while, and waits until it is back. */
+/** Deletes the pod of a store, keeps it down for a while, and waits for its return. */
 async function takeAway({ namespace }: Platform, store: string, mark: Mark): Promise<void> {
   await mark(`${store} away: pod deleted`)
   await namespace.kubectl('delete', 'pod', `${store}-0`, '--wait=false')
-  // The StatefulSet would replace it within a second or two, too soon for an outage.
+  // The StatefulSet would replace the pod within a second or two, too soon for an outage.
   await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=0')
   await Bun.sleep(awayMs)
   await namespace.kubectl('scale', `statefulset/${store}`, '--replicas=1')
@@ -62,13 +62,13 @@ async function takeAway({ namespace }: Platform, store: string, mark: Mark): Pro
   await mark(`${store} back`)
 }
 
-/** A condition that holds once a count is greater than it was at the first look. */
+/** A condition that is true once a count has grown. */
 function grows(count: () => number): () => boolean {
   const before = count()
   return () => count() > before
 }
 
-/** Accepted work is kept, and the other requests were refused in time. */
+/** Accepted work is stored, and the other requests were rejected in time. */
 function outageChecks(account: Account): Check[] {
   const { kind, accepted, kept, faults, turnedAway, unanswered, maxMs } = account
   return [
@@ -78,7 +78,7 @@ function outageChecks(account: Account): Check[] {
       `${kept} of ${accepted}${faults[0] ? `; ${faults[0]}` : ''}`,
     ),
     check(
-      `while the store of ${kind} is away, the answer is 503 with Retry-After, and nothing else`,
+      `while the store of ${kind} is down, every response is 503 with Retry-After`,
       turnedAway > 0 && unanswered.length === 0,
       `${turnedAway} answered 503, ${unanswered.length} otherwise${unanswered[0] ? `: ${unanswered[0]}` : ''}; slowest answer ${maxMs.toFixed(0)} ms`,
     ),

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { kustomizationOf } from './overlay.ts'
 
 describe('the kustomization over the overlay', () => {
-  test("takes an image apart, a registry's port and a digest among it", () => {
+  test('parses an image, with the port of a registry and a digest', () => {
     const imageOf = (image: string) => kustomizationOf('..', { image }).images[0]
     expect(imageOf('tally:1')).toEqual({ name: 'tally', newName: 'tally', newTag: '1' })
     expect(imageOf('host:5000/tally')).toEqual({

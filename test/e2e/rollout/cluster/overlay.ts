@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join, relative, resolve } from 'node:path'
 import type { Namespace } from './kubectl.ts'
 
-/** What a deployment has that the overlay has not. */
+/** Changes to the overlay for a deployment. */
 export interface Change {
   readonly image: string
   /** Settings of the ConfigMap `tally`. */
@@ -12,9 +12,9 @@ export interface Change {
 }
 
 /**
- * The kustomization that adds a change to an overlay. JSON is YAML, so it is written as it is.
+ * The kustomization that adds a change to an overlay. Written as JSON, which is valid YAML.
  *
- * @param overlayPath from the kustomization's own directory: kustomize takes no absolute path.
+ * @param overlayPath relative to the kustomization's directory, because kustomize rejects absolute paths
  * @example kustomizationOf('../loadtest', { image: 'registry.example:5000/tally:1.2' }).images
  *   // [{ name: 'tally', newName: 'registry.example:5000/tally', newTag: '1.2' }]
  */
@@ -53,9 +53,9 @@ export function splitImage(image: string): { newName: string; newTag?: string; d
 }
 
 /**
- * Applies an overlay with a change to it.
+ * Applies an overlay with a change.
  *
- * @param directory takes the kustomization.
+ * @param directory for the kustomization
  */
 export async function applyOverlay(
   namespace: Namespace,

@@ -8,13 +8,13 @@ import { type Pods, watchPods } from './pods.ts'
 import type { ClusterSettings } from './settings.ts'
 import { prepareVolumes } from './volumes.ts'
 
-/** The Deployments that are replaced under load. */
+/** The Deployments to replace under load. */
 export const deployments = ['api', 'worker'] as const
 export type Deployment = (typeof deployments)[number]
 /** The same of the Helm release `tally`, which is in the namespace for a while. */
 export const releaseDeployments = ['tally-api', 'tally-worker'] as const
 
-/** The overlay, deployed. */
+/** The deployed overlay. */
 export interface Platform {
   readonly namespace: Namespace
   /** The names of the Deployments that serve and work. */
@@ -23,19 +23,19 @@ export interface Platform {
   /** The API and Prometheus, through their load balancers. */
   readonly url: string
   readonly prometheusUrl: string
-  /** Applies the overlay with a change; resolves when nothing is rolled any more. */
+  /** Applies the overlay with a change; resolves when no rollout is in progress. */
   apply(change: Change): Promise<void>
   /** Resolves when a rollout is complete: every new pod is available. */
   rolledOut(deployment: Deployment): Promise<void>
   /**
-   * Resolves when the rollouts are complete and every pod that was replaced is gone.
+   * Resolves when the rollouts are complete and every replaced pod is gone.
    *
    * @param names of the Deployments. Default: those of the overlay.
    */
   settled(names?: readonly string[]): Promise<void>
   /** Removes everything from the cluster. */
   undeploy(): Promise<void>
-  /** Ends what runs on this machine for it. */
+  /** Ends its processes on this machine. */
   close(): Promise<void>
 }
 
@@ -52,9 +52,9 @@ const serviceSchema = z.object({
 })
 
 /**
- * Deploys the overlay into an empty namespace and waits until it answers through its load balancers.
+ * Deploys the overlay into an empty namespace and waits until it responds through its load balancers.
  *
- * @param directory takes kustomizations and logs.
+ * @param directory for kustomizations and logs
  */
 export async function deploy(settings: ClusterSettings, directory: string): Promise<Platform> {
   const { image, nextImage, imageLoad, overlay } = settings
@@ -112,7 +112,7 @@ async function rolloutStatus(namespace: Namespace, name: string): Promise<void> 
   await namespace.kubectl('rollout', 'status', name, `--timeout=${rolloutTimeoutSeconds}s`)
 }
 
-/** Where a Service of type LoadBalancer answers; resolves when it does. */
+/** The address of a Service of type LoadBalancer; resolves when it responds. */
 export async function balancedUrl(namespace: Namespace, service: string, path: string): Promise<string> {
   return until(
     async () => {

@@ -13,7 +13,7 @@ test('a pod belongs to the Deployment or StatefulSet of its owner, or has no wor
   expect(workloadOf({ name: 'alone', labels: {}, ownerReferences: [] })).toBe('alone')
 })
 
-test('the begin of a drain is the time of its log line', () => {
+test('a drain begins at the time of its log line', () => {
   const line = '{"time":"2026-11-21T10:00:00.250Z","level":"info","msg":"draining"}'
   expect(drainTimeOf(line)).toBe(Date.parse('2026-11-21T10:00:00.250Z'))
   expect(drainTimeOf('{"time":"2026-11-21T10:00:00.250Z","msg":"stopped"}')).toBeNull()

@@ -3,32 +3,32 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Namespace } from './kubectl.ts'
 
-/** One pod from its first observation to its end, as the API server reported it. Times are Unix ms. */
+/** One pod from its first observation to its end, as reported by the API server. Times are Unix ms. */
 export interface PodLife {
   readonly name: string
   readonly uid: string
-  /** The Deployment or StatefulSet that it belongs to, such as `api`; its own name if to none. */
+  /** Its Deployment or StatefulSet, such as `api`; otherwise its own name. */
   readonly workload: string
   ready: boolean
-  /** Whether it ever was ready, so that requests came to it. */
+  /** Whether it was ever ready, so that it received requests. */
   everReady: boolean
   restarts: number
-  /** Why its container does not run, such as ImagePullBackOff; empty when it does. */
+  /** Why its container does not run, such as ImagePullBackOff; empty while it runs. */
   waiting: string
-  /** True from its deletion on: it is draining, or will be. */
+  /** True from its deletion on. */
   terminating: boolean
   gone: boolean
   goneMs: number | null
-  /** When it reported that it drains: from then on every answer carries `Connection: close`. */
+  /** When it logged the start of its drain: from then on every response has `Connection: close`. */
   drainingMs: number | null
-  /** The exit code of its container; null while it runs, or when the exit was not observed. */
+  /** The exit code of its container; null while it runs or if the exit was not observed. */
   exitCode: number | null
 }
 
-/** Every pod of a namespace, also those that are gone. */
+/** Every pod of a namespace, including deleted ones. */
 export interface Pods {
   all(workload?: string): readonly PodLife[]
-  /** Those that are there and not on their way out. */
+  /** Existing pods that are not being deleted. */
   live(workload: string): readonly PodLife[]
   byName(name: string): PodLife | undefined
   close(): void
@@ -74,7 +74,7 @@ const eventSchema = z.discriminatedUnion('type', [
 /**
  * Watches the pods of a namespace and follows the logs of those of `workloads`, until closed.
  *
- * @param directory takes the logs, without their access lines.
+ * @param directory for the logs, without their access lines
  */
 export async function watchPods(
   namespace: Namespace,
@@ -102,7 +102,7 @@ export async function watchPods(
     if (container?.state.running !== undefined && workloads.includes(life.workload) && !followed.has(uid)) {
       followed.add(uid)
       const logUrl = `${url}/${name}/log?follow=true&container=${pod.spec.containers[0]?.name}`
-      // Unreadable parts of a log are missing, and the report shows that.
+      // The report shows unreadable parts of a log as missing.
       void followLog(logUrl, life, join(directory, `${name}.log`), closing.signal).catch(() => {})
     }
   }
@@ -121,7 +121,7 @@ export async function watchPods(
         const watch = `${url}?watch=1&resourceVersion=${version}`
         for await (const line of linesOf(watch, closing.signal)) {
           const event = eventSchema.parse(JSON.parse(line))
-          // The version is too old to be watched from: a new list has a newer one.
+          // The version is too old for a watch. A new list has a newer one.
           if (event.type === 'ERROR') break
           version = event.object.metadata.resourceVersion
           see(event.object, event.type === 'DELETED')
@@ -130,7 +130,7 @@ export async function watchPods(
         await Bun.sleep(200)
       }
       if (closing.signal.aborted) return
-      // A watch ends now and then. A new list has the changes that it missed.
+      // A watch ends from time to time. A new list has the changes that it missed.
       version = await list().catch(() => version)
     }
   })()
@@ -168,8 +168,8 @@ function newLife(pod: Pod): PodLife {
 }
 
 /**
- * The Deployment or StatefulSet of a pod, by its owner: a ReplicaSet has the Deployment's name and the
- * hash of the pod template.
+ * The Deployment or StatefulSet of a pod, by its owner: a ReplicaSet is named after the Deployment and the hash of the
+ * pod template.
  *
  * @example workloadOf({ name: 'api-5d9-x', labels: { 'pod-template-hash': '5d9' },
  *   ownerReferences: [{ kind: 'ReplicaSet', name: 'api-5d9' }] }) // 'api'
@@ -189,7 +189,7 @@ async function followLog(url: string, life: PodLife, file: string, signal: Abort
 }
 
 /**
- * The time of the log line of the drain, in Unix ms; null for any other line.
+ * The time of a log line about the start of a drain, in Unix ms; null for any other line.
  *
  * @example drainTimeOf('{"time":"2026-11-21T10:00:00.000Z","msg":"draining"}') // 1795255200000
  */
@@ -199,9 +199,9 @@ export function drainTimeOf(line: string): number | null {
   return Date.parse(time)
 }
 
-/** The lines of a streamed answer, as they come. */
+/** The lines of a streamed response, as they arrive. */
 async function* linesOf(url: string, signal: AbortSignal): AsyncGenerator<string> {
-  // Bun ends a silent fetch after five minutes by itself; a watch may be silent for longer.
+  // Bun ends a silent fetch after five minutes, but a watch may be silent for longer.
   const response = await fetch(url, { signal, timeout: false })
   if (!response.ok || response.body === null) throw new Error(`${url} answers ${response.status}`)
   const decoder = new TextDecoder()

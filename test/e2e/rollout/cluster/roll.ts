@@ -1,11 +1,11 @@
 /**
- * Replaces every pod of a deployment while it is under load, and judges by the load's report: `make deployed-roll`. With
- * `NEXT_IMAGE` the pods get another image, else their template changes and the image stays.
+ * Replaces every pod of a deployment under load, and judges by the load's report: `make deployed-roll`. With
+ * `NEXT_IMAGE` the pods get another image; otherwise only their template changes.
  *
- * A rollout that does not come through within `ROLLOUT_TIMEOUT` (120 s) fails, and so does one that loses a request. What
- * was there before is noted first, and `make rollback` goes back to it.
+ * A rollout that does not finish within `ROLLOUT_TIMEOUT` (120 s) fails, as does one that loses a request. The previous
+ * revision is recorded first, and `make rollback` returns to it.
  *
- * Exit: 0 when every pod was replaced and nothing was lost or refused, 2 when not, 1 when it could not be tried.
+ * Exit codes: 0 if every pod was replaced and nothing was lost or refused; 2 if not; 1 if it could not run.
  */
 import { resolve } from 'node:path'
 import { runCommand, runSuccessfully } from '../../../support/command.ts'
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
     ...(API_KEY ? { API_KEY } : {}),
     CONNECTION: 'mixed',
     RATE: process.env.RATE || '100',
-    // Both rollouts in turn at the most, and the calm around them.
+    // At most: both rollouts in turn, and the time around them.
     DURATION: `${process.env.DURATION?.replace(/s$/, '') || timeoutSeconds + (2 * calmMs) / 1_000}s`,
   })
   await load.begun
@@ -67,7 +67,7 @@ async function changeTemplate(deployment: (typeof deployments)[number]): Promise
   await kubectl('patch', `deployment/${deployment}`, `--patch=${patch}`)
 }
 
-/** Why a rollout did not come through; undefined when it did. */
+/** Why a rollout did not finish; undefined if it did. */
 async function waitForRollout(deployment: (typeof deployments)[number]): Promise<string | undefined> {
   const { exitCode, stderr } = await runCommand([
     ...['kubectl', `--namespace=${NAMESPACE}`, 'rollout', 'status', `deployment/${deployment}`],

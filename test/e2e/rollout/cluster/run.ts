@@ -9,16 +9,16 @@ import type { Mark } from './disruptions.ts'
 import type { Platform } from './platform.ts'
 import type { Pods } from './pods.ts'
 
-/** A pod's `/payload` answers as each side counted them, and how it ended, if it did. */
+/** A pod's `/payload` responses as counted by each side, and how the pod ended, if it did. */
 export interface PodCounts {
   readonly name: string
-  /** By X-Served-By of the answers. */
+  /** By X-Served-By of the responses. */
   readonly client: number
   /** By the samples that Prometheus scraped. */
   readonly prometheus: number
 }
 
-/** A pod that was stopped while the load ran. */
+/** A pod that was stopped under load. */
 export interface PodStop {
   readonly name: string
   /** Null: not observed. */
@@ -26,22 +26,22 @@ export interface PodStop {
   readonly restarts: number
 }
 
-/** One load, with everything that was done to the cluster meanwhile. */
+/** One load, with everything that happened to the cluster meanwhile. */
 export interface ClusterRun {
   readonly name: string
   readonly connection: Settings['connection']
-  /** Requests a second; null: as fast as they were answered. */
+  /** Requests per second; null: as fast as possible. */
   readonly ratePerSecond: number | null
   readonly phases: readonly PhaseCounts[]
   readonly pods: readonly PodCounts[]
   readonly stops: readonly PodStop[]
   readonly checks: readonly Check[]
   readonly report: Pick<Report, 'summary' | 'times' | 'reasons' | 'agreement' | 'seconds' | 'notAnswered'>
-  /** Whether everything was done before the load was over. */
+  /** Whether the scenario ended before the load. */
   readonly inTime: boolean
 }
 
-/** How much load, and how it uses its connections. */
+/** The size of a load, and how it uses connections. */
 export interface Load {
   readonly name: string
   readonly profile: 'load' | 'rollout' | 'spike'
@@ -55,9 +55,9 @@ export interface Load {
 }
 
 /**
- * Puts a load on the cluster through its load balancer, does `scenario` meanwhile, and counts.
+ * Runs a load against the load balancer, runs `scenario` meanwhile, and counts.
  *
- * @param directory takes the load's report, in a directory of its name.
+ * @param directory the load's report goes to a subdirectory with its name
  */
 export async function runUnderLoad(
   platform: Pick<Platform, 'deployments' | 'pods' | 'url' | 'prometheusUrl'>,
@@ -96,7 +96,7 @@ export async function runUnderLoad(
   }
 }
 
-/** Whether the pod that gave an answer drained by then, when every answer announces the connection's end. */
+/** Whether the pod that responded was draining by then, when every response has `Connection: close`. */
 function announcedBy(pods: Pods): (last: RequestRecord) => boolean {
   return ({ instance, endedMs }) => {
     const drainingMs = pods.byName(instance)?.drainingMs ?? Number.POSITIVE_INFINITY

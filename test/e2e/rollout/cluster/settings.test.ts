@@ -4,7 +4,7 @@ import { readClusterSettings } from './settings.ts'
 const images = { IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2' }
 
 describe('settings of the cluster test', () => {
-  test('everything, in all modes and in large numbers, unless it is to be quick', () => {
+  test('default to all parts and modes and large numbers; QUICK reduces them', () => {
     expect(readClusterSettings(images)).toMatchObject({
       parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls'],
       connections: ['reuse', 'no-reuse', 'mixed'],
@@ -19,7 +19,7 @@ describe('settings of the cluster test', () => {
     })
   })
 
-  test('the command that loads an image may have words of its own', () => {
+  test('the command that loads an image may have arguments', () => {
     const { imageLoad } = readClusterSettings({ ...images, IMAGE_LOAD: 'kind load docker-image' })
     expect(imageLoad).toEqual(['kind', 'load', 'docker-image'])
   })

@@ -1,6 +1,6 @@
 import { parseSettings, type Settings } from '../../../../load/settings.ts'
 
-/** What the test is made of, in the order in which it is done. */
+/** The parts of the test, in order. */
 export const parts = [
   'conformance',
   'rollouts',
@@ -13,36 +13,36 @@ export const parts = [
 export type Part = (typeof parts)[number]
 
 export interface ClusterSettings {
-  /** The image that is deployed first, and the one it is changed to. */
+  /** The first image, and the one to change to. */
   readonly image: string
   readonly nextImage: string
-  /** Command that brings an image, its last word, to the nodes; null: they pull it themselves. */
+  /** Command that loads an image onto the nodes, with the image as its last argument; null: the nodes pull. */
   readonly imageLoad: readonly string[] | null
   /** Directory of the kustomize overlay, and the namespace that it deploys to. */
   readonly overlay: string
   readonly namespace: string
   readonly parts: readonly Part[]
   readonly connections: readonly Settings['connection'][]
-  /** Requests of the load before the disruptions, as fast as they are answered. */
+  /** Requests of the load before the disruptions, sent as fast as possible. */
   readonly requests: number
-  /** Requests a second during the disruptions. */
+  /** Requests per second during the disruptions. */
   readonly rate: number
-  /** Users that share the rate: each has a connection that rests between its turns. */
+  /** Users that share the rate. Each has a connection that is idle between its requests. */
   readonly users: number
-  /** How long each load with all disruptions runs. */
+  /** Duration of each load with all disruptions. */
   readonly seconds: number
-  /** What the rollouts must add up to, or they have not shown enough. */
+  /** The minimum total of the rollouts; with less, the test proves too little. */
   readonly stopsMin: number
   readonly requestsMin: number
-  /** Whether everything is left in the cluster at the end. */
+  /** Whether to leave everything in the cluster at the end. */
   readonly keep: boolean
   readonly reportDirectory: string
 }
 
 /**
- * Reads what `make cluster-test` is given.
+ * Reads the settings of `make cluster-test`.
  *
- * @throws Error naming the variable that is wrong.
+ * @throws Error naming the invalid variable
  * @example readClusterSettings({ IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2', QUICK: '1' }).connections // ['mixed']
  */
 export function readClusterSettings(env: Readonly<Record<string, string | undefined>>): ClusterSettings {
@@ -71,7 +71,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
       return part
     }),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
-      // The load's own parser checks the values, and reports invalid ones.
+      // The load's own parser checks these values.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
     ),
     requests: whole('N_REQUESTS', 5_000),

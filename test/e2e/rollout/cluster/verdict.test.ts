@@ -47,17 +47,17 @@ const part = (runs: ClusterRun[], changes: Partial<PartResult> = {}): PartResult
   ...changes,
 })
 
-test('a load in which all was answered, all counts agree and every pod ended well has no fault', () => {
+test('a load without losses, with equal counts and clean exits has no violation', () => {
   expect(runFaults(run())).toEqual([])
 })
 
 describe('a load on the cluster fails when', () => {
-  test('a request is lost, refused or late, or a connection ends without a word', () => {
+  test('a request is lost, refused or late, or a connection ends without warning', () => {
     expect(runFaults(run({ sent: 11, lost: 1 }))).toEqual(['reuse: restart: 1 lost'])
     expect(runFaults(run({ sent: 12, refused: 2 }))).toEqual(['reuse: restart: 2 refused'])
     expect(runFaults(run({ slow: 3 }))).toEqual(['reuse: restart: 3 answered after more than 1 s'])
     expect(runFaults(run({ closedIdle: 4 }))).toEqual([
-      'reuse: restart: 4 connections closed while idle, without a word',
+      'reuse: restart: 4 connections closed while idle, without warning',
     ])
   })
 

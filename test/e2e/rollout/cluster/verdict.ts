@@ -2,21 +2,21 @@ import { sumOf } from '../phases.ts'
 import type { Check } from './check.ts'
 import type { ClusterRun } from './run.ts'
 
-/** What one part of the test did and saw. */
+/** The results of one part of the test. */
 export interface PartResult {
   readonly name: string
   readonly runs: readonly ClusterRun[]
   readonly checks: readonly Check[]
-  /** Whether its loads must cost nothing; false for controls, which are to lose. */
+  /** Whether its loads must lose nothing; false for controls, which must lose something. */
   readonly mustLoseNothing: boolean
 }
 
-/** The checks of a part besides its loads. */
+/** The checks of a part, without the counts of its loads. */
 export function checksOf({ runs, checks }: PartResult): Check[] {
   return [...checks, ...runs.flatMap((run) => run.checks)]
 }
 
-/** What a part must not cost and did, each in words. Empty: nothing was lost. */
+/** The violations of a part as sentences. Empty if nothing was lost. */
 export function faultsOf(result: PartResult): string[] {
   const failed = checksOf(result).filter(({ passed }) => !passed)
   return [
@@ -25,14 +25,14 @@ export function faultsOf(result: PartResult): string[] {
   ]
 }
 
-/** What one load cost, each in words. */
+/** The losses of one load as sentences. */
 export function runFaults(run: ClusterRun): string[] {
   const faults: string[] = []
   for (const { phase, lost, refused, slow, closedIdle } of run.phases) {
     if (lost > 0) faults.push(`${phase}: ${lost} lost`)
     if (refused > 0) faults.push(`${phase}: ${refused} refused`)
     if (slow > 0) faults.push(`${phase}: ${slow} answered after more than 1 s`)
-    if (closedIdle > 0) faults.push(`${phase}: ${closedIdle} connections closed while idle, without a word`)
+    if (closedIdle > 0) faults.push(`${phase}: ${closedIdle} connections closed while idle, without warning`)
   }
   const { answered } = run.report.summary
   if (answered === 0) faults.push('nothing was answered')
@@ -51,7 +51,7 @@ export function runFaults(run: ClusterRun): string[] {
   return faults.map((fault) => `${run.name}: ${fault}`)
 }
 
-/** The figures of all loads that must cost nothing. */
+/** The sums over all loads that must lose nothing. */
 export interface Totals {
   readonly sent: number
   readonly answered: number
@@ -60,11 +60,11 @@ export interface Totals {
   readonly slow: number
   readonly closedIdle: number
   readonly maxMs: number
-  /** Pods that served or worked and were stopped under load. */
+  /** Pods that served requests or ran tasks and were stopped under load. */
   readonly stops: number
 }
 
-/** Adds up the loads of those parts that must lose nothing. */
+/** Adds up the loads of the parts that must lose nothing. */
 export function totalsOf(results: readonly PartResult[]): Totals {
   const runs = results.filter(({ mustLoseNothing }) => mustLoseNothing).flatMap((part) => part.runs)
   const { phase: _, ...sum } = sumOf(

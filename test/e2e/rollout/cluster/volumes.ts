@@ -12,12 +12,11 @@ const classesSchema = z.object({
 })
 
 /**
- * Makes a volume for each claim, in a directory of the node, where the cluster has no storage class that
- * would make them. They outlive their pods, which is what is tested; the node that has the directory is
- * the only one that may run them.
+ * Creates a volume for each claim in a directory of a node, if the cluster has no default storage class. The volumes
+ * outlive their pods, as the test requires; only the node with the directory can run them.
  *
- * @param image that has Bun, for the pod that makes the directories writable.
- * @returns removes them again; what was in them goes with them.
+ * @param image an image with Bun, for the pod that makes the directories writable
+ * @returns removes the volumes and their data
  */
 export async function prepareVolumes(namespace: Namespace, image: string): Promise<() => Promise<void>> {
   const classes = classesSchema.parse(
@@ -29,7 +28,7 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
   const node = await namespace.kubectl('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}')
   const root = `/var/lib/${namespace.name}`
   const volumeOf = (claim: string): string => `${namespace.name}-${claim}`
-  // The namespace of the overlay forbids what this pod needs: root, and a directory of the node.
+  // The overlay's namespace forbids what this pod needs: root and a directory of the node.
   const maker = `${namespace.name}-volumes`
   const onNode = async (script: string): Promise<void> => {
     await applyObjects([
@@ -69,7 +68,7 @@ export async function prepareVolumes(namespace: Namespace, image: string): Promi
 
   const removeVolumes = (): Promise<string> =>
     namespace.kubectl('delete', 'persistentvolume', '--ignore-not-found', ...claims.map(volumeOf))
-  // One that another run left remembers that run's claim, and takes no other.
+  // A volume of another run remembers that run's claim and accepts no other.
   await removeVolumes()
   const names = JSON.stringify(claims)
   await onNode(

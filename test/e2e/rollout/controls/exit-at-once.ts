@@ -1,6 +1,6 @@
 /**
- * The service as a program that does not know SIGTERM: gone at once, with whatever is in flight and what
- * of its log was not written yet. To be compared with, never to be run.
+ * The service without a SIGTERM handler: it exits at once and loses requests in flight and unwritten log lines. A
+ * control for comparison, not for use.
  */
 import { parseConfig } from '../../../../src/config.ts'
 import { createLifecycle } from '../../../../src/lifecycle/index.ts'

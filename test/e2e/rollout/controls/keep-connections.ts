@@ -1,6 +1,6 @@
 /**
- * The service with the connections that most keep: one that carried a chunked request is used again. To be compared with,
- * never to be run.
+ * The service with the usual keep-alive: it reuses a connection after a chunked request. A control for comparison, not
+ * for use.
  */
 import { parseConfig } from '../../../../src/config.ts'
 import { createLifecycle, handleSignals } from '../../../../src/lifecycle/index.ts'
@@ -11,7 +11,7 @@ const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))
 const log = openLog(parsed.config, { role: 'server', pid: process.pid })
 
-// The service closes by this header; Bun itself reads the framing elsewhere.
+// The service closes connections by this header; Bun reads the framing elsewhere.
 const { has } = Headers.prototype
 Object.defineProperty(Headers.prototype, 'has', {
   value(this: Headers, name: string) {

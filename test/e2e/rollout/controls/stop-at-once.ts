@@ -1,6 +1,6 @@
 /**
- * The service with the shutdown that most have: at SIGTERM `server.stop()`, a wait for what is in flight,
- * exit. No readiness turned off, no window, no `Connection: close`. To be compared with, never to be run.
+ * The service with the usual shutdown: on SIGTERM it calls `server.stop()`, waits for requests in flight, and exits. It
+ * leaves readiness on and has neither a drain window nor `Connection: close`. A control for comparison, not for use.
  */
 import { parseConfig } from '../../../../src/config.ts'
 import { createLifecycle, type DrainTarget } from '../../../../src/lifecycle/index.ts'
@@ -11,7 +11,7 @@ const parsed = parseConfig(process.env)
 if (!parsed.ok) throw new Error(parsed.problems.join('; '))
 const log = openLog(parsed.config, { role: 'server', pid: process.pid })
 
-// The server hands itself to the lifecycle to be drained; here it is taken and only stopped.
+// The server registers itself for draining; this intercepts it and only stops it.
 const lifecycle = createLifecycle()
 const targets: DrainTarget[] = []
 lifecycle.addTarget = (target) => {

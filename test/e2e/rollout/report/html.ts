@@ -2,7 +2,7 @@ import { escapeMarkup } from '../../../../load/report/markup.ts'
 import { htmlTable, tableStyle } from './table.ts'
 import { type Judged, phaseRows, verdict } from './text.ts'
 
-/** A page over all runs that leads to each load's own report. It needs nothing from outside. */
+/** A page over all runs, with links to each load's report. Needs no external resources. */
 export function renderHtml(program: string, judged: readonly Judged[]): string {
   return `<!doctype html>
 <html lang="en">

@@ -1,6 +1,6 @@
 import type { PhaseCounts } from '../phases.ts'
 
-/** The heading of what `phaseRow` gives. */
+/** The headings for `phaseRow`. */
 export const phaseHeads = [
   'phase',
   'sent',

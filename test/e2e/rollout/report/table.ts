@@ -1,9 +1,9 @@
 import { escapeMarkup } from '../../../../load/report/markup.ts'
 
 /**
- * Rows of cells as lines with aligned columns; the first row is the heading.
+ * Formats rows of cells as lines with aligned columns. The first row is the heading.
  *
- * @param leftColumns how many columns hold words; the numbers behind them stand to the right.
+ * @param leftColumns number of text columns; the remaining columns are right-aligned numbers
  * @example textTable([['phase', 'lost'], ['roll', '0']], 1) // ['phase  lost', 'roll      0']
  */
 export function textTable(rows: readonly (readonly string[])[], leftColumns: number): string[] {

@@ -10,7 +10,7 @@ export interface Judged {
 
 const heads = ['connections', 'payload', ...phaseHeads]
 
-/** The rows of the table phase × mode, a sum behind each run's phases. */
+/** The rows of the table phase × mode, with a sum after each run's phases. */
 export function phaseRows({ name, connection, size, phases }: Run): string[][] {
   const sum = sumOf(phases, name === 'kill' ? 'kill: all' : 'all')
   return [...phases, sum].map((each) => [connection, size, ...phaseRow(each)])

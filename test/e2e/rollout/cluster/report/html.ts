@@ -5,7 +5,7 @@ import type { ClusterRun } from '../run.ts'
 import { checksOf, faultsOf, type PartResult } from '../verdict.ts'
 import { type Circumstances, phaseRows, runLine, verdict } from './text.ts'
 
-/** A page over all parts that leads to each load's own report. It needs nothing from outside. */
+/** A page over all parts, with links to each load's report. Needs no external resources. */
 export function renderHtml(where: Circumstances, results: readonly PartResult[]): string {
   const failed = results.some((result) => faultsOf(result).length > 0)
   return `<!doctype html>

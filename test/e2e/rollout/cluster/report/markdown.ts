@@ -4,7 +4,7 @@ import type { Check } from '../check.ts'
 import { checksOf, type PartResult } from '../verdict.ts'
 import { type Circumstances, podSums, verdict } from './text.ts'
 
-/** The figures as a document keeps them: each part's loads, and what each phase cost over all of its loads. */
+/** The figures for a document: each part's loads, and each phase summed over its loads. */
 export function renderMarkdown(where: Circumstances, results: readonly PartResult[]): string {
   return [
     `On ${where.startedAt.slice(0, 10)}, ${where.cluster}, in ${where.minutes.toFixed(0)} minutes:`,
@@ -47,11 +47,11 @@ function partLines(result: PartResult): string[] {
           '',
           ...table(phaseHeads, sums.map(phaseRow)),
         ]),
-    ...(checks.length === 0 ? [] : ['', ...table(['looked at', 'seen'], merged(checks))]),
+    ...(checks.length === 0 ? [] : ['', ...table(['check', 'result'], merged(checks))]),
   ]
 }
 
-/** The same check of several loads is one row. */
+/** The same check of several loads becomes one row. */
 function merged(checks: readonly Check[]): string[][] {
   return [...Map.groupBy(checks, ({ name }) => name)].map(([name, same]) => [
     name,

@@ -4,16 +4,16 @@ import { textTable } from '../../report/table.ts'
 import type { ClusterRun } from '../run.ts'
 import { checksOf, faultsOf, type PartResult, totalsOf } from '../verdict.ts'
 
-/** Where and with what the test was made. */
+/** The environment of the test. */
 export interface Circumstances {
   readonly startedAt: string
   readonly minutes: number
-  /** Versions of Kubernetes and the node's parts. */
+  /** Versions of Kubernetes and the node's components. */
   readonly cluster: string
   readonly images: readonly [string, string]
 }
 
-/** The rows of a load in the table of phases, its sum behind them. */
+/** The rows of a load in the table of phases, followed by their sum. */
 export function phaseRows({ name, phases }: ClusterRun): string[][] {
   return [...phases, sumOf(phases, 'all')].map((each) => [name, ...phaseRow(each)])
 }
@@ -26,11 +26,11 @@ export function runLine({ name, ratePerSecond, stops, pods, report }: ClusterRun
   return [
     `${name}: ${rate}, ${pods.length} pods answered, ${stops.length} were stopped`,
     `sum over the pods ${client} by X-Served-By, ${prometheus} by Prometheus, answered ${answered}`,
-    ...(notStarted > 0 ? [`${notStarted} not sent in time, for no user was free`] : []),
+    ...(notStarted > 0 ? [`${notStarted} not sent in time, because no user was free`] : []),
   ].join('; ')
 }
 
-/** What the pods of a load answered together, as each side counted it. */
+/** The responses of all pods of a load, as counted by each side. */
 export function podSums(pods: ClusterRun['pods']): { client: number; prometheus: number } {
   return pods.reduce(
     (sum, pod) => ({ client: sum.client + pod.client, prometheus: sum.prometheus + pod.prometheus }),
