@@ -14,7 +14,7 @@ mkdir -p "$out"
 for values in "$chart"/ci/*-values.yaml; do
   name=$(basename "$values" -values.yaml)
   "$HELM" lint --strict --quiet $chart --values "$values"
-  # In a namespace of its own, as the overlays are: kube-score compares objects of one namespace.
+  # In a separate namespace, as the overlays are: kube-score compares objects of one namespace.
   "$HELM" template tally $chart --namespace "tally-$name" --values "$values" > "$out/chart-$name.yaml"
 done
 echo "Helm chart: nothing to say about $(find $chart/ci -name '*-values.yaml' | wc -l) files of values"

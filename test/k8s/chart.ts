@@ -54,7 +54,7 @@ const manifestSchema = z.array(
 export async function build(variant: string, options: readonly string[] = []): Promise<Built> {
   const { exitCode, stdout, stderr } = await render(variant, options)
   if (exitCode !== 0) throw new Error(`${variant}: ${stderr}`)
-  // One document is no list. A template without content for a variant is an empty document.
+  // One document is not in an array. A template without content for a variant is an empty document.
   const documents = [Bun.YAML.parse(stdout)].flat()
   const manifests = manifestSchema.parse(documents).filter((each): each is Manifest => each !== null)
   return new Built(variant, manifests)

@@ -57,7 +57,7 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
-{{/* Whether tasks run in pods of their own; empty when not. */}}
+{{/* Whether tasks run in separate pods; empty when not. */}}
 {{- define "tally.hasWorker" -}}
 {{- if and .Values.worker.enabled (not .Values.embedded.enabled) }}true{{ end -}}
 {{- end -}}

@@ -27,7 +27,7 @@ const chart = 'deploy/helm/tally'
 const port = 8080
 /** Of an install or an upgrade, longer than two rollouts take. */
 const timeout = '240s'
-/** How long a broken upgrade is given before Helm takes it back. */
+/** How long a broken upgrade has before Helm rolls it back. */
 const brokenTimeout = '30s'
 /** How long each load runs: an upgrade, a change, a rollback and a broken upgrade, with all pods gone after each. */
 const seconds = 270
