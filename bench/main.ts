@@ -1,3 +1,4 @@
+import { startProgress } from '../tools/progress.ts'
 import { type BesideHuge, findingsBeside, measureBesideHuge } from './beside-huge.ts'
 import { chart } from './chart.ts'
 import { moveToLoadCore } from './cores.ts'
@@ -44,17 +45,18 @@ const chartFile = 'reports/bench/chart.svg'
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 const began = performance.now()
-const seconds = (): string => `${((performance.now() - began) / 1_000).toFixed(0)} s`
-const progress = (message: string): void =>
-  void process.stderr.write(`${seconds().padStart(6)}  ${message}\n`)
-const print = (text: string): void => void process.stdout.write(`${text}\n`)
-
 const isQuick = process.env.QUICK === '1'
+// Redraws only between windows: this process also makes the load.
+const {
+  step,
+  print,
+  end: endProgress,
+} = await startProgress(isQuick ? 'bench-quick' : 'bench', { redrawMs: 0 })
 const { plans, startRounds, besideHuge } = isQuick ? quick : full
 const date = new Date().toISOString()
 const machine = describeMachine()
-const peers = await buildPeers(selectPeers(process.env), progress)
-progress('building the bundle of the image')
+const peers = await buildPeers(selectPeers(process.env), step)
+step('building the bundle of the image')
 const bundled = await buildProductionBundle()
 moveToLoadCore()
 
@@ -87,20 +89,20 @@ const doubled: Workload = { ...requests[0]!, name: 'two processes', connections:
 // Twice the warm-up: each process gets only half of the requests that trigger compilation.
 const longer: Plan = { ...plans.short, warmUpMs: 2 * plans.short.warmUpMs }
 const processes = [image, inImage(tallyTwice, bundled)]
-report.processes = summarize(await measure(processes, doubled, longer, progress), image.name)
+report.processes = summarize(await measure(processes, doubled, longer, step), image.name)
 print(table('small: one process and two processes', report.processes))
 await save()
 
 const startTargets = [bare, bundled, ...peers.targets.filter(({ name }) => /^(axum|Hono)$/.test(name))]
-report.starts = await measureStarts(startTargets, startRounds, progress)
+report.starts = await measureStarts(startTargets, startRounds, step)
 print(startTable('start: exec to the first response from /ready', report.starts))
 await save()
 
 const threaded = isQuick ? [] : peers.targets.filter(({ name }) => /^(axum|Go net\/http)$/.test(name))
 for (const target of [image, bare, ...threaded]) {
   try {
-    report.besideHuge.push(...(await measureBesideHuge([target], besideHuge, progress)))
-    report.memory.push(...(await measureMemory([target], progress)))
+    report.besideHuge.push(...(await measureBesideHuge([target], besideHuge, step)))
+    report.memory.push(...(await measureMemory([target], step)))
   } catch (error) {
     print(`${target.name} beside huge payloads rejected: ${error instanceof Error ? error.message : error}`)
   }
@@ -110,6 +112,7 @@ report.findings = [
   ...memoryFinding(report.memory, image.name, bare.name),
 ]
 await save()
+await endProgress(true)
 
 print(goalTable(judge(report)))
 for (const peer of peers.leftOut) print(`skipped: ${peer}`)
@@ -118,9 +121,9 @@ const pinning = machine.pinned
   : 'NOT pinned: figures are unreliable'
 print(
   `Medians of ${roundsOf(plans)}; ${date}; Bun ${machine.bun}, ${machine.cores} cores of ` +
-    `${machine.cpu}, ${pinning}; load average at start ${machine.loadAverage.toFixed(2)}; ${seconds()}`,
+    `${machine.cpu}, ${pinning}; load average at start ${machine.loadAverage.toFixed(2)}; ${((performance.now() - began) / 1_000).toFixed(0)} s`,
 )
-progress(`written to ${reportFile} and ${chartFile}`)
+print(`written to ${reportFile} and ${chartFile}`)
 
 const rows = [...report.workloads.flatMap(({ rows }) => rows), ...report.processes, ...report.starts]
 process.exit(rows.some(({ rejected }) => rejected !== undefined) ? 1 : 0)
@@ -133,7 +136,7 @@ async function save(): Promise<void> {
 
 async function measureWorkload(targets: readonly Target[], workload: Workload): Promise<WorkloadReport> {
   const { name, title, bodyBytes, connections } = workload
-  const measurements = await measure(targets, workload, planFor(plans, workload), progress)
+  const measurements = await measure(targets, workload, planFor(plans, workload), step)
   const rows = summarize(measurements, bare.name)
   print(table(`${name}: ${title}, ${connections} in flight`, rows))
   return { workload: name, title, bodyBytes, connections, rows, measurements }

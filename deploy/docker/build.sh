@@ -22,6 +22,12 @@ esac
 # With a registry, compose.yaml never means an image of a public one; the short name is for people.
 if [ -n "${IMAGE:-}" ]; then set -- "$@" --tag "$IMAGE"; else set -- "$@" --tag localhost/tally:dev --tag tally:dev; fi
 
-# The engine's command may be several words.
+# On a terminal, with the elapsed time and an estimate, where Bun is installed.
+progress=
+bun=.tools/bun/node_modules/.bin/bun
+if [ ! -x $bun ]; then bun=$(command -v bun || true); fi
+if [ -t 2 ] && [ -n "$bun" ]; then progress="$bun tools/progress.ts image"; fi
+
+# The commands may be several words.
 # shellcheck disable=SC2086
-exec $engine build "$@" .
+exec $progress $engine build "$@" .

@@ -8,6 +8,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findK6 } from '../../../load/k6.ts'
+import { startProgress } from '../../../tools/progress.ts'
 import { renderHtml } from './report/html.ts'
 import { renderText } from './report/text.ts'
 import { type Run, runUnderLoad } from './run.ts'
@@ -40,11 +41,16 @@ async function main(): Promise<number> {
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
 
+  const { sizes, connections, kill, seconds } = settings
+  const progress = await startProgress(`rollout-test-${seconds}s`, {
+    stepCount: sizes.length * connections.length + (kill ? 1 : 0),
+  })
   const runs: { run: Run; faults: string[] }[] = []
-  for (const size of settings.sizes) {
-    for (const connection of settings.connections) {
+  for (const size of sizes) {
+    for (const connection of connections) {
       const name = `${connection}-${size}${settings.guarded ? '-guarded' : ''}`
-      console.log(`${name}: ${settings.rolls} rolls, 3 to 5, 5 to 2 ...`)
+      progress.print(`${name}: ${settings.rolls} rolls, 3 to 5, 5 to 2 ...`)
+      progress.step(name)
       const run = await runUnderLoad({
         ...settings,
         name,
@@ -56,8 +62,9 @@ async function main(): Promise<number> {
       runs.push({ run, faults: faultsOf(run) })
     }
   }
-  if (settings.kill) {
-    console.log('kill: one of three by SIGKILL ...')
+  if (kill) {
+    progress.print('kill: one of three by SIGKILL ...')
+    progress.step('kill')
     const run = await runUnderLoad({
       ...settings,
       name: 'kill',
@@ -71,6 +78,7 @@ async function main(): Promise<number> {
     })
     runs.push({ run, faults: killFaults(run) })
   }
+  await progress.end(true)
 
   const text = renderText(settings.program, runs)
   await Promise.all([

@@ -1,11 +1,15 @@
 import { casesOf, runConformance } from '../../conformance/run.ts'
 import { type Check, check } from './check.ts'
 
-/** Runs the conformance suite through the load balancer. */
-export async function checkConformance(url: string): Promise<Check> {
+/**
+ * Runs the conformance suite through the load balancer.
+ *
+ * @param print receives the output if a case fails
+ */
+export async function checkConformance(url: string, print: (text: string) => void): Promise<Check> {
   const result = await runConformance(url)
   const { passed, failed, skipped, output } = result
-  if (failed > 0) console.log(output)
+  if (failed > 0) print(output)
   return check(
     'the conformance suite passes',
     failed === 0,

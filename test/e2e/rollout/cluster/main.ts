@@ -8,6 +8,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findK6 } from '../../../../load/k6.ts'
+import { type Progress, startProgress } from '../../../../tools/progress.ts'
 import { autoscale } from './autoscaling.ts'
 import { check } from './check.ts'
 import { checkConformance } from './conformance.ts'
@@ -49,11 +50,13 @@ async function main(): Promise<number> {
   await mkdir(directory, { recursive: true })
   const startedAt = new Date()
 
-  console.log(`Deploying ${settings.overlay} to ${settings.namespace} ...`)
+  const progress = await startProgress(`cluster-test-${settings.seconds}s`)
+  progress.print(`Deploying ${settings.overlay} to ${settings.namespace} ...`)
+  progress.step('deploying')
   const platform = await deploy(settings, directory)
   const results: PartResult[] = []
   for (const part of settings.parts) {
-    results.push(await runPart(part, platform, settings, directory))
+    results.push(await runPart(part, { platform, settings, directory, progress }))
     // Saves the results after every part, so that a later failure does not lose them.
     await Bun.write(join(directory, 'cluster.json'), `${JSON.stringify({ settings, results }, null, 2)}\n`)
   }
@@ -63,8 +66,10 @@ async function main(): Promise<number> {
     cluster: await describeCluster(platform),
     images: [settings.image, settings.nextImage] as const,
   }
+  progress.step('removing the deployment')
   if (!settings.keep) await platform.undeploy()
   await platform.close()
+  await progress.end(true)
 
   const text = renderText(where, results)
   await Promise.all([
@@ -78,20 +83,25 @@ async function main(): Promise<number> {
   return results.some((result) => faultsOf(result).length > 0) ? 2 : 0
 }
 
-async function runPart(
-  part: Part,
-  platform: Platform,
-  settings: ClusterSettings,
-  directory: string,
-): Promise<PartResult> {
-  console.log(`${part} ...`)
+interface Test {
+  readonly platform: Platform
+  readonly settings: ClusterSettings
+  /** For the reports. */
+  readonly directory: string
+  readonly progress: Progress
+}
+
+async function runPart(part: Part, test: Test): Promise<PartResult> {
+  const { platform, settings, directory, progress } = test
+  progress.print(`${part} ...`)
+  progress.step(part)
   switch (part) {
     case 'conformance': {
-      const checks = [await checkConformance(platform.url)]
+      const checks = [await checkConformance(platform.url, progress.print)]
       return { name: part, runs: [], checks, mustLoseNothing: true }
     }
     case 'rollouts':
-      return runRollouts(platform, settings, directory)
+      return runRollouts(test)
     case 'guards': {
       const checks = await checkGuards(platform, settings.image)
       return { name: part, runs: [], checks, mustLoseNothing: true }
@@ -116,19 +126,17 @@ async function runPart(
 }
 
 /** The endpoints; then in each connection mode the plain load and the load with all disruptions. */
-async function runRollouts(
-  platform: Platform,
-  settings: ClusterSettings,
-  directory: string,
-): Promise<PartResult> {
+async function runRollouts({ platform, settings, directory, progress }: Test): Promise<PartResult> {
   const { image, nextImage, requests, rate, users, seconds } = settings
   const endpoints = await checkEndpoints(platform.url)
   const runs: ClusterRun[] = []
   for (const connection of settings.connections) {
     const plain = { name: `${connection}-plain`, profile: 'load', connection, requests } as const
+    progress.step(plain.name)
     runs.push(await runUnderLoad(platform, plain, directory))
-    console.log(await Bun.file(join(directory, plain.name, 'report.txt')).text())
-    console.log(`${connection}: every disruption, at ${rate} a second for ${seconds} s ...`)
+    progress.print(await Bun.file(join(directory, plain.name, 'report.txt')).text())
+    progress.print(`${connection}: every disruption, at ${rate} a second for ${seconds} s ...`)
+    progress.step(connection)
     runs.push(
       await runUnderLoad(
         platform,
