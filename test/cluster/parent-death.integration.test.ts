@@ -46,7 +46,7 @@ describe.skipIf(process.platform !== 'linux')('when its parent is killed, a proc
   }, 60_000)
 })
 
-test('a process that works for long, turn by turn, lives on', async () => {
+test('a process that works for long, turn by turn, is not killed', async () => {
   // More CPU time than one time slice.
   const work = `
     report()

@@ -134,7 +134,7 @@ export function scheduleContract(fixture: QueueFixture): void {
       expect(await rejectionOf(small.enqueue({ kind: 'analysis', payload: '1' }))).toBeInstanceOf(QueueFull)
     })
 
-    test('a delay survives that its queue is closed', async () => {
+    test('a delay survives the closing of its queue', async () => {
       const id = await add('"a"', { delayMs: 300 })
       await fixture.queue.close()
       const other = await open()

@@ -116,7 +116,7 @@ describe('a file of the console', () => {
       expect(await response.text()).toBe(body)
     })
 
-  test('that was not compressed is sent plain', async () => {
+  test('that is not compressed is sent unchanged', async () => {
     const response = await ask('/console/unpacked-3c4d.js', { 'accept-encoding': 'br' })
     expect(response.headers.has('content-encoding')).toBe(false)
     expect(await response.text()).toBe('plain')

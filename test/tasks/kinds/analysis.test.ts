@@ -36,7 +36,7 @@ const summary = (count: number) => ({
 const countTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1)
 
 describe('the analysis handler', () => {
-  test('a text alone has a text analysis alone', async () => {
+  test('a text without numbers gets only a text analysis', async () => {
     expect(await handleTask('a b. c')).toEqual({
       text_analysis: {
         word_count: 3,
