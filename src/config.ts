@@ -299,6 +299,7 @@ const ownPaths = new Set([
   'metrics',
   'admin',
   'debug',
+  'tasks',
 ])
 const mustNotBeOwnPath = 'must not begin like the path of a probe, of the metrics or of an admin route'
 

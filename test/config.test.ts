@@ -301,6 +301,7 @@ describe('problems name the variable', () => {
     ['BASE_PATH', '/a/./b', 'must not have the parts . and .., which clients and proxies remove'],
     ['BASE_PATH', '/ready', 'must not begin like the path of a probe, of the metrics or of an admin route'],
     ['BASE_PATH', '/admin/x', 'must not begin like the path of a probe, of the metrics or of an admin route'],
+    ['BASE_PATH', '/tasks', 'must not begin like the path of a probe, of the metrics or of an admin route'],
     ['CORS_ORIGIN', 'https://App.example', origins],
     ['CORS_ORIGIN', 'https://app.example:443', origins],
     ['CORS_ORIGIN', 'https://app.example:99999', origins],

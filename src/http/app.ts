@@ -128,12 +128,8 @@ const applicationPaths = ['/payload', '/data/*', '/tasks/*'] as const
 const pagePaths = ['/', '/openapi.json', '/docs/*'] as const
 const debugPath = '/debug/*'
 const consolePaths = '/console/*'
-/**
- * The routes whose requests the objectives of the service count.
- *
- * @param label of a route, without base path and version
- */
-const isApplicationRoute = (label: string): boolean =>
+/** Whether a label, which has neither base path nor version, is that of an application route. */
+const isApplicationLabel = (label: string): boolean =>
   applicationPaths.some((path) => {
     const base = path.replace(/\/\*$/, '')
     return label === base || label.startsWith(`${base}/`)
@@ -235,7 +231,7 @@ export function createApp(deps: AppDeps): ServiceApp {
     ...(tracing === undefined ? [] : [traceRequests(tracing)]),
   ]
   const pageMiddleware = [...first, asMiddleware(pageCheck)]
-  const totals = () => metrics.requests.totals(isApplicationRoute)
+  const totals = () => metrics.requests.totals(shell.isApplicationRoute)
   const routes = createRoutes({
     ...deps,
     management,
@@ -300,6 +296,8 @@ function createShell(
   const management = managementRoutes(deps)
   const probes = management.routes.flatMap(({ method, path }) => (method === 'ALL' ? [] : [path]))
   const probePaths = new Set([...probes, ...backgroundPaths].flatMap((path) => [path, basePath + path]))
+  /** Whether the objectives of the service count a label's requests: not those of an operator, as to /tasks/retry. */
+  const isApplicationRoute = (label: string): boolean => isApplicationLabel(label) && !probePaths.has(label)
   const hostlessPaths = new Set(hostlessProbes.flatMap((path) => [path, basePath + path]))
   const router = new DeferredRouter<[H, RouterRoute]>()
   const hono = new Hono<Env>({
@@ -336,6 +334,7 @@ function createShell(
     cors: corsMiddleware,
     problemResponse,
     onError,
+    isApplicationRoute,
     /** Call it when all routes are registered. */
     finish(fastPath?: PayloadFastPath): App {
       for (const label of table.complete())

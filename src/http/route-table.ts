@@ -80,7 +80,8 @@ export class RouteTable {
       const path = this.#matchPath(method, req.path)
       return path === undefined ? [] : [{ method, path }]
     })
-    const [first] = found
+    // Of a path such as /tasks/retry, not those of the route of ids, which also matches.
+    const first = found.find(({ path }) => path === req.path) ?? found[0]
     if (first === undefined) return undefined
     const ofRoute = found.filter(({ path }) => path === first.path)
     const methods = ofRoute.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))

@@ -172,9 +172,11 @@ describe.skipIf(!hasProgram('nginx', 'nginx'))('the service behind it', () => {
       '/admin/log-level',
       '/ready/disable',
       '/debug/heap',
+      '/tasks/retry',
       '/x/../admin/log-level',
       '/%61dmin/log-level',
       '//admin//queue',
+      '//tasks//retry',
     ]) {
       const answer = await getRaw(proxy, target)
       expect({ target, isRefused: /^HTTP\/1.1 (400|403|404) /.test(answer) }).toEqual({

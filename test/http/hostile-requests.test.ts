@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { adminDeps } from '../support/admin-deps.ts'
+import { absentQueue } from '../support/app-deps.ts'
 import { type Listening, listen } from '../support/listening.ts'
 import { connectRaw, type RawResponse } from '../support/raw-connection.ts'
 
@@ -313,6 +314,35 @@ describe('probes, metrics and admin routes', () => {
           )
           expect({ target, status: (await connection.next())?.status }).toEqual({ target, status: 200 })
         }
+      }
+    }
+  })
+
+  test('POST /tasks/retry changes nothing by another spelling', async () => {
+    let calls = 0
+    const queue = { ...absentQueue, retryFailed: async () => ++calls }
+    const operator = adminDeps({ token: 'operator-token', queue })
+    for (const basePath of ['', '/tally']) {
+      calls = 0
+      await using guarded = listen({ admin: operator, basePath })
+      for (const path of new Set(['/tasks/retry', `${basePath}/tasks/retry`])) {
+        const post = async (target: string) => {
+          using connection = await connectRaw(guarded.port)
+          await connection.send(
+            `POST ${target} HTTP/1.1\r\n${host}Authorization: Bearer operator-token\r\nContent-Length: 0\r\n\r\n`,
+          )
+          return (await connection.next())?.status
+        }
+        const before = calls
+        for (const target of others(path)) {
+          const status = (await post(`${target}?status=failed`)) ?? 0
+          expect({ target, isRefused: [400, 404].includes(status), calls }).toEqual({
+            target,
+            isRefused: true,
+            calls: before,
+          })
+        }
+        expect([await post(`${path}?status=failed`), calls]).toEqual([200, before + 1])
       }
     }
   })

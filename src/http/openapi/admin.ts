@@ -37,7 +37,7 @@ export const adminPaths: ZodOpenApiPathsObject = {
       ),
     ),
   },
-  '/admin/tasks/retry': {
+  '/tasks/retry': {
     post: {
       operationId: 'retryFailedTasks',
       summary: 'Retry all failed tasks, with all their attempts',

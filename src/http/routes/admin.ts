@@ -32,6 +32,8 @@ const maxBodyBytes = 16 * 1024
 export const createQueueBody = () =>
   z.strictObject({ paused: z.boolean().describe('Whether no worker claims tasks') }).meta({ id: 'Queue' })
 
+const retryPath = '/tasks/retry'
+
 /** The status is required, so that no operator retries more than intended. */
 export const createRetryQuery = () => z.strictObject({ status: z.literal('failed', 'must be failed') })
 
@@ -41,13 +43,15 @@ export function adminRoutes({ settings, queue, canInjectFaults, takeHeapSnapshot
     settings.change(wanted, `request ${c.get('request').requestId}`)
   const body = jsonBody({ maxBytes: maxBodyBytes })
 
+  // A page cannot know the token. Without one, only the host name of its request distinguishes it.
+  const isOperator = token === undefined ? asMiddleware(requireAddressedHost) : bearerToken(token)
+  const guards = [asMiddleware(csrf), isOperator]
   const routes = new Hono<Env>()
   // Named one by one: `*` would also guard every route registered after these.
-  for (const path of ['/ready/enable', '/ready/disable', '/admin/*', '/debug/heap']) {
-    routes.use(path, asMiddleware(csrf))
-    // A page cannot know the token. Without one, only the host name of its request distinguishes it.
-    routes.use(path, token === undefined ? asMiddleware(requireAddressedHost) : bearerToken(token))
-  }
+  for (const path of ['/ready/enable', '/ready/disable', '/admin/*', '/debug/heap'])
+    routes.use(path, ...guards)
+  // Only this method: GET and DELETE of the path are mistakes, which no token makes better.
+  routes.on('POST', [retryPath], ...guards)
 
   const setEnabled = (enabled: boolean) => async (c: Context<Env>) => {
     await change(c, { enabled })
@@ -88,7 +92,7 @@ function queueRoutes(queue: QueueControl, body: ReturnType<typeof jsonBody>) {
       await queue.setPaused(paused)
       return c.json({ paused })
     })
-    .post('/admin/tasks/retry', zValidator('query', z.lazy(createRetryQuery), invalidQuery), async (c) =>
+    .post(retryPath, zValidator('query', z.lazy(createRetryQuery), invalidQuery), async (c) =>
       c.json({ retried: await queue.retryFailed() }),
     )
 }

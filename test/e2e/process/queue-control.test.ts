@@ -32,7 +32,7 @@ test('several processes: the supervisor pauses the queue and retries its failed 
   await until(async () => ((await readStats()) as { failed: number }).failed === 5)
 
   await setPaused(true)
-  const retry = () => fetch(new URL('/admin/tasks/retry?status=failed', operations), { method: 'POST' })
+  const retry = () => fetch(new URL('/tasks/retry?status=failed', operations), { method: 'POST' })
   expect(await (await retry()).json()).toEqual({ retried: 5 })
   expect(await readStats()).toMatchObject({ waiting: 5, failed: 0 })
   expect(await (await retry()).json()).toEqual({ retried: 0 })

@@ -240,7 +240,7 @@ describe('credentials', () => {
       ...operations.map(({ path, method }) => [path, method] as const),
       ['/ready/disable', 'post'],
       ['/admin/faults', 'put'],
-      ['/admin/tasks/retry', 'post'],
+      ['/tasks/retry', 'post'],
     ] as const) {
       const operation = paths[path]?.[method] as Secured
       const expected =
@@ -248,7 +248,7 @@ describe('credentials', () => {
           ? ['scraper']
           : paths[path]?.servers !== undefined
             ? ['key', 'keyAsBearer', 'token']
-            : /^\/admin|able$/.test(path)
+            : /^\/admin|able$|^\/tasks\/retry$/.test(path)
               ? ['operator']
               : []
       expect({ path, schemes: schemesOf(operation) }).toEqual({ path, schemes: expected })

@@ -50,6 +50,12 @@ describe('admin routes', () => {
         ['POST', '/admin/tasks/retry'],
       ] as const)
         await expectProblem(await app.request(path, { method }), 404, 'not-found')
+    const retry = { method: 'POST' }
+    await expectProblem(await createManagementApp(appDeps()).request('/tasks/retry', retry), 404, 'not-found')
+    // Here the path is that of the task `retry`.
+    const response = await createApp(appDeps()).request('/tasks/retry?status=failed', retry)
+    await expectProblem(response, 405, 'method-not-allowed')
+    expect(response.headers.get('allow')).toBe('GET, HEAD, DELETE')
   })
 
   test('take the instance out of rotation and put it back', async () => {
@@ -169,10 +175,45 @@ describe('the queue', () => {
     })
     await consumer.finish()
     for (const retried of [2, 0]) {
-      const response = await request('/admin/tasks/retry?status=failed', { method: 'POST' })
+      const response = await request('/tasks/retry?status=failed', { method: 'POST' })
       expect([response.status, await response.json()]).toEqual([200, { retried }])
     }
     expect(await queue.stats()).toMatchObject({ failed: 0, waiting: 2, completed: 1 })
+  })
+
+  test('retries failed tasks beside the routes of the application, for the operator alone', async () => {
+    await using stack = new AsyncDisposableStack()
+    const queue = await openQueue(stack)
+    const forbidden = { code: 'forbidden', detail: 'Not for clients.' } as const
+    for (const basePath of ['', '/tally']) {
+      const { request } = createApp(
+        appDeps({
+          basePath,
+          queue,
+          admin: adminDeps({ queue, token: 'operator-token' }),
+          cors: { origins: ['https://page.example'] },
+          applicationChecks: [({ headers }) => (headers.has('x-api-key') ? undefined : forbidden)],
+        }),
+      )
+      const post = (path: string, headers: Record<string, string>) =>
+        request(`${path}?status=failed`, { method: 'POST', headers })
+      const operator = { authorization: 'Bearer operator-token' }
+      for (const path of new Set(['/tasks/retry', `${basePath}/tasks/retry`])) {
+        expect(await (await post(path, operator)).json()).toEqual({ retried: 0 })
+        await expectProblem(await post(path, { 'x-api-key': 'client' }), 401, 'unauthorized')
+        const page = { ...operator, origin: 'https://page.example' }
+        await expectProblem(await post(path, page), 403, 'forbidden')
+        for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS']) {
+          const headers = { ...page, 'access-control-request-method': 'POST' }
+          const response = await request(path, { method, headers })
+          expect(response.headers.get('access-control-allow-origin')).toBeNull()
+          await expectProblem(response, 405, 'method-not-allowed')
+          expect(response.headers.get('allow')).toBe('POST')
+        }
+      }
+      // Not an application route: it has no version.
+      await expectProblem(await post(`${basePath}/v1/tasks/retry`, operator), 405, 'method-not-allowed')
+    }
   })
 
   test('refuses unknown members, and names them', async () => {
@@ -181,9 +222,11 @@ describe('the queue', () => {
       ['/admin/queue', put({}), 'invalid-input', '/paused'],
       ['/admin/queue', put({ paused: 'yes' }), 'invalid-input', '/paused'],
       ['/admin/queue', put({ paused: true, for: '1h' }), 'invalid-input', '/for'],
-      ['/admin/tasks/retry', { method: 'POST' }, 'invalid-query', '/status'],
-      ['/admin/tasks/retry?status=completed', { method: 'POST' }, 'invalid-query', '/status'],
-      ['/admin/tasks/retry?status=failed&limit=1', { method: 'POST' }, 'invalid-query', '/limit'],
+      ['/tasks/retry', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/tasks/retry?status=completed', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/tasks/retry?status=', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/tasks/retry?status=failed&status=completed', { method: 'POST' }, 'invalid-query', '/status'],
+      ['/tasks/retry?status=failed&limit=1', { method: 'POST' }, 'invalid-query', '/limit'],
     ] as const) {
       const problem = await expectProblem(await request(path, init), 400, code)
       expect(problem.errors?.map((error) => error.pointer)).toEqual([pointer])
@@ -195,7 +238,7 @@ describe('the queue', () => {
     for (const [path, init] of [
       ['/admin/queue', {}],
       ['/admin/queue', put({ paused: true })],
-      ['/admin/tasks/retry?status=failed', { method: 'POST' }],
+      ['/tasks/retry?status=failed', { method: 'POST' }],
     ] as const)
       await expectProblem(await request(path, init), 503, 'queue-unavailable')
   })
@@ -213,7 +256,7 @@ describe('access to admin routes', () => {
     ['POST', '/debug/heap'],
     ['GET', '/admin/queue'],
     ['PUT', '/admin/queue'],
-    ['POST', '/admin/tasks/retry?status=failed'],
+    ['POST', '/tasks/retry?status=failed'],
   ] as const
 
   test('with a token, every admin route requires it', async () => {

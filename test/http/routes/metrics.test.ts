@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { createApp } from '../../../src/http/app.ts'
+import { type AppDeps, createApp } from '../../../src/http/app.ts'
+import { adminDeps } from '../../support/admin-deps.ts'
 import { appDeps } from '../../support/app-deps.ts'
 import { examplePayload } from '../../support/example-payload.ts'
 import { parseMetrics, type Scrape } from '../../support/metrics.ts'
@@ -8,8 +9,8 @@ import { expectProblem } from '../../support/problems.ts'
 const json = { 'content-type': 'application/json' }
 
 /** A new service, so that every count begins at 0. */
-function createService() {
-  const { request } = createApp(appDeps({ debugRoutes: true }))
+function createService(changes: Partial<AppDeps> = {}) {
+  const { request } = createApp(appDeps({ debugRoutes: true, ...changes }))
   return {
     request,
     post: (body: unknown) =>
@@ -55,7 +56,7 @@ describe('every response is counted once, with its method, route and status', ()
 })
 
 test('every route has a label for the kind of its clients', async () => {
-  const { scrape } = createService()
+  const { scrape } = createService({ admin: adminDeps() })
   const scopes = [...(await scrape()).keys()].flatMap((key) => {
     const [, route, scope] = /^app_route_info\{route="(.+)",scope="(.+)"\}$/.exec(key) ?? []
     return route === undefined ? [] : [[scope, route]]
@@ -79,6 +80,7 @@ test('every route has a label for the kind of its clients', async () => {
       '/health',
       '/metrics',
       '/ready',
+      '/tasks/retry',
       '/version',
       '/debug/status/:code',
     ]),
