@@ -4,17 +4,11 @@ import { mapDatabaseErrors } from '../database/map-database-errors.ts'
 import { CommitWatcher } from '../database/sqlite/commit-watcher.ts'
 import type { SqliteFile } from '../database/sqlite/file.ts'
 import { SqliteIdempotencyKeys } from '../database/sqlite/idempotency-keys.ts'
-import {
-  type Claim,
-  LeaseConsumer,
-  type Leases,
-  type LeaseWrite,
-  type WorkerAnnouncement,
-} from './lease-consumer.ts'
+import { type BackgroundTasks, BackgroundWork } from './background-work.ts'
+import type { Claim, LeaseWrite, WorkerAnnouncement } from './lease-consumer.ts'
 import { Notifier } from './notifier.ts'
 import {
   cleanupBatchSize,
-  cleanupIntervalMs,
   forgottenWorkerMs,
   type QueueOptions,
   retryBatchSize,
@@ -38,7 +32,6 @@ import {
   type TaskPageRequest,
   type TaskQueue,
 } from './task-queue.ts'
-import { TaskScheduler, type TimedTasks } from './task-scheduler.ts'
 import { clockToleranceMs, fromRow } from './task-sql.ts'
 import { TaskUpdates } from './task-updates.ts'
 import { watchTask } from './watch-task.ts'
@@ -50,7 +43,7 @@ import { watchTask } from './watch-task.ts'
 const pollIntervalMs = 500
 
 /** The embedded queue: tasks in the SQLite file of the documents. Several processes may share the file. */
-export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> {
+export class SqliteTaskQueue implements TaskQueue, BackgroundTasks<LeaseRow> {
   readonly #file: SqliteFile
   readonly #options: QueueOptions
   readonly #statements
@@ -59,11 +52,9 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   readonly cancelled = new Notifier()
   readonly pollIntervalMs = pollIntervalMs
   readonly #updates = new TaskUpdates()
-  readonly #consumers = new Set<LeaseConsumer>()
-  #scheduler: TaskScheduler | undefined
   #unwatch: (() => void) | undefined
   readonly #otherProcesses: CommitWatcher
-  readonly #cleanup: ReturnType<typeof setInterval>
+  readonly #background: BackgroundWork
   #closed: Promise<void> | undefined
 
   constructor(file: SqliteFile, options: QueueOptions) {
@@ -75,22 +66,15 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
       this.added.notify()
       this.cancelled.notify()
       this.#updates.notifyAll()
-      this.#scheduler?.notify()
+      this.#background.reschedule()
     })
-    this.#cleanup = setInterval(
-      () =>
-        void this.#deleteEnded().catch((error) => {
-          if (!this.#closed) options.onError(error, 'delete ended tasks')
-        }),
-      cleanupIntervalMs(options),
-    )
-    this.#cleanup.unref()
+    this.#background = new BackgroundWork(this, options)
   }
 
   async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
     const enqueued = await this.#call(() => this.#file.write(() => this.#insert(task, idempotency)))
     this.added.notify()
-    this.#scheduler?.notify()
+    this.#background.reschedule()
     return enqueued
   }
 
@@ -198,10 +182,9 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
-    this.#scheduler ??= this.#startScheduler()
-    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
-    this.#consumers.add(consumer)
-    return consumer
+    // Only where tasks run, which is also where other processes' tasks are of interest.
+    this.#unwatch ??= this.#otherProcesses.watch()
+    return this.#background.consume(handler, options)
   }
 
   ping(): Promise<void> {
@@ -215,15 +198,8 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
 
   /** Leaves the file open; its owner closes it. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#background.stop().then(() => this.#unwatch?.())
     return this.#closed
-  }
-
-  async #close(): Promise<void> {
-    clearInterval(this.#cleanup)
-    this.#scheduler?.stop()
-    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
-    this.#unwatch?.()
   }
 
   // Leases: the side of the consumers.
@@ -272,7 +248,7 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
         ? failPermanently.get({ lease, error, now })
         : later.get({ lease, error, now, delayMs: retryInMs }),
     )
-    this.#scheduler?.notify()
+    this.#background.reschedule()
     return write
   }
 
@@ -328,6 +304,20 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     this.#updates.notifyAll()
   }
 
+  // The cleanup of BackgroundWork.
+
+  async deleteEnded(): Promise<void> {
+    const { now, retentionMs } = this.#options
+    await this.#file.write(() =>
+      this.#statements.deleteSilentWorkers.run({ silentMs: forgottenWorkerMs, now: now() }),
+    )
+    const deleteBatch = () =>
+      this.#file.write(() =>
+        this.#statements.deleteEnded.run({ retentionMs, limit: cleanupBatchSize, now: now() }),
+      )
+    while ((await deleteBatch()).changes === cleanupBatchSize);
+  }
+
   /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */
   #call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new QueueUnavailable(1, { cause: 'the queue is closed' }))
@@ -354,12 +344,6 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
     this.#statements.insertPayload.run(lastInsertRowid, payload, traceparent)
     if (idempotency) this.#idempotencyKeys.save(idempotency, JSON.stringify({ id, now, runAt }), now)
     return { task: createTask(id, task, { createdAt: now, runAt }), replayed: false }
-  }
-
-  /** Only where tasks run, which is also where other processes' tasks are of interest. */
-  #startScheduler(): TaskScheduler {
-    this.#unwatch = this.#otherProcesses.watch()
-    return new TaskScheduler(this, this.#options)
   }
 
   /** Runs a write under a lease, then notifies the watchers of its task. */
@@ -400,18 +384,6 @@ export class SqliteTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> 
 
   #countPending(): number {
     return this.#statements.countPending.get()?.n ?? 0
-  }
-
-  async #deleteEnded(): Promise<void> {
-    const { now, retentionMs } = this.#options
-    await this.#file.write(() =>
-      this.#statements.deleteSilentWorkers.run({ silentMs: forgottenWorkerMs, now: now() }),
-    )
-    const deleteBatch = () =>
-      this.#file.write(() =>
-        this.#statements.deleteEnded.run({ retentionMs, limit: cleanupBatchSize, now: now() }),
-      )
-    while ((await deleteBatch()).changes === cleanupBatchSize);
   }
 }
 

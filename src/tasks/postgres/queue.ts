@@ -3,17 +3,11 @@ import type { Idempotency } from '../../database/idempotency.ts'
 import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
 import type { PostgresPool } from '../../database/postgres/pool.ts'
-import {
-  type Claim,
-  LeaseConsumer,
-  type Leases,
-  type LeaseWrite,
-  type WorkerAnnouncement,
-} from '../lease-consumer.ts'
+import { type BackgroundTasks, BackgroundWork } from '../background-work.ts'
+import type { Claim, LeaseWrite, WorkerAnnouncement } from '../lease-consumer.ts'
 import { Notifier } from '../notifier.ts'
 import {
   cleanupBatchSize,
-  cleanupIntervalMs,
   forgottenWorkerMs,
   type QueueOptions,
   retryBatchSize,
@@ -35,7 +29,6 @@ import {
   type TaskPageRequest,
   type TaskQueue,
 } from '../task-queue.ts'
-import { TaskScheduler, type TimedTasks } from '../task-scheduler.ts'
 import {
   type CountRow,
   clockToleranceMs,
@@ -66,7 +59,7 @@ type LeaseRow = { seq: string; lease: string; beat: number }
  * Tasks in PostgreSQL, beside the documents: the statements of the embedded queue, with row locks (`skip locked`) in
  * place of the file's one lock, and on the server's clock. Calls that arrive at the same time share a statement.
  */
-export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow> {
+export class PostgresTaskQueue implements TaskQueue, BackgroundTasks<LeaseRow> {
   readonly added = new Notifier()
   readonly cancelled = new Notifier()
   readonly pollIntervalMs = pollIntervalMs
@@ -76,9 +69,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
   readonly #notifications: Notifications
   readonly #inserter: TaskInserter
   readonly #runs: RunWrites
-  readonly #consumers = new Set<LeaseConsumer>()
-  #scheduler: TaskScheduler | undefined
-  readonly #cleanup: ReturnType<typeof setInterval>
+  readonly #background: BackgroundWork
   #ended: { readonly rows: readonly CountRow[]; readonly until: number } | undefined
   #closed: Promise<void> | undefined
 
@@ -90,7 +81,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       pool,
       {
         added: () => this.added.notify(),
-        delayed: () => this.#scheduler?.notify(),
+        delayed: () => this.#background.reschedule(),
         cancelled: () => this.cancelled.notify(),
         updated: (ids) => this.#updates.notify(ids),
         anyUpdated: () => this.#updates.notifyAll(),
@@ -103,14 +94,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       onUpdated: (ids) => this.#notifications.publishUpdated(ids),
       explainLoss: (lease) => this.#explainLoss(lease),
     })
-    this.#cleanup = setInterval(
-      () =>
-        void this.#deleteEnded().catch((error) => {
-          if (!this.#closed) options.onError(error, 'delete ended tasks')
-        }),
-      cleanupIntervalMs(options),
-    )
-    this.#cleanup.unref()
+    this.#background = new BackgroundWork(this, options)
   }
 
   async enqueue(newTask: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
@@ -218,10 +202,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
     this.#notifications.listen()
-    this.#scheduler ??= new TaskScheduler(this, this.#options)
-    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
-    this.#consumers.add(consumer)
-    return consumer
+    return this.#background.consume(handler, options)
   }
 
   async ping(): Promise<void> {
@@ -244,14 +225,8 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
 
   /** Leaves the pool open; its owner closes it. */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#background.stop()
     return this.#closed
-  }
-
-  async #close(): Promise<void> {
-    clearInterval(this.#cleanup)
-    this.#scheduler?.stop()
-    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
   }
 
   // Leases: the side of the consumers.
@@ -281,7 +256,7 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
       retryInMs === undefined
         ? await this.#write('failPermanently', lease, { error: message })
         : await this.#write(later, lease, { error: message, delayMs: retryInMs })
-    this.#scheduler?.notify()
+    this.#background.reschedule()
     return write
   }
 
@@ -336,6 +311,16 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     this.#notifications.publish('added')
   }
 
+  // The cleanup of BackgroundWork.
+
+  async deleteEnded(): Promise<void> {
+    const { retentionMs } = this.#options
+    await this.#run((sql) => execute(sql, 'deleteSilentWorkers', { silentMs: forgottenWorkerMs }), true)
+    const deleteBatch = () =>
+      this.#run((sql) => execute(sql, 'deleteEnded', { retentionMs, limit: cleanupBatchSize }), true)
+    while ((await deleteBatch()).count === cleanupBatchSize);
+  }
+
   /** Runs a write under a lease. */
   async #write(
     name: 'failPermanently' | 'retryLater' | 'postpone' | 'release',
@@ -358,14 +343,6 @@ export class PostgresTaskQueue implements TaskQueue, Leases, TimedTasks<LeaseRow
     const total = rows.reduce((sum, { n }) => sum + Number(n), 0)
     this.#ended = { rows, until: total >= manyTasks ? performance.now() + countsReuseMs : 0 }
     return rows
-  }
-
-  async #deleteEnded(): Promise<void> {
-    const { retentionMs } = this.#options
-    await this.#run((sql) => execute(sql, 'deleteSilentWorkers', { silentMs: forgottenWorkerMs }), true)
-    const deleteBatch = () =>
-      this.#run((sql) => execute(sql, 'deleteEnded', { retentionMs, limit: cleanupBatchSize }), true)
-    while ((await deleteBatch()).count === cleanupBatchSize);
   }
 
   /** Runs a call of the port. Calls of a consumer do not pass here, so it can still finish while the queue closes. */

@@ -3,23 +3,12 @@ import { InvalidCursor } from '../../database/invalid-cursor.ts'
 import { mapDatabaseErrors } from '../../database/map-database-errors.ts'
 import { RedisConnection } from '../../database/redis/connection.ts'
 import type { Script } from '../../database/redis/script.ts'
+import { type BackgroundTasks, BackgroundWork } from '../background-work.ts'
 import { Batcher } from '../batcher.ts'
-import {
-  type Claim,
-  LeaseConsumer,
-  type Leases,
-  type LeaseWrite,
-  type WorkerAnnouncement,
-} from '../lease-consumer.ts'
+import type { Claim, LeaseWrite, WorkerAnnouncement } from '../lease-consumer.ts'
 import type { ObservedLease } from '../lease-observer.ts'
 import { Notifier } from '../notifier.ts'
-import {
-  cleanupBatchSize,
-  cleanupIntervalMs,
-  type QueueOptions,
-  retryBatchSize,
-  silentWorkerMs,
-} from '../queue-options.ts'
+import { cleanupBatchSize, type QueueOptions, retryBatchSize, silentWorkerMs } from '../queue-options.ts'
 import { createTask, defaultPriority, type NewTask, type Task, type TaskStatus } from '../task.ts'
 import {
   type ConsumeOptions,
@@ -36,7 +25,6 @@ import {
   type TaskPageRequest,
   type TaskQueue,
 } from '../task-queue.ts'
-import { TaskScheduler, type TimedTasks } from '../task-scheduler.ts'
 import { TaskUpdates } from '../task-updates.ts'
 import { watchTask } from '../watch-task.ts'
 import { Notifications } from './notifications.ts'
@@ -86,7 +74,7 @@ type RedisLease = ObservedLease
  * Tasks in BullMQ's layout on Redis, by BullMQ's own scripts and ours (scripts.ts). BullMQ's classes are not used: their
  * times are those of the process, and their client for Bun answers calls in flight with null when its connection ends.
  */
-export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease> {
+export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
   readonly added = new Notifier()
   readonly cancelled = new Notifier()
   readonly pollIntervalMs = pollIntervalMs
@@ -95,16 +83,13 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   readonly #notifications: Notifications
   readonly #firstConnection: Promise<void>
   readonly #options: QueueOptions
-  readonly #consumers = new Set<LeaseConsumer>()
   /** The ids of the tasks that run here, by lease. */
   readonly #running = new Map<string, string>()
-  /** Only where tasks are run: a process without consumers has no use for it. */
-  #scheduler: TaskScheduler | undefined
   readonly #enqueues: Batcher<EnqueueArgs, EnqueueReply>
   readonly #claims: Batcher<ClaimArgs, ClaimReply | undefined>
   readonly #ends: Batcher<EndArgs, LeaseWrite>
   #serverTime: number | undefined
-  readonly #cleanup: ReturnType<typeof setInterval>
+  readonly #background: BackgroundWork
   #closed: Promise<void> | undefined
 
   constructor(url: string, options: QueueOptions) {
@@ -112,7 +97,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     this.#notifications = new Notifications(
       {
         added: () => this.added.notify(),
-        delayed: () => this.#scheduler?.notify(),
+        delayed: () => this.#background.reschedule(),
         cancelled: () => this.cancelled.notify(),
         updated: (ids) => this.#updates.notify(ids),
         anyUpdated: () => this.#updates.notifyAll(),
@@ -143,14 +128,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
       batch,
     )
     this.#firstConnection = this.#connection.connected(firstConnectionTimeoutMs)
-    this.#cleanup = setInterval(
-      () =>
-        void this.#deleteEnded().catch((error) => {
-          if (!this.#closed) options.onError(error, 'delete ended tasks')
-        }),
-      cleanupIntervalMs(options),
-    )
-    this.#cleanup.unref()
+    this.#background = new BackgroundWork(this, options)
   }
 
   async enqueue(task: NewTask, idempotency?: Idempotency): Promise<Enqueued> {
@@ -262,10 +240,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   }
 
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
-    this.#scheduler ??= new TaskScheduler(this, this.#options)
-    const consumer = new LeaseConsumer(this, handler, { ...this.#options, ...options })
-    this.#consumers.add(consumer)
-    return consumer
+    return this.#background.consume(handler, options)
   }
 
   async ping(): Promise<void> {
@@ -297,15 +272,8 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   }
 
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#background.stop().then(() => this.#connection.close())
     return this.#closed
-  }
-
-  async #close(): Promise<void> {
-    clearInterval(this.#cleanup)
-    this.#scheduler?.stop()
-    await Promise.all([...this.#consumers].map((consumer) => consumer.release()))
-    await this.#connection.close()
   }
 
   // Leases: the side of the consumers.
@@ -340,7 +308,7 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     const write = await this.#end(lease, (id) =>
       this.#run(scripts.retryLaterScript, id, lease, error, `${retryInMs}`, isRefunded ? '1' : '0'),
     )
-    this.#scheduler?.notify()
+    this.#background.reschedule()
     return write
   }
 
@@ -393,6 +361,13 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
     this.#notifications.publish('added')
   }
 
+  // The cleanup of BackgroundWork.
+
+  async deleteEnded(): Promise<void> {
+    const args = [`${this.#options.retentionMs}`, `${cleanupBatchSize}`]
+    while ((await this.#run(scripts.deleteEndedScript, ...args)) === 1);
+  }
+
   async #restartDelays(): Promise<void> {
     for (let skipped = 0; ; ) {
       const args = [`${clockToleranceMs}`, `${skipped}`, `${maxScannedIds}`]
@@ -428,11 +403,6 @@ export class RedisTaskQueue implements TaskQueue, Leases, TimedTasks<RedisLease>
   /** Checked by calls of the port only, so that a consumer can still finish while the queue closes. */
   #assertOpen(): void {
     if (this.#closed) throw new QueueUnavailable(1, { cause: 'the queue is closed' })
-  }
-
-  async #deleteEnded(): Promise<void> {
-    const args = [`${this.#options.retentionMs}`, `${cleanupBatchSize}`]
-    while ((await this.#run(scripts.deleteEndedScript, ...args)) === 1);
   }
 
   async #run(script: Script, ...args: string[]): Promise<unknown> {
