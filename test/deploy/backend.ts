@@ -2,6 +2,8 @@
 export interface Backend {
   readonly port: number
   ready: boolean
+  /** How many of the next probes fail although it is ready. */
+  failingProbes: number
   /** Handles every request except probes. */
   answer: () => Response | Promise<Response>
   /** The headers of the requests that arrived, except probes. */
@@ -19,7 +21,9 @@ export function startBackend(name: string): Backend {
     fetch(request) {
       if (new URL(request.url).pathname === '/ready') {
         probes++
-        return new Response('', { status: backend.ready ? 200 : 503 })
+        const fails = !backend.ready || backend.failingProbes > 0
+        if (backend.failingProbes > 0) backend.failingProbes--
+        return new Response('', { status: fails ? 503 : 200 })
       }
       // Copied, because the request's headers are gone after the response.
       backend.requests.push(new Headers(request.headers))
@@ -29,6 +33,7 @@ export function startBackend(name: string): Backend {
   const backend: Backend = {
     port: server.port ?? 0,
     ready: true,
+    failingProbes: 0,
     answer: () => new Response(name),
     requests: [],
     probes: () => probes,

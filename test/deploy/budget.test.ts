@@ -52,6 +52,18 @@ describe('the grace period of each platform covers the longest shutdown', () => 
   })
 })
 
+test('DRAIN_MIN of the image is longer than HAProxy takes to notice that an instance is not ready', async () => {
+  const [haproxy, dockerfile] = await Promise.all(
+    ['deploy/haproxy/haproxy.cfg', 'Dockerfile'].map((path) => Bun.file(join(root, path)).text()),
+  )
+  const [, inter, fastInter, fall] =
+    /default-server check inter (\d+)ms fastinter (\d+)ms downinter \d+ms fall (\d+)/.exec(haproxy ?? '') ??
+    []
+  const drainMin = /^ +DRAIN_MIN=(\S+) ?\\?$/m.exec(dockerfile ?? '')?.[1] ?? ''
+  const noticeMs = Number(inter) + (Number(fall) - 1) * Number(fastInter)
+  expect(seconds(drainMin) * 1_000).toBeGreaterThan(2 * noticeMs)
+})
+
 describe('the side that closes an idle connection is never the one that serves it', () => {
   const haproxy = Bun.file(join(root, 'deploy/haproxy/haproxy.cfg')).text()
   const nginx = Bun.file(join(root, 'deploy/nginx/tally.conf')).text()

@@ -32,7 +32,7 @@ async function balance(ports: readonly number[]): Promise<Balancer> {
       const states = await balancer.states()
       return slots.every((slot, index) => states.get(slot)?.status === (index < ports.length ? 'UP' : 'DOWN'))
     },
-    { what: 'the slots to be known', timeoutMs: 10_000 },
+    { what: 'the slots to be known' },
   )
   return balancer
 }
@@ -66,14 +66,11 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
         answers.push(post(balancer))
         return one.requests.length > 0
       },
-      { what: 'the first to receive a request', timeoutMs: 5_000 },
+      { what: 'the first to receive a request' },
     )
 
-    const startedAt = performance.now()
     one.ready = false
-    await until(isOut(balancer, 'api-1'), { what: 'the first to be out', timeoutMs: 5_000 })
-    // The image's DRAIN_MIN is 5 s, the harness's 3 s.
-    expect(performance.now() - startedAt).toBeLessThan(2_500)
+    await until(isOut(balancer, 'api-1'), { what: 'the first to be out' })
     const had = one.requests.length
     for (let i = 0; i < 20; i++) expect(await (await post(balancer)).text()).toBe('two')
     expect(one.requests.length).toBe(had)
@@ -90,10 +87,8 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
   test('one failed check does not take an instance out', async () => {
     const { balancer, one } = await balanced()
     const before = one.probes()
-    one.ready = false
-    await until(() => one.probes() > before, { what: 'one more check', timeoutMs: 5_000 })
-    one.ready = true
-    await until(() => one.probes() > before + 2, { what: 'two more checks', timeoutMs: 5_000 })
+    one.failingProbes = 1
+    await until(() => one.probes() > before + 3, { what: 'the failed check and more' })
     expect((await balancer.states()).get('api-1')?.status).toBe('UP')
   })
 

@@ -82,7 +82,6 @@ export async function startNginx(
   const ca = Bun.file(certificate)
   await until(async () => (await fetch(url, { tls: { ca } })).ok, {
     what: 'nginx to answer',
-    timeoutMs: 10_000,
   })
   return proxy
 }

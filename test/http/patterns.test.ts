@@ -7,7 +7,7 @@ import { appDeps } from '../support/app-deps.ts'
 
 /** Just below the length that Bun accepts for a request's head. */
 const maxLength = 15_000
-const maxMs = 1_000
+const maxMs = 10_000
 
 const repeated = (part: string, end = ''): string =>
   part.repeat(Math.floor((maxLength - end.length) / part.length)) + end

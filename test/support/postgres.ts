@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { PostgresPoolOptions } from '../../src/database/postgres/pool.ts'
 import { type Child, spawnChild } from './child-process.ts'
 import { runSuccessfully } from './command.ts'
 import { freePort } from './free-ports.ts'
@@ -31,6 +32,14 @@ export interface PostgresServer extends PostgresDatabase {
   /** Restarts it as a read-only hot standby, until `select pg_promote()`. */
   startAsStandby(): Promise<void>
 }
+
+/** Time limits of a pool for tests of other things: a loaded machine must not reach them. */
+export const patientPool = {
+  connectTimeoutMs: 20_000,
+  statementTimeoutMs: 20_000,
+  callTimeoutMs: 25_000,
+  waitTimeoutMs: 25_000,
+} satisfies PostgresPoolOptions
 
 /** The server that a test run shares with its files: see tools/test.ts. */
 export const templateVariable = 'TEST_POSTGRES_TEMPLATE'

@@ -38,7 +38,7 @@ export function cancelContract(fixture: QueueFixture): void {
       const delayed = await add('"delayed"', { delayMs: 100 })
       await fixture.queue.cancel(delayed)
       const failing = await add('"failing"')
-      const slow = await open({ initialBackoffMs: 200 })
+      const slow = await open({ initialBackoffMs: 1_000, random: () => 1 })
       const ran: string[] = []
       consume(
         ({ payload }) => {
@@ -50,7 +50,8 @@ export function cancelContract(fixture: QueueFixture): void {
       )
       await until(async () => (await fixture.queue.find(failing))?.error)
       await fixture.queue.cancel(failing)
-      await waitForEnd(await add('"later"', { delayMs: 300 }))
+      // After the next attempt would have been due.
+      await waitForEnd(await add('"later"', { delayMs: 1_100 }))
       expect(ran).toEqual(['"failing"', '"later"'])
       for (const id of [delayed, failing])
         expect(await fixture.queue.find(id)).toMatchObject({ status: 'cancelled' })

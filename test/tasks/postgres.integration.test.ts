@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { type OpenDatabase, openDatabase } from '../../src/database/open.ts'
+import type { PostgresPoolOptions } from '../../src/database/postgres/pool.ts'
 import { openTaskQueue } from '../../src/tasks/open.ts'
 import { QueueUnavailable } from '../../src/tasks/task-queue.ts'
-import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { havePostgres, type PostgresServer, patientPool, startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 import { taskQueueContract } from './contract.ts'
 import { workersContract } from './several-processes.ts'
@@ -15,8 +16,8 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
   }, 60_000)
   afterAll(() => server.remove())
 
-  const open = (): Promise<OpenDatabase> =>
-    openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5 } })
+  const open = (postgres: PostgresPoolOptions = {}): Promise<OpenDatabase> =>
+    openDatabase({ url: server.url, dataDir: '.', postgres: { maxConnections: 5, ...postgres } })
   /** Puts a clock that the tests set before PostgreSQL's own in the search path: all statements of the queue follow it. */
   const installClock = () =>
     server.psql(`
@@ -40,7 +41,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         const databases: OpenDatabase[] = []
         return {
           async open(options) {
-            const database = await open()
+            const database = await open(patientPool)
             databases.push(database)
             return openTaskQueue(database, options)
           },

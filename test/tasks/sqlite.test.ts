@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { openDatabase } from '../../src/database/open.ts'
 import { openTaskQueue } from '../../src/tasks/open.ts'
 import type { QueueOptions } from '../../src/tasks/queue-options.ts'
-import { until } from '../support/until.ts'
+import type { SqliteTaskQueue } from '../../src/tasks/sqlite.ts'
 import { taskQueueContract } from './contract.ts'
 
 describe('the contract on SQLite', () => {
@@ -28,21 +28,20 @@ describe('the contract on SQLite', () => {
 
 test('one cleanup deletes all ended tasks, however many, so that none pile up', async () => {
   const database = await openDatabase({ url: 'sqlite::memory:', dataDir: '.' })
-  const retentionMs = 2_000
+  const retentionMs = 60_000
   let now = Date.now()
-  const queue = await openTaskQueue(database, { retentionMs, now: () => now })
+  const queue = (await openTaskQueue(database, { retentionMs, now: () => now })) as SqliteTaskQueue
   for (let n = 0; n < 1_200; n++) {
     const { task } = await queue.enqueue({ kind: 'analysis', payload: '"a"' })
     await queue.cancel(task.id)
   }
   const countEnded = async () => (await queue.stats()).cancelled
   expect(await countEnded()).toBe(1_200)
+  await queue.deleteEnded()
+  expect(await countEnded()).toBe(1_200)
   now += retentionMs + 1
-  await until(async () => (await countEnded()) < 1_200)
-  const begun = performance.now()
-  await until(async () => (await countEnded()) === 0)
-  // Before the next cleanup.
-  expect(performance.now() - begun).toBeLessThan(retentionMs / 2)
+  await queue.deleteEnded()
+  expect(await countEnded()).toBe(0)
   await queue.close()
   await database.close()
 })

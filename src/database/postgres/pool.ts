@@ -29,13 +29,14 @@ export interface PostgresPoolOptions {
   statementTimeoutMs?: number
   /** How long one call may take before its connection counts as dead. Longer than `statementTimeoutMs`. */
   callTimeoutMs?: number
+  /** How long a call may wait for a connection. */
+  waitTimeoutMs?: number
   /** The steps to the newest schema. Only tests pass their own. */
   migrations?: readonly Migration[]
 }
 
-/** Calls that may wait for a connection, and for how long. Calls beyond that are refused. */
+/** Calls that may wait for a connection. One more is refused at once. */
 export const maxWaitingCalls = 1_000
-const waitTimeoutMs = 2_000
 /** After a timeout, calls fail at once for this long instead of waiting for the server one by one. */
 const unreachableMs = 1_000
 /** Connections to a read-only server are not replaced more often than this, in ms: it may stay read-only for long. */
@@ -108,10 +109,12 @@ export class PostgresPool {
       connectTimeoutMs: 1_500,
       statementTimeoutMs: 3_000,
       callTimeoutMs: 4_000,
+      waitTimeoutMs: 2_000,
       migrations: postgresMigrations,
       ...options,
     }
-    this.#semaphore = new Semaphore(this.#options.maxConnections, maxWaitingCalls, waitTimeoutMs)
+    const { maxConnections, waitTimeoutMs } = this.#options
+    this.#semaphore = new Semaphore(maxConnections, maxWaitingCalls, waitTimeoutMs)
     this.#sql = this.#connect()
   }
 

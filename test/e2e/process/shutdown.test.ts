@@ -213,12 +213,15 @@ describe('the start', () => {
       socket: { open: () => connected.resolve(), data: () => {} },
     })
     await using spawned = await spawnService({
-      env: { DATABASE_URL: `postgres://tally@127.0.0.1:${silent.port}/tally`, DRAIN_MIN: '10s' },
+      env: {
+        DATABASE_URL: `postgres://tally@127.0.0.1:${silent.port}/tally`,
+        DRAIN_MIN: '10m',
+        DRAIN_MAX: '10m',
+      },
     })
     await connected.promise
-    const signalledAt = performance.now()
+    // Within the drain window the harness would kill it.
     expect(await spawned.stop()).toBe(0)
-    expect(performance.now() - signalledAt).toBeLessThan(5_000)
     expect(spawned.log.text).not.toContain('listening')
   })
 

@@ -110,7 +110,6 @@ export async function startBalancer(options: {
   const states = (): Promise<Map<string, ServerState>> => readServerStates(statsUrl)
   await until(async () => (await states()).size > 0, {
     what: 'the balancer to answer',
-    timeoutMs: 10_000,
     intervalMs: 50,
   })
   return {

@@ -22,12 +22,10 @@ describe('the demo kind', () => {
 
   test('ends at once when its run is aborted', async () => {
     const controller = new AbortController()
-    // Without a length it sleeps for seconds.
-    const running = run({}, { signal: controller.signal })
-    const startedAt = performance.now()
+    // Longer than this test may take.
+    const running = run({ seconds: 60 }, { signal: controller.signal })
     controller.abort()
     await expect(running).rejects.toThrow('abort')
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
   })
 
   test('fails on demand: once, always, or without another attempt', async () => {
