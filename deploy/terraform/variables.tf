@@ -202,8 +202,8 @@ variable "database_storage_max_gib" {
   default     = 500
 
   validation {
-    condition     = var.database_storage_max_gib >= var.database_storage_gib * 1.26
-    error_message = "database_storage_max_gib must be at least 1.26 times database_storage_gib: RDS grows by a tenth at a time and refuses less."
+    condition     = var.database_storage_max_gib >= var.database_storage_gib * 1.1
+    error_message = "database_storage_max_gib must be at least 1.1 times database_storage_gib: RDS refuses less."
   }
 }
 
