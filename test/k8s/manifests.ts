@@ -147,13 +147,19 @@ async function build(directory: string): Promise<Manifest[]> {
  *
  * @param name of the result
  * @param make receives the path from the kustomization to k8s/, because kustomize rejects absolute paths
+ * @param files the text of each file beside it, by its name
  */
-export async function buildFrom(name: string, make: (k8s: string) => object): Promise<Built> {
+export async function buildFrom(
+  name: string,
+  make: (k8s: string) => object,
+  files: Readonly<Record<string, string>> = {},
+): Promise<Built> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-k8s-'))
   try {
     const kustomization = make(relative(await realpath(directory), join(root, 'k8s')))
     // JSON is YAML.
     await Bun.write(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization))
+    for (const [file, text] of Object.entries(files)) await Bun.write(join(directory, file), text)
     return new Built(name, await build(directory))
   } finally {
     await rm(directory, { recursive: true })

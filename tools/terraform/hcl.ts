@@ -1,6 +1,14 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parse } from '@cdktn/hcl2json'
+
+/**
+ * HashiCorp's parser, in WebAssembly. Not a plain import: its types refer to the DOM's, which would then be those of the
+ * whole project.
+ */
+const hcl2json = '@cdktn/hcl2json'
+const { parse } = (await import(hcl2json)) as {
+  readonly parse: (name: string, text: string) => Promise<HclBody>
+}
 
 /** A value as HashiCorp's parser reads it: an expression is text in `${…}`, a block a list of objects. */
 export type HclValue = string | number | boolean | null | HclValue[] | { [name: string]: HclValue }
@@ -35,7 +43,7 @@ export async function readModule(folder: string): Promise<HclModule> {
 
 /** Parses the text of one file: .tf or .tfvars. @throws Error for invalid HCL, with file and line */
 export async function parseHcl(name: string, text: string): Promise<HclBody> {
-  return (await parse(name, text)) as HclBody
+  return await parse(name, text)
 }
 
 /** Combines parsed files as Terraform does: their order does not matter. */

@@ -117,7 +117,7 @@ function findArgumentProblems(
       problems.push(`${path}: unknown argument ${name}`)
       continue
     }
-    const blocks = Array.isArray(value) ? value.filter(isBody) : []
+    const blocks = Array.isArray(value) ? value.flatMap((item) => (isBody(item) ? [item] : [])) : []
     if (known.block === true && (blocks.length === 0 || blocks.length !== (value as HclValue[]).length))
       problems.push(`${path}: ${name} is a block`)
     if (known.arguments !== undefined)
