@@ -151,6 +151,13 @@ undeploy: ## Remove the deployment, with its data (OVERLAY=dev)
 kind: ## Create a cluster in Docker by kind, load the image, and deploy (OVERLAY=dev)
 	@OVERLAY=$(OVERLAY) k8s/kind.sh
 
+.PHONY: argocd-install argo-rollouts-install
+argocd-install: ## Install a pinned Argo CD into the cluster of KUBECONFIG
+	@deploy/argo/install.sh argocd
+
+argo-rollouts-install: ## Install a pinned Argo Rollouts (GATEWAY_PLUGIN=version: with its plugin for the Gateway API)
+	@deploy/argo/install.sh rollouts
+
 include .ci/pipelines.mk
 
 .PHONY: clean

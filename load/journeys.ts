@@ -49,8 +49,8 @@ let connectionKept = false
 let serverSendsKeepAlive = false
 
 /**
- * Creates a function that sends the next payload of one size and counts its outcome. Call it once, in k6's init context:
- * all users share the payloads.
+ * Creates a function that sends the next payload of one size, counts its outcome, and returns the instance that
+ * responded, or an empty string. Call it once, in k6's init context: all users share the payloads.
  *
  * **Connections closed while idle** are detected as follows: the last response was complete and left the connection
  * open, the client does not close idle connections (k6 sets no idle timeout), and this request still had to connect
@@ -65,7 +65,7 @@ let serverSendsKeepAlive = false
  * Two cases stay undetected: a close that the transport notices before it writes any byte of the next request (it
  * replays, see above, and k6 reports 0 for `connecting`), and a close after the user's last request.
  */
-export function payloadJourney(settings: Settings, size: Size): () => void {
+export function payloadJourney(settings: Settings, size: Size): () => string {
   const shared = new SharedArray<PayloadCase>(`payloads ${size}`, () => makeCases(settings.seed, size))
   const own: PayloadCase[] = [] // reading a SharedArray parses JSON: do it once per user
   let turn = 0
@@ -125,11 +125,11 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
       response.status !== 0 &&
       (keptAlive || !serverSendsKeepAlive)
 
+    const instance = response.headers['X-Served-By'] ?? ''
     if (!records) {
       requestClock.add(startedMs)
       requestClock.add(endedMs)
-      if (response.status !== 0)
-        countInstance(response.headers['X-Served-By'] ?? '', outcome.class === 'answered', durationMs)
+      if (response.status !== 0) countInstance(instance, outcome.class === 'answered', durationMs)
     } else {
       console.log(
         recordLine({
@@ -139,7 +139,7 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
           size,
           status: response.status,
           errorCode: response.error_code,
-          instance: response.headers['X-Served-By'] ?? '',
+          instance,
           closedIdle: wasClosedIdle,
           requestId,
           reason: outcome.reason,
@@ -151,6 +151,7 @@ export function payloadJourney(settings: Settings, size: Size): () => void {
     // If the server does not echo `Connection: close` (Bun), Go keeps the connection until it reads the FIN. Without
     // the pause, this user's next request could use it, and the client would cause the loss.
     else if (closing && response.status !== 0) sleep(0.005)
+    return instance
   }
 }
 

@@ -15,6 +15,11 @@ kubernetes_schemas=1.37.0
 kubernetes_versions="1.30.0 1.34.0 1.37.0"
 gateway_api=v1.5.1
 prometheus_operator=v0.85.0
+argo_rollouts=v1.10.2
+argo_cd=v3.6.1
+flux_source=v1.10.1
+# Newer releases of this module are not on the proxy.
+flux_helm=v1.4.0
 
 tools/go-tool.sh kustomize sigs.k8s.io/kustomize/kustomize/v5 "$kustomize" https://kustomize.io
 if [ "${1:-}" = kustomize ]; then exit; fi
@@ -23,6 +28,7 @@ tools/go-tool.sh kube-score github.com/zegl/kube-score/cmd/kube-score "$kube_sco
 
 schemas=.tools/schemas
 pinned="$kubernetes_schemas $kubernetes_versions $gateway_api $prometheus_operator"
+pinned="$pinned $argo_rollouts $argo_cd $flux_source $flux_helm"
 if [ "$(cat $schemas/pinned 2>/dev/null)" = "$pinned" ]; then exit; fi
 bun=$(tools/bun.sh)
 fetched=$(mktemp -d)
@@ -40,8 +46,14 @@ done
 module() { go mod download -json "$1@$2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'; }
 gateway=$(module sigs.k8s.io/gateway-api "$gateway_api")/config/crd/standard/gateway.networking.k8s.io
 operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator")/example/prometheus-operator-crd
+rollouts=$(module github.com/argoproj/argo-rollouts "$argo_rollouts")/manifests/crds
+cd=$(module github.com/argoproj/argo-cd/v3 "$argo_cd")/manifests/crds
+source=$(module github.com/fluxcd/source-controller "$flux_source")/config/crd/bases
+helm=$(module github.com/fluxcd/helm-controller "$flux_helm")/config/crd/bases
 "$bun" tools/manifest-schemas.ts $schemas/crds crds \
   "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
   "$operator/monitoring.coreos.com_servicemonitors.yaml" \
-  "$operator/monitoring.coreos.com_prometheusrules.yaml"
+  "$operator/monitoring.coreos.com_prometheusrules.yaml" \
+  "$rollouts/rollout-crd.yaml" "$rollouts/analysis-template-crd.yaml" "$cd/application-crd.yaml" \
+  "$source/source.toolkit.fluxcd.io_ocirepositories.yaml" "$helm/helm.toolkit.fluxcd.io_helmreleases.yaml"
 echo "$pinned" > $schemas/pinned

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds every overlay of k8s/, base with every component, and the Helm chart, into reports/manifests/. Checks the output
-# against the schemas of each supported Kubernetes version and with kube-score.
+# Builds every overlay of k8s/ and deploy/argo/, base with every component, and the Helm chart, into reports/manifests/. Checks
+# the output, and the examples for Argo CD and Flux, against the schemas of each supported Kubernetes version and with kube-score.
 set -eu
 cd "$(dirname "$0")/.."
 tools/manifest-tools.sh
@@ -24,6 +24,17 @@ $bin/kustomize build $out/everything > $out/everything.yaml
 # The Helm chart, in each of its variants, must pass the same checks.
 tools/chart.sh $out
 
+# Released by Argo Rollouts: with a Gateway, and by the number of pods.
+$bin/kustomize build deploy/argo/overlays/production > $out/argo-gateway.yaml
+mkdir $out/argo-pods
+printf 'namespace: tally-loadtest\nresources: [../../../k8s/overlays/loadtest]\ncomponents: [../../../deploy/argo/canary]\n' \
+  > $out/argo-pods/kustomization.yaml
+$bin/kustomize build $out/argo-pods > $out/argo-pods.yaml
+# Examples for delivery tools.
+cp deploy/argo/application.yaml $out/argo-application.yaml
+cp deploy/argo/application-canary.yaml $out/argo-application-canary.yaml
+$bin/kustomize build deploy/flux > $out/flux.yaml
+
 valid_for() {
   version=$1
   shift
@@ -35,13 +46,21 @@ for version in "$schemas"/kubernetes/*/; do
   version=$(basename "$version" | tr -d v)
   printf 'Kubernetes %s: ' "$version"
   valid_for "$version" $out/*.yaml
-  # Control case: a misspelled field, in a Deployment and in an HTTPRoute, must fail the check.
-  for misspelled in s/minReadySeconds/minReadySecond/ s/backendRefs/backendReferences/; do
-    if sed "$misspelled" $out/production.yaml | valid_for "$version" >/dev/null; then
-      echo "kubeconform accepts $misspelled for Kubernetes $version" >&2
+  # Control cases: a misspelled field of each kind of schema must fail the check.
+  while read -r file misspelled; do
+    if sed "$misspelled" "$out/$file.yaml" | valid_for "$version" >/dev/null; then
+      echo "kubeconform accepts $misspelled in $file for Kubernetes $version" >&2
       exit 1
     fi
-  done
+  done <<END
+production s/minReadySeconds/minReadySecond/
+production s/backendRefs/backendReferences/
+argo-gateway s/workloadRef/workloadReference/
+argo-gateway s/inconclusiveLimit/inconclusivesLimit/
+argo-application s/targetRevision/targetRevisions/
+flux s/driftDetection/driftDetect/
+flux s/layerSelector/layerSelectors/
+END
 done
 
 # Ignored for every object:

@@ -1,17 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort } from '../support/free-ports.ts'
 import { hasProgram } from '../support/programs.ts'
+import { type Prometheus, startPrometheus } from '../support/prometheus.ts'
 import { root } from '../support/root.ts'
 import { startService } from '../support/service.ts'
 import { Impossible, until } from '../support/until.ts'
-
-interface QueryAnswer {
-  status: string
-  data: { result: unknown[] }
-}
 
 const queries = [
   ...(await Bun.file(join(root, 'docs/promql.md')).text()).matchAll(/^```promql\n([\s\S]*?)\n```$/gm),
@@ -19,51 +12,15 @@ const queries = [
 
 describe.skipIf(!hasProgram('prometheus', 'prometheus'))('every query of docs/promql.md', () => {
   const running = new AsyncDisposableStack()
-  let ask: (query: string) => Promise<QueryAnswer>
+  let ask: Prometheus['ask']
 
   beforeAll(async () => {
     const service = running.use(await startService())
     const url = `http://127.0.0.1:${service.port}`
-    const port = freePort()
-    const home = await mkdtemp(join(tmpdir(), 'promql-'))
-    running.defer(() => rm(home, { recursive: true }))
-    await cp(join(root, 'deploy/prometheus'), home, { recursive: true })
-    const config = await Bun.file(join(home, 'prometheus.yml')).text()
-    // The shipped configuration with shorter intervals: a rate needs two samples.
-    const hurried = config
-      .replace('scrape_interval: 1s', 'scrape_interval: 200ms\n  evaluation_interval: 200ms')
-      .replace('scrape_timeout: 1s', 'scrape_timeout: 200ms')
-    expect(hurried).toContain('evaluation_interval')
-    await Bun.write(join(home, 'prometheus.yml'), hurried)
-    const targets = [{ targets: [`127.0.0.1:${service.port}`], labels: { pod: 'instance-1' } }]
-    await Bun.write(join(home, 'targets/api.json'), JSON.stringify(targets))
-    const prometheus = Bun.spawn(
-      [
-        'prometheus',
-        `--config.file=${home}/prometheus.yml`,
-        `--storage.tsdb.path=${home}/data`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      { stdout: 'ignore', stderr: 'ignore' },
+    const prometheus = running.use(
+      await startPrometheus([{ port: service.port, labels: { pod: 'instance-1' } }]),
     )
-    running.defer(async () => {
-      prometheus.kill('SIGKILL')
-      await prometheus.exited
-    })
-    const api = `http://127.0.0.1:${port}`
-    await until(() =>
-      fetch(`${api}/-/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    )
-    ask = async (query) => {
-      const answer = await fetch(`${api}/api/v1/query`, {
-        method: 'POST',
-        body: new URLSearchParams({ query }),
-      })
-      return (await answer.json()) as QueryAnswer
-    }
+    ask = prometheus.ask
 
     // Repeats every kind of request, because the first sample of a series shows no increase.
     const send = (path: string, body: unknown): Promise<Response> =>

@@ -136,7 +136,7 @@ export const canBuild = builder !== null
  *
  * @throws Error with kustomize's message
  */
-async function build(directory: string): Promise<Manifest[]> {
+export async function build(directory: string): Promise<Manifest[]> {
   const { exitCode, output } = await runCommand([...(builder ?? []), directory])
   if (exitCode !== 0) throw new Error(`${directory}: ${output}`)
   return z.array(manifest).parse(Bun.YAML.parse(output))
@@ -146,17 +146,17 @@ async function build(directory: string): Promise<Manifest[]> {
  * Builds a kustomization that is not in a file.
  *
  * @param name of the result
- * @param make receives the path from the kustomization to k8s/, because kustomize rejects absolute paths
+ * @param make receives the path from the kustomization to the project's root, because kustomize rejects absolute paths
  * @param files the text of each file beside it, by its name
  */
-export async function buildFrom(
+export async function buildFromRoot(
   name: string,
-  make: (k8s: string) => object,
+  make: (root: string) => object,
   files: Readonly<Record<string, string>> = {},
 ): Promise<Built> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-k8s-'))
   try {
-    const kustomization = make(relative(await realpath(directory), join(root, 'k8s')))
+    const kustomization = make(relative(await realpath(directory), root))
     // JSON is YAML.
     await Bun.write(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization))
     for (const [file, text] of Object.entries(files)) await Bun.write(join(directory, file), text)
@@ -164,6 +164,15 @@ export async function buildFrom(
   } finally {
     await rm(directory, { recursive: true })
   }
+}
+
+/** The same with the path to k8s/. */
+export function buildFrom(
+  name: string,
+  make: (k8s: string) => object,
+  files?: Readonly<Record<string, string>>,
+): Promise<Built> {
+  return buildFromRoot(name, (path) => make(`${path}/k8s`), files)
 }
 
 /** Every overlay of k8s/, built, and base with every component as one more; empty if nothing can build them. */

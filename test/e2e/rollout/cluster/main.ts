@@ -9,6 +9,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { findK6 } from '../../../../load/k6.ts'
 import { type Progress, startProgress } from '../../../../tools/progress.ts'
+import { releaseCanaries } from './argo.ts'
 import { autoscale } from './autoscaling.ts'
 import { check } from './check.ts'
 import { checkConformance } from './conformance.ts'
@@ -120,6 +121,11 @@ async function runPart(part: Part, test: Test): Promise<PartResult> {
     }
     case 'controls': {
       const { runs, checks } = await runControls(platform, settings, directory)
+      return { name: part, runs, checks, mustLoseNothing: false }
+    }
+    case 'argo': {
+      const { runs, checks } = await releaseCanaries(platform, settings, directory)
+      // The bad releases cost something; the checks say where nothing may be lost.
       return { name: part, runs, checks, mustLoseNothing: false }
     }
   }

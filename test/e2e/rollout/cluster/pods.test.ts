@@ -10,6 +10,10 @@ test('a pod belongs to the Deployment or StatefulSet of its owner, or has no wor
     })
   expect(owned('api-5d9-x', 'api-5d9', '5d9')).toBe('api')
   expect(owned('redis-0', 'redis')).toBe('redis')
+  const labels = { 'rollouts-pod-template-hash': '7c4' }
+  expect(workloadOf({ name: 'api-7c4-x', labels, ownerReferences: [{ kind: 'any', name: 'api-7c4' }] })).toBe(
+    'api',
+  )
   expect(workloadOf({ name: 'alone', labels: {}, ownerReferences: [] })).toBe('alone')
 })
 

@@ -176,7 +176,8 @@ function newLife(pod: Pod): PodLife {
  */
 export function workloadOf(pod: Pick<Pod['metadata'], 'name' | 'labels' | 'ownerReferences'>): string {
   const owner = pod.ownerReferences[0]?.name ?? pod.name
-  const hash = pod.labels['pod-template-hash']
+  // The second one is the label of Argo Rollouts.
+  const hash = pod.labels['pod-template-hash'] ?? pod.labels['rollouts-pod-template-hash']
   return hash !== undefined && owner.endsWith(`-${hash}`) ? owner.slice(0, -hash.length - 1) : owner
 }
 

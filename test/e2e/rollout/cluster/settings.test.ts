@@ -6,7 +6,7 @@ const images = { IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2' }
 describe('settings of the cluster test', () => {
   test('default to all parts and modes and large numbers; QUICK reduces them', () => {
     expect(readClusterSettings(images)).toMatchObject({
-      parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls'],
+      parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls', 'argo'],
       connections: ['reuse', 'no-reuse', 'mixed'],
       stopsMin: 100,
       requestsMin: 200_000,

@@ -9,6 +9,7 @@ export const parts = [
   'autoscaling',
   'helm',
   'controls',
+  'argo',
 ] as const
 export type Part = (typeof parts)[number]
 

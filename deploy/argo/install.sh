@@ -1,0 +1,68 @@
+#!/bin/sh
+# Installs Argo CD or Argo Rollouts into the cluster of KUBECONFIG, from the manifest of a pinned release with a pinned
+# checksum. Where the release cannot be downloaded, takes the same file from its Go module, which has the same checksum.
+# Usage: deploy/argo/install.sh argocd|rollouts
+# IMAGE: another image of the controller (rollouts), for a cluster that cannot pull. GATEWAY_PLUGIN=version: also the plugin
+# for the Gateway API (rollouts); GATEWAY_PLUGIN_SHA256: its checksum. DRY_RUN=1: prints the manifest instead.
+set -eu
+cd "$(dirname "$0")/../.."
+
+case ${1:-} in
+  argocd)
+    namespace=argocd module=github.com/argoproj/argo-cd/v3 repository=argoproj/argo-cd version=v3.6.1
+    sha256=@CD@
+    ;;
+  rollouts)
+    namespace=argo-rollouts module=github.com/argoproj/argo-rollouts repository=argoproj/argo-rollouts version=v1.10.2
+    sha256=@ROLLOUTS@
+    ;;
+  *)
+    echo "usage: deploy/argo/install.sh argocd|rollouts" >&2
+    exit 1
+    ;;
+esac
+
+manifest=$(mktemp)
+trap 'rm -f "$manifest"' EXIT
+url=https://raw.githubusercontent.com/$repository/$version/manifests/install.yaml
+if ! curl --fail --silent --location --max-time 60 --output "$manifest" "$url"; then
+  echo "Cannot download $url; trying the Go module of the release" >&2
+  directory=
+  if command -v go >/dev/null 2>&1; then
+    directory=$(cd / && go mod download -json "$module@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') || directory=
+  fi
+  if [ -z "$directory" ]; then
+    echo "Neither $url nor the Go module $module@$version can be downloaded. With a network, run this again; or download" >&2
+    echo "the file elsewhere and run: kubectl apply --server-side --namespace $namespace --filename install.yaml" >&2
+    exit 1
+  fi
+  cp "$directory/manifests/install.yaml" "$manifest"
+fi
+if ! echo "$sha256  $manifest" | sha256sum --check --status; then
+  echo "$url has another checksum than $sha256: nothing was installed" >&2
+  exit 1
+fi
+if [ -n "${IMAGE:-}" ]; then
+  sed -i -e "s#image: quay.io/argoproj/argo-rollouts:.*#image: $IMAGE#" -e 's/imagePullPolicy: Always/imagePullPolicy: IfNotPresent/' "$manifest"
+fi
+if [ -n "${DRY_RUN:-}" ]; then
+  cat "$manifest"
+  exit
+fi
+
+kubectl create namespace $namespace --dry-run=client --output yaml | kubectl apply --filename -
+# Server-side: the definitions are too long for the annotation of a client-side apply.
+kubectl apply --server-side --force-conflicts --namespace $namespace --filename "$manifest"
+if [ "$1" = rollouts ] && [ -n "${GATEWAY_PLUGIN:-}" ]; then
+  plugin="https://github.com/argoproj-labs/rollouts-plugin-trafficrouter-gatewayapi/releases/download/$GATEWAY_PLUGIN/gatewayapi-plugin-linux-amd64"
+  {
+    printf 'apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argo-rollouts-config\n  namespace: %s\ndata:\n' $namespace
+    printf '  trafficRouterPlugins: |\n    - name: argoproj-labs/gatewayAPI\n      location: %s\n' "$plugin"
+    if [ -n "${GATEWAY_PLUGIN_SHA256:-}" ]; then printf '      sha256: %s\n' "$GATEWAY_PLUGIN_SHA256"; fi
+  } | kubectl apply --server-side --force-conflicts --filename -
+  # The controller downloads plugins when it starts.
+  kubectl --namespace $namespace rollout restart deployment/argo-rollouts
+fi
+kubectl --namespace $namespace get deployment --output name | while read -r deployment; do
+  kubectl --namespace $namespace rollout status "$deployment" --timeout="${TIMEOUT:-300s}"
+done
