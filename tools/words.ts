@@ -94,6 +94,7 @@ export function findWords(prose: string, words: readonly BannedWord[]): Finding[
 export function maskCode(path: string, text: string): string {
   if (path.endsWith('.md'))
     return [/^```[\s\S]*?^```$/gm, /`[^`\n]*`/g, /\]\([^)\s]*\)/g, /<!--[\s\S]*?-->/g].reduce(blank, text)
+  if (path.endsWith('.py')) return blank(text, /\bis (?:not )?None\b/g)
   return /\.tsx?$/.test(path) ? keepTexts(text) : text
 }
 

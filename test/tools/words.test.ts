@@ -26,6 +26,7 @@ describe('code is not prose', () => {
     ['the target of a link', 'a.md', '[a page](told.md)'],
     ['a name in a program', 'a.ts', 'const told = somebody()'],
     ['backticks in a comment', 'a.ts', '// renames `told`'],
+    ['None of Python', 'a.py', 'if value is None: pass'],
     ['an expression in a template', 'a.ts', `const a = \`one \${told} two\``],
   ])('%s', (_, path, text) => {
     expect(wordsIn(path, text)).toEqual([])
