@@ -22,6 +22,10 @@ dev: node_modules ## Serve on :8000 and restart after each change
 start: node_modules ## Serve without reload
 	@export $$(tools/version.sh) && $(BUN) src/main.ts
 
+.PHONY: tls
+tls: ## Create a certificate for localhost, and an authority that signs it, in dist/tls (OUT=)
+	@tools/local-tls.sh
+
 .PHONY: worker
 worker: node_modules ## Run a task worker on :8081 (with WORKER=off for the server, REDIS_URL= for a queue on Redis)
 	@export $$(tools/version.sh) && $(BUN) src/worker.ts
@@ -136,6 +140,9 @@ manifests: node_modules ## Build and check the Kubernetes manifests
 chart: node_modules ## Lint the Helm chart and render it with every file of its ci/ into reports/chart
 	@$(BUN) tools/helm-values.ts --check
 	@tools/chart.sh
+.PHONY: manifests-plain
+manifests-plain: ## Render each overlay into one file for kubectl apply, in dist/manifests (IMAGE=)
+	@tools/manifests-plain.sh
 
 OVERLAY ?= dev
 

@@ -74,7 +74,7 @@ chart-sign: ## Sign the chart of the last push, or CHART=name@sha256:... (COSIGN
 chart-verify: ## Check the signer of a chart, as make verify does for an image (CHART=)
 	@ARTIFACT=chart deploy/image/verify.sh
 
-.PHONY: deploy-preflight deploy-request deploy-image undeploy-build deployed-conformance deployed-load deployed-roll rollback
+.PHONY: deploy-preflight deploy-request deploy-image undeploy-build test-deployment deployed-conformance deployed-load deployed-roll rollback
 deploy-preflight: ## Check that the settings of a deployment are present (KUBECONFIG or KUBECONFIG_CONTENT)
 	@k8s/preflight.sh
 
@@ -86,6 +86,9 @@ deploy-image: ## Deploy the image of the last push, or IMAGE=name@sha256:..., an
 
 undeploy-build: ## Remove the namespace of a build, with everything in it (NAMESPACE=tally-build-...; KEEP=true leaves it)
 	@k8s/undeploy-build.sh
+
+test-deployment: node_modules .tools/bin/k6 ## Wait for the rollout, check the contract, send a small load through the Service: one verdict (OVERLAY=, NAMESPACE=)
+	@OVERLAY=$(OVERLAY) k8s/test-deployment.sh
 
 deployed-conformance: node_modules ## Check the deployment against the contract (OVERLAY=, NAMESPACE=, SERVICE_URL=)
 	@BASE_URL=$$(k8s/url.sh api) && export BASE_URL && $(BUN) test/e2e/conformance/main.ts
@@ -118,10 +121,10 @@ release-check: node_modules ## Fail if a release's tag, package.json, OpenAPI do
 release-notes: node_modules ## Print the CHANGELOG section of TAG
 	@$(BUN) tools/release.ts notes
 
-release-publish: node_modules ## Create the GitHub release of TAG, with its notes and the image by digest
+release-publish: node_modules ## Create the GitHub release of TAG, with its notes, the image by digest and dist/manifests
 	@$(BUN) tools/release.ts check
 	@$(BUN) tools/release.ts notes > reports/release-notes.md
-	@gh release create "$$TAG" --verify-tag --title "$$TAG" --notes-file reports/release-notes.md
+	@gh release create "$$TAG" --verify-tag --title "$$TAG" --notes-file reports/release-notes.md dist/manifests/*.yaml
 
 .PHONY: workflows-rehearsal jenkins-rehearsal pipeline-rehearsal
 workflows-rehearsal: node_modules ## Run the GitHub workflows here with act: conditions, needs, outputs, shell

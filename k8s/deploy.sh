@@ -4,25 +4,10 @@
 # long to wait (180s). `rollback.sh` returns to the previous state.
 set -eu
 cd "$(dirname "$0")/.."
-overlay=${OVERLAY:-dev}
 namespace=$(k8s/namespace.sh)
 
-# A temporary overlay, so that setting an image changes no file of the project.
 work=reports/deploy
-mkdir -p $work
-printf 'namespace: %s\nresources: [../../k8s/overlays/%s]\n' "$namespace" "$overlay" > $work/kustomization.yaml
-if [ -n "${IMAGE:-}" ]; then
-  case ${IMAGE##*/} in
-    *@*) name=${IMAGE%%@*} version="digest: '${IMAGE#*@}'" ;;
-    *:*) name=${IMAGE%:*} version="newTag: '${IMAGE##*:}'" ;;
-    *) name=$IMAGE version='newTag: latest' ;;
-  esac
-  echo images:
-  # The name in base, or the name that the overlay gives it.
-  for known in tally $(sed -n 's/^ *newName: //p' "k8s/overlays/$overlay/kustomization.yaml"); do
-    printf '  - name: %s\n    newName: %s\n    %s\n' "$known" "$name" "$version"
-  done
-fi >> $work/kustomization.yaml
+k8s/overlay-of.sh $work
 # A Job cannot be changed, so delete the one of the previous deployment.
 kubectl --namespace "$namespace" delete job migrate --ignore-not-found
 k8s/note-revisions.sh

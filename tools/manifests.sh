@@ -35,6 +35,24 @@ cp deploy/argo/application.yaml $out/argo-application.yaml
 cp deploy/argo/application-canary.yaml $out/argo-application-canary.yaml
 $bin/kustomize build deploy/flux > $out/flux.yaml
 
+# The plain files are the overlays, with comments above; with IMAGE they differ by its name alone.
+OUT=$out/plain tools/manifests-plain.sh >/dev/null
+image=registry.example.com/another/tally@sha256:$(printf '%064d' 7)
+IMAGE=$image OUT=$out/plain-image tools/manifests-plain.sh >/dev/null
+for overlay in k8s/overlays/*; do
+  name=$(basename "$overlay")
+  sed '/^#/d' "$out/plain/tally-$name.yaml" | diff "$out/$name.yaml" -
+  sed -E '/^#/d; s#image: .*tally[:@].*#image: tally#' "$out/plain-image/tally-$name.yaml" > "$out/renamed.yaml"
+  sed -E 's#image: .*tally[:@].*#image: tally#' "$out/$name.yaml" | diff - "$out/renamed.yaml"
+  expected=$(grep -cE 'image: .*tally[:@]' "$out/$name.yaml")
+  found=$(grep -cF "image: $image" "$out/plain-image/tally-$name.yaml")
+  if [ "$found" != "$expected" ]; then
+    echo "tools/manifests-plain.sh sets IMAGE in $found of $expected places of $name" >&2
+    exit 1
+  fi
+done
+rm "$out/renamed.yaml"
+
 valid_for() {
   version=$1
   shift
@@ -62,6 +80,8 @@ flux s/driftDetection/driftDetect/
 flux s/layerSelector/layerSelectors/
 END
 done
+printf 'Plain files: '
+valid_for "$version" $out/plain-image/*.yaml
 
 # Ignored for every object:
 # - CPU limit: at its limit, a pod stops for the rest of each 100 ms with all its requests in flight. CPU requests share
