@@ -102,7 +102,9 @@ const logFields = ['bytes', 'client_address', 'path', 'user_agent'] as const
 const service = {
   PORT: integer(0, 65_535, 8000).describe('Port to listen on; `0` picks a free port'),
   HOST: host.prefault('0.0.0.0').describe('Address to listen on'),
-  SERVICE_NAME: name.prefault('tally').describe('Service name in logs, probes and the API document'),
+  SERVICE_NAME: name
+    .prefault('tally')
+    .describe('Service name in logs, probes and the API document; alias `APP_NAME`'),
   SERVICE_VERSION: name
     .optional()
     .describe(
@@ -118,7 +120,7 @@ const service = {
     .toLowerCase()
     .prefault('development')
     .describe(
-      'Deployment environment, logged at the start. `production` enables HSTS with TLS and requires a durable Redis (`REDIS_DURABLE`)',
+      'Deployment environment, logged at the start; alias `ENV`. `production` enables HSTS with TLS and requires a durable Redis (`REDIS_DURABLE`)',
     ),
   LOG_LEVEL: oneOf(['debug', 'info', 'warn', 'error'], 'info').describe(
     'Lowest level that is logged: `debug`, `info`, `warn` or `error`. Probes and scrapes are logged at `debug`',
@@ -212,10 +214,12 @@ const tasks = {
     .describe(
       'Redis for the task queue: `redis://…` or `host:port`; alias `REDIS_ADDR` (default: the queue is in the database of `DATABASE_URL`)',
     ),
-  REDIS_DURABLE: boolean
+  REDIS_DURABLE: lowerCase
+    .pipe(z.enum(['true', '1', 'false', '0', 'managed'], 'must be true, false or managed'))
+    .transform((value) => (value === 'managed' ? value : ['true', '1'].includes(value)))
     .prefault('true')
     .describe(
-      'With `ENVIRONMENT=production`, refuses to start on a Redis without AOF; `false` accepts that tasks are lost when Redis crashes',
+      'With `ENVIRONMENT=production`, refuses to start on a Redis without AOF or with eviction; `managed`: the platform keeps what Redis has accepted, and only eviction is checked; `false` accepts that tasks are lost when Redis crashes',
     ),
   WORKER: oneOf(['embedded', 'off'], 'embedded').describe(
     '`embedded` runs tasks in the server; `off` leaves them to separate workers',
@@ -529,7 +533,16 @@ export type ConfigResult =
 const mayBeEmpty = new Set(['LOG_FIELDS', 'METRICS_PREFIX', 'READY_REQUIRES'])
 
 /** Other names of a variable. The variable's own name wins. */
-const aliases: Readonly<Record<string, string>> = { DATA_DIR: 'RUNS_DIR', REDIS_URL: 'REDIS_ADDR' }
+const aliases: Readonly<Record<string, string>> = {
+  DATA_DIR: 'RUNS_DIR',
+  ENVIRONMENT: 'ENV',
+  REDIS_URL: 'REDIS_ADDR',
+  SERVICE_NAME: 'APP_NAME',
+}
+
+/** Shells read their settings from the file that a variable of the same name contains. */
+const isShellFile = (alias: string | undefined, value: string | undefined): boolean =>
+  alias === 'ENV' && /[/$~]/.test(value ?? '')
 
 /** The name of every variable, and the other names. */
 export const variableNames: readonly string[] = [...Object.keys(environment.shape), ...Object.values(aliases)]
@@ -574,7 +587,9 @@ function pickValues(env: Readonly<Record<string, string | undefined>>): Record<s
   const values: Record<string, string> = {}
   for (const key of Object.keys(environment.shape)) {
     const isSet = (value: string | undefined) => value !== undefined && (value !== '' || mayBeEmpty.has(key))
-    const value = [env[key], env[aliases[key] ?? key]].map((each) => each?.trim()).find(isSet)
+    const alias = aliases[key]
+    const other = alias === undefined || isShellFile(alias, env[alias]) ? undefined : env[alias]
+    const value = [env[key], other].map((each) => each?.trim()).find(isSet)
     if (value !== undefined) values[key] = value
   }
   return values

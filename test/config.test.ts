@@ -252,6 +252,21 @@ describe('valid values', () => {
     expect(parse({ RUNS_DIR: '/runs' }).DATA_DIR).toBe('/runs')
     expect(parse({ RUNS_DIR: '/runs', DATA_DIR: '' }).DATA_DIR).toBe('/runs')
     expect(parse({ RUNS_DIR: '/runs', DATA_DIR: '/data' }).DATA_DIR).toBe('/data')
+    expect(parse({ APP_NAME: 'runs' }).SERVICE_NAME).toBe('runs')
+    expect(parse({ APP_NAME: 'runs', SERVICE_NAME: 'tally' }).SERVICE_NAME).toBe('tally')
+    expect(parse({ ENV: 'Production' }).ENVIRONMENT).toBe('production')
+    expect(parse({ ENV: 'staging', ENVIRONMENT: 'test' }).ENVIRONMENT).toBe('test')
+  })
+
+  test("a shell's ENV is no environment", () => {
+    for (const file of ['/etc/profile', '$HOME/.kshrc', '~/.shrc'])
+      expect(parse({ ENV: file }).ENVIRONMENT).toBe('development')
+  })
+
+  test('whether Redis has to keep tasks', () => {
+    const values = ['true', '1', 'FALSE', '0', 'managed'].map((value) => parse({ REDIS_DURABLE: value }))
+    expect(values.map(({ REDIS_DURABLE }) => REDIS_DURABLE)).toEqual([true, true, false, false, 'managed'])
+    expect(parse({}).REDIS_DURABLE).toBe(true)
   })
 })
 
@@ -285,6 +300,7 @@ describe('problems name the variable', () => {
     ['JWT_SCOPE', 'two scopes', 'must be one scope'],
     ['LOG_FORMAT', 'xml', 'must be one of json, pretty'],
     ['DEBUG_ROUTES', 'yes', 'must be true or false'],
+    ['REDIS_DURABLE', 'yes', 'must be true, false or managed'],
     ['VALIDATION_STATUS', '418', 'must be one of 400, 422'],
     ['METRICS_PREFIX', '9_', 'must be empty or a Prometheus name such as api_'],
     ['METRICS_PREFIX', 'a-b', 'must be empty or a Prometheus name such as api_'],

@@ -5,7 +5,7 @@ import { createDocumentStore } from '../documents/open.ts'
 import { traceDocumentStore } from '../documents/traced-store.ts'
 import { type Check, type Lifecycle, withTimeout } from '../lifecycle/index.ts'
 import { openTaskQueue } from '../tasks/open.ts'
-import type { Consumer, QueueStats, TaskQueue } from '../tasks/task-queue.ts'
+import type { Consumer, Durability, QueueStats, TaskQueue } from '../tasks/task-queue.ts'
 import { traceTaskQueue } from '../tasks/traced-queue.ts'
 import type { Log } from '../telemetry/log/log.ts'
 import type { Tracing } from '../telemetry/tracing/tracing.ts'
@@ -38,7 +38,13 @@ export async function openQueueFromConfig(
   tracing: Tracing | undefined,
 ): Promise<TaskQueue> {
   const backend =
-    config.REDIS_URL === undefined ? await database() : { engine: 'redis' as const, url: config.REDIS_URL }
+    config.REDIS_URL === undefined
+      ? await database()
+      : {
+          engine: 'redis' as const,
+          url: config.REDIS_URL,
+          managed: config.REDIS_DURABLE === 'managed',
+        }
   const reportFailure = createFailureReport(log, 'queue operation failed')
   const queue = await openTaskQueue(backend, {
     capacity: config.QUEUE_MAX,
@@ -49,14 +55,21 @@ export async function openQueueFromConfig(
   })
   lifecycle.onClose('queue', () => queue.close())
   const durability = await withTimeout(queue.durability(), durabilityTimeoutMs).catch(() => undefined)
-  if (durability?.durable === false) {
-    if (config.ENVIRONMENT === 'production' && config.REDIS_DURABLE)
-      throw new Error(
-        `${durability.reason}: accepted tasks may be lost. Set REDIS_DURABLE=false to accept that`,
-      )
-    log.warn('accepted tasks may be lost', { reason: durability.reason })
-  }
+  if (durability !== undefined) reportDurability(durability, config, log)
   return tracing === undefined ? queue : traceTaskQueue(queue, toOtelSystem(backend.engine), tracing)
+}
+
+/** @throws Error when the queue could lose tasks and the configuration does not accept that */
+function reportDurability(durability: Durability, config: Config, log: Log): void {
+  if (durability.durable) {
+    if (durability.unverified !== undefined)
+      log.info('the platform keeps accepted tasks', { unverified: durability.unverified })
+    return
+  }
+  const { reason } = durability
+  if (config.ENVIRONMENT === 'production' && config.REDIS_DURABLE !== false)
+    throw new Error(`${reason}: accepted tasks may be lost. Set REDIS_DURABLE=false to accept that`)
+  log.warn('accepted tasks may be lost', { reason })
 }
 
 /** Opens the document store of an open database. The shutdown closes it. */

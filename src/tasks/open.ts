@@ -15,7 +15,14 @@ const defaultOptions: QueueOptions = {
 }
 
 /** Where tasks are stored: in an open database, or on a Redis server. */
-export type QueueBackend = OpenDatabase | { readonly engine: 'redis'; readonly url: string }
+export type QueueBackend =
+  | OpenDatabase
+  | {
+      readonly engine: 'redis'
+      readonly url: string
+      /** Whether the platform keeps what the server has accepted, and not an append-only file. Default false. */
+      readonly managed?: boolean
+    }
 
 /**
  * Opens the task queue of a backend. Closing the queue leaves a database open. BullMQ is loaded only where it is used,
@@ -35,7 +42,7 @@ export async function openTaskQueue(
     }
     case 'redis': {
       const { RedisTaskQueue } = await import('./redis/queue.ts')
-      return new RedisTaskQueue(backend.url, complete)
+      return new RedisTaskQueue(backend, complete)
     }
   }
 }

@@ -113,6 +113,16 @@ export interface QueueStats {
   readonly workers: readonly WorkerStats[]
 }
 
+/** Whether accepted tasks survive a crash of the queue's own server. */
+export type Durability =
+  | {
+      readonly durable: true
+      /** What the server does not show, and the configuration leaves to the platform. Default: nothing. */
+      readonly unverified?: readonly Unverified[]
+    }
+  | { readonly durable: false; readonly reason: string }
+export type Unverified = 'persistence' | 'eviction'
+
 /**
  * Tasks that must not be lost.
  *
@@ -198,7 +208,7 @@ export interface TaskQueue {
   ping(): Promise<void>
 
   /** Whether accepted tasks survive a crash of the queue's own server, and the reason if they do not. */
-  durability(): Promise<{ readonly durable: true } | { readonly durable: false; readonly reason: string }>
+  durability(): Promise<Durability>
 
   /**
    * Releases the tasks of its consumers, then closes. Later calls fail with QueueUnavailable. A second call returns the

@@ -10,6 +10,8 @@ import { Impossible, until } from './until.ts'
 export interface RedisServerOptions {
   /** Whether to keep an append-only file, written to disk before a write is confirmed. Default: true. */
   readonly appendonly?: boolean
+  /** More arguments of the server. */
+  readonly args?: readonly string[]
   /** Variables of the server, such as those of faketime. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -71,6 +73,7 @@ export async function takeRedisDatabase(): Promise<RedisDatabase> {
 /** @throws Error with the server's message if it does not start */
 export async function startRedis({
   appendonly = true,
+  args = [],
   env = {},
 }: RedisServerOptions = {}): Promise<RedisServer> {
   const home = await mkdtemp(join(tmpdir(), 'tally-redis-'))
@@ -84,6 +87,7 @@ export async function startRedis({
         ...['redis-server', '--port', `${port}`, '--bind', '127.0.0.1', '--dir', home, '--save', ''],
         ...['--databases', `${databases}`],
         ...(appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : []),
+        ...args,
       ],
       env,
       output: { file: log },

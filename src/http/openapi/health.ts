@@ -16,6 +16,10 @@ const backendsSchema = z
   .strictObject({
     store: z.enum(['sqlite', 'postgres']).optional(),
     queue: z.enum(['sqlite', 'postgres', 'redis']),
+    queue_durability: z
+      .enum(['managed'])
+      .optional()
+      .describe('`managed`: the platform keeps accepted tasks, and Redis does not show it'),
   })
   .describe('Where documents and tasks are kept')
 const readySchema = z

@@ -13,6 +13,8 @@ export interface Build {
 export interface Backends {
   readonly store?: 'sqlite' | 'postgres'
   readonly queue: 'sqlite' | 'postgres' | 'redis'
+  /** Set where the platform keeps accepted tasks, and Redis does not show it. */
+  readonly queue_durability?: 'managed'
 }
 
 /** Its runtime and platform. */

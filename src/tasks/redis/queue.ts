@@ -13,6 +13,7 @@ import { createTask, defaultPriority, type NewTask, type Task, type TaskStatus }
 import {
   type ConsumeOptions,
   type Consumer,
+  type Durability,
   type Enqueued,
   maxPageCharacters,
   QueueFull,
@@ -27,6 +28,7 @@ import {
 } from '../task-queue.ts'
 import { TaskUpdates } from '../task-updates.ts'
 import { watchTask } from '../watch-task.ts'
+import { checkDurability } from './durability.ts'
 import { Notifications } from './notifications.ts'
 import { parseHash, parseStats, parseTask, parseTaskOrUndefined, type Reply, toJobData } from './reply.ts'
 import * as scripts from './scripts.ts'
@@ -53,8 +55,6 @@ const firstConnectionTimeoutMs = 1_000
  * server's clock: a lease has expired when its renewals have stopped, which LeaseObserver finds.
  */
 const lockMs = 24 * 60 * 60 * 1_000
-/** The first version of Redis with PEXPIRETIME. */
-const minVersion = 7
 /** How far two readings of the server's clock may differ before it counts as set back, in ms. */
 const clockToleranceMs = 1_000
 const uuidV7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
@@ -83,6 +83,8 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
   readonly #notifications: Notifications
   readonly #firstConnection: Promise<void>
   readonly #options: QueueOptions
+  /** Whether the platform keeps what the server has accepted. */
+  readonly #managed: boolean
   /** The ids of the tasks that run here, by lease. */
   readonly #running = new Map<string, string>()
   readonly #enqueues: Batcher<EnqueueArgs, EnqueueReply>
@@ -92,8 +94,9 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
   readonly #background: BackgroundWork
   #closed: Promise<void> | undefined
 
-  constructor(url: string, options: QueueOptions) {
+  constructor({ url, managed = false }: { url: string; managed?: boolean }, options: QueueOptions) {
     this.#options = options
+    this.#managed = managed
     this.#notifications = new Notifications(
       {
         added: () => this.added.notify(),
@@ -249,26 +252,12 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
     await mapDatabaseErrors(QueueUnavailable, () => this.#connection.assertWritable())
   }
 
-  /** Reads the server's version, and its settings for the append-only file and for eviction. */
-  async durability() {
+  async durability(): Promise<Durability> {
     this.#assertOpen()
-    const info = String(await this.#send('INFO', []))
-    const value = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1]
-    const version = value('redis_version') ?? ''
-    if (Number.parseInt(version, 10) < minVersion)
-      return {
-        durable: false,
-        reason: `Redis ${version} cannot report whether a worker is alive; version ${minVersion} is required`,
-      } as const
-    if (value('aof_enabled') !== '1')
-      return { durable: false, reason: 'Redis does not persist accepted tasks (appendonly is off)' } as const
-    const policy = value('maxmemory_policy')
-    if (value('maxmemory') !== '0' && policy !== 'noeviction')
-      return {
-        durable: false,
-        reason: `Redis evicts tasks when it is full (maxmemory-policy is ${policy})`,
-      } as const
-    return { durable: true } as const
+    await this.#firstConnection
+    return await mapDatabaseErrors(QueueUnavailable, () =>
+      checkDurability((command, args) => this.#connection.send(command, args), this.#managed),
+    )
   }
 
   close(): Promise<void> {

@@ -416,4 +416,38 @@ describe('a server with its worker inside', () => {
       }, false),
     timeoutMs,
   )
+
+  test.skipIf(!haveRedis())(
+    'a Redis whose platform keeps the tasks is accepted in production, and shown; one that evicts them is not',
+    () =>
+      withRedis(async (server) => {
+        const env = {
+          ...noDrainWindow,
+          REDIS_URL: server.url,
+          DATABASE_URL: 'sqlite::memory:',
+          ENVIRONMENT: 'production',
+          REDIS_DURABLE: 'managed',
+        }
+        for (const program of ['src/main.ts', 'src/worker.ts']) {
+          await using managed = await startService({ program, env })
+          expect(await managed.log.line('the platform keeps accepted tasks')).toMatchObject({
+            level: 'info',
+            unverified: ['persistence'],
+          })
+          expect(await managed.log.line('listening')).toMatchObject({ queue_durability: 'managed' })
+          const response = await fetch(`${managed.url}/ready`)
+          expect(response.status).toBe(200)
+          expect(await response.json()).toMatchObject({
+            checks: { queue: 'ok', queue_durable: 'ok' },
+            backends: { queue: 'redis', queue_durability: 'managed' },
+          })
+        }
+        await server.send('CONFIG', 'SET', 'maxmemory', '1gb')
+        await server.send('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+        const { exitCode, output } = await runService({ env })
+        expect(exitCode).toBe(1)
+        expect(output).toContain('maxmemory-policy is allkeys-lru')
+      }, false),
+    timeoutMs,
+  )
 })
