@@ -240,7 +240,7 @@ export const postgresMigrations: readonly Migration[] = [
 ]
 
 /** The advisory lock of a migration in PostgreSQL: the ASCII codes of `tally`. */
-const migrationLock = 0x74_61_6c_6c_79
+export const migrationLock = 0x74_61_6c_6c_79
 
 /** The time limit of a migration. It is longer than that of a call, because a migration may rewrite a large table. */
 export const migrationTimeoutMs = 300_000
@@ -294,9 +294,14 @@ export function migrateSqlite(db: Database, migrations: readonly Migration[] = s
  * @throws SchemaTooNew when the database has a step that requires newer code
  * @throws DatabaseIncompatible when its encoding is not UTF8: other encodings cannot store every document
  */
-export async function postgresIsUpToDate(sql: SQL, migrations: readonly Migration[]): Promise<boolean> {
+export async function postgresIsUpToDate(
+  sql: SQL | TransactionSQL,
+  migrations: readonly Migration[],
+): Promise<boolean> {
+  // By way of pg_class: within a transaction, only reading a table lets a session notice what others have created.
   const [server] = await sql<{ encoding: string; table: string | null }[]>`
-    select current_setting('server_encoding') as encoding, to_regclass('tally_migrations')::text as table`
+    select current_setting('server_encoding') as encoding,
+      (select relname::text from pg_class where oid = to_regclass('tally_migrations')) as table`
   if (server?.encoding !== 'UTF8') {
     throw new DatabaseIncompatible(`the database's encoding must be UTF8, not ${server?.encoding}`)
   }
@@ -316,6 +321,9 @@ export async function migratePostgres(sql: SQL, migrations: readonly Migration[]
   await sql.begin(async (transaction) => {
     await transaction.unsafe(`set local statement_timeout = ${migrationTimeoutMs}`)
     await transaction`select pg_advisory_xact_lock(${migrationLock})`
+    // Another process may have migrated meanwhile. A user who may not create tables then has nothing to do: even
+    // `if not exists` needs that right.
+    if (await postgresIsUpToDate(transaction, migrations)) return
     await transaction`create table if not exists tally_migrations (
       version integer primary key,
       applied_at timestamptz not null default now()

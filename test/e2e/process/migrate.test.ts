@@ -2,9 +2,19 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Migration, postgresMigrations, sqliteMigrations } from '../../../src/database/migrations.ts'
+import { SQL } from 'bun'
+import {
+  type Migration,
+  migratePostgres,
+  migrationLock,
+  postgresMigrations,
+  sqliteMigrations,
+} from '../../../src/database/migrations.ts'
 import { openPostgres, openSqlite } from '../../../src/database/open.ts'
-import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
+import { parseCodeBlocks } from '../../support/markdown.ts'
+import { createPostgresDatabase, havePostgres, startPostgres } from '../../support/postgres.ts'
+import { rejectionOf } from '../../support/rejection.ts'
+import { root } from '../../support/root.ts'
 import { noDrainWindow, runService, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
@@ -49,6 +59,58 @@ const expansion = `
 
 describe('on SQLite', () => promises(sqlitePlace))
 describe.skipIf(!havePostgres())('on PostgreSQL', () => promises(postgresPlace))
+
+test.skipIf(!havePostgres())(
+  'a service whose user may not change tables waits while the command runs, and needs nothing more after it',
+  async () => {
+    // Of its own: roles belong to the server and not to a database.
+    const server = await startPostgres()
+    try {
+      const page = await Bun.file(join(root, 'docs/database.md')).text()
+      const roles = parseCodeBlocks(page).find(({ name }) => name === 'roles')
+      await server.psql(roles?.text ?? '')
+      const urlAs = async (user: string): Promise<string> => {
+        await server.psql(`alter role ${user} password 'of-${user}'`)
+        return Object.assign(new URL(server.url), { username: user, password: `of-${user}` }).href
+      }
+      const owner = await urlAs('tally_owner')
+      const env = { ...noDrainWindow, DATABASE_URL: await urlAs('tally_app') }
+      const early = await runService({ env })
+      expect(early.exitCode).toBe(1)
+      expect(early.output).toContain('permission denied for schema public')
+
+      // The lock of a migration: the service starts while the command runs.
+      await using sql = new SQL(owner, { max: 1 })
+      await sql`select pg_advisory_lock(${migrationLock})`
+      const starting = startService({ env })
+      await until(
+        async () =>
+          (await server.psql("select pid from pg_locks where locktype = 'advisory' and not granted")) !== '',
+      )
+      await migratePostgres(sql, postgresMigrations)
+      await sql`select pg_advisory_unlock(${migrationLock})`
+      await using service = await starting
+      await until(async () => {
+        const { checks } = (await (await fetch(`${service.url}/ready`)).json()) as {
+          checks: { store: string }
+        }
+        return checks.store === 'ok'
+      })
+      await useEverything(service.url, 'before')
+      const refused = await rejectionOf(server.psql('set role tally_app; create table more (n integer)'))
+      expect(String(refused)).toContain('permission denied for schema public')
+
+      // The next release adds a table, which the user may use without another GRANT.
+      await (await openPostgres(owner, { migrations: [...postgresMigrations, expansion] })).close()
+      await useEverything(service.url, 'after')
+      await server.psql("set role tally_app; insert into tenants values ('another')")
+      expect(await server.psql('select count(*) from tenants')).toBe('2')
+    } finally {
+      await server.remove()
+    }
+  },
+  timeoutMs,
+)
 
 function promises(makePlace: () => Promise<Place>): void {
   test(
