@@ -16,6 +16,7 @@ import { connect } from 'node:net'
 import { residentBytes } from '../../../bench/resident-memory.ts'
 import { quantile } from '../../../bench/statistics.ts'
 import { startService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 import { payload } from './inputs.ts'
 
 const { FUZZ_SECONDS, P99_FACTOR } = process.env
@@ -81,13 +82,22 @@ const slowEnd = performance.now() + slowSeconds * 1_000
 const slow = keepSlowClients()
 // All of them must have connected before it counts, if the machine is fast enough.
 const gathered = performance.now() + (slowSeconds * 1_000) / 2
-while (open.size < connections * 0.9 && performance.now() < gathered) await Bun.sleep(100)
+await until(() => open.size >= connections * 0.9 || performance.now() >= gathered, {
+  what: 'the slow clients to connect',
+  timeoutMs: slowSeconds * 1_000,
+  intervalMs: 100,
+})
 const during = await askFor(slowEnd - performance.now())
 await slow
 // All clients have stopped: the server's timeouts must end the remaining connections.
 const patience = performance.now() + patienceMs
-while (open.size > 0 && performance.now() < patience) await Bun.sleep(500)
-const after = await askFor(usualMs)
+await until(() => open.size === 0 || performance.now() >= patience, {
+  what: 'the slow connections to end',
+  timeoutMs: 2 * patienceMs,
+  intervalMs: 100,
+})
+// On new connections: the server has closed idle ones meanwhile, and a request on one of them would race with that.
+const after = await askFor(usualMs, false)
 clearInterval(watch)
 
 if (open.size > 0) faults.push(`${open.size} slow connections never ended by themselves`)
@@ -177,26 +187,27 @@ async function storeDocument(): Promise<void> {
   if (status !== 201) faults.push(`a document was answered ${status}`)
 }
 
-/** The ordinary client: a request every few ms, on kept-alive connections. Records each one's time in ms. */
-async function askFor(ms: number): Promise<number[]> {
+/** The ordinary client: a request every few ms, on kept-alive connections unless `keepalive` is false. Records each one's time in ms. */
+async function askFor(ms: number, keepalive = true): Promise<number[]> {
   const times: number[] = []
   const asked: Promise<void>[] = []
   const end = performance.now() + ms
   for (let at = performance.now(); at < end; at += askEveryMs) {
     await Bun.sleep(Math.max(0, at - performance.now()))
-    asked.push(ask(times))
+    asked.push(ask(times, keepalive))
   }
   await Promise.all(asked)
   return times
 }
 
-async function ask(times: number[]): Promise<void> {
+async function ask(times: number[], keepalive: boolean): Promise<void> {
   const started = performance.now()
   try {
     const response = await fetch(`${service.url}/payload`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: payload,
+      keepalive,
     })
     await response.json()
     times.push(performance.now() - started)
