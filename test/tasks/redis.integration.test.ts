@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { openTaskQueue } from '../../src/tasks/open.ts'
 import { RedisTaskQueue } from '../../src/tasks/redis/queue.ts'
-import { type Durability, QueueUnavailable, type TaskQueue, type Unverified } from '../../src/tasks/task-queue.ts'
+import {
+  type Durability,
+  QueueUnavailable,
+  type TaskQueue,
+  type Unverified,
+} from '../../src/tasks/task-queue.ts'
 import { haveRedis, type RedisServer, startRedis } from '../support/redis.ts'
 import { rejectionOf } from '../support/rejection.ts'
 import { canShiftClock, createShiftedClock, type ShiftedClock } from '../support/shifted-clock.ts'
@@ -234,7 +239,10 @@ describe.skipIf(!haveRedis())('on Redis', () => {
         await own.remove()
       }
     }
-    const lossy = (reason: string): Durability => ({ durable: false, reason: expect.stringContaining(reason) })
+    const lossy = (reason: string): Durability => ({
+      durable: false,
+      reason: expect.stringContaining(reason),
+    })
     const isOff = lossy('appendonly is off')
     const isUnknown = lossy('does not report whether it persists')
     const keptWithout = (...unverified: Unverified[]): Durability => ({ durable: true, unverified })
@@ -242,47 +250,67 @@ describe.skipIf(!haveRedis())('on Redis', () => {
 
     const timeoutMs = 60_000
 
-    test('does not require an append-only file', async () => {
-      expect(await report([])).toEqual({ managed: keptByPlatform, otherwise: isOff })
-    }, timeoutMs)
+    test(
+      'does not require an append-only file',
+      async () => {
+        expect(await report([])).toEqual({ managed: keptByPlatform, otherwise: isOff })
+      },
+      timeoutMs,
+    )
 
-    test('still refuses eviction', async () => {
-      const evicts = lossy('maxmemory-policy is allkeys-lru')
-      expect(await report([], { policy: 'allkeys-lru' })).toEqual({ managed: evicts, otherwise: isOff })
-      expect((await report([], { policy: 'noeviction' })).managed).toEqual(keptByPlatform)
-    }, timeoutMs)
+    test(
+      'still refuses eviction',
+      async () => {
+        const evicts = lossy('maxmemory-policy is allkeys-lru')
+        expect(await report([], { policy: 'allkeys-lru' })).toEqual({ managed: evicts, otherwise: isOff })
+        expect((await report([], { policy: 'noeviction' })).managed).toEqual(keptByPlatform)
+      },
+      timeoutMs,
+    )
 
-    test('needs no CONFIG', async () => {
-      expect(await report(['--rename-command', 'CONFIG', ''])).toEqual({
-        managed: keptByPlatform,
-        otherwise: isOff,
-      })
-      expect(await report([], { policy: 'allkeys-lru', acl: ['-config'] })).toEqual({
-        managed: lossy('maxmemory-policy is allkeys-lru'),
-        otherwise: isOff,
-      })
-    }, timeoutMs)
+    test(
+      'needs no CONFIG',
+      async () => {
+        expect(await report(['--rename-command', 'CONFIG', ''])).toEqual({
+          managed: keptByPlatform,
+          otherwise: isOff,
+        })
+        expect(await report([], { policy: 'allkeys-lru', acl: ['-config'] })).toEqual({
+          managed: lossy('maxmemory-policy is allkeys-lru'),
+          otherwise: isOff,
+        })
+      },
+      timeoutMs,
+    )
 
-    test('asks CONFIG where INFO is refused', async () => {
-      expect(await report([], { policy: 'allkeys-lru', acl: ['-info'] })).toEqual({
-        managed: lossy('maxmemory-policy is allkeys-lru'),
-        otherwise: isOff,
-      })
-      expect(await report(['--rename-command', 'INFO', ''])).toEqual({
-        managed: keptByPlatform,
-        otherwise: isOff,
-      })
-    }, timeoutMs)
+    test(
+      'asks CONFIG where INFO is refused',
+      async () => {
+        expect(await report([], { policy: 'allkeys-lru', acl: ['-info'] })).toEqual({
+          managed: lossy('maxmemory-policy is allkeys-lru'),
+          otherwise: isOff,
+        })
+        expect(await report(['--rename-command', 'INFO', ''])).toEqual({
+          managed: keptByPlatform,
+          otherwise: isOff,
+        })
+      },
+      timeoutMs,
+    )
 
-    test('names what it could not find out where both are refused, and is not durable otherwise', async () => {
-      const unknown = {
-        managed: keptWithout('persistence', 'eviction'),
-        otherwise: isUnknown,
-      }
-      expect(await report([], { acl: ['-info', '-config'] })).toEqual(unknown)
-      expect(await report(['--rename-command', 'INFO', '', '--rename-command', 'CONFIG', ''])).toEqual(
-        unknown,
-      )
-    }, timeoutMs)
+    test(
+      'names what it could not find out where both are refused, and is not durable otherwise',
+      async () => {
+        const unknown = {
+          managed: keptWithout('persistence', 'eviction'),
+          otherwise: isUnknown,
+        }
+        expect(await report([], { acl: ['-info', '-config'] })).toEqual(unknown)
+        expect(await report(['--rename-command', 'INFO', '', '--rename-command', 'CONFIG', ''])).toEqual(
+          unknown,
+        )
+      },
+      timeoutMs,
+    )
   })
 })
