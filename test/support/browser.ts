@@ -27,6 +27,8 @@ export interface PageOptions {
   readonly colorScheme?: 'light' | 'dark'
   readonly forcedColors?: 'active'
   readonly reducedMotion?: 'reduce'
+  /** A script that runs in the page before its own. */
+  readonly script?: string
   /** Expected status codes of failed responses, which browsers log as errors. */
   readonly expectedStatuses?: readonly number[]
   /** Whether the test expects failed connections. */
@@ -42,9 +44,34 @@ export interface WatchedPage extends AsyncDisposable {
   readonly requested: readonly string[]
 }
 
+/**
+ * Opens a page and loads a URL. On a loaded machine, Chromium may close a new page before it has loaded anything; then
+ * opens another one.
+ */
+export async function openPageAt(browser: Browser, url: string, options?: PageOptions): Promise<WatchedPage> {
+  for (let attempt = 1; ; attempt++) {
+    const opened = await openPage(browser, options)
+    try {
+      await opened.page.goto(url)
+      return opened
+    } catch (error) {
+      const isClosed = opened.page.isClosed() && browser.isConnected()
+      await opened[Symbol.asyncDispose]()
+      if (!isClosed || attempt === 3) throw error
+    }
+  }
+}
+
 /** Opens a page. Dispose of it to close it. */
 export async function openPage(browser: Browser, options: PageOptions = {}): Promise<WatchedPage> {
-  const { width = 1280, height = 900, expectedStatuses = [], expectsFailedConnections, ...emulated } = options
+  const {
+    width = 1280,
+    height = 900,
+    script,
+    expectedStatuses = [],
+    expectsFailedConnections,
+    ...emulated
+  } = options
   const isExpected = (text: string): boolean => {
     const status = /the server responded with a status of (\d+)/.exec(text)?.[1]
     return (
@@ -66,5 +93,6 @@ export async function openPage(browser: Browser, options: PageOptions = {}): Pro
     content: `document.addEventListener('securitypolicyviolation', (event) =>
       console.error('policy', event.violatedDirective, event.blockedURI, event.sample))`,
   })
+  if (script !== undefined) await page.addInitScript({ content: script })
   return { page, complaints, requested, [Symbol.asyncDispose]: () => context.close() }
 }

@@ -82,10 +82,12 @@ describe.skipIf(!haveBrowser())('the console', () => {
         browser,
         service.url,
         async (page) => {
-          await page.getByLabel('Numbers', { exact: true }).fill('')
+          const field = page.getByLabel('Numbers', { exact: true })
+          await field.fill('')
+          await until(async () => (await field.inputValue()) === '')
           await page.getByRole('button', { name: 'Analyze' }).click()
           await page.locator('.issues').filter({ hasText: '/numbers' }).waitFor()
-          expect(await page.getByLabel('Numbers', { exact: true }).getAttribute('aria-invalid')).toBe('true')
+          expect(await field.getAttribute('aria-invalid')).toBe('true')
         },
         { expectedStatuses: [400] },
       )
@@ -238,6 +240,29 @@ describe.skipIf(!haveBrowser())('the console', () => {
           await page.locator('.issues').filter({ hasText: '/id' }).waitFor()
         },
         { route: '#/documents?new=', expectedStatuses: [400] },
+      )
+    })
+
+    test('and keeps what was typed while the page was still loading', async () => {
+      const typed = '{"typed": "early"}'
+      // Types as soon as the field exists, before any other work of the page.
+      const script = `new MutationObserver((_, observer) => {
+        const field = document.querySelector('textarea')
+        if (field === null) return
+        observer.disconnect()
+        const { set } = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value')
+        set.call(field, ${JSON.stringify(typed)})
+        field.dispatchEvent(new Event('input', { bubbles: true }))
+      }).observe(document, { childList: true, subtree: true })`
+      await useConsole(
+        browser,
+        service.url,
+        async (page) => {
+          await page.getByRole('button', { name: 'Create' }).click()
+          await page.getByText(/^Version "/).waitFor()
+          expect(await page.getByLabel('JSON').inputValue()).toContain('early')
+        },
+        { route: '#/documents?new=', script },
       )
     })
   })

@@ -1,7 +1,7 @@
 import { expect } from 'bun:test'
 import { AxeBuilder } from '@axe-core/playwright'
 import type { Browser, Page } from 'playwright-core'
-import { openPage, type PageOptions } from '../../support/browser.ts'
+import { openPageAt, type PageOptions } from '../../support/browser.ts'
 
 /** The rules for the console: all of WCAG 2.2 A and AA, and best practices. */
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -16,9 +16,8 @@ export async function useConsole(
   use: (page: Page) => Promise<void>,
   options: PageOptions & { readonly route?: string } = {},
 ): Promise<void> {
-  await using opened = await openPage(browser, options)
+  await using opened = await openPageAt(browser, `${url}/${options.route ?? ''}`, options)
   const { page, complaints, requested } = opened
-  await page.goto(`${url}/${options.route ?? ''}`)
   await page.getByRole('heading', { level: 1 }).waitFor()
   await use(page)
   expect(complaints).toEqual([])
