@@ -19,7 +19,9 @@ const checkIntervalMs = 5_000
  * Errors of a server that refuses all commands of this connection, or all of its writes, permanently. After a failover
  * the host name may resolve to another server, but an open connection stays with this one.
  */
-const uselessServer = /^(READONLY|LOADING|NOAUTH|WRONGPASS|MASTERDOWN|CLUSTERDOWN|UNKILLABLE)\b/
+const uselessServer = /^(READONLY|LOADING|NOAUTH|WRONGPASS|MASTERDOWN|CLUSTERDOWN|MOVED|UNKILLABLE)\b/
+/** In cluster mode a replica answers with the address of the server that has the keys. */
+const movedTo = /^MOVED \d+ (.+):(\d+)$/
 /** Errors of the right server, which refuses writes for a while. Reads continue; a new connection would not help. */
 const refusedForNow = /^(OOM|MISCONF|NOREPLICAS|BUSY)\b/
 
@@ -36,6 +38,9 @@ export interface RedisConnectionOptions {
 /** One connection to the server, and the calls that it has not answered. */
 interface Session {
   readonly client: RedisClient
+  /** What the server calls a key. */
+  readonly nameKey: (key: string) => string
+  readonly writeCheck: readonly string[]
   readonly end: (reason: unknown) => void
   unanswered: number
   answers: number
@@ -46,43 +51,51 @@ interface Session {
  * when it is back, they succeed without a restart. A connection to a server that can no longer be used, such as one that
  * has become a replica, is replaced.
  *
+ * On a server in cluster mode all keys get one slot, so scripts can use them together, and a connection that reached a
+ * replica is replaced by one to the server that the replica names. All data is on one shard then.
+ *
  * Bun's own reconnection is not used: it either stops retrying permanently or queues calls without an answer. Here a
  * client is discarded when its connection ends, and another one is created.
  */
 export class RedisConnection {
   readonly #options: RedisConnectionOptions
-  readonly #writeCheck: readonly string[]
   #session: Session | undefined
   /** Why there is no session. */
   #failure: unknown = 'it was not asked yet'
+  /** The server that a replica has named, for the next attempt. */
+  #named: string | undefined
   #closed = false
   readonly #reconnecting: Promise<void>
   #endAttempt: (reason?: unknown) => void = () => {}
 
   constructor(options: RedisConnectionOptions) {
     this.#options = options
-    this.#writeCheck = writeCheck(options.needs)
     this.#reconnecting = this.#reconnect()
   }
 
   /**
-   * Sends a command.
+   * Sends a command without a key.
    *
    * @throws DatabaseUnavailable when there is no connection, when it breaks, or when the server refuses or stays silent
    */
   async send(command: string, args: readonly string[]): Promise<unknown> {
-    return await this.#call((client) => client.send(command, args as string[]))
+    return await this.#call(({ client }) => client.send(command, args as string[]))
+  }
+
+  /** Sends a command whose first argument is a key. @throws DatabaseUnavailable as `send` does */
+  async sendWithKey(command: string, key: string, args: readonly string[]): Promise<unknown> {
+    return await this.#call(({ client, nameKey }) => client.send(command, [nameKey(key), ...args]))
   }
 
   /** Runs a script. @throws DatabaseUnavailable as `send` does */
   async run({ sha1, source }: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    const rest = [`${keys.length}`, ...keys, ...args]
-    return await this.#call((client) =>
-      client.send('EVALSHA', [sha1, ...rest]).catch((error) => {
+    return await this.#call(({ client, nameKey }) => {
+      const rest = [`${keys.length}`, ...keys.map(nameKey), ...args]
+      return client.send('EVALSHA', [sha1, ...rest]).catch((error) => {
         if (!String(error).includes('NOSCRIPT')) throw error
         return client.send('EVAL', [source, ...rest])
-      }),
-    )
+      })
+    })
   }
 
   /**
@@ -93,7 +106,7 @@ export class RedisConnection {
   async assertWritable(): Promise<void> {
     const session = this.#session
     try {
-      await this.send('EVAL', this.#writeCheck)
+      await this.#call(({ client, writeCheck: check }) => client.send('EVAL', check as string[]))
     } catch (error) {
       const { cause } = error as DatabaseUnavailable
       // Without one of its commands a script would stop halfway. The next session checks them before it begins.
@@ -114,14 +127,14 @@ export class RedisConnection {
     await this.#reconnecting
   }
 
-  async #call(work: (client: RedisClient) => Promise<unknown>): Promise<unknown> {
+  async #call(work: (session: Session) => Promise<unknown>): Promise<unknown> {
     const session = this.#session
     if (this.#closed) throw new DatabaseUnavailable('closed', 'the connection to Redis is closed')
     if (session === undefined)
       throw new DatabaseUnavailable('unreachable', 'no connection to Redis', { cause: this.#failure })
     session.unanswered++
     try {
-      return await work(session.client)
+      return await work(session)
     } catch (cause) {
       if (uselessServer.test(messageOf(cause))) session.end(cause)
       throw unavailable(cause)
@@ -142,6 +155,7 @@ export class RedisConnection {
           this.#failure = error
         },
       )
+      this.#named = nameServer(this.#options.url, this.#failure)
       if (this.#closed) return
       await new Promise<void>((resolve) => {
         this.#endAttempt = () => resolve()
@@ -159,7 +173,8 @@ export class RedisConnection {
   async #runSession(): Promise<unknown> {
     const ended = Promise.withResolvers<unknown>()
     this.#endAttempt = ended.resolve
-    const { url, subscriptions = {}, onConnected } = this.#options
+    const { needs, subscriptions = {}, onConnected } = this.#options
+    const url = this.#named ?? this.#options.url
     const clients: RedisClient[] = []
     const open = async (): Promise<RedisClient> => {
       const client = new RedisClient(url, {
@@ -177,7 +192,7 @@ export class RedisConnection {
     const watches: ReturnType<typeof setInterval>[] = []
     try {
       const client = await open()
-      await this.#assertUsable(client)
+      const prepared = await prepare(client, needs)
       const channels = Object.entries(subscriptions)
       const subscriber = channels.length === 0 ? undefined : await open()
       for (const [channel, listener] of channels)
@@ -185,7 +200,13 @@ export class RedisConnection {
           (subscriber as RedisClient).subscribe(channel, listener) as Promise<unknown>,
           connectTimeoutMs,
         )
-      const session: Session = { client, end: ended.resolve, unanswered: 0, answers: 0 }
+      const session: Session = {
+        client,
+        ...prepared,
+        end: ended.resolve,
+        unanswered: 0,
+        answers: 0,
+      }
       this.#session = session
       watches.push(endWhenSilent(session), this.#checkRegularly())
       onConnected?.()
@@ -207,15 +228,54 @@ export class RedisConnection {
     watch.unref()
     return watch
   }
+}
 
-  /** A server accepts connections while it still loads its files, and after it has become a replica. */
-  async #assertUsable(client: RedisClient): Promise<void> {
-    try {
-      await withTimeout(client.send('EVAL', this.#writeCheck as string[]), connectTimeoutMs)
-    } catch (error) {
-      if (!isRefusedForNow(error)) throw error
-    }
+/**
+ * Makes sure that a server can be used, and finds out what it calls the keys. Both are asked at once, because a start waits
+ * for the answers; only a server in cluster mode is asked again.
+ *
+ * @throws Error when it cannot be used
+ */
+async function prepare(client: RedisClient, needs: Needs): Promise<Pick<Session, 'nameKey' | 'writeCheck'>> {
+  const plain = writeCheck(needs)
+  const [mode, usable] = await Promise.allSettled([readMode(client), assertUsable(client, plain)])
+  if (mode.status === 'fulfilled' && mode.value === 'cluster') {
+    const check = writeCheck({ ...needs, keys: needs.keys.map(nameInOneSlot) })
+    await assertUsable(client, check)
+    return { nameKey: nameInOneSlot, writeCheck: check }
   }
+  if (usable.status === 'rejected') throw usable.reason
+  return { nameKey: (key) => key, writeCheck: plain }
+}
+
+async function readMode(client: RedisClient): Promise<string | undefined> {
+  const hello = await withTimeout(client.send('HELLO', []), connectTimeoutMs)
+  return (hello as { readonly mode?: string }).mode
+}
+
+/** A server accepts connections while it still loads its files, and after it has become a replica. */
+async function assertUsable(client: RedisClient, check: readonly string[]): Promise<void> {
+  try {
+    await withTimeout(client.send('EVAL', check as string[]), connectTimeoutMs)
+  } catch (error) {
+    if (!isRefusedForNow(error)) throw error
+  }
+}
+
+/** In cluster mode the text in braces decides the slot of a key. */
+const nameInOneSlot = (key: string): string => key.replace('tally', '{tally}')
+
+/**
+ * The URL of the server that a replica has named. It may be an address that the certificate does not have: the attempt
+ * after the next one uses the configured name again.
+ */
+function nameServer(url: string, failure: unknown): string | undefined {
+  const [, hostname, port] = movedTo.exec(messageOf(failure)) ?? []
+  if (hostname === undefined || port === undefined) return undefined
+  const named = new URL(url)
+  named.hostname = hostname.includes(':') ? `[${hostname}]` : hostname
+  named.port = port
+  return named.href
 }
 
 /** Ends a session whose server stays silent. Counts pings instead of time, so that a suspended process waits again. */

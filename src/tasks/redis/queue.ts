@@ -35,10 +35,12 @@ import * as scripts from './scripts.ts'
 
 /** The prefix of BullMQ's keys: its own default and the queue's name. */
 const prefix = 'bull:tally:'
-/** Our own keys. The names on the server must not change: processes of two versions share them. */
+/**
+ * Our own keys; idempotency keys are beside the first. The names on the server must not change: processes of two versions
+ * share them. Only in cluster mode, where no earlier version worked, do they differ.
+ */
 const ownKeys = ['tally:tasks', 'tally:tasks:cancelled', 'tally:tasks:workers'] as const
-const cancelledKey = ownKeys[1]
-const idempotencyPrefix = 'tally:idempotency:'
+const [, cancelledKey, workersKey] = ownKeys
 const keys = [prefix, ...ownKeys]
 
 /** The longest time between two polls, in ms, with or without notifications. */
@@ -140,7 +142,7 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
       ...[Bun.randomUUIDv7(), toJobData(task), task.kind],
       `${scripts.toBullmqPriority(task.priority ?? defaultPriority)}`,
       ...[`${task.runAt ?? ''}`, `${task.delayMs ?? ''}`],
-      ...[idempotency === undefined ? '' : recordKey(idempotency), idempotency?.fingerprint ?? ''],
+      ...[idempotency === undefined ? '' : recordName(idempotency), idempotency?.fingerprint ?? ''],
     ])
     if (outcome === 'mismatch') throw new IdempotencyMismatch()
     if (outcome === 'full') throw new QueueFull(this.#options.capacity)
@@ -309,7 +311,7 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
 
   async findCancelled(leases: readonly string[]): Promise<readonly string[]> {
     const ids = leases.map((lease) => this.#running.get(lease) ?? '')
-    const scores = (await this.#send('ZMSCORE', [cancelledKey, ...ids])) as (number | null)[]
+    const scores = (await this.#sendWithKey('ZMSCORE', cancelledKey, ids)) as (number | null)[]
     return leases.filter((_, n) => scores[n] !== null)
   }
 
@@ -318,7 +320,7 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
   }
 
   async leave(workerId: string): Promise<void> {
-    await this.#send('HDEL', [ownKeys[2], workerId])
+    await this.#sendWithKey('HDEL', workersKey, [workerId])
   }
 
   forget(lease: string): void {
@@ -403,6 +405,11 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
     await this.#firstConnection
     return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.send(command, args))
   }
+
+  async #sendWithKey(command: string, key: string, args: readonly string[]): Promise<unknown> {
+    await this.#firstConnection
+    return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.sendWithKey(command, key, args))
+  }
 }
 
 function countCharacters(args: readonly string[]): number {
@@ -410,6 +417,6 @@ function countCharacters(args: readonly string[]): number {
 }
 
 /** The colon ends the scope, so it cannot be a part of it. */
-function recordKey({ scope, key }: Idempotency): string {
-  return `${idempotencyPrefix}${scope.replace(/[%:]/g, encodeURIComponent)}:${key}`
+function recordName({ scope, key }: Idempotency): string {
+  return `${scope.replace(/[%:]/g, encodeURIComponent)}:${key}`
 }

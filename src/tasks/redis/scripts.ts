@@ -134,7 +134,7 @@ end
  * Accepts tasks.
  *
  * ARGV: the capacity, how long a record of an idempotency key is kept, in ms; then for each task id, data, kind, BullMQ's
- * priority, `runAt` or an empty text, delay in ms or an empty text, the key of the record or an empty text, fingerprint.
+ * priority, `runAt` or an empty text, delay in ms or an empty text, the name of the record or an empty text, fingerprint.
  * Returns for each the outcome (`added`, `replayed`, `full`, `mismatch`), then the id, the time of creation and `runAt`.
  *
  * A record of a former version may belong to a task that was never added. Then the task is added under that id.
@@ -147,9 +147,10 @@ export const enqueueScript = script(
 local pending, capacity = countPending(), tonumber(ARGV[1])
 local delayedKeys = keys('marker', 'meta', 'id', 'delayed', 'completed', 'events')
 local prioritizedKeys = keys('marker', 'meta', 'id', 'prioritized', 'delayed', 'completed', 'active', 'events', 'pc')
-local function enqueue(id, data, kind, priority, chosenRunAt, chosenDelay, record, fingerprint)
-  local createdAt = now
-  if record ~= '' then
+local records = string.gsub(index, 'tasks$', 'idempotency:')
+local function enqueue(id, data, kind, priority, chosenRunAt, chosenDelay, name, fingerprint)
+  local createdAt, record = now, records .. name
+  if name ~= '' then
     local saved = redis.call('GET', record)
     if saved then
       local first = cjson.decode(saved)
@@ -175,7 +176,7 @@ local function enqueue(id, data, kind, priority, chosenRunAt, chosenDelay, recor
   if createdAt ~= now then redis.call('HSET', prefix .. id, 'timestamp', createdAt) end
   if runAt ~= createdAt then redis.call('HSET', prefix .. id, 'runAt', runAt) end
   redis.call('ZADD', index, 0, id)
-  if record ~= '' then
+  if name ~= '' then
     local saved = cjson.encode({ fingerprint = fingerprint, id = id, now = createdAt, runAt = runAt, accepted = true })
     redis.call('SET', record, saved, 'PX', ARGV[2])
   end
