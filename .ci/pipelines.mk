@@ -135,3 +135,13 @@ jenkins-rehearsal: node_modules ## Run the Jenkinsfile here with recorded steps:
 
 pipeline-rehearsal: node_modules .tools/bin/k6 ## Run everything from build to rollback, on the cluster of KUBECONFIG with a local registry: one report
 	@$(BUN) --no-orphans test/e2e/pipelines/rehearsal.ts
+
+.PHONY: terraform-check terraform-schema terraform-modules
+terraform-check: node_modules ## Check deploy/terraform: format, schema, tables, tests, tflint, checkov (REGISTRY=1: terraform validate too)
+	@tools/terraform-check.sh
+
+terraform-schema: node_modules ## Write the provider's schema for the types that deploy/terraform uses
+	@tools/terraform-schema.sh > tools/terraform/provider-schema.json
+
+terraform-modules: node_modules ## Write the variables of the modules of deploy/terraform (needs the registry)
+	@tools/terraform-modules.sh

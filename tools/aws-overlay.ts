@@ -111,7 +111,6 @@ function kustomization(outputs: Outputs): object {
         literals: [
           // The log that makes the tasks durable is the platform's, and no append-only file.
           'REDIS_DURABLE=managed',
-          'REDIS_CLUSTER=true',
           `TRUSTED_PROXIES=${outputs.load_balancer_cidrs.value.join(',')}`,
         ],
       },

@@ -63,6 +63,7 @@ function summary(): string {
     `## A month, in ${costs.currency}`,
     `${costs.region}, prices of ${costs.date} [as listed below](#prices), without taxes and discounts, for ${costs.hoursPerMonth} hours.`,
     table(['', ...titles], [...rows, total]),
+    `A response has ${costs.traffic.responseBytes} bytes, the headers of request and response ${costs.traffic.headerBytes}, an access line ${costs.traffic.logBytes} with what the log collector adds.`,
   ].join('\n\n')
 }
 

@@ -1,10 +1,17 @@
+import { z } from 'zod'
 import { expressionOf, readModule } from './terraform/hcl.ts'
 import type { ModuleInterface } from './terraform/problems.ts'
 
 // Writes the variables and outputs of the registry's modules to tools/terraform/modules.json, for the check of the stack.
-// Usage: bun tools/terraform-modules.ts SOURCE=VERSION=FOLDER...
+// Usage: bun tools/terraform-modules.ts [SOURCE=VERSION=FOLDER...]
 //   SOURCE as in the stack, such as terraform-aws-modules/vpc/aws; FOLDER has the module's files of that version.
-// make terraform-modules does it after `terraform init`, which fetches them.
+//   Without arguments: the modules that `terraform init` has fetched.
+
+const fetchedSchema = z.object({
+  Modules: z.array(
+    z.object({ Key: z.string(), Source: z.string(), Version: z.string().optional(), Dir: z.string() }),
+  ),
+})
 
 const stack = await readModule('deploy/terraform')
 const used = new Map<string, Set<string>>()
@@ -14,8 +21,7 @@ for (const [body = {}] of Object.values(stack.module)) {
 }
 
 const interfaces: Record<string, ModuleInterface> = {}
-for (const argument of Bun.argv.slice(2).sort()) {
-  const [source = '', version = '', folder = ''] = argument.split('=')
+for (const [source = '', version = '', folder = ''] of await listModules()) {
   const { variable, output } = await readModule(folder)
   const variables = Object.entries(variable).map(([name, [body = {}]]) => [
     name,
@@ -32,6 +38,23 @@ for (const argument of Bun.argv.slice(2).sort()) {
   }
 }
 await Bun.write('tools/terraform/modules.json', `${JSON.stringify(interfaces, undefined, 1)}\n`)
+
+/** Source, version and folder of each module. */
+async function listModules(): Promise<string[][]> {
+  const given = Bun.argv.slice(2).map((argument) => argument.split('='))
+  if (given.length > 0) return given.sort()
+  const { Modules } = fetchedSchema.parse(
+    await Bun.file('deploy/terraform/.terraform/modules/modules.json').json(),
+  )
+  const direct = Modules.filter(({ Key, Version }) => Version !== undefined && !Key.includes('.'))
+  const bySource = new Map(
+    direct.map(({ Source, Version = '', Dir }) => {
+      const source = Source.replace('registry.terraform.io/', '').replace('registry.opentofu.org/', '')
+      return [source, [source, Version, `deploy/terraform/${Dir}`]]
+    }),
+  )
+  return [...bySource.values()].sort()
+}
 
 /** Without comments and line breaks; attributes need a separator then. */
 function compact(type: string): string {

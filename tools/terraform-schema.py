@@ -44,7 +44,7 @@ def parameters_of(definition):
     for argument, default in zip(init.args.kwonlyargs, init.args.kw_defaults):
         nested = re.search(r"\.(\w+Property)\b", ast.unparse(argument.annotation or ast.Constant("")))
         is_block = re.search(rf":param {argument.arg}: \(experimental\) {argument.arg} block\.", documentation)
-        found[argument.arg] = (default is None, nested.group(1) if nested else None, bool(is_block))
+        found[argument.arg] = (not isinstance(default, ast.expr), nested.group(1) if nested else None, bool(is_block))
     return found
 
 
@@ -74,7 +74,7 @@ def read(wheel, types):
         page = "data-sources" if kind == "data" else "resources"
         mark = re.compile(rf"Represents a \{{@link (\S+)/docs/{page}/\S+ {name}\}}")
         text = next((module for module in modules if mark.search(module)), None)
-        if text is None:
+        if not text:
             sys.exit(f"{wheel} has no {wanted}")
         found["provider"] = mark.search(text).group(1)
         classes = classes_of(text)

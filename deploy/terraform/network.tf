@@ -1,20 +1,8 @@
-data "aws_availability_zones" "available" {
-  state = "available"
-
-  # Local Zones have neither EKS nodes nor RDS.
-  filter {
-    name   = "opt-in-status"
-    values = ["opt-in-not-required"]
-  }
-}
-
 locals {
-  zones = slice(data.aws_availability_zones.available.names, 0, var.availability_zone_count)
-
   # With a /16: nodes and pods in /20s, since every pod has an address of its subnet; load balancer and stores in /24s.
-  private_subnets  = [for n, zone in local.zones : cidrsubnet(var.vpc_cidr, 4, n)]
-  public_subnets   = [for n, zone in local.zones : cidrsubnet(var.vpc_cidr, 8, 128 + n)]
-  database_subnets = [for n, zone in local.zones : cidrsubnet(var.vpc_cidr, 8, 144 + n)]
+  private_subnets  = [for n, zone in var.availability_zones : cidrsubnet(var.vpc_cidr, 4, n)]
+  public_subnets   = [for n, zone in var.availability_zones : cidrsubnet(var.vpc_cidr, 8, 128 + n)]
+  database_subnets = [for n, zone in var.availability_zones : cidrsubnet(var.vpc_cidr, 8, 144 + n)]
 }
 
 module "vpc" {
@@ -23,7 +11,7 @@ module "vpc" {
 
   name = var.name
   cidr = var.vpc_cidr
-  azs  = local.zones
+  azs  = var.availability_zones
 
   private_subnets  = local.private_subnets
   public_subnets   = local.public_subnets

@@ -47,14 +47,14 @@ variable "vpc_cidr" {
   }
 }
 
-variable "availability_zone_count" {
-  description = "Number of availability zones. With three, the loss of one leaves two thirds of the nodes."
-  type        = number
-  default     = 3
+variable "availability_zones" {
+  description = "Two or three zones of the region, by name: a list that AWS extends would move the subnets. With three, the loss of one leaves two thirds of the nodes."
+  type        = list(string)
+  default     = ["us-east-1a", "us-east-1b", "us-east-1c"]
 
   validation {
-    condition     = contains([2, 3], var.availability_zone_count)
-    error_message = "availability_zone_count must be 2 or 3: EKS, the database and the task store need two."
+    condition     = contains([2, 3], length(distinct(var.availability_zones))) && alltrue([for zone in var.availability_zones : startswith(zone, var.region)])
+    error_message = "availability_zones must be two or three zones of the region: EKS, the database and the task store need two."
   }
 }
 

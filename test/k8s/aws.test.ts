@@ -148,12 +148,11 @@ describe.skipIf(!canBuild)('the overlay for AWS', async () => {
     expect(spec.rules.map(({ host }) => host)).toEqual([undefined])
   })
 
-  test('the pods know their stores: managed durability, cluster mode, the proxies, the authority of the database', () => {
+  test('the pods know their stores: managed durability, the proxies, the authority of the database', () => {
     for (const name of ['api', 'worker'])
       expect(configOf(name)).toMatchObject({
         ENVIRONMENT: 'production',
         REDIS_DURABLE: 'managed',
-        REDIS_CLUSTER: 'true',
         TRUSTED_PROXIES: '10.40.128.0/24,10.40.129.0/24',
       })
     expect(configOf('api').NODE_EXTRA_CA_CERTS).toBe('/etc/tally/rds/rds-ca.pem')

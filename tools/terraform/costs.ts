@@ -69,7 +69,7 @@ export interface CostLine {
 }
 
 /** What a size sets, with the defaults of the stack. */
-export type SizeVariables = Readonly<Record<string, string | number | boolean>>
+export type SizeVariables = Readonly<Record<string, string | number | boolean | readonly string[]>>
 
 const stackFolder = new URL('../../deploy/terraform/', import.meta.url).pathname
 /** AWS counts gigabytes in powers of 1,000 for traffic. */
@@ -176,7 +176,7 @@ function clientLines(costs: Costs, size: Size, variables: SizeVariables): CostLi
   const { balancedGbPerHour, outGbPerHour } = planTraffic(costs, size)
   const units = balancedGbPerHour / gbPerLcu
   const out = outGbPerHour * hours
-  const zones = Number(variables.availability_zone_count)
+  const zones = countZones(variables)
   const addresses = zones + natGateways(variables)
   return [
     { group: 'clients', price: 'alb', quantity: hours, calculation: `${hours} hours` },
@@ -243,8 +243,13 @@ function logLines(costs: Costs, size: Size, variables: SizeVariables): CostLine[
   ]
 }
 
+/** Over how many zones nodes and load balancer are spread. */
+export function countZones({ availability_zones }: SizeVariables): number {
+  return Array.isArray(availability_zones) ? availability_zones.length : Number.NaN
+}
+
 function natGateways(variables: SizeVariables): number {
-  return variables.nat_gateways === 'per-zone' ? Number(variables.availability_zone_count) : 1
+  return variables.nat_gateways === 'per-zone' ? countZones(variables) : 1
 }
 
 /** What a line costs, in USD. @throws RangeError without a price */

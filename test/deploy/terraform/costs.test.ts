@@ -4,6 +4,7 @@ import { z } from 'zod'
 import {
   costLines,
   costOf,
+  countZones,
   planPods,
   planTraffic,
   podsPerNode,
@@ -96,8 +97,9 @@ describe.each(Object.entries(costs.sizes))('%s', async (name, size) => {
 
 test('the stores of the sizes for production have a second node in another zone', async () => {
   for (const name of ['small', 'large']) {
-    const { database_multi_az, task_store_replicas, availability_zone_count } = await readSizeVariables(name)
-    expect([name, database_multi_az, Number(task_store_replicas) >= 1, availability_zone_count]).toEqual([
+    const variables = await readSizeVariables(name)
+    const { database_multi_az, task_store_replicas } = variables
+    expect([name, database_multi_az, Number(task_store_replicas) >= 1, countZones(variables)]).toEqual([
       name,
       true,
       true,
@@ -108,8 +110,7 @@ test('the stores of the sizes for production have a second node in another zone'
 
 test('the largest size survives the loss of a zone with all of its pods', async () => {
   const variables = await readSizeVariables('large')
-  const zones = Number(variables.availability_zone_count)
-  const nodes = Number(variables.node_count) - Math.ceil(Number(variables.node_count) / zones)
+  const nodes = Number(variables.node_count) - Math.ceil(Number(variables.node_count) / countZones(variables))
   const { pods } = planPods(costs, costs.sizes.large?.requestsPerSecond ?? Number.NaN, '20 kB')
   expect(nodes * podsPerNode(costs, String(variables.node_instance_type))).toBeGreaterThanOrEqual(pods)
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +9,11 @@ import { root } from '../../support/root.ts'
 setDefaultTimeout(120_000)
 
 const stack = join(root, 'deploy/terraform')
-const program = Bun.which('terraform') ?? Bun.which('tofu')
+const built = join(root, '.tools/bin/tofu')
+const program =
+  process.env.TERRAFORM ?? Bun.which('terraform') ?? Bun.which('tofu') ?? (existsSync(built) ? built : null)
 if (program === null) {
-  // GitHub's machines have neither; there the job of its own installs one: make terraform-check.
+  // Where neither is installed, make terraform-check builds one.
   if (process.env.TERRAFORM_REQUIRED === '1') throw new Error('terraform or tofu is missing')
   console.warn('Neither terraform nor tofu is here: the tests of the variables are skipped')
 }
@@ -70,7 +73,8 @@ describe.skipIf(program === null)('deploy/terraform', () => {
     ['name', '"Tally_1"'],
     ['region', '"mars"'],
     ['vpc_cidr', '"10.0.0.0/8"'],
-    ['availability_zone_count', '1'],
+    ['availability_zones', '["us-east-1a"]'],
+    ['availability_zones', '["eu-west-1a", "eu-west-1b"]'],
     ['nat_gateways', '"none"'],
     ['kubernetes_version', '"1.29"'],
     ['cluster_public_access_cidrs', '["0.0.0.0/0"]'],

@@ -34,7 +34,7 @@ describe.skipIf(!haveAct)('the workflows', () => {
         [...script.matchAll(/^part (.+)$/gm)].flatMap(([, names]) => names?.split(' ') ?? []),
       )
       expect(parts.sort()).toEqual([...known].sort())
-      expect(run.targets()).toEqual(expect.arrayContaining(['test', 'browser-test']))
+      expect(run.targets()).toEqual(expect.arrayContaining(['test', 'browser-test', 'terraform-check']))
       expect(run.targets('bench')).toEqual([])
       expect(run.steps.find(({ target }) => target === 'ci')?.env.ROUNDS).toBe('5')
 
