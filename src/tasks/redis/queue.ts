@@ -401,11 +401,6 @@ export class RedisTaskQueue implements TaskQueue, BackgroundTasks<RedisLease> {
     return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.run(script, keys, args))
   }
 
-  async #send(command: string, args: readonly string[]): Promise<unknown> {
-    await this.#firstConnection
-    return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.send(command, args))
-  }
-
   async #sendWithKey(command: string, key: string, args: readonly string[]): Promise<unknown> {
     await this.#firstConnection
     return await mapDatabaseErrors(QueueUnavailable, () => this.#connection.sendWithKey(command, key, args))
