@@ -29,7 +29,8 @@ export function render(variant: string, options: readonly string[] = []): Promis
   const values = join(chartPath, `ci/${variant}-values.yaml`)
   return runCommand([
     ...[helm ?? 'helm', 'template', 'tally', chartPath, '--namespace=tally', `--values=${values}`],
-    ...options,
+    // Without a cluster, a Helm that `go install` has built assumes an old version of Kubernetes.
+    ...['--kube-version=1.34.0', ...options],
   ])
 }
 
