@@ -8,18 +8,13 @@ import { keepTasks } from './ledger.ts'
 import { splitImage } from './overlay.ts'
 import { balancedUrl, type Platform, releaseDeployments } from './platform.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
-import type { ClusterSettings } from './settings.ts'
+import type { ClusterSettings, HelmVersion } from './settings.ts'
 
-/** The Helm versions that the chart is for, each with the command that installs it. */
-const helms = [
-  { name: 'Helm 3', program: '.tools/bin/helm', install: ['tools/helm.sh'], undo: '--atomic' },
-  {
-    name: 'Helm 4',
-    program: '.tools/helm4/helm',
-    install: ['tools/helm.sh', '4'],
-    undo: '--rollback-on-failure',
-  },
-] as const
+/** The Helm versions that the chart is for, each with the command that installs it, and its option to undo a failure. */
+const helms = {
+  3: { program: '.tools/bin/helm', install: ['tools/helm.sh'], undo: '--atomic' },
+  4: { program: '.tools/helm4/helm', install: ['tools/helm.sh', '4'], undo: '--rollback-on-failure' },
+} as const satisfies Record<HelmVersion, object>
 
 const release = 'tally'
 const chart = 'deploy/helm/tally'
@@ -29,8 +24,6 @@ const port = 8080
 const timeout = '240s'
 /** How long a broken upgrade has before Helm rolls it back. */
 const brokenTimeout = '30s'
-/** How long each load runs: an upgrade, a change, a rollback and a broken upgrade, with all pods gone after each. */
-const seconds = 270
 const steadyMs = 3_000
 const tasksPerSecond = 5
 
@@ -55,16 +48,18 @@ export async function runReleases(
   const runs: ClusterRun[] = []
   const checks: Check[] = []
   await removeOverlayPods(platform)
-  for (const { name, program, install, undo } of helms) {
+  for (const version of settings.helmVersions) {
+    const { program, install, undo } = helms[version]
+    const name = `Helm ${version}`
     await runSuccessfully(install)
-    const run = openRelease(platform, program, join(directory, program.split('/')[1] as string))
+    const run = openRelease(platform, program, join(directory, name))
     console.log(`${name}: ${await run.helm('version', '--template', '{{.Version}}')}`)
     const base = await baseValues(platform)
     const first = await run.values('first', { ...base, image: imageValues(settings.image) })
     await run.helm('install', release, chart, '--values', first, '--wait', '--timeout', timeout)
     const url = await balancedUrl(platform.namespace, `${release}-api`, '/ready')
     checks.push(await testRelease(run, `${name}: helm test passes after the install`))
-    const load = { name, profile: 'rollout', connection: 'mixed', seconds } as const
+    const load = { name, profile: 'rollout', connection: 'mixed', seconds: settings.seconds } as const
     const steps: Steps = { platform, run, url, base, settings, first, undo }
     runs.push(
       await runUnderLoad(

@@ -8,6 +8,7 @@ describe('settings of the cluster test', () => {
     expect(readClusterSettings(images)).toMatchObject({
       parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls', 'argo'],
       connections: ['reuse', 'no-reuse', 'mixed'],
+      helmVersions: ['3', '4'],
       stopsMin: 100,
       requestsMin: 200_000,
       imageLoad: null,
@@ -27,6 +28,7 @@ describe('settings of the cluster test', () => {
   test('invalid and missing settings are refused by name', () => {
     expect(() => readClusterSettings({ IMAGE: 'tally:1' })).toThrow('NEXT_IMAGE')
     expect(() => readClusterSettings({ ...images, PARTS: 'rollouts,all' })).toThrow('PARTS')
+    expect(() => readClusterSettings({ ...images, HELM_VERSIONS: '2' })).toThrow('HELM_VERSIONS')
     expect(() => readClusterSettings({ ...images, CONNECTIONS: 'never' })).toThrow('CONNECTION')
     expect(() => readClusterSettings({ ...images, RATE: 'fast' })).toThrow('RATE')
     expect(() => readClusterSettings({ ...images, DURATION: 'long' })).toThrow('DURATION')

@@ -12,6 +12,8 @@ export const parts = [
   'argo',
 ] as const
 export type Part = (typeof parts)[number]
+export const helmVersions = ['3', '4'] as const
+export type HelmVersion = (typeof helmVersions)[number]
 
 export interface ClusterSettings {
   /** The first image, and the one to change to. */
@@ -35,6 +37,8 @@ export interface ClusterSettings {
   /** The minimum total of the rollouts; with less, the test proves too little. */
   readonly stopsMin: number
   readonly requestsMin: number
+  /** The major versions of Helm that install the chart. */
+  readonly helmVersions: readonly HelmVersion[]
   /** Whether to leave everything in the cluster at the end. */
   readonly keep: boolean
   readonly reportDirectory: string
@@ -59,6 +63,12 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     return Number(value)
   }
   const list = (name: string, fallback: string): string[] => (env[name] || fallback).split(',')
+  const chosen = <T extends string>(name: string, fallback: string, of: readonly T[]): T[] =>
+    list(name, fallback).map((entry) => {
+      const known = of.find((each) => each === entry)
+      if (known === undefined) throw new Error(`${name} must be of ${of.join(', ')}`)
+      return known
+    })
   const rate = whole('RATE', quick ? 100 : 220)
   return {
     image: required('IMAGE'),
@@ -66,11 +76,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     imageLoad: env.IMAGE_LOAD ? env.IMAGE_LOAD.split(' ') : null,
     overlay: env.OVERLAY || 'k8s/overlays/loadtest',
     namespace: env.NAMESPACE || 'tally-loadtest',
-    parts: list('PARTS', quick ? 'conformance,rollouts,guards' : parts.join(',')).map((name) => {
-      const part = parts.find((each) => each === name)
-      if (part === undefined) throw new Error(`PARTS must be of ${parts.join(', ')}`)
-      return part
-    }),
+    parts: chosen('PARTS', quick ? 'conformance,rollouts,guards' : parts.join(','), parts),
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
       // The load's own parser checks these values.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,
@@ -81,6 +87,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     seconds: parseSettings({ DURATION: env.DURATION || (quick ? '270s' : '340s') }, {}).durationSeconds,
     stopsMin: whole('STOPS_MIN', quick ? 0 : 100),
     requestsMin: whole('REQUESTS_MIN', quick ? 0 : 200_000),
+    helmVersions: chosen('HELM_VERSIONS', helmVersions.join(','), helmVersions),
     keep: env.KEEP === '1',
     reportDirectory: env.REPORT_DIR || 'reports/cluster',
   }
