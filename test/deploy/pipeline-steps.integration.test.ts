@@ -44,6 +44,26 @@ describe('an image', () => {
   })
 })
 
+describe('a chart', () => {
+  test('is pushed only with a registry, and an image by digest', async () => {
+    const nowhere = await run('deploy/helm/push.sh', { IMAGE: `tally@${digest}` })
+    expect([nowhere.exitCode === 0, nowhere.stderr]).toEqual([false, expect.stringContaining('REPOSITORY')])
+    const byTag = await run('deploy/helm/push.sh', {
+      REPOSITORY: 'registry.example.com/tally',
+      IMAGE: 'tally:1',
+    })
+    expect([byTag.exitCode === 0, byTag.stderr]).toEqual([false, expect.stringContaining('not by digest')])
+  })
+
+  test('is signed and verified by its own digest, not by that of the image', async () => {
+    const chart = `registry.example.com/charts/tally@${digest}`
+    const environment = { ARTIFACT: 'chart', IMAGE: 'tally:1', CHART: chart }
+    expect((await run('deploy/image/reference.sh', environment)).stdout.trim()).toBe(chart)
+    const byTag = await run('deploy/image/reference.sh', { ...environment, CHART: 'charts/tally:0.1.0' })
+    expect([byTag.exitCode, byTag.stderr]).toEqual([1, expect.stringContaining('not by digest')])
+  })
+})
+
 describe('the preflight of a deployment', () => {
   test('writes the kubeconfig readable by this user only, and passes its path to later steps', async () => {
     const [output, environment] = [join(folder, 'output'), join(folder, 'environment')]
