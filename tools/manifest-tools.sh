@@ -42,14 +42,19 @@ for version in $kubernetes_versions; do
     "$fetched/kubernetes_validate/kubernetes-json-schema/v$version-local-strict"
 done
 
-# module PACKAGE VERSION: downloads a Go module and prints its folder.
-module() { go mod download -json "$1@$2" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'; }
-gateway=$(module sigs.k8s.io/gateway-api "$gateway_api")/config/crd/standard/gateway.networking.k8s.io
-operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator")/example/prometheus-operator-crd
-rollouts=$(module github.com/argoproj/argo-rollouts "$argo_rollouts")/manifests/crds
-cd=$(module github.com/argoproj/argo-cd/v3 "$argo_cd")/manifests/crds
-source=$(module github.com/fluxcd/source-controller "$flux_source")/config/crd/bases
-helm=$(module github.com/fluxcd/helm-controller "$flux_helm")/config/crd/bases
+# module PACKAGE VERSION FOLDER: downloads a Go module and prints where the folder is. From its archive, because a module that
+# requires a newer Go is downloaded, but not unpacked.
+module() {
+  archive=$(go mod download -json "$1@$2" | sed -n 's/.*"Zip": "\(.*\)".*/\1/p')
+  unzip -q -o "$archive" "$1@$2/$3/*" -d "$fetched"
+  echo "$fetched/$1@$2/$3"
+}
+gateway=$(module sigs.k8s.io/gateway-api "$gateway_api" config/crd/standard)/gateway.networking.k8s.io
+operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator" example/prometheus-operator-crd)
+rollouts=$(module github.com/argoproj/argo-rollouts "$argo_rollouts" manifests/crds)
+cd=$(module github.com/argoproj/argo-cd/v3 "$argo_cd" manifests/crds)
+source=$(module github.com/fluxcd/source-controller "$flux_source" config/crd/bases)
+helm=$(module github.com/fluxcd/helm-controller "$flux_helm" config/crd/bases)
 "$bun" tools/manifest-schemas.ts $schemas/crds crds \
   "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
   "$operator/monitoring.coreos.com_servicemonitors.yaml" \
