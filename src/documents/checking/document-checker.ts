@@ -13,7 +13,7 @@ export interface DocumentChecker {
   /**
    * @param bytes the body of a request; empty afterwards when a thread has checked it
    * @param options.isKeyed whether the request has an Idempotency-Key
-   * @param options.signal aborts the check
+   * @param options.signal called if a thread checks the document; the signal aborts the check
    * @throws CheckTimedOut; PoolFull, WorkerExited, or the signal's reason when it aborts
    */
   check(bytes: Uint8Array, options: CheckOptions): DocumentResult | Promise<DocumentResult>
@@ -23,7 +23,7 @@ export interface DocumentChecker {
 
 export interface CheckOptions {
   readonly isKeyed: boolean
-  readonly signal?: AbortSignal | undefined
+  readonly signal?: (() => AbortSignal) | undefined
 }
 
 export interface DocumentCheckerOptions {
@@ -82,7 +82,7 @@ export async function openDocumentChecker(options: DocumentCheckerOptions): Prom
       const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
       const transfer = [own.buffer as ArrayBuffer]
       return pool
-        .run<DocumentResult>({ bytes: own, isKeyed }, { transfer, signal, timeoutMs })
+        .run<DocumentResult>({ bytes: own, isKeyed }, { transfer, signal: signal?.(), timeoutMs })
         .catch((error: unknown) => {
           throw error instanceof JobTimedOut ? new CheckTimedOut(timeoutMs) : error
         })

@@ -64,7 +64,7 @@ export async function readBody(
     context.endBody()
   }
   if (bytes === undefined) throw new ProblemError(bodyTooLarge(maxBytes))
-  await assertUnanswered(request)
+  if (isChunked(request)) await assertUnanswered(request)
   if (context.logsBytes) context.requestBytes = bytes.byteLength
   return bytes
 }

@@ -195,15 +195,19 @@ interface DocumentInput {
 
 /** Reads and checks a document: a large one, or one with a schema that may take long, by a thread. */
 const documentBody = (checker: DataDeps['checker'], largeBodies: LargeBodies, maxBytes: number) => {
-  const check = async (c: Context<Env>, bytes: Uint8Array) => {
-    const { signal } = c.get('request')
-    const isKeyed = c.req.header('idempotency-key') !== undefined
-    try {
-      return await checker.check(bytes, { isKeyed, signal })
-    } catch (error) {
+  /** Without a promise where the checker needs none: most documents are small. */
+  const check = (c: Context<Env>, bytes: Uint8Array) => {
+    const context = c.get('request')
+    const result = checker.check(bytes, {
+      isKeyed: c.req.header('idempotency-key') !== undefined,
+      // Most requests never need a signal, and creating one is expensive.
+      signal: () => context.signal,
+    })
+    if (!(result instanceof Promise)) return result
+    return result.catch((error: unknown) => {
       // The request was answered at its deadline: this problem is not sent.
-      throw signal.aborted ? new ProblemError(incompleteBody) : error
-    }
+      throw context.signal.aborted ? new ProblemError(incompleteBody) : error
+    })
   }
   const receive = async (c: Context<Env>) => {
     const request = c.req.raw

@@ -123,7 +123,7 @@ describe('a thread', () => {
   test('ends when its request has been answered', async () => {
     const { check } = await open({ schema: exponentialSchema, timeoutMs: 60_000 })
     const request = new AbortController()
-    const checked = check(toBytes(nested(60)), { isKeyed: false, signal: request.signal })
+    const checked = check(toBytes(nested(60)), { isKeyed: false, signal: () => request.signal })
     request.abort('deadline')
     await expect(checked).rejects.toBe('deadline')
     expect(await check(toBytes('{"c":{}}'), { isKeyed: false })).toMatchObject({ ok: true })
