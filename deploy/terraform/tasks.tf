@@ -155,7 +155,7 @@ resource "aws_memorydb_cluster" "tasks" {
   description = "Task store of ${var.name}"
 
   engine               = "valkey"
-  engine_version       = "7.3"
+  engine_version       = "7.2"
   parameter_group_name = aws_memorydb_parameter_group.tasks[0].name
   node_type            = var.task_store_node_type
   port                 = local.tasks_port
