@@ -185,7 +185,7 @@ function deletion(kind: string, name: string): object {
   return { $patch: 'delete', apiVersion: 'gateway.networking.k8s.io/v1', kind, metadata: { name } }
 }
 
-/** RDS has an authority of its own, which is in no image. */
+/** The certificate authority of RDS, which is in no image. */
 function databaseAuthority(apiVersion: string, kind: string, name: string): object {
   const container = {
     name,

@@ -5,7 +5,7 @@ import { findProblems, type Interfaces } from './terraform/problems.ts'
 // Compares deploy/terraform with the schema of the provider and the variables of the modules: what `terraform validate`
 // does where the registry can be reached. Usage: bun tools/terraform-check.ts; --types prints the types that are used.
 
-/** The modules of the stack, each with a state of its own. */
+/** The modules of the stack, each with a separate state. */
 export const stackFolders = ['deploy/terraform', 'deploy/terraform/bootstrap'] as const
 
 /** Reads what the stack is compared with. */

@@ -22,7 +22,7 @@ module "eks" {
   upgrade_policy = { support_type = "STANDARD" }
 
   # Access by entries only: there is no aws-auth ConfigMap, and the identity that created the cluster has no rights of
-  # its own that nobody sees.
+  # its own that is out of sight.
   authentication_mode                      = "API"
   enable_cluster_creator_admin_permissions = false
   access_entries = {

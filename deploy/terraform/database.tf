@@ -30,7 +30,7 @@ resource "aws_db_parameter_group" "main" {
     value = "1"
   }
 
-  # A confirmed document must be on disk, whatever a session asks for by default.
+  # A confirmed document must be on disk, regardless of the default of a session.
   parameter {
     name  = "synchronous_commit"
     value = "on"

@@ -29,7 +29,7 @@ variable "tags" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete the cluster, the database and the images, and keep a final snapshot of both stores. Turn it off in an apply of its own before `destroy`."
+  description = "Refuse to delete the cluster, the database and the images, and keep a final snapshot of both stores. Turn it off in a separate apply before `destroy`."
   type        = bool
   default     = true
 }

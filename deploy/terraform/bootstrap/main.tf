@@ -70,7 +70,7 @@ data "aws_iam_policy_document" "key" {
 }
 
 resource "aws_s3_bucket" "state" {
-  # checkov:skip=CKV_AWS_18:CloudTrail of the account shows who read the state; a log bucket would need one of its own.
+  # checkov:skip=CKV_AWS_18:CloudTrail of the account shows who read the state; a log bucket would need another one.
   # checkov:skip=CKV_AWS_144:The state describes one region. Old versions are kept.
   # checkov:skip=CKV2_AWS_62:Nothing acts on a changed state.
   bucket = local.bucket

@@ -63,7 +63,7 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => promises(postgresPlace))
 test.skipIf(!havePostgres())(
   'a service whose user may not change tables waits while the command runs, and needs nothing more after it',
   async () => {
-    // Of its own: roles belong to the server and not to a database.
+    // A separate server: roles belong to the server and not to a database.
     const server = await startPostgres()
     try {
       const page = await Bun.file(join(root, 'docs/database.md')).text()
