@@ -174,11 +174,10 @@ describe.skipIf(!haveHelm || !canBuild)('the chart with ci/production-values.yam
 })
 
 describe.skipIf(!haveHelm)('every variant of the chart', async () => {
-  const variants = haveHelm ? await findVariants() : []
+  const variants = haveHelm ? await Promise.all((await findVariants()).map((variant) => build(variant))) : []
 
-  describe.each(variants)('%s', (variant) => {
-    test('gives the processes a configuration that they accept, and time for their longest shutdown', async () => {
-      const built = await build(variant)
+  describe.each(variants.map((built) => [built.overlay, built] as const))('%s', (variant, built) => {
+    test('gives the processes a configuration that they accept, and time for their longest shutdown', () => {
       const deployments = built.kind('Deployment')
       expect(deployments.length).toBe(variant === 'embedded' ? 1 : 2)
       for (const { metadata } of deployments) {
@@ -207,8 +206,7 @@ describe.skipIf(!haveHelm)('every variant of the chart', async () => {
       }
     })
 
-    test('runs every pod without rights, and has no Secret', async () => {
-      const built = await build(variant)
+    test('runs every pod without rights, and has no Secret', () => {
       expect(built.kind('Secret')).toEqual([])
       const pods = built.manifests.flatMap((manifest) => {
         if (manifest.kind === 'Pod') return [manifest.spec]
@@ -234,8 +232,7 @@ describe.skipIf(!haveHelm)('every variant of the chart', async () => {
       }
     })
 
-    test('leaves the number of pods to an autoscaler, if there is one', async () => {
-      const built = await build(variant)
+    test('leaves the number of pods to an autoscaler, if there is one', () => {
       const targetSchema = z.object({ spec: z.object({ scaleTargetRef: z.object({ name: z.string() }) }) })
       const scaled = built
         .kind('HorizontalPodAutoscaler')
