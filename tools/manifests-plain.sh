@@ -3,6 +3,8 @@
 # IMAGE: the image in them, by digest or tag. Default: the overlay's own.
 set -eu
 cd "$(dirname "$0")/.."
+# That of an earlier deployment must not move every overlay into one namespace.
+unset NAMESPACE
 tools/manifest-tools.sh kustomize
 out=${OUT:-dist/manifests}
 work=dist/kustomization

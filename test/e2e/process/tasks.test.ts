@@ -418,7 +418,7 @@ describe('a server with its worker inside', () => {
   )
 
   test.skipIf(!haveRedis())(
-    'a Redis whose platform keeps the tasks is accepted in production, and shown; one that evicts them is not',
+    'a Redis whose platform keeps the tasks is accepted in production, and shown; one that evicts them is reported',
     () =>
       withRedis(async (server) => {
         const env = {
@@ -428,25 +428,25 @@ describe('a server with its worker inside', () => {
           ENVIRONMENT: 'production',
           REDIS_DURABLE: 'managed',
         }
+        const checkOf = async ({ url }: Service): Promise<string> => {
+          const { checks } = (await (await fetch(`${url}/ready`)).json()) as {
+            checks: { queue_durable: string }
+          }
+          return checks.queue_durable
+        }
         for (const program of ['src/main.ts', 'src/worker.ts']) {
           await using managed = await startService({ program, env })
-          expect(await managed.log.line('the platform keeps accepted tasks')).toMatchObject({
-            level: 'info',
-            unverified: ['persistence'],
-          })
           expect(await managed.log.line('listening')).toMatchObject({ queue_durability: 'managed' })
-          const response = await fetch(`${managed.url}/ready`)
-          expect(response.status).toBe(200)
-          expect(await response.json()).toMatchObject({
-            checks: { queue: 'ok', queue_durable: 'ok' },
+          await until(async () => (await checkOf(managed)) === 'ok')
+          expect(await (await fetch(`${managed.url}/ready`)).json()).toMatchObject({
             backends: { queue: 'redis', queue_durability: 'managed' },
           })
+          expect(managed.log.text).not.toContain('accepted tasks may be lost')
         }
+        await using service = await startService({ env })
         await server.send('CONFIG', 'SET', 'maxmemory', '1gb')
         await server.send('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-        const { exitCode, output } = await runService({ env })
-        expect(exitCode).toBe(1)
-        expect(output).toContain('maxmemory-policy is allkeys-lru')
+        await until(async () => (await checkOf(service)) === 'failing')
       }, false),
     timeoutMs,
   )
