@@ -109,7 +109,7 @@ test.skipIf(!havePostgres())(
       await server.remove()
     }
   },
-  timeoutMs,
+  3 * timeoutMs,
 )
 
 function promises(makePlace: () => Promise<Place>): void {
