@@ -47,7 +47,6 @@ export const bannedWords: readonly BannedWord[] = [
   ),
   banned('in hand', 'in flight; running'),
   banned('operations port', 'admin server'),
-  banned('gates', 'middleware, checks'),
   banned('is wanted|are wanted', 'is required'),
   banned('looks? every', 'polls every'),
   banned('so (?:many|much|long)(?! (?:as|that))', 'the count, the size, the time'),

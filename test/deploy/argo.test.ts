@@ -115,7 +115,7 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
     }
   })
 
-  test('the Rollout takes over the pods of the Deployment, which has no number of its own', () => {
+  test('the Rollout takes over the pods of the Deployment, which sets no number of pods', () => {
     expect(rollout.spec.workloadRef).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name: 'api' })
     expect(built.workload('api').spec.replicas).toBeUndefined()
     expect(pod.metadata.labels).toMatchObject(rollout.spec.selector.matchLabels)

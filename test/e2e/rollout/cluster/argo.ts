@@ -47,7 +47,7 @@ const badReleases: readonly BadRelease[] = [
   { name: 'slow', release: faulty({ delay_ms: 700 }), gates: ['slow'] },
   {
     name: 'drops requests at shutdown',
-    // Ends at SIGTERM with whatever is in progress, as a program without a handler does.
+    // Ends at SIGTERM with all work in progress, like a program without a handler.
     release: {
       container: { args: ['--preload', '/etc/careless/exit.js', '/app/main.js'] },
       files: { 'exit.js': "process.on('SIGTERM', () => process.exit(0))" },

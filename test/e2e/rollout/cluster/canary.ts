@@ -5,7 +5,7 @@ import { until } from '../../../support/until.ts'
 import type { Namespace } from './kubectl.ts'
 import { kustomizationOf } from './overlay.ts'
 
-/** How the gates run here: as in deploy/argo/canary, but in a hurry, because Prometheus scrapes once a second. */
+/** How the gates run here: as in deploy/argo/canary, with shorter times, because Prometheus scrapes once a second. */
 const hurry = { windowSeconds: 20, delaySeconds: 6, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 20 }
 
 /** A release: the pods that it has, and what is wrong with them. */
