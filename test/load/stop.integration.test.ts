@@ -24,7 +24,10 @@ async function startCluster(program: string, { refusals = 0, status = 429 } = {}
   let started = 0
   const start = async (): Promise<void> => {
     const name = `pod-${++started}`
-    pods.set(name, running.use(await startService({ program, env: { INSTANCE_NAME: name, DRAIN_QUIET: '1s' } })))
+    pods.set(
+      name,
+      running.use(await startService({ program, env: { INSTANCE_NAME: name, DRAIN_QUIET: '1s' } })),
+    )
     endpoints.push(name)
   }
   await start()
@@ -42,7 +45,9 @@ async function startCluster(program: string, { refusals = 0, status = 429 } = {}
     port: 0,
     hostname: '127.0.0.1',
     async fetch(request) {
-      const match = /^\/api\/v1\/namespaces\/tally\/pods\/([\w-]+)\/eviction$/.exec(new URL(request.url).pathname)
+      const match = /^\/api\/v1\/namespaces\/tally\/pods\/([\w-]+)\/eviction$/.exec(
+        new URL(request.url).pathname,
+      )
       const name = match?.[1] ?? ''
       const pod = pods.get(name)
       if (request.method !== 'POST' || pod === undefined) return new Response(null, { status: 404 })
