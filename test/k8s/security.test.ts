@@ -5,7 +5,9 @@ import { buildAll, canBuild } from './manifests.ts'
 const dataSchema = z.object({ data: z.record(z.string(), z.string()) })
 const policySchema = z.object({ 'pod-security.kubernetes.io/enforce': z.string() }).loose()
 
-describe.each((await buildAll()).map((built) => [built.overlay, built] as const))('%s', (_, built) => {
+const all = await buildAll()
+
+describe.each(all.map((built) => [built.overlay, built] as const))('%s', (_, built) => {
   test('the namespace refuses a pod that is not restricted', () => {
     const [namespace, ...others] = built.kind('Namespace')
     expect(others).toEqual([])
@@ -84,8 +86,8 @@ describe.each((await buildAll()).map((built) => [built.overlay, built] as const)
 })
 
 describe.if(canBuild)('production', () => {
-  test('has no Secret in a file, and takes its stores from two that are made elsewhere', async () => {
-    const production = (await buildAll()).find(({ overlay }) => overlay === 'production')
+  test('has no Secret in a file, and takes its stores from two that are made elsewhere', () => {
+    const production = all.find(({ overlay }) => overlay === 'production')
     expect(production?.kind('Secret')).toEqual([])
     const [api] = production?.workload('api').spec.template.spec.containers ?? []
     expect(api && production?.environment(api)).toMatchObject({
