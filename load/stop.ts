@@ -20,7 +20,7 @@ const settings = parseSettings(__ENV, { CONCURRENCY: '2', SIZE: '10mb' })
 const stops = wholeNumber('STOPS', 2)
 const intervalMs = wholeNumber('STOP_INTERVAL', 30) * 1_000
 /** Every user has sent something by then. */
-const firstStopMs = 5_000
+const firstStopMs = Math.min(5_000, intervalMs)
 const retryMs = 1_000
 
 const api = __ENV.KUBE_API || 'https://kubernetes.default.svc'

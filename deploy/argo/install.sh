@@ -10,11 +10,11 @@ cd "$(dirname "$0")/../.."
 case ${1:-} in
   argocd)
     namespace=argocd module=github.com/argoproj/argo-cd/v3 repository=argoproj/argo-cd version=v3.6.1
-    sha256=@CD@
+    sha256=7be23ca7d9ca3d3074dee8332f1ca92a933b990cee7c9cf22cf3843ee8c2913e
     ;;
   rollouts)
     namespace=argo-rollouts module=github.com/argoproj/argo-rollouts repository=argoproj/argo-rollouts version=v1.10.2
-    sha256=@ROLLOUTS@
+    sha256=be25242c55bab7650e0b845da11dbce811f7427deae367e224435e0d766ebe5a
     ;;
   *)
     echo "usage: deploy/argo/install.sh argocd|rollouts" >&2
@@ -27,23 +27,27 @@ trap 'rm -f "$manifest"' EXIT
 url=https://raw.githubusercontent.com/$repository/$version/manifests/install.yaml
 if ! curl --fail --silent --location --max-time 60 --output "$manifest" "$url"; then
   echo "Cannot download $url; trying the Go module of the release" >&2
-  directory=
+  zip=
   if command -v go >/dev/null 2>&1; then
-    directory=$(cd / && go mod download -json "$module@$version" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p') || directory=
+    # From the archive, because Go unpacks a module only if it is as new as the module wants.
+    zip=$(cd / && go mod download -json "$module@$version" 2>/dev/null | sed -n 's/.*"Zip": "\(.*\)".*/\1/p') || zip=
   fi
-  if [ -z "$directory" ]; then
+  if [ -z "$zip" ]; then
     echo "Neither $url nor the Go module $module@$version can be downloaded. With a network, run this again; or download" >&2
     echo "the file elsewhere and run: kubectl apply --server-side --namespace $namespace --filename install.yaml" >&2
     exit 1
   fi
-  cp "$directory/manifests/install.yaml" "$manifest"
+  unzip -p "$zip" "$module@$version/manifests/install.yaml" > "$manifest"
 fi
 if ! echo "$sha256  $manifest" | sha256sum --check --status; then
   echo "$url has another checksum than $sha256: nothing was installed" >&2
   exit 1
 fi
-if [ -n "${IMAGE:-}" ]; then
-  sed -i -e "s#image: quay.io/argoproj/argo-rollouts:.*#image: $IMAGE#" -e 's/imagePullPolicy: Always/imagePullPolicy: IfNotPresent/' "$manifest"
+if [ "$1" = rollouts ]; then
+  # The manifest of the tag names no version of the image.
+  image=${IMAGE:-quay.io/argoproj/argo-rollouts:$version}
+  sed -i -e "s#image: quay.io/argoproj/argo-rollouts:.*#image: $image#" \
+    -e 's/imagePullPolicy: Always/imagePullPolicy: IfNotPresent/' "$manifest"
 fi
 if [ -n "${DRY_RUN:-}" ]; then
   cat "$manifest"

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { canBuild } from '../k8s/manifests.ts'
 import { hasProgram } from '../support/programs.ts'
 import { type Prometheus, startPrometheus } from '../support/prometheus.ts'
-import { type Service, startService } from '../support/service.ts'
+import { noDrainWindow, type Service, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
 import { buildCanaries, canaryOf, type Metric, meets, resolveArguments } from './argo.ts'
 
@@ -20,21 +20,23 @@ const faults = {
   failing: { error_rate: 0.5, error_status: 503 },
   slow: { delay_ms: 600 },
 } as const
-type Revision = keyof typeof faults
+/** Revisions that get no requests. */
+const unused = { silent: {}, restarted: {} } as const
 
-describe.skipIf(!hasPrometheus || template === undefined)('the queries of the canary’s gates', () => {
+describe.skipIf(!hasPrometheus || template === undefined)('the queries of the canary’s analyses', () => {
   const running = new AsyncDisposableStack()
+  const services = new Map<string, Service>()
   let ask: Prometheus['ask']
   let sending = true
 
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'argo-queries-'))
     running.defer(() => rm(folder, { recursive: true }))
-    const services = new Map<Revision | 'silent', Service>()
-    for (const revision of [...(Object.keys(faults) as Revision[]), 'silent'] as const) {
+    for (const [revision, injected] of Object.entries({ ...faults, ...unused })) {
       const file = join(folder, `${revision}.json`)
-      await Bun.write(file, JSON.stringify({ faults: revision === 'silent' ? {} : faults[revision] }))
-      services.set(revision, running.use(await startService({ env: { CONFIG_FILE: file } })))
+      await Bun.write(file, JSON.stringify({ faults: injected }))
+      const env = { CONFIG_FILE: file, DEBUG_ROUTES: 'true', ...noDrainWindow }
+      services.set(revision, running.use(await startService({ env })))
     }
     const prometheus = running.use(
       await startPrometheus(
@@ -45,9 +47,9 @@ describe.skipIf(!hasPrometheus || template === undefined)('the queries of the ca
       ),
     )
     ask = prometheus.ask
-    // Each revision gets requests until the tests end, because a rate is over the last seconds. `silent` gets none.
+    // Until the tests end, because a rate is over the last seconds.
     const clients = [...services].map(async ([revision, { url }]) => {
-      while (sending && revision !== 'silent') {
+      while (sending && revision in faults) {
         const body = JSON.stringify({ numbers: [1, 2, 3], text: 'Some text.' })
         const headers = { 'content-type': 'application/json' }
         await fetch(`${url}/payload`, { method: 'POST', headers, body }).then((response) =>
@@ -118,25 +120,19 @@ describe.skipIf(!hasPrometheus || template === undefined)('the queries of the ca
       }, 60_000)
   }
 
-  test('uncaught-errors: fails a revision whose process starts again', async () => {
+  test('uncaught-errors: fails a revision whose process ended by an uncaught error and was restarted', async () => {
     const metric = template?.spec.metrics.find((each) => each.name === 'uncaught-errors') as Metric
-    // A gauge of two processes behind one series changes with every scrape, as it does once with a restart.
-    const { provider, failureCondition = '' } = metric
-    const query = resolveArguments(provider.prometheus?.query ?? '', {
-      namespace: 'tally',
-      window: '1m',
-      canary: 'good',
-      stable: 'stable',
-    }).replace('process_start_time_seconds', 'process_cpu_seconds_total')
-    await until(
-      async () => {
-        const { data } = await ask(query)
-        return meets(
-          failureCondition,
-          data.result.map(({ value: [, number] }) => Number(number)),
-        )
-      },
-      { what: 'a changed start time', intervalMs: 100 },
-    )
-  }, 60_000)
+    const crashed = services.get('restarted') as Service
+    await until(async () => meets(metric.successCondition ?? '', await measure(metric, 'restarted')), {
+      what: 'a measurement before the crash',
+      intervalMs: 100,
+    })
+    await fetch(`${crashed.url}/debug/crash`)
+    await crashed.exited
+    running.use(await startService({ env: { PORT: String(crashed.port) } }))
+    await until(async () => meets(metric.failureCondition ?? '', await measure(metric, 'restarted')), {
+      what: 'a changed start time',
+      intervalMs: 100,
+    })
+  }, 90_000)
 })

@@ -24,13 +24,16 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
   const analyses: Analysis[] = [canary.analysis, ...canary.steps.flatMap(({ analysis }) => analysis ?? [])]
   const metricsOf = ({ templates: names }: Analysis): Metric[] =>
     names.flatMap(({ templateName }) => templates.get(templateName)?.spec.metrics ?? [])
-  const gates = canary.steps.flatMap(({ analysis }) => analysis ?? [])
-  const requestGates = gates.filter(({ templates: [first] }) => first?.templateName === 'tally-requests')
+  const inSteps = canary.steps.flatMap(({ analysis }) => analysis ?? [])
+  const requestAnalyses = inSteps.filter(({ templates: [first] }) => first?.templateName === 'tally-requests')
+  const measurements = Number(
+    templates.get('tally-requests')?.spec.args.find(({ name }) => name === 'measurements')?.value,
+  )
   const queried = [...templates.values()]
     .flatMap(({ spec }) => spec.metrics)
     .filter(({ provider }) => provider.prometheus !== undefined)
 
-  describe.each(queried.map((metric) => [metric.name, metric] as const))('gate %s', (_, metric) => {
+  describe.each(queried.map((metric) => [metric.name, metric] as const))('analysis %s', (_, metric) => {
     const { successCondition = '', failureCondition = '' } = metric
 
     test('is inconclusive without data, neither passed nor failed', () => {
@@ -67,31 +70,39 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
     test('stops on repeated failures, on missing data and on an unreachable Prometheus', () => {
       expect(metric.failureLimit).toBeLessThanOrEqual(1)
       // With as many measurements as the limit, all of them could be inconclusive and the metric would pass.
-      for (const { args } of requestGates) {
-        const measurements = Number(args.find(({ name }) => name === 'measurements')?.value)
-        expect(metric.inconclusiveLimit).toBeLessThan(measurements)
-        expect(metric.failureLimit).toBeLessThan(measurements)
-      }
+      expect(metric.inconclusiveLimit).toBeLessThan(measurements)
+      expect(metric.failureLimit).toBeLessThan(measurements)
       expect(metric.consecutiveErrorLimit).toBeLessThanOrEqual(4)
     })
   })
 
-  test('users’ requests are measured in the background and by gates that must end', () => {
+  test('all measurements begin together: the controller ends a run without those that have not begun', () => {
+    expect(new Set(queried.map(({ initialDelay, count }) => `${initialDelay} ${count}`)).size).toBe(1)
+  })
+
+  test('users’ requests are measured in the background and by analyses that must end', () => {
     expect(canary.analysis.templates).toEqual([{ templateName: 'tally-requests' }])
-    expect(canary.analysis.args.map(({ name }) => name)).not.toContain('measurements')
-    expect(requestGates.length).toBeGreaterThanOrEqual(2)
+    expect(canary.analysis.args).toContainEqual({ name: 'measurements', value: '0' })
+    // The controller looks at the template's own value, and refuses a step that would not end.
+    expect(measurements).toBeGreaterThan(0)
+    for (const { args } of requestAnalyses) expect(args.map(({ name }) => name)).not.toContain('measurements')
+    // Before a user's request reaches the canary, every measurement would be without data.
+    const before = canary.steps.slice(0, canary.analysis.startingStep)
+    expect(before.findLast(({ setWeight }) => setWeight !== undefined)?.setWeight).toBeGreaterThan(0)
+    expect(canary.steps[canary.analysis.startingStep ?? -1]?.analysis).toBeDefined()
+    expect(requestAnalyses.length).toBeGreaterThanOrEqual(2)
     expect(queried.map(({ name }) => name).sort()).toEqual(['errors', 'slow', 'uncaught-errors'])
   })
 
   test('a lost request fails: the smoke test and the stop run once, before more users meet the canary', () => {
-    const scripts = gates
+    const scripts = inSteps
       .filter(({ templates: [first] }) => first?.templateName === 'tally-load')
       .map(({ args }) => args.find(({ name }) => name === 'script')?.value)
     expect(scripts).toEqual(['smoke', 'stop'])
-    const firstGates = canary.steps.findIndex(({ analysis }) => analysis !== undefined)
+    const firstAnalyses = canary.steps.findIndex(({ analysis }) => analysis !== undefined)
     const weights = canary.steps.map(({ setWeight }) => setWeight ?? 0)
     // All pods by number: 40 % are needed for two of five.
-    expect(Math.max(...weights.slice(0, firstGates))).toBeLessThanOrEqual(canary.trafficRouting ? 0 : 40)
+    expect(Math.max(...weights.slice(0, firstAnalyses))).toBeLessThanOrEqual(canary.trafficRouting ? 0 : 40)
     const [metric] = metricsOf({ templates: [{ templateName: 'tally-load' }], args: [] })
     expect(metric).toMatchObject({ count: 1, failureLimit: 0, consecutiveErrorLimit: 0 })
     expect(metric?.provider.job?.spec.backoffLimit).toBe(0)
@@ -193,10 +204,11 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
       return items === undefined ? keys : items.map(({ path }) => path)
     })
     const imported = new Set(['smoke.ts', 'stop.ts'])
+    const transpiler = new Bun.Transpiler({ loader: 'ts' })
     for (const file of imported) {
       const text = await Bun.file(join(root, 'load', file)).text()
-      for (const [, path = ''] of text.matchAll(/^(?:import|export) (?!type ).* from '\.\/([\w/.-]+)'$/gms))
-        imported.add(path)
+      for (const { path } of transpiler.scanImports(text))
+        if (path.startsWith('./')) imported.add(path.slice(2))
     }
     expect(mounted.sort()).toEqual([...imported].sort())
   })

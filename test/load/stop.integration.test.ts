@@ -109,43 +109,28 @@ const runStop = async (cluster: Awaited<ReturnType<typeof startCluster>>, env: R
     {
       env: {
         ...{ SERVICE_URL: cluster.url, KUBE_API: cluster.api, NAMESPACE: 'tally', CONNECT_TIMEOUT: '30s' },
-        ...{ STOPS: '2', STOP_INTERVAL: '8', REFUSED_MAX: '1000000', SIZE: '1mb', ...env },
+        ...{
+          STOPS: '1',
+          STOP_INTERVAL: '2',
+          REFUSED_MAX: '1000000',
+          SIZE: 'small',
+          THINK_TIME: '0.02',
+          ...env,
+        },
       },
       timeoutMs,
     },
   )
 
+const careless = 'test/load/exit-in-request.ts'
+
 describe.skipIf(!haveK6())('load/stop.ts', () => {
   test(
-    'passes a build that answers what it accepted before it was stopped',
-    async () => {
-      await using cluster = await startCluster('src/main.ts')
-      const { exitCode, output } = await runStop(cluster)
-      expect(output).toContain('Fatal errors: 0\n')
-      expect(cluster.evictions).toHaveLength(2)
-      expect(new Set(cluster.evictions).size).toBe(2)
-      expect(exitCode).toBe(0)
-    },
-    timeoutMs,
-  )
-
-  test(
-    'fails a build that exits at SIGTERM with requests in progress',
-    async () => {
-      await using cluster = await startCluster('test/e2e/rollout/controls/exit-at-once.ts')
-      const { exitCode, output } = await runStop(cluster, { CONCURRENCY: '4' })
-      expect(cluster.evictions).toHaveLength(2)
-      expect(output).toContain('FAILED: threshold requests_lost count==0\n')
-      expect(exitCode).toBe(99)
-    },
-    timeoutMs,
-  )
-
-  test(
-    'asks again while a PodDisruptionBudget does not allow an eviction',
+    'passes a build that answers what it accepted, and asks again while no pod may be evicted',
     async () => {
       await using cluster = await startCluster('src/main.ts', { refusals: 2 })
-      const { exitCode } = await runStop(cluster, { STOPS: '1' })
+      const { exitCode, output } = await runStop(cluster, { STOP_INTERVAL: '5' })
+      expect(output).toContain('Fatal errors: 0\n')
       expect(cluster.refused()).toBe(2)
       expect(cluster.evictions).toHaveLength(1)
       expect(exitCode).toBe(0)
@@ -154,10 +139,23 @@ describe.skipIf(!haveK6())('load/stop.ts', () => {
   )
 
   test(
+    'fails a build that loses a request when it is stopped',
+    async () => {
+      await using cluster = await startCluster(careless)
+      const { exitCode, output } = await runStop(cluster)
+      expect(cluster.evictions).toHaveLength(1)
+      expect(output).toContain('FAILED: threshold requests_lost count==0\n')
+      expect(exitCode).toBe(99)
+    },
+    timeoutMs,
+  )
+
+  test(
     'fails when too few pods were evicted, even if every request was answered',
     async () => {
-      await using cluster = await startCluster('src/main.ts', { refusals: 1_000 })
-      const { exitCode, output } = await runStop(cluster, { STOPS: '1', STOP_INTERVAL: '1' })
+      await using cluster = await startCluster(careless, { refusals: 1_000 })
+      const { exitCode, output } = await runStop(cluster)
+      expect(output).toContain('Fatal errors: 0\n')
       expect(output).toContain('FAILED: threshold pods_stopped count>=1\n')
       expect(exitCode).toBe(99)
     },
@@ -167,8 +165,8 @@ describe.skipIf(!haveK6())('load/stop.ts', () => {
   test(
     'aborts when it may not evict',
     async () => {
-      await using cluster = await startCluster('src/main.ts', { refusals: 1, status: 403 })
-      const { exitCode, output } = await runStop(cluster, { STOPS: '1', STOP_INTERVAL: '1' })
+      await using cluster = await startCluster(careless, { refusals: 1, status: 403 })
+      const { exitCode, output } = await runStop(cluster)
       expect(output).toMatch(/The eviction of pod-\d was refused: status 403/)
       expect(exitCode).not.toBe(0)
     },

@@ -4,9 +4,11 @@ import { z } from 'zod'
 import { until } from '../../../support/until.ts'
 import type { Namespace } from './kubectl.ts'
 import { kustomizationOf } from './overlay.ts'
+import type { Platform } from './platform.ts'
+import type { ClusterSettings } from './settings.ts'
 
-/** How the gates run here: as in deploy/argo/canary, with shorter times, because Prometheus scrapes once a second. */
-const hurry = { windowSeconds: 20, delaySeconds: 6, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 20 }
+/** How the analyses run here: as in deploy/argo/canary, but in a hurry, because Prometheus scrapes once a second. */
+const hurry = { windowSeconds: 20, delaySeconds: 6, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 15 }
 
 /** A release: the pods that it has, and what is wrong with them. */
 export interface Release {
@@ -54,8 +56,8 @@ const analysisRunSchema = z.object({
     })
     .default({ phase: '', message: '', metricResults: [] }),
 })
-/** One run of a gate. */
-export interface GateRun {
+/** One run of a analysis. */
+export interface AnalysisRun {
   readonly name: string
   readonly phase: string
   readonly message: string
@@ -83,8 +85,8 @@ export async function hasController(namespace: Namespace): Promise<boolean> {
  * @param directory takes the kustomization.
  */
 export async function applyRelease(
-  namespace: Namespace,
-  overlay: string,
+  { namespace, prometheusUrl }: Pick<Platform, 'namespace' | 'prometheusUrl'>,
+  { overlay, prometheus }: Pick<ClusterSettings, 'overlay' | 'prometheus'>,
   directory: string,
   { image, container = {}, files = {} }: Release,
 ): Promise<void> {
@@ -101,7 +103,13 @@ export async function applyRelease(
     ...(careless && { volumes: [{ name: 'careless', configMap: { name: 'careless' } }] }),
   }
   const way = (path: string): string => relative(directory, resolve(path))
-  const base = kustomizationOf(way(overlay), { image, patches: [{ spec: { template: { spec: pod } } }] })
+  const base = kustomizationOf(way(overlay), {
+    image,
+    patches: [{ spec: { template: { spec: pod } } }],
+    withoutPrometheus: prometheus === 'machine',
+  })
+  // A load balancer may have no address for pods; the Service has.
+  const url = prometheus === 'machine' ? prometheusUrl : `http://prometheus.${namespace.name}.svc:9090`
   const kustomization = {
     ...base,
     namespace: namespace.name,
@@ -111,14 +119,14 @@ export async function applyRelease(
         { name: 'careless', literals: Object.entries(files).map(([name, text]) => `${name}=${text}`) },
       ],
     }),
-    patches: [...base.patches, ...hurryPatches(namespace.name)],
+    patches: [...base.patches, ...hurryPatches(url)],
   }
   await Bun.write(join(directory, 'kustomization.yaml'), `${JSON.stringify(kustomization, null, 2)}\n`)
   await namespace.kubectl('apply', '--kustomize', directory)
 }
 
 /** Patches by index, each after a look at the name there, so that the build fails when the order has changed. */
-function hurryPatches(namespace: string): object[] {
+function hurryPatches(prometheusUrl: string): object[] {
   const replace = (path: string, value: string) => ({ op: 'replace', path, value })
   const named = (path: string, name: string, value: string) => [
     { op: 'test', path: `${path}/name`, value: name },
@@ -130,7 +138,7 @@ function hurryPatches(namespace: string): object[] {
       target: { kind: 'AnalysisTemplate', name: 'tally-requests' },
       patch: JSON.stringify([
         ...named('/spec/args/4', 'window', `${hurry.windowSeconds}s`),
-        ...named('/spec/args/5', 'prometheus', `http://prometheus.${namespace}.svc:9090`),
+        ...named('/spec/args/5', 'prometheus', prometheusUrl),
         ...[0, 1, 2].flatMap((metric) => [
           replace(`/spec/metrics/${metric}/initialDelay`, `${hurry.delaySeconds}s`),
           replace(`/spec/metrics/${metric}/interval`, `${hurry.intervalSeconds}s`),
@@ -190,8 +198,8 @@ export async function releaseDecided(namespace: Namespace, timeoutMs: number): P
   )
 }
 
-/** The gates that ran for a revision. */
-export async function gateRuns(namespace: Namespace, revision: string): Promise<GateRun[]> {
+/** The analyses that ran for a revision. */
+export async function analysisRuns(namespace: Namespace, revision: string): Promise<AnalysisRun[]> {
   const list = await namespace.kubectl(
     ...['get', 'analysisrun', `--selector=rollouts-pod-template-hash=${revision}`, '-o', 'json'],
   )
@@ -210,7 +218,7 @@ export async function gateRuns(namespace: Namespace, revision: string): Promise<
     }))
 }
 
-/** Writes what k6 printed in the Jobs of the gates. */
+/** Writes what k6 printed in the Jobs of the analyses. */
 export async function saveJobLogs(namespace: Namespace, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true })
   const pods = await namespace.kubectl(

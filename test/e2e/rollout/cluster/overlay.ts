@@ -9,6 +9,8 @@ export interface Change {
   readonly config?: Readonly<Record<string, string>>
   /** Strategic merge patches of the Deployment `api`. */
   readonly patches?: readonly object[]
+  /** Whether the overlay's Prometheus is left out, because another one is used. */
+  readonly withoutPrometheus?: boolean
 }
 
 /**
@@ -18,7 +20,10 @@ export interface Change {
  * @example kustomizationOf('../loadtest', { image: 'registry.example:5000/tally:1.2' }).images
  *   // [{ name: 'tally', newName: 'registry.example:5000/tally', newTag: '1.2' }]
  */
-export function kustomizationOf(overlayPath: string, { image, config = {}, patches = [] }: Change) {
+export function kustomizationOf(
+  overlayPath: string,
+  { image, config = {}, patches = [], withoutPrometheus = false }: Change,
+) {
   const literals = Object.entries(config).map(([name, value]) => `${name}=${value}`)
   return {
     apiVersion: 'kustomize.config.k8s.io/v1beta1',
@@ -26,17 +31,28 @@ export function kustomizationOf(overlayPath: string, { image, config = {}, patch
     resources: [overlayPath],
     images: [{ name: 'tally', ...splitImage(image) }],
     ...(literals.length > 0 && { configMapGenerator: [{ name: 'tally', behavior: 'merge', literals }] }),
-    patches: patches.map((patch) => ({
-      target: { kind: 'Deployment', name: 'api' },
-      patch: JSON.stringify({
-        apiVersion: 'apps/v1',
-        kind: 'Deployment',
-        metadata: { name: 'api' },
-        ...patch,
-      }),
-    })),
+    patches: [
+      ...patches.map((patch) => ({
+        target: { kind: 'Deployment', name: 'api' },
+        patch: JSON.stringify({
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'api' },
+          ...patch,
+        }),
+      })),
+      ...(withoutPrometheus ? prometheusRemoved : []),
+    ],
   }
 }
+
+const prometheusRemoved = [
+  { kind: 'Deployment', apiVersion: 'apps/v1' },
+  { kind: 'Service', apiVersion: 'v1' },
+].map(({ kind, apiVersion }) => ({
+  target: { kind, name: 'prometheus' },
+  patch: JSON.stringify({ $patch: 'delete', apiVersion, kind, metadata: { name: 'prometheus' } }),
+}))
 
 /**
  * Takes an image apart, as kustomize names the parts.

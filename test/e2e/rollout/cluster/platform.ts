@@ -5,6 +5,7 @@ import { until } from '../../../support/until.ts'
 import { type Namespace, openNamespace } from './kubectl.ts'
 import { applyOverlay, type Change } from './overlay.ts'
 import { type Pods, watchPods } from './pods.ts'
+import { runPrometheus } from './prometheus.ts'
 import type { ClusterSettings } from './settings.ts'
 import { prepareVolumes } from './volumes.ts'
 
@@ -20,7 +21,7 @@ export interface Platform {
   /** The names of the Deployments that serve and work. */
   readonly deployments: readonly string[]
   readonly pods: Pods
-  /** The API and Prometheus, through their load balancers. */
+  /** The API and Prometheus, through their load balancers, or Prometheus on this machine. */
   readonly url: string
   readonly prometheusUrl: string
   /** Applies the overlay with a change; resolves when no rollout is in progress. */
@@ -67,13 +68,17 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
   const removeVolumes = await prepareVolumes(namespace, image)
 
   let changes = 0
+  const withoutPrometheus = settings.prometheus === 'machine'
   const applyChange = (change: Change): Promise<void> =>
-    applyOverlay(namespace, overlay, join(directory, `kustomize-${++changes}`), change)
+    applyOverlay(namespace, overlay, join(directory, `kustomize-${++changes}`), {
+      ...change,
+      withoutPrometheus,
+    })
   await applyChange({ image })
   const pods = await watchPods(namespace, [...deployments, ...releaseDeployments], join(directory, 'pods'))
-  for (const each of ['statefulset/postgres', 'statefulset/redis', 'deployment/prometheus']) {
-    await rolloutStatus(namespace, each)
-  }
+  const prometheus = withoutPrometheus ? await runPrometheus(namespace, pods, directory) : null
+  for (const each of ['statefulset/postgres', 'statefulset/redis']) await rolloutStatus(namespace, each)
+  if (prometheus === null) await rolloutStatus(namespace, 'deployment/prometheus')
   const rolledOut = (deployment: string): Promise<void> =>
     rolloutStatus(namespace, `deployment/${deployment}`)
   const settled = async (names: readonly string[] = deployments): Promise<void> => {
@@ -90,7 +95,7 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
     deployments,
     pods,
     url,
-    prometheusUrl: await balancedUrl(namespace, 'prometheus', '/-/ready'),
+    prometheusUrl: prometheus?.url ?? (await balancedUrl(namespace, 'prometheus', '/-/ready')),
     async apply(change) {
       await applyChange(change)
       await settled()
@@ -103,6 +108,7 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
     },
     async close() {
       pods.close()
+      await prometheus?.close()
       await namespace.close()
     },
   }

@@ -9,6 +9,10 @@ export interface PodLife {
   readonly uid: string
   /** Its Deployment or StatefulSet, such as `api`; otherwise its own name. */
   readonly workload: string
+  /** Which pod template it has. */
+  readonly revision: string
+  /** Its address; empty before it has one. */
+  address: string
   ready: boolean
   /** Whether it was ever ready, so that it received requests. */
   everReady: boolean
@@ -45,6 +49,7 @@ const podSchema = z.object({
   }),
   spec: z.object({ containers: z.array(z.object({ name: z.string() })).min(1) }),
   status: z.object({
+    podIP: z.string().default(''),
     conditions: z.array(z.object({ type: z.string(), status: z.string() })).default([]),
     containerStatuses: z
       .array(
@@ -94,6 +99,7 @@ export async function watchPods(
     const [container] = pod.status.containerStatuses
     life.ready = pod.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True')
     life.everReady ||= life.ready
+    life.address = pod.status.podIP || life.address
     life.restarts = container?.restartCount ?? life.restarts
     life.waiting = container?.state.waiting?.reason ?? ''
     life.terminating = pod.metadata.deletionTimestamp !== undefined
@@ -155,6 +161,8 @@ function newLife(pod: Pod): PodLife {
     name: pod.metadata.name,
     uid: pod.metadata.uid,
     workload: workloadOf(pod.metadata),
+    revision: revisionOf(pod.metadata.labels),
+    address: '',
     ready: false,
     everReady: false,
     restarts: 0,
@@ -176,9 +184,13 @@ function newLife(pod: Pod): PodLife {
  */
 export function workloadOf(pod: Pick<Pod['metadata'], 'name' | 'labels' | 'ownerReferences'>): string {
   const owner = pod.ownerReferences[0]?.name ?? pod.name
-  // The second one is the label of Argo Rollouts.
-  const hash = pod.labels['pod-template-hash'] ?? pod.labels['rollouts-pod-template-hash']
-  return hash !== undefined && owner.endsWith(`-${hash}`) ? owner.slice(0, -hash.length - 1) : owner
+  const hash = revisionOf(pod.labels)
+  return hash !== '' && owner.endsWith(`-${hash}`) ? owner.slice(0, -hash.length - 1) : owner
+}
+
+/** The hash of a pod's template: by a Deployment, or by Argo Rollouts. */
+function revisionOf(labels: Readonly<Record<string, string>>): string {
+  return labels['pod-template-hash'] ?? labels['rollouts-pod-template-hash'] ?? ''
 }
 
 async function followLog(url: string, life: PodLife, file: string, signal: AbortSignal): Promise<void> {

@@ -29,6 +29,7 @@ describe('settings of the cluster test', () => {
     expect(() => readClusterSettings({ IMAGE: 'tally:1' })).toThrow('NEXT_IMAGE')
     expect(() => readClusterSettings({ ...images, PARTS: 'rollouts,all' })).toThrow('PARTS')
     expect(() => readClusterSettings({ ...images, HELM_VERSIONS: '2' })).toThrow('HELM_VERSIONS')
+    expect(() => readClusterSettings({ ...images, PROMETHEUS: 'elsewhere' })).toThrow('PROMETHEUS')
     expect(() => readClusterSettings({ ...images, CONNECTIONS: 'never' })).toThrow('CONNECTION')
     expect(() => readClusterSettings({ ...images, RATE: 'fast' })).toThrow('RATE')
     expect(() => readClusterSettings({ ...images, DURATION: 'long' })).toThrow('DURATION')

@@ -25,6 +25,8 @@ export interface ClusterSettings {
   readonly overlay: string
   readonly namespace: string
   readonly parts: readonly Part[]
+  /** Where Prometheus runs: as the overlay has it, or on this machine, which must be a node of the cluster. */
+  readonly prometheus: 'cluster' | 'machine'
   readonly connections: readonly Settings['connection'][]
   /** Requests of the load before the disruptions, sent as fast as possible. */
   readonly requests: number
@@ -70,6 +72,9 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
       return known
     })
   const rate = whole('RATE', quick ? 100 : 220)
+  const prometheus = env.PROMETHEUS || 'cluster'
+  if (prometheus !== 'cluster' && prometheus !== 'machine')
+    throw new Error('PROMETHEUS must be cluster or machine')
   return {
     image: required('IMAGE'),
     nextImage: required('NEXT_IMAGE'),
@@ -77,6 +82,7 @@ export function readClusterSettings(env: Readonly<Record<string, string | undefi
     overlay: env.OVERLAY || 'k8s/overlays/loadtest',
     namespace: env.NAMESPACE || 'tally-loadtest',
     parts: chosen('PARTS', quick ? 'conformance,rollouts,guards' : parts.join(','), parts),
+    prometheus,
     connections: list('CONNECTIONS', quick ? 'mixed' : 'reuse,no-reuse,mixed').map(
       // The load's own parser checks these values.
       (connection) => parseSettings({ CONNECTION: connection }, {}).connection,

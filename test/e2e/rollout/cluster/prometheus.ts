@@ -1,0 +1,86 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { spawnChild } from '../../../support/child-process.ts'
+import { freePort } from '../../../support/free-ports.ts'
+import { until } from '../../../support/until.ts'
+import type { Namespace } from './kubectl.ts'
+import type { PodLife, Pods } from './pods.ts'
+
+/** The port of /metrics in k8s/base. */
+const metricsPort = 9100
+const lookMs = 200
+
+/**
+ * Runs the machine's Prometheus for a cluster that has no image of one that discovers pods: this program gives it the pods
+ * in a file, with the labels of k8s/components/monitoring. The machine must be a node: the pods then reach Prometheus at the
+ * node's address, and network policies admit its scrapes.
+ *
+ * @param directory takes its configuration, log and data.
+ */
+export async function runPrometheus(
+  namespace: Namespace,
+  pods: Pods,
+  directory: string,
+): Promise<{ readonly url: string; close(): Promise<void> }> {
+  const address = await namespace.kubectl(
+    ...['get', 'nodes', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'],
+  )
+  const port = freePort()
+  const targets = join(directory, 'targets.json')
+  const config = {
+    global: { scrape_interval: '1s', scrape_timeout: '1s' },
+    scrape_configs: [{ job_name: 'pods', file_sd_configs: [{ files: [targets], refresh_interval: '1s' }] }],
+  }
+  const configFile = join(directory, 'prometheus.json')
+  await Bun.write(configFile, JSON.stringify(config))
+  await Bun.write(targets, '[]')
+  const program = spawnChild({
+    detached: true,
+    command: [
+      'prometheus',
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(directory, 'prometheus')}`,
+      `--web.listen-address=${address}:${port}`,
+    ],
+    output: { file: join(directory, 'prometheus.log') },
+  })
+  let closed = false
+  const following = (async () => {
+    let written = ''
+    while (!closed) {
+      const text = JSON.stringify(targetsOf(namespace.name, pods.all()))
+      if (text !== written) {
+        // Whole or not at all: Prometheus may read at any time.
+        await Bun.write(`${targets}.new`, text)
+        await rename(`${targets}.new`, targets)
+        written = text
+      }
+      await Bun.sleep(lookMs)
+    }
+  })()
+  const url = `http://${address}:${port}`
+  await until(async () => (await fetch(`${url}/-/ready`)).ok, {
+    what: 'Prometheus on this machine',
+    timeoutMs: 60_000,
+    intervalMs: 100,
+  })
+  return {
+    url,
+    async close() {
+      closed = true
+      await following
+      program.signal('SIGTERM')
+      await program.exited
+    },
+  }
+}
+
+/** The pods that run, as a file for `file_sd_configs`. A terminating pod runs until it exits. */
+export function targetsOf(namespace: string, pods: readonly PodLife[]): object[] {
+  return pods
+    .filter(({ workload, address, gone }) => ['api', 'worker'].includes(workload) && address !== '' && !gone)
+    .map(({ workload, address, name, revision }) => ({
+      targets: [`${address}:${metricsPort}`],
+      labels: { job: workload, namespace, pod: name, rollouts_pod_template_hash: revision },
+    }))
+}
