@@ -62,8 +62,10 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
           ),
         )
       const scrapeSeconds = seconds(spec.endpoints[0]?.interval)
-      expect(seconds(metric.initialDelay)).toBeGreaterThanOrEqual(2 * scrapeSeconds)
       const window = templates.get('tally-requests')?.spec.args.find(({ name }) => name === 'window')?.value
+      expect(seconds(metric.initialDelay)).toBeGreaterThanOrEqual(2 * scrapeSeconds)
+      // Else it would measure the large requests of the stop.
+      expect(seconds(metric.initialDelay)).toBeGreaterThanOrEqual(seconds(window))
       expect(seconds(window)).toBeGreaterThanOrEqual(4 * scrapeSeconds)
     })
 
@@ -88,6 +90,7 @@ describe.each(canaries.map((built) => [built.overlay, built] as const))('%s', (_
     for (const { args } of requestAnalyses) expect(args.map(({ name }) => name)).not.toContain('measurements')
     // Before a user's request reaches the canary, every measurement would be without data.
     const before = canary.steps.slice(0, canary.analysis.startingStep)
+    expect(before.filter(({ analysis }) => analysis !== undefined)).toHaveLength(2)
     expect(before.findLast(({ setWeight }) => setWeight !== undefined)?.setWeight).toBeGreaterThan(0)
     expect(canary.steps[canary.analysis.startingStep ?? -1]?.analysis).toBeDefined()
     expect(requestAnalyses.length).toBeGreaterThanOrEqual(2)

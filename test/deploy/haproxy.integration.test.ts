@@ -59,7 +59,7 @@ describe.skipIf(!hasProgram('haproxy', 'haproxy'))('the load balancer', () => {
   test('sends no new requests to an instance that is not ready, and lets it finish those in flight', async () => {
     const { balancer, one, two } = await balanced()
     const held = Promise.withResolvers<string>()
-    // A response of its own for each request: a slow machine sends more than one.
+    // Another response for each request: a slow machine sends more than one.
     one.answer = async () => new Response(await held.promise)
     const answers: Promise<Response>[] = []
     await until(

@@ -8,7 +8,7 @@ import type { Platform } from './platform.ts'
 import type { ClusterSettings } from './settings.ts'
 
 /** How the analyses run here: as in deploy/argo/canary, but in a hurry, because Prometheus scrapes once a second. */
-const hurry = { windowSeconds: 20, delaySeconds: 6, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 15 }
+const hurry = { windowSeconds: 20, delaySeconds: 20, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 15 }
 
 /** A release: the pods that it has, and what is wrong with them. */
 export interface Release {
