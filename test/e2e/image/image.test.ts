@@ -16,6 +16,8 @@ const version = '1.2.3-image-test'
 
 /** What the image may add to its base, in bytes: what each node fetches for each release. */
 const ownBytesMax = 10_000_000
+/** What the base may have: Bun and the libraries that it needs. A node fetches it once. */
+const baseBytesMax = 150_000_000
 /** DRAIN_MAX 20 s + SHUTDOWN_TIMEOUT 30 s + 5 s to close, and a margin. */
 const graceSeconds = 60
 const buildMsMax = 300_000
@@ -118,6 +120,10 @@ describe.skipIf(engine === undefined)('the image', () => {
   test(`adds at most ${ownBytesMax / 1e6} MB to its base`, async () => {
     const [own, below] = [await inspectImage(), await inspectImage(base)]
     expect(own.Size - below.Size).toBeLessThanOrEqual(ownBytesMax)
+  })
+
+  test(`has a base of at most ${baseBytesMax / 1e6} MB`, async () => {
+    expect((await inspectImage(base)).Size).toBeLessThanOrEqual(baseBytesMax)
   })
 
   test('is PID 1 and stops on SIGTERM', async () => {
