@@ -59,5 +59,6 @@ helm=$(module github.com/fluxcd/helm-controller "$flux_helm" config/crd/bases)
   "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
   "$operator/monitoring.coreos.com_servicemonitors.yaml" \
   "$operator/monitoring.coreos.com_prometheusrules.yaml" \
-  "$fetched"/*-crd.yaml "$fetched"/*.toolkit.fluxcd.io_*.yaml
+  "$rollouts/rollout-crd.yaml" "$rollouts/analysis-template-crd.yaml" "$cd/application-crd.yaml" \
+  "$source/source.toolkit.fluxcd.io_ocirepositories.yaml" "$helm/helm.toolkit.fluxcd.io_helmreleases.yaml"
 echo "$pinned" > $schemas/pinned
