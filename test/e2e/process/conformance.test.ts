@@ -30,7 +30,7 @@ describe('the service conforms to its contract', () => {
     await using service = await startService()
     expect(await conform(service.url)).toEqual(
       new Set([
-        'CORS_ORIGIN lets no other origin in',
+        'CORS_ORIGIN allows no other origin',
         'the service requires no credentials',
         'the service has no admin routes at this address',
         'WORKER_URL names none',
