@@ -60,26 +60,26 @@ valid_for() {
     -schema-location "$schemas/kubernetes/{{ .NormalizedKubernetesVersion }}/{{ .ResourceKind }}{{ .KindSuffix }}.json" \
     -schema-location "$schemas/crds/{{ .Group }}/{{ .ResourceKind }}-{{ .ResourceAPIVersion }}.json" "$@"
 }
+# Control cases: a misspelled field must fail the check.
+refuses() {
+  if sed "$3" "$out/$2.yaml" | valid_for "$1" >/dev/null; then
+    echo "kubeconform accepts $3 in $2 for Kubernetes $1" >&2
+    exit 1
+  fi
+}
 for version in "$schemas"/kubernetes/*/; do
   version=$(basename "$version" | tr -d v)
   printf 'Kubernetes %s: ' "$version"
   valid_for "$version" $out/*.yaml
-  # Control cases: a misspelled field of each kind of schema must fail the check.
-  while read -r file misspelled; do
-    if sed "$misspelled" "$out/$file.yaml" | valid_for "$version" >/dev/null; then
-      echo "kubeconform accepts $misspelled in $file for Kubernetes $version" >&2
-      exit 1
-    fi
-  done <<END
-production s/minReadySeconds/minReadySecond/
-production s/backendRefs/backendReferences/
-argo-gateway s/workloadRef/workloadReference/
-argo-gateway s/inconclusiveLimit/inconclusivesLimit/
-argo-application s/targetRevision/targetRevisions/
-flux s/driftDetection/driftDetect/
-flux s/layerSelector/layerSelectors/
-END
+  refuses "$version" production s/minReadySeconds/minReadySecond/
 done
+# The custom kinds have the same schemas for every version.
+refuses "$version" production s/backendRefs/backendReferences/
+refuses "$version" argo-gateway s/workloadRef/workloadReference/
+refuses "$version" argo-gateway s/inconclusiveLimit/inconclusivesLimit/
+refuses "$version" argo-application s/targetRevision/targetRevisions/
+refuses "$version" flux s/driftDetection/driftDetect/
+refuses "$version" flux s/layerSelector/layerSelectors/
 printf 'Plain files: '
 valid_for "$version" $out/plain-image/*.yaml
 
