@@ -62,7 +62,7 @@ const badReleases: readonly BadRelease[] = [
 ]
 
 /** How long the load lasts in which the pods migrate and a good version is released, in s. */
-const goodSeconds = 240
+const goodSeconds = 420
 
 /**
  * Releases by Argo Rollouts under load: the Deployment's pods become the Rollout's, a good release goes through, and each
