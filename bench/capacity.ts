@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { startService } from '../test/support/service.ts'
+import { tableOf } from '../tools/markdown.ts'
 import { describeMachine } from './machine.ts'
-import { tableOf } from './markdown.ts'
 
 const seconds = Number(process.env.SECONDS ?? 10)
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
+import { tableOf } from '../tools/markdown.ts'
 import { moveToLoadCore } from './cores.ts'
 import { describeMachine } from './machine.ts'
-import { tableOf } from './markdown.ts'
 import { measureAtRest } from './memory.ts'
 import { buildProductionBundle } from './production-bundle.ts'
 import { type Measurement, measure, type Plan } from './rounds.ts'

@@ -1,3 +1,4 @@
+import { replaceBetween, tableOf } from '../tools/markdown.ts'
 import { type GoalLine, isPeer } from './goals.ts'
 import { roundsOf } from './plans.ts'
 import type { Report, WorkloadReport } from './report.ts'
@@ -11,10 +12,12 @@ import { loggingSuffix } from './targets.ts'
  * @throws Error when the document has no such marks.
  */
 export function replaceMarked(document: string, name: string, text: string): string {
-  const marked = new RegExp(`(<!-- bench: ${name}\\b[^>]*-->\\n)[\\s\\S]*?(<!-- /bench -->)`)
-  if (!marked.test(document)) throw new Error(`no mark <!-- bench: ${name} --> … <!-- /bench -->`)
-  // A function as replacement, because `$` has a meaning in a string.
-  return document.replace(marked, (_, start: string, end: string) => `${start}${text}\n${end}`)
+  return replaceBetween(
+    document,
+    new RegExp(`<!-- bench: ${name}\\b[^>]*-->\\n`),
+    '<!-- /bench -->',
+    `${text}\n`,
+  )
 }
 
 /** The goals as a Markdown table. */
@@ -110,9 +113,4 @@ export function provenance({ date, machine, plans }: Report): string {
     `${machine.cpu.replaceAll('(R)', '')} (server on one, load on the other), medians of ` +
     `${roundsOf(plans)}; load average at start ${machine.loadAverage.toFixed(2)}.`
   )
-}
-
-export function tableOf(headings: readonly string[], lines: readonly (readonly string[])[]): string {
-  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [row(headings), row(headings.map(() => '---')), ...lines.map(row)].join('\n')
 }

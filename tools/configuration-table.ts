@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { environment, secretNames } from '../src/config.ts'
+import { writeOrCheck } from './generated-files.ts'
+import { escapeCell, replaceBetween, tableOf } from './markdown.ts'
 
 // Writes the table of variables in docs/configuration.md, and the sentence about secrets in files, from the schema that
 // reads them; --check only compares.
@@ -9,24 +11,17 @@ const end = '<!-- /environment -->'
 
 const path = new URL('../docs/configuration.md', import.meta.url)
 const page = await Bun.file(path).text()
-const before = page.slice(0, page.indexOf(begin) + begin.length)
-const after = page.slice(page.indexOf(end))
-const made = `${before}\n${table()}\n\n${files()}\n${after}`
-
-if (!Bun.argv.includes('--check')) await Bun.write(path, made)
-else if (made !== page) {
-  console.error('docs/configuration.md: the table of variables differs from the schema. Run: bun run docs')
-  process.exit(1)
-}
+const made = replaceBetween(page, begin, end, `\n${table()}\n\n${files()}\n`)
+await writeOrCheck([[path, made]], 'docs/configuration.md: the table of variables differs from the schema')
 
 function table(): string {
   const isSecretFile = (name: string): boolean => secretNames.some((secret) => name === `${secret}_FILE`)
   const variables = Object.entries(environment.shape).filter(([name]) => !isSecretFile(name))
   const rows = variables.map(([name, schema]) => {
     const description = z.globalRegistry.get(schema)?.description ?? ''
-    return `| \`${name}\` | ${defaultOf(schema)} | ${description.replaceAll('|', '\\|')} |`
+    return [`\`${name}\``, defaultOf(schema), escapeCell(description)]
   })
-  return ['| variable | default | meaning |', '|---|---|---|', ...rows].join('\n')
+  return tableOf(['variable', 'default', 'meaning'], rows)
 }
 
 /** One sentence instead of a row for each file. */

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { environment, secretNames } from '../src/config.ts'
+import { writeOrCheck } from './generated-files.ts'
+import { escapeCell, replaceBetween, tableOf } from './markdown.ts'
 
 // The comments of the chart's values.yaml are the only descriptions of its values. This writes them into README.md as a
 // table and into values.schema.json, together with the service's own variables; --check only compares.
@@ -137,32 +139,28 @@ function renderTable(entries: readonly Entry[], values: unknown): string {
   const rows = entries.map(({ path, description }) => {
     const value = path.reduce((parent: unknown, name) => (parent as Record<string, unknown>)[name], values)
     const json = JSON.stringify(value)
-    const shown = json.length > 60 ? '[in the file](values.yaml)' : `\`${json.replaceAll('|', '\\|')}\``
-    return `| \`${path.join('.')}\` | ${shown} | ${description.replaceAll('|', '\\|')} |`
+    const shown = json.length > 60 ? '[in the file](values.yaml)' : `\`${escapeCell(json)}\``
+    return [`\`${path.join('.')}\``, shown, escapeCell(description)]
   })
-  return ['| value | default | meaning |', '|---|---|---|', ...rows].join('\n')
+  return tableOf(['value', 'default', 'meaning'], rows)
 }
 
 if (import.meta.main) {
   const valuesText = await Bun.file(new URL('values.yaml', chart)).text()
   const entries = readEntries(valuesText)
-  const schemaFile = Bun.file(new URL('values.schema.json', chart))
-  const schemaText = await schemaFile.text()
-  const undocumented = findUndocumented(schemaText, entries)
+  const schemaPath = new URL('values.schema.json', chart)
+  const schema = await Bun.file(schemaPath).text()
+  const undocumented = findUndocumented(schema, entries)
   if (undocumented.length > 0)
     throw new Error(`values.yaml does not have ${undocumented.join(', ')}, which the schema has`)
-  const readmeFile = Bun.file(new URL('README.md', chart))
-  const page = await readmeFile.text()
-  const made = {
-    'values.schema.json': completeSchema(schemaText, entries),
-    'README.md': `${page.slice(0, page.indexOf(begin) + begin.length)}\n${renderTable(entries, Bun.YAML.parse(valuesText))}\n${page.slice(page.indexOf(end))}`,
-  }
-  if (!Bun.argv.includes('--check')) {
-    await Promise.all(Object.entries(made).map(([name, text]) => Bun.write(new URL(name, chart), text)))
-  } else if (made['README.md'] !== page || made['values.schema.json'] !== schemaText) {
-    console.error(
-      'deploy/helm/tally: README.md or values.schema.json differs from values.yaml. Run: bun run docs',
-    )
-    process.exit(1)
-  }
+  const readmePath = new URL('README.md', chart)
+  const table = renderTable(entries, Bun.YAML.parse(valuesText))
+  const readme = replaceBetween(await Bun.file(readmePath).text(), begin, end, `\n${table}\n`)
+  await writeOrCheck(
+    [
+      [schemaPath, completeSchema(schema, entries)],
+      [readmePath, readme],
+    ],
+    'deploy/helm/tally: README.md or values.schema.json differs from values.yaml',
+  )
 }

@@ -1,3 +1,5 @@
+import { writeOrCheck } from './generated-files.ts'
+import { replaceBetween, tableOf } from './markdown.ts'
 import {
   type CostLine,
   costLines,
@@ -42,15 +44,9 @@ const bills = await Promise.all(
 )
 const path = new URL('../docs/cost.md', import.meta.url)
 const page = await Bun.file(path).text()
-const before = page.slice(0, page.indexOf(begin) + begin.length)
-const after = page.slice(page.indexOf(end))
-const made = [before, summary(), ...bills.map(billTable), loads(), prices(), after].join('\n\n')
-
-if (!Bun.argv.includes('--check')) await Bun.write(path, made)
-else if (made !== page) {
-  console.error('docs/cost.md: the tables differ from deploy/terraform/costs.json. Run: bun run docs')
-  process.exit(1)
-}
+const sections = [summary(), ...bills.map(billTable), loads(), prices()]
+const made = replaceBetween(page, begin, end, `\n\n${sections.join('\n\n')}\n\n`)
+await writeOrCheck([[path, made]], 'docs/cost.md: the tables differ from deploy/terraform/costs.json')
 
 function summary(): string {
   const rows = Object.entries(groups).map(([group, title]) => [
@@ -62,7 +58,7 @@ function summary(): string {
   return [
     `## A month, in ${costs.currency}`,
     `${costs.region}, prices of ${costs.date} [as listed below](#prices), without taxes and discounts, for ${costs.hoursPerMonth} hours.`,
-    table(['', ...titles], [...rows, total]),
+    tableOf(['', ...titles], [...rows, total]),
     `A response has ${costs.traffic.responseBytes} bytes, the headers of request and response ${costs.traffic.headerBytes}, an access line ${costs.traffic.logBytes} with what the log collector adds.`,
   ].join('\n\n')
 }
@@ -82,7 +78,7 @@ function billTable({ name, size, variables, lines }: Bill): string {
   return [
     `## ${size.title}`,
     `[\`${name}.tfvars.example\`](../deploy/terraform/${name}.tfvars.example), ${rounded(size.requestsPerSecond)} requests a second of ${size.payload}: ${rounded(cores)} cores, so ${pods} pods of the API. The nodes have room for ${slots}.`,
-    table(['', 'quantity', 'price', 'USD'], [...rows, ['**all**', '', '', `**${usd(sum(lines))}**`]]),
+    tableOf(['', 'quantity', 'price', 'USD'], [...rows, ['**all**', '', '', `**${usd(sum(lines))}**`]]),
   ].join('\n\n')
 }
 
@@ -115,7 +111,7 @@ function loads(): string {
   return [
     `## ${rounded(requestsPerSecond)} requests a second of other payloads`,
     `Cores = requests a second / planned per core ([capacity](capacity.md#requests)) × ${costs.capacity.guards} for a key, a rate limit and a log line / ${costs.capacity.targetUtilization}, the autoscaler's target. USD a month in parentheses.`,
-    table(head, rows),
+    tableOf(head, rows),
   ].join('\n\n')
 }
 
@@ -132,7 +128,7 @@ function prices(): string {
   return [
     '## Prices',
     `AWS' own price pages could not be read when this was written. \`memory\` is a ${memory !== undefined && 'note' in memory ? memory.note : ''}.`,
-    table(['', 'USD', 'source', ''], rows),
+    tableOf(['', 'USD', 'source', ''], rows),
   ].join('\n\n')
 }
 
@@ -142,9 +138,4 @@ function sum(lines: readonly CostLine[]): number {
 
 function usd(value: number): string {
   return value.toLocaleString('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 })
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
 }

@@ -1,3 +1,5 @@
+import { writeOrCheck } from './generated-files.ts'
+import { escapeCell, replaceBetween, tableOf } from './markdown.ts'
 import { expressionOf, type HclModule, type HclValue, readModule } from './terraform/hcl.ts'
 
 // Writes the tables of variables and outputs into deploy/terraform/README.md, from the files that define them; --check
@@ -8,31 +10,22 @@ const end = '<!-- /variables -->'
 
 const path = new URL('../deploy/terraform/README.md', import.meta.url)
 const page = await Bun.file(path).text()
-const before = page.slice(0, page.indexOf(begin) + begin.length)
-const after = page.slice(page.indexOf(end))
 const module = await readModule(new URL('../deploy/terraform', import.meta.url).pathname)
-const made = `${before}\n${variables(module)}\n\n${outputs(module)}\n${after}`
-
-if (!Bun.argv.includes('--check')) await Bun.write(path, made)
-else if (made !== page) {
-  console.error('deploy/terraform/README.md: the tables differ from the files. Run: bun run docs')
-  process.exit(1)
-}
+const made = replaceBetween(page, begin, end, `\n${variables(module)}\n\n${outputs(module)}\n`)
+await writeOrCheck([[path, made]], 'deploy/terraform/README.md: the tables differ from the files')
 
 function variables({ variable }: HclModule): string {
   const rows = Object.entries(variable).map(([name, [body = {}]]) => {
     const type = expressionOf(body.type ?? '').replace(/^object\(.*/s, 'object')
     const standard = 'default' in body ? `\`${literal(body.default ?? null)}\`` : '**required**'
-    return `| \`${name}\` | ${type} | ${standard} | ${cell(body.description)} |`
+    return [`\`${name}\``, type, standard, cell(body.description)]
   })
-  return ['| variable | type | default | meaning |', '|---|---|---|---|', ...rows.sort()].join('\n')
+  return tableOf(['variable', 'type', 'default', 'meaning'], rows.sort())
 }
 
 function outputs({ output }: HclModule): string {
-  const rows = Object.entries(output).map(
-    ([name, [body = {}]]) => `| \`${name}\` | ${cell(body.description)} |`,
-  )
-  return ['| output | meaning |', '|---|---|', ...rows.sort()].join('\n')
+  const rows = Object.entries(output).map(([name, [body = {}]]) => [`\`${name}\``, cell(body.description)])
+  return tableOf(['output', 'meaning'], rows.sort())
 }
 
 /** As it stands in a .tfvars file. */
@@ -43,5 +36,5 @@ function literal(value: HclValue): string {
 }
 
 function cell(description: HclValue | undefined): string {
-  return String(description ?? '').replaceAll('|', '\\|')
+  return escapeCell(String(description ?? ''))
 }

@@ -1,3 +1,5 @@
+import { escapeCell, tableOf } from '../../../tools/markdown.ts'
+
 /** One action of a pipeline, as recorded by tools/jenkinsfile/run.groovy. */
 export interface PipelineEvent {
   readonly stage: string
@@ -94,25 +96,24 @@ export function renderReport({
     '',
     `${failed === 0 ? 'Passed' : 'Failed'}: ${checks.length - failed} checks passed, ${failed} failed. Image: \`${image}\``,
     '',
-    '| check | | seen |',
-    '| --- | --- | --- |',
-    ...checks.map(
-      ({ name, passed, seen }) =>
-        `| ${name} | ${passed ? 'ok' : 'FAILED'} | ${seen.replaceAll('|', '\\|')} |`,
+    tableOf(
+      ['check', '', 'seen'],
+      checks.map(({ name, passed, seen }) => [name, passed ? 'ok' : 'FAILED', escapeCell(seen)]),
     ),
     '',
     ...Object.entries(runs).flatMap(([name, events]) => [
       `## ${name}`,
       '',
-      '| stage | command | exit code | seconds |',
-      '| --- | --- | --- | --- |',
-      ...events
-        .filter(({ sh }) => sh !== undefined)
-        .map(({ stage, sh, code, real, seconds }) =>
-          real
-            ? `| ${stage} | ${sh} | ${code} | ${seconds?.toFixed(0)} |`
-            : `| ${stage} | ${sh} | skipped | |`,
-        ),
+      tableOf(
+        ['stage', 'command', 'exit code', 'seconds'],
+        events
+          .filter(({ sh }) => sh !== undefined)
+          .map(({ stage, sh, code, real, seconds }) => [
+            `${stage}`,
+            `${sh}`,
+            ...(real ? [`${code}`, `${seconds?.toFixed(0)}`] : ['skipped', '']),
+          ]),
+      ),
       '',
     ]),
   ].join('\n')

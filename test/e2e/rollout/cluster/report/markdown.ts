@@ -1,3 +1,4 @@
+import { escapeCell, tableOf } from '../../../../../tools/markdown.ts'
 import { type PhaseCounts, sumOf } from '../../phases.ts'
 import { phaseHeads, phaseRow } from '../../report/phase-table.ts'
 import type { Check } from '../check.ts'
@@ -30,7 +31,7 @@ function partLines(result: PartResult): string[] {
       ? []
       : [
           '',
-          ...table(
+          table(
             ['load', 'pods', 'stopped', ...phaseHeads.slice(1), 'by the client', 'by Prometheus'],
             runs.map((run) => {
               const { client, prometheus } = podSums(run.pods)
@@ -45,9 +46,9 @@ function partLines(result: PartResult): string[] {
             }),
           ),
           '',
-          ...table(phaseHeads, sums.map(phaseRow)),
+          table(phaseHeads, sums.map(phaseRow)),
         ]),
-    ...(checks.length === 0 ? [] : ['', ...table(['check', 'result'], merged(checks))]),
+    ...(checks.length === 0 ? [] : ['', table(['check', 'result'], merged(checks))]),
   ]
 }
 
@@ -59,8 +60,9 @@ function merged(checks: readonly Check[]): string[][] {
   ])
 }
 
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)]
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  return tableOf(
+    heads,
+    rows.map((row) => row.map(escapeCell)),
+  )
 }
