@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs a pinned program at .tools/bin/NAME: links the one on the PATH if its version matches, else builds it with Go.
-# Usage: tools/go-tool.sh NAME PACKAGE VERSION HOMEPAGE
+# Usage: tools/go-tool.sh NAME PACKAGE VERSION HOMEPAGE [FOLDER]    FOLDER: another than .tools/bin
 set -eu
 cd "$(dirname "$0")/.."
-name=$1 package=$2 version=$3 homepage=$4
-target=.tools/bin/$name
+name=$1 package=$2 version=$3 homepage=$4 folder=${5:-.tools/bin}
+target=$folder/$name
 
 # A release prints its version. A program from `go install` may not; its build record has it.
 is_pinned() {
@@ -13,12 +13,12 @@ is_pinned() {
 }
 
 if [ -x "$target" ] && is_pinned "$target"; then exit; fi
-mkdir -p .tools/bin
+mkdir -p "$folder"
 if present=$(command -v "$name") && is_pinned "$present"; then
   ln -sf "$present" "$target"
 elif command -v go >/dev/null 2>&1; then
   echo "Building $name $version into .tools/ ..." >&2
-  GOBIN="$PWD/.tools/bin" go install "$package@$version"
+  GOBIN="$PWD/$folder" go install "$package@$version"
 else
   echo "This needs $name $version: $homepage" >&2
   echo "Put it on the PATH, or install Go (https://go.dev) and run this again." >&2

@@ -42,12 +42,10 @@ for version in $kubernetes_versions; do
     "$fetched/kubernetes_validate/kubernetes-json-schema/v$version-local-strict"
 done
 
-# module PACKAGE VERSION FOLDER: downloads a Go module and prints where the folder is. From its archive, because a module that
-# requires a newer Go is downloaded, but not unpacked.
+# module MODULE VERSION FOLDER: unpacks a folder of a Go module and prints where it is.
 module() {
-  archive=$(go mod download -json "$1@$2" | sed -n 's/.*"Zip": "\(.*\)".*/\1/p')
-  unzip -q -o "$archive" "$1@$2/$3/*" -d "$fetched"
-  echo "$fetched/$1@$2/$3"
+  path=$(tools/go-module.sh "$1" "$2" "$fetched" "$3/*")
+  echo "$path/$3"
 }
 gateway=$(module sigs.k8s.io/gateway-api "$gateway_api" config/crd/standard)/gateway.networking.k8s.io
 operator=$(module github.com/prometheus-operator/prometheus-operator "$prometheus_operator" example/prometheus-operator-crd)

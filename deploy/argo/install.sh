@@ -22,22 +22,18 @@ case ${1:-} in
     ;;
 esac
 
-manifest=$(mktemp)
-trap 'rm -f "$manifest"' EXIT
+unpacked=$(mktemp -d)
+trap 'rm -rf "$unpacked"' EXIT
+manifest=$unpacked/install.yaml
 url=https://raw.githubusercontent.com/$repository/$version/manifests/install.yaml
 if ! curl --fail --silent --location --max-time 60 --output "$manifest" "$url"; then
   echo "Cannot download $url; trying the Go module of the release" >&2
-  zip=
-  if command -v go >/dev/null 2>&1; then
-    # From the archive, because Go unpacks a module only if it is as new as the module wants.
-    zip=$(cd / && go mod download -json "$module@$version" 2>/dev/null | sed -n 's/.*"Zip": "\(.*\)".*/\1/p') || zip=
-  fi
-  if [ -z "$zip" ]; then
+  if ! source=$(tools/go-module.sh "$module" "$version" "$unpacked" manifests/install.yaml 2>/dev/null); then
     echo "Neither $url nor the Go module $module@$version can be downloaded. With a network, run this again; or download" >&2
     echo "the file elsewhere and run: kubectl apply --server-side --namespace $namespace --filename install.yaml" >&2
     exit 1
   fi
-  unzip -p "$zip" "$module@$version/manifests/install.yaml" > "$manifest"
+  cp "$source/manifests/install.yaml" "$manifest"
 fi
 if ! echo "$sha256  $manifest" | sha256sum --check --status; then
   echo "$url has another checksum than $sha256: nothing was installed" >&2

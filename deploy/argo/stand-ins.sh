@@ -18,10 +18,7 @@ build() {
   shift 4
   target=$bin/$name-$version
   if [ -x "$target" ]; then return; fi
-  # From the archive, because Go unpacks a module only if it is as new as the module wants.
-  zip=$(cd / && go mod download -json "$module@$version" 2>/dev/null | sed -n 's/.*"Zip": "\(.*\)".*/\1/p')
-  unzip -q "$zip" -d "$context/modules"
-  source=$context/modules/$module@$version
+  source=$(tools/go-module.sh "$module" "$version" "$context/modules")
   # The newest patch release of Go is not needed to compile it.
   sed -i 's/^go 1\.26\..*/go 1.26.0/' "$source/go.mod"
   # The dashboard is a directory that Go embeds, and not in the module.
