@@ -5,10 +5,9 @@ import { join } from 'node:path'
 import { createCheckMetrics } from '../../src/telemetry/metrics/check-metrics.ts'
 import { createWorkerMetrics } from '../../src/telemetry/metrics/worker-metrics.ts'
 import { appDeps } from '../support/app-deps.ts'
-import { spawnChild } from '../support/child-process.ts'
 import { runCommand, runSuccessfully } from '../support/command.ts'
-import { freePort } from '../support/free-ports.ts'
 import { hasProgram } from '../support/programs.ts'
+import { runPrometheus } from '../support/prometheus.ts'
 import { root } from '../support/root.ts'
 import { noDrainWindow, startService } from '../support/service.ts'
 import { until } from '../support/until.ts'
@@ -213,7 +212,6 @@ describe.skipIf(!hasProgram('prometheus', 'prometheus'))('the scrape configurati
       .replace('api-1:8000', `127.0.0.1:${first.port}`)
       .replace('api-2:8000', `127.0.0.1:${second.port}`)
       .replace('worker-1:8081', `127.0.0.1:${worker.port}`)
-    const port = freePort()
     await writeFile(
       join(directory, 'prometheus.yml'),
       `global: { scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 500ms }
@@ -224,21 +222,16 @@ ${configuration}
       - targets: ['127.0.0.1:1']
 `,
     )
-    resources.use(
-      spawnChild({
-        command: [
-          'prometheus',
-          `--config.file=${directory}/prometheus.yml`,
-          `--storage.tsdb.path=${directory}/prometheus`,
-          `--web.listen-address=127.0.0.1:${port}`,
-        ],
-        output: { file: join(directory, 'prometheus.log') },
-      }),
-    )
+    const { url, child } = await runPrometheus({
+      configFile: join(directory, 'prometheus.yml'),
+      directory: join(directory, 'prometheus'),
+      output: { file: join(directory, 'prometheus.log') },
+    })
+    resources.use(child)
     /** The values by job and pod. */
     const query = async (text: string): Promise<Record<string, string>> => {
-      const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(text)}`
-      const { data } = (await (await fetch(url)).json()) as {
+      const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(text)}`)
+      const { data } = (await answer.json()) as {
         data: { result: { metric: { job: string; pod?: string }; value: [number, string] }[] }
       }
       return Object.fromEntries(data.result.map(({ metric, value }) => [metric.pod ?? metric.job, value[1]]))

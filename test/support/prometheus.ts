@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Child, type ChildOptions, spawnChild } from './child-process.ts'
 import { freePort } from './free-ports.ts'
 import { root } from './root.ts'
 import { until } from './until.ts'
@@ -17,6 +18,44 @@ export interface ScrapeTarget {
   readonly labels: Readonly<Record<string, string>>
 }
 
+export interface PrometheusOptions extends Pick<ChildOptions, 'output' | 'detached'> {
+  readonly configFile: string
+  /** Where its data goes. */
+  readonly directory: string
+  /** Host and port. Default: a free port of this machine's loopback address. */
+  readonly address?: string
+}
+
+/** Starts the machine's Prometheus with any configuration; resolves when it is ready. The caller ends it. */
+export async function runPrometheus({
+  configFile,
+  directory,
+  address = `127.0.0.1:${freePort()}`,
+  ...options
+}: PrometheusOptions): Promise<{ readonly url: string; readonly child: Child }> {
+  const url = `http://${address}`
+  const child = spawnChild({
+    ...options,
+    command: [
+      'prometheus',
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${directory}`,
+      `--web.listen-address=${address}`,
+    ],
+  })
+  try {
+    await until(async () => (await fetch(`${url}/-/ready`)).ok, {
+      what: 'Prometheus to be ready',
+      timeoutMs: 60_000,
+      intervalMs: 50,
+    })
+  } catch (error) {
+    await child.kill()
+    throw error
+  }
+  return { url, child }
+}
+
 /** A Prometheus that runs. Disposing of it kills it and removes its data. */
 export interface Prometheus extends AsyncDisposable {
   /** Runs an instant query. */
@@ -28,10 +67,9 @@ export interface Prometheus extends AsyncDisposable {
  * a second, because a rate needs two samples.
  */
 export async function startPrometheus(targets: readonly ScrapeTarget[]): Promise<Prometheus> {
-  const running = new AsyncDisposableStack()
-  const port = freePort()
+  await using resources = new AsyncDisposableStack()
   const home = await mkdtemp(join(tmpdir(), 'prometheus-'))
-  running.defer(() => rm(home, { recursive: true }))
+  resources.defer(() => rm(home, { recursive: true }))
   await cp(join(root, 'deploy/prometheus'), home, { recursive: true })
   const config = await Bun.file(join(home, 'prometheus.yml')).text()
   const hurried = config
@@ -41,34 +79,16 @@ export async function startPrometheus(targets: readonly ScrapeTarget[]): Promise
   await Bun.write(join(home, 'prometheus.yml'), hurried)
   const discovered = targets.map(({ port, labels }) => ({ targets: [`127.0.0.1:${port}`], labels }))
   await Bun.write(join(home, 'targets/api.json'), JSON.stringify(discovered))
-  const prometheus = Bun.spawn(
-    [
-      'prometheus',
-      `--config.file=${home}/prometheus.yml`,
-      `--storage.tsdb.path=${home}/data`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    { stdout: 'ignore', stderr: 'ignore' },
-  )
-  running.defer(async () => {
-    prometheus.kill('SIGKILL')
-    await prometheus.exited
+  const { url, child } = await runPrometheus({
+    configFile: join(home, 'prometheus.yml'),
+    directory: join(home, 'data'),
+    output: 'ignore',
   })
-  const api = `http://127.0.0.1:${port}`
-  try {
-    await until(() =>
-      fetch(`${api}/-/ready`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    )
-  } catch (error) {
-    await running.disposeAsync()
-    throw error
-  }
+  resources.use(child)
+  const running = resources.move()
   return {
     async ask(query) {
-      const answer = await fetch(`${api}/api/v1/query`, {
+      const answer = await fetch(`${url}/api/v1/query`, {
         method: 'POST',
         body: new URLSearchParams({ query }),
       })

@@ -1,6 +1,6 @@
 import { cp, mkdir, rename } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { spawnChild } from '../../support/child-process.ts'
+import { runPrometheus } from '../../support/prometheus.ts'
 import { until } from '../../support/until.ts'
 
 const shippedConfig = resolve(import.meta.dir, '../../../deploy/prometheus/prometheus.yml')
@@ -31,7 +31,6 @@ export async function startPrometheus(directory: string, port: number): Promise<
   const targetsFile = join(home, 'targets/api.json')
   await mkdir(join(home, 'targets'), { recursive: true })
   await cp(shippedConfig, join(home, 'prometheus.yml'))
-  const url = `http://127.0.0.1:${port}`
 
   const setTargets = async (targets: readonly Target[]): Promise<void> => {
     const groups = targets.map((target) => ({
@@ -44,20 +43,12 @@ export async function startPrometheus(directory: string, port: number): Promise<
   }
   await setTargets([])
 
-  const program = spawnChild({
-    detached: true,
-    command: [
-      'prometheus',
-      `--config.file=${join(home, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(home, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
+  const { url, child } = await runPrometheus({
+    configFile: join(home, 'prometheus.yml'),
+    directory: join(home, 'data'),
+    address: `127.0.0.1:${port}`,
     output: { file: join(directory, 'prometheus.log') },
-  })
-  await until(async () => (await fetch(`${url}/-/ready`)).ok, {
-    what: 'Prometheus to be ready',
-    timeoutMs: 30_000,
-    intervalMs: 50,
+    detached: true,
   })
   return {
     url,
@@ -86,8 +77,8 @@ export async function startPrometheus(directory: string, port: number): Promise<
       )
     },
     async stop() {
-      program.signal('SIGTERM')
-      await program.exited
+      child.signal('SIGTERM')
+      await child.exited
     },
   }
 }

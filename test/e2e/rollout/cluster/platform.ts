@@ -5,7 +5,7 @@ import { until } from '../../../support/until.ts'
 import { type Namespace, openNamespace } from './kubectl.ts'
 import { applyOverlay, type Change } from './overlay.ts'
 import { type Pods, watchPods } from './pods.ts'
-import { runPrometheus } from './prometheus.ts'
+import { runClusterPrometheus } from './prometheus.ts'
 import type { ClusterSettings } from './settings.ts'
 import { prepareVolumes } from './volumes.ts'
 
@@ -76,7 +76,7 @@ export async function deploy(settings: ClusterSettings, directory: string): Prom
     })
   await applyChange({ image })
   const pods = await watchPods(namespace, [...deployments, ...releaseDeployments], join(directory, 'pods'))
-  const prometheus = withoutPrometheus ? await runPrometheus(namespace, pods, directory) : null
+  const prometheus = withoutPrometheus ? await runClusterPrometheus(namespace, pods, directory) : null
   for (const each of ['statefulset/postgres', 'statefulset/redis']) await rolloutStatus(namespace, each)
   if (prometheus === null) await rolloutStatus(namespace, 'deployment/prometheus')
   const rolledOut = (deployment: string): Promise<void> =>

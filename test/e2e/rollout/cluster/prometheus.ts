@@ -1,8 +1,7 @@
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { spawnChild } from '../../../support/child-process.ts'
 import { freePort } from '../../../support/free-ports.ts'
-import { until } from '../../../support/until.ts'
+import { runPrometheus } from '../../../support/prometheus.ts'
 import type { Namespace } from './kubectl.ts'
 import type { PodLife, Pods } from './pods.ts'
 
@@ -17,7 +16,7 @@ const lookMs = 200
  *
  * @param directory takes its configuration, log and data.
  */
-export async function runPrometheus(
+export async function runClusterPrometheus(
   namespace: Namespace,
   pods: Pods,
   directory: string,
@@ -25,7 +24,6 @@ export async function runPrometheus(
   const address = await namespace.kubectl(
     ...['get', 'nodes', '-o', 'jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}'],
   )
-  const port = freePort()
   const targets = join(directory, 'targets.json')
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s' },
@@ -34,15 +32,12 @@ export async function runPrometheus(
   const configFile = join(directory, 'prometheus.json')
   await Bun.write(configFile, JSON.stringify(config))
   await Bun.write(targets, '[]')
-  const program = spawnChild({
-    detached: true,
-    command: [
-      'prometheus',
-      `--config.file=${configFile}`,
-      `--storage.tsdb.path=${join(directory, 'prometheus')}`,
-      `--web.listen-address=${address}:${port}`,
-    ],
+  const { url, child } = await runPrometheus({
+    configFile,
+    directory: join(directory, 'prometheus'),
+    address: `${address}:${freePort()}`,
     output: { file: join(directory, 'prometheus.log') },
+    detached: true,
   })
   let closed = false
   const following = (async () => {
@@ -58,19 +53,13 @@ export async function runPrometheus(
       await Bun.sleep(lookMs)
     }
   })()
-  const url = `http://${address}:${port}`
-  await until(async () => (await fetch(`${url}/-/ready`)).ok, {
-    what: 'Prometheus on this machine',
-    timeoutMs: 60_000,
-    intervalMs: 100,
-  })
   return {
     url,
     async close() {
       closed = true
       await following
-      program.signal('SIGTERM')
-      await program.exited
+      child.signal('SIGTERM')
+      await child.exited
     },
   }
 }
