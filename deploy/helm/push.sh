@@ -24,8 +24,5 @@ case $CHARTS in
   *) set -- ;;
 esac
 .tools/bin/helm push "$work/tally-$version.tgz" "oci://$CHARTS" "$@" >&2
-pushed=$CHARTS/tally@$(.tools/bin/crane digest "$CHARTS/tally:$version")
-mkdir -p reports/supply-chain
-echo "$pushed" > reports/supply-chain/chart
-deploy/image/output.sh chart "$pushed"
-echo "$pushed"
+digest=$(.tools/bin/crane digest "$CHARTS/tally:$version")
+deploy/image/record.sh chart "$CHARTS/tally@$digest"

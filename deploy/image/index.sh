@@ -15,8 +15,5 @@ index=$(.tools/bin/crane index append "$@" --tag "$REPOSITORY:${tags%% *}" | tai
 for tag in ${tags#* }; do
   if [ "$tag" != "${tags%% *}" ]; then .tools/bin/crane tag "$index" "$tag"; fi
 done
-mkdir -p reports/supply-chain
-echo "$index" > reports/supply-chain/image
-deploy/image/output.sh image "$index"
 deploy/image/output.sh digest "${index#*@}"
-echo "$index"
+deploy/image/record.sh image "$index"

@@ -15,7 +15,4 @@ pushed=$(.tools/bin/crane push "$work/image.tar" "$REPOSITORY:${tags%% *}" | tai
 for tag in ${tags#* }; do
   if [ "$tag" != "${tags%% *}" ]; then .tools/bin/crane tag "$pushed" "$tag"; fi
 done
-mkdir -p reports/supply-chain
-echo "$pushed" > reports/supply-chain/image
-deploy/image/output.sh image "$pushed"
-echo "$pushed"
+deploy/image/record.sh image "$pushed"
