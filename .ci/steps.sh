@@ -26,21 +26,80 @@ part() {
 
 # step NAME COMMAND [ARGUMENT...]
 step() {
-  local name=$1 started=$SECONDS verdict
+  local name=$1 started=$SECONDS code=0
   [[ -z $left_out ]] || return 0
   shift
   printf '\n===== %s\n' "$name"
   # Run in the background, where `set -e` works inside a function; directly after `if` it would not.
   "$@" </dev/null &
-  if wait $!; then
+  wait $! || code=$?
+  record_step "$name" $code $((SECONDS - started))
+}
+
+# record_step NAME EXIT_CODE SECONDS
+record_step() {
+  local verdict
+  if (($2 == 0)); then
     verdict=ok
     steps_passed=$((steps_passed + 1))
   else
     verdict=FAILED
     steps_failed=$((steps_failed + 1))
   fi
-  steps_table+=("$(printf '%-7s %4d s  %s' "$verdict" $((SECONDS - started)) "$name")")
-  printf '===== %s: %s after %d s\n' "$name" "$verdict" $((SECONDS - started))
+  steps_table+=("$(printf '%-7s %4d s  %s' "$verdict" "$3" "$1")")
+  printf '===== %s: %s after %d s\n' "$1" "$verdict" "$3"
+}
+
+# parallel_step NAME COMMAND [ARGUMENT...]: a step that runs beside other parallel steps, as many at a time as there are
+# processors. Its output is printed when it ends. `join_steps` waits for all of them.
+parallel_max=$(getconf _NPROCESSORS_ONLN)
+parallel_outputs=
+parallel_names=()
+parallel_running=()
+parallel_step() {
+  local number=${#parallel_names[@]}
+  [[ -z $left_out ]] || return 0
+  parallel_outputs=${parallel_outputs:-$(mktemp -d)}
+  while ((${#parallel_running[@]} >= parallel_max)); do end_a_step; done
+  parallel_names+=("$1")
+  shift
+  parallel_running+=("$number")
+  {
+    started=$SECONDS code=0
+    "$@" </dev/null >"$parallel_outputs/$number.log" 2>&1 &
+    wait $! || code=$?
+    echo "$code $((SECONDS - started))" >"$parallel_outputs/$number.ended"
+  } &
+}
+
+# Waits until at least one parallel step has ended, and records those that have.
+end_a_step() {
+  local number code seconds still=()
+  # Bash before 4.3 has no `wait -n`.
+  wait -n 2>/dev/null || sleep 1
+  for number in "${parallel_running[@]}"; do
+    if [[ ! -f $parallel_outputs/$number.ended ]]; then
+      still+=("$number")
+      continue
+    fi
+    read -r code seconds <"$parallel_outputs/$number.ended"
+    printf '\n===== %s\n' "${parallel_names[$number]}"
+    cat "$parallel_outputs/$number.log"
+    record_step "${parallel_names[$number]}" "$code" "$seconds"
+  done
+  parallel_running=("${still[@]}")
+}
+
+# parallel_test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]
+parallel_test_step() {
+  local name=$1
+  junit_files+=("$2")
+  shift 2
+  parallel_step "$name" "$@"
+}
+
+join_steps() {
+  while ((${#parallel_running[@]} > 0)); do end_a_step; done
 }
 
 # A step that all following steps require: a failure ends the run.
@@ -86,6 +145,7 @@ unknown_parts() {
 
 # Prints the table and the totals, then exits.
 finish() {
+  join_steps
   left_out=
   unknown_parts
   local tests failures errors skipped unstable passed failed

@@ -11,7 +11,7 @@ import { steadyRounds } from './steady-rounds.ts'
 import { summarize } from './summary.ts'
 import { micros } from './table.ts'
 import { inImage, type Target } from './targets.ts'
-import { payloadWorkloads, postJson, type Workload } from './workloads.ts'
+import { getIndex, payloadWorkloads, postJson, type Workload } from './workloads.ts'
 
 /**
  * `BEFORE=<folder> bun bench/compare.ts`: compares this build with that of another checkout, whose dependencies must be
@@ -141,6 +141,7 @@ function comparisons(): Comparison[] {
       created('/tasks', `{"payload":${smallBody}}`),
       onlyQueued,
     ),
+    ...sideBySide('index', '`GET /`, JSON', getIndex()),
     {
       name: 'hono',
       title: 'small, `PAYLOAD_FAST_PATH=false` over the default, both from this build',

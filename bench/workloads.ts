@@ -64,6 +64,12 @@ export function workloadOfConnections(connections: number): Workload {
 /** A probe as raw bytes. */
 export const getHealth: Uint8Array = Buffer.from('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
 
+/** `GET /` of a program, which is answered with JSON; a browser gets the console. */
+export function getIndex(): Workload {
+  const request = Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n')
+  return { name: 'GET /', title: 'GET /', request, bodyBytes: 0, connections: 32 }
+}
+
 /** Formats a `POST /payload` request with this body. */
 export function postPayload(body: string): Uint8Array {
   return postJson('/payload', body)

@@ -10,7 +10,7 @@
  */
 import { accessSync, constants, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import {
@@ -28,6 +28,8 @@ const timeoutMs = 30_000
 /** Minimum size of a tmpfs to use, in bytes: a container's has 64 MB. */
 const minTmpfsBytes = 2 * 2 ** 30
 const folderPrefix = 'tally-test-'
+/** One more than processors: a file that waits for a process leaves its processor idle. */
+const workers = availableParallelism() + 1
 
 const { values, positionals, tokens } = parseArgs({
   options: { all: { type: 'boolean', default: false } },
@@ -56,7 +58,7 @@ async function runTests(): Promise<number> {
   const ignored = quick ? [...slowTests, ...separateTests] : positionals.length > 0 ? [] : separateTests
   const tests = Bun.spawn(
     [
-      ...[process.execPath, 'test', '--no-orphans', '--parallel', `--timeout=${timeoutMs}`],
+      ...[process.execPath, 'test', '--no-orphans', `--parallel=${workers}`, `--timeout=${timeoutMs}`],
       ...ignored.map((pattern) => `--path-ignore-patterns=${pattern}`),
       ...passedOn,
     ],
