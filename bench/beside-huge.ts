@@ -1,5 +1,5 @@
 import { connect } from './client.ts'
-import { cores, moveTo } from './cores.ts'
+import { cores, moveTo, onAllCores } from './cores.ts'
 import { checkStatus } from './expected.ts'
 import type { Finding } from './finding.ts'
 import type { HugeLoad } from './huge-load.ts'
@@ -120,10 +120,8 @@ async function probeBeside({ port }: ServerProcess, load: HugeSender, windowMs: 
 
 /** Server and load share all cores, so that an analysis thread has a core to run on. */
 async function measureThroughputKept(target: Target, load: HugeSender, windowMs: number, rounds: number) {
-  const all = cores === undefined ? [] : [cores.server, cores.load]
-  const pinned = all.length === 0 ? [] : ['taskset', '--cpu-list', all.join(',')]
-  const server = await startServer({ ...target, command: [...pinned, ...target.command] })
-  moveTo(all)
+  const server = await startServer({ ...target, command: onAllCores(target.command) })
+  if (cores !== undefined) moveTo([cores.server, cores.load])
   const small = payloadWorkloads().find(({ name }) => name === 'small')!
   const client = await connect(server.port, small.request, small.connections)
   const perSecond = async (): Promise<number> => {

@@ -17,6 +17,13 @@ export function onServerCore(command: readonly string[]): string[] {
   return cores === undefined ? [...command] : ['taskset', '--cpu-list', String(cores.server), ...command]
 }
 
+/** Wraps a command so that it may use the load's core too, after `onServerCore`. */
+export function onAllCores(command: readonly string[]): string[] {
+  return cores === undefined
+    ? [...command]
+    : ['taskset', '--cpu-list', `${cores.server},${cores.load}`, ...command]
+}
+
 /** Moves this process with all its threads to the load's core. */
 export function moveToLoadCore(): void {
   if (cores !== undefined) moveTo([cores.load])
