@@ -13,4 +13,4 @@ export const options = optionsOf('large', settings)
 export const setup = () => requireHealthyTarget(settings)
 export const small = payloadJourney(settings, 'small')
 export const large = payloadJourney(settings, settings.size)
-export { handleSummary } from './summary.ts'
+export { handleSummary } from './handle-summary.ts'

@@ -118,6 +118,18 @@ export function optionsOf(name: ProfileName, settings: Settings): Options {
   }
 }
 
+/**
+ * The number of users at the start of a run, for the heading of the report's table.
+ *
+ * @example usersOf(optionsOf('smoke', parseSettings({}, defaultsOf('smoke'))).scenarios) // 1
+ */
+export function usersOf(scenarios: Options['scenarios']): number {
+  return Object.values(scenarios ?? {}).reduce((sum, scenario) => {
+    if ('preAllocatedVUs' in scenario) return sum + scenario.preAllocatedVUs
+    return sum + ('vus' in scenario ? (scenario.vus ?? 1) : 1)
+  }, 0)
+}
+
 function steady(settings: Settings): Scenario {
   return {
     executor: 'constant-arrival-rate',

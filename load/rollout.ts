@@ -13,4 +13,4 @@ const settings = parseSettings(__ENV, defaultsOf('rollout'))
 export const options = optionsOf('rollout', settings)
 export const setup = () => requireHealthyTarget(settings)
 export default payloadJourney(settings, settings.size)
-export { handleSummary } from './summary.ts'
+export { handleSummary } from './handle-summary.ts'

@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline'
 import { type LoadEvent, parseEvents } from './events.ts'
 import { findK6, runK6 } from './k6.ts'
 import { countWithScrapes } from './metrics-scrape.ts'
-import { defaultsOf, optionsOf, type ProfileName, profileNames } from './profiles.ts'
+import { defaultsOf, optionsOf, type ProfileName, profileNames, usersOf } from './profiles.ts'
 import { countWithPrometheus } from './prometheus.ts'
 import { parseRecord, type RequestRecord, recordHeader } from './record.ts'
 import { renderHtml } from './report/html.ts'
@@ -85,7 +85,7 @@ async function main(): Promise<number> {
   const report = buildReport({
     profile,
     settings,
-    concurrency: concurrencyOf(profile, settings),
+    concurrency: usersOf(optionsOf(profile, settings).scenarios),
     summary,
     tally,
     service: await counting.end([...tally.instances.keys()]),
@@ -198,13 +198,4 @@ async function* readRecords(file: string): AsyncGenerator<RequestRecord> {
     const record = parseRecord(line)
     if (record !== null) yield record
   }
-}
-
-/** The number of users, for the heading of the table. */
-function concurrencyOf(profile: ProfileName, settings: Settings): number {
-  const scenarios = Object.values(optionsOf(profile, settings).scenarios ?? {})
-  return scenarios.reduce((sum, scenario) => {
-    if ('preAllocatedVUs' in scenario) return sum + scenario.preAllocatedVUs
-    return sum + ('vus' in scenario ? (scenario.vus ?? 1) : 1)
-  }, 0)
 }

@@ -47,7 +47,7 @@ export const options = {
 }
 
 export const setup = () => requireHealthyTarget(settings)
-export { handleSummary } from './summary.ts'
+export { handleSummary } from './handle-summary.ts'
 
 const sendPayload = payloadJourney(settings, settings.size)
 // Each user has its own runtime; only the first one evicts. It evicts the pod that its own connection leads to, so that at

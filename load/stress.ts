@@ -11,4 +11,4 @@ const settings = parseSettings(__ENV, defaultsOf('stress'))
 export const options = optionsOf('stress', settings)
 export const setup = () => requireHealthyTarget(settings)
 export default payloadJourney(settings, settings.size)
-export { handleSummary } from './summary.ts'
+export { handleSummary } from './handle-summary.ts'
