@@ -15,6 +15,13 @@ case $engine in
       socket=$(podman info --format '{{.Host.RemoteSocket.Path}}')
       export DOCKER_HOST="unix://${socket#unix://}"
     fi
+    case " $* " in
+      *" up "*)
+        if ! [ -d /run/systemd/system ]; then
+          echo "Podman runs health checks by systemd, which does not run here. Unless something else calls \`podman healthcheck run\`, no container becomes healthy, and this waits forever." >&2
+        fi
+        ;;
+    esac
     ;;
 esac
 

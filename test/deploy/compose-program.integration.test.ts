@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -45,5 +46,20 @@ describe('deploy/docker/compose.sh', () => {
     expect([plugin.exitCode, plugin.output]).toEqual([0, expect.stringContaining('engine-of-test')])
     const program = await runWith({ ...withoutPlugin, 'docker-compose': compose })
     expect([program.exitCode, program.output]).toEqual([0, expect.stringContaining('docker-compose')])
+  })
+
+  test('with Podman, uses its socket, and warns where no systemd runs the health checks', async () => {
+    const { exitCode, output } = await runWith(
+      {
+        'podman-of-test': 'case $1 in info) echo /run/of-test.sock;; *) exit 1;; esac',
+        'docker-compose':
+          'case "$*" in version*) echo 2.40.3;; *help*) echo "  --wait";; *) echo "started on $DOCKER_HOST";; esac',
+        podman: 'case $1 in info) echo /run/of-test.sock;; esac',
+      },
+      { CONTAINER: 'podman-of-test' },
+    )
+    expect([exitCode, output]).toEqual([0, expect.stringContaining('started on unix:///run/of-test.sock')])
+    const warning = 'Podman runs health checks by systemd'
+    expect(output.includes(warning)).toBe(!existsSync('/run/systemd/system'))
   })
 })

@@ -99,6 +99,14 @@ describe('compose.yaml', () => {
         }
   })
 
+  test('mounts memory with options that Docker and Podman know', () => {
+    const options = services.flatMap(([, { tmpfs = [] }]) =>
+      tmpfs.flatMap((mount) => mount.split(':')[1] ?? []),
+    )
+    expect(options.length).toBeGreaterThan(1)
+    for (const each of options) expect(each).toMatch(/^(mode|size)=\w+(,(mode|size)=\w+)*$/)
+  })
+
   test('mounts only existing files', () => {
     const mounted = services.flatMap(([, { volumes = [] }]) =>
       volumes.flatMap((volume) => (volume.startsWith('./') ? [volume.split(':')[0] ?? ''] : [])),
