@@ -6,6 +6,8 @@ export interface TcpSocket {
   readonly state: 'established' | 'close-wait' | 'listen' | 'other'
   /** Of a listening socket: complete connections that are not accepted yet. */
   readonly queued: number
+  /** An open connection whose client has sent nothing yet. */
+  readonly silent: boolean
 }
 
 /** Constants of Linux under the names of its headers: sys/socket.h, netinet/in.h and netinet/tcp.h. */
@@ -17,6 +19,9 @@ const stateNames: Readonly<Record<number, TcpSocket['state']>> = {
   8: 'close-wait',
   10: 'listen',
 }
+
+/** The bytes of `struct tcp_info` up to and including `tcpi_bytes_received`. */
+const infoLength = 136
 
 const libcFunctions = {
   getsockname: { args: ['i32', 'ptr', 'ptr'], returns: 'i32' },
@@ -73,7 +78,7 @@ export function listTcpSockets(port: number): TcpSocket[] | undefined {
   const sockets: TcpSocket[] = []
   const addressBytes = new Uint8Array(28)
   const address = new DataView(addressBytes.buffer)
-  const infoBytes = new Uint8Array(32)
+  const infoBytes = new Uint8Array(infoLength)
   const info = new DataView(infoBytes.buffer)
   const length = new Uint32Array(1)
   // Loaded at first use, like bun:ffi.
@@ -85,8 +90,14 @@ export function listTcpSockets(port: number): TcpSocket[] | undefined {
     length[0] = info.byteLength
     if (c.getsockopt(fd, linux.IPPROTO_TCP, linux.TCP_INFO, infoBytes, length) !== 0) continue
     const state = stateNames[info.getUint8(0)] ?? 'other'
-    // tcpi_unacked, which holds the length of the accept queue for a listening socket (tcp_get_info).
-    sockets.push({ fd, state, queued: state === 'listen' ? info.getUint32(24, true) : 0 })
+    sockets.push({
+      fd,
+      state,
+      // tcpi_unacked, which holds the length of the accept queue for a listening socket (tcp_get_info).
+      queued: state === 'listen' ? info.getUint32(24, true) : 0,
+      // tcpi_bytes_received, since Linux 4.1.
+      silent: state === 'established' && length[0] === infoLength && info.getBigUint64(128, true) === 0n,
+    })
   }
   return sockets
 }
@@ -96,10 +107,22 @@ export function listListeners(port: number): TcpSocket[] {
   return (listTcpSockets(port) ?? []).filter(({ state }) => state === 'listen')
 }
 
+/** setsockopt(2) of an integer at a level, such as IPPROTO_IP. @returns whether the kernel accepted it */
+export function setNumberOption(fd: number, level: number, option: number, value: number): boolean {
+  const bytes = Int32Array.of(value)
+  return libc()?.setsockopt(fd, level, option, bytes, bytes.byteLength) === 0
+}
+
+/** getsockopt(2) of an integer. @returns undefined if the socket does not have this option */
+export function getNumberOption(fd: number, level: number, option: number): number | undefined {
+  const bytes = new Int32Array(1)
+  const length = Uint32Array.of(bytes.byteLength)
+  return libc()?.getsockopt(fd, level, option, bytes, length) === 0 ? bytes[0] : undefined
+}
+
 /** setsockopt(2) of an integer at IPPROTO_TCP. @returns whether the kernel accepted it */
 export function setTcpOption(fd: number, option: number, value: number): boolean {
-  const bytes = Int32Array.of(value)
-  return libc()?.setsockopt(fd, linux.IPPROTO_TCP, option, bytes, bytes.byteLength) === 0
+  return setNumberOption(fd, linux.IPPROTO_TCP, option, value)
 }
 
 /** setsockopt(2) of a structure at SOL_SOCKET. @returns whether the kernel accepted it */

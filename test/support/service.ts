@@ -9,6 +9,8 @@ import { Impossible, until } from './until.ts'
 export interface ServiceOptions {
   /** A program: a path from the project's root, or an absolute one. Default: `src/main.ts`. */
   readonly program?: string
+  /** A command that executes the program, such as `setpriv …`. */
+  readonly by?: readonly string[]
   /** Its settings besides a free loopback port and an empty data folder. */
   readonly env?: Readonly<Record<string, string>>
   /** Writes its log to this file instead of `log`: for services under load, whose log is read at the end. */
@@ -28,11 +30,11 @@ const startTimeoutMs = 30_000
 export const noDrainWindow = { DRAIN_MAX: '0s' }
 
 /** Starts one of our programs without waiting for anything. */
-export async function spawnService({ program, env, logFile }: ServiceOptions = {}): Promise<Child> {
+export async function spawnService({ program, by = [], env, logFile }: ServiceOptions = {}): Promise<Child> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-service-'))
   const path = program ?? 'src/main.ts'
   const child = spawnChild({
-    command: [process.execPath, isAbsolute(path) ? path : join(root, path)],
+    command: [...by, process.execPath, isAbsolute(path) ? path : join(root, path)],
     env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', DATA_DIR: folder, ...env },
     cwd: root,
     ...(logFile === undefined ? {} : { output: { file: logFile } }),
