@@ -42,18 +42,29 @@ export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions 
   }
   return (request, server, isLiteral) => {
     const { method, url } = request
-    // It reads no chunked body, because that has no length.
     const fast = method === 'POST' ? fastPath?.(request, url) : undefined
-    if (fast !== undefined) return fast
-    const response = fetchFromApp(request, url, server, isLiteral)
-    if (!isChunked(request)) return response
+    const response = fast ?? fetchFromApp(request, url, server, isLiteral)
+    if (!isChunked(request) && !endsConnection(request)) return response
     return response instanceof Response ? closeConnection(response) : response.then(closeConnection)
   }
 }
 
 /**
- * Ends the connection with the response to a chunked request. Bun takes the trailers of a chunked body for another request
- * and answers that with 400. On a connection that a proxy shares among its clients, any of them would get the 400.
+ * Whether the client asked to end the connection after this request (RFC 9112 §9.6). Bun does, but its response does not
+ * say so. A client that goes by the response, such as Go's when a program sets the header itself, would send its next
+ * request on a connection that is being closed, and lose it.
+ */
+function endsConnection({ headers }: Request): boolean {
+  const options = headers.get('connection')
+  return options !== null && closeOption.test(options)
+}
+
+const closeOption = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
+
+/**
+ * Ends the connection with the response. Also that to a chunked request: Bun takes the trailers of a chunked body for
+ * another request and answers that with 400. On a connection that a proxy shares among its clients, any of them would get
+ * the 400.
  */
 function closeConnection(response: Response): Response {
   response.headers.set('connection', 'close')

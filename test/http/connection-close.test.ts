@@ -122,3 +122,33 @@ describe('a request with a length', () => {
     }
   })
 })
+
+describe('a client that ends the connection with its request', () => {
+  const cases: [method: string, path: string, options: string][] = [
+    ['POST', '/payload', 'close'],
+    ['POST', '/data', 'Close'],
+    ['GET', '/health', 'keep-alive , close'],
+    ['GET', '/metrics', 'close, TE'],
+    ['GET', '/nowhere', 'close'],
+    ['HEAD', '/health', 'close'],
+  ]
+  test.each(cases)('reads in the response that it ends: %s %s, Connection: %s', async (method, path, options) => {
+    using connection = await connectRaw(server.port)
+    const body = method === 'POST' ? payload : ''
+    void connection.send(
+      `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: ${options}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    )
+    const response = await connection.next(method === 'HEAD' ? 'HEAD' : undefined)
+    expect(response?.headers.get('connection')).toBe('close')
+    expect(await connection.next()).toBeUndefined()
+  })
+
+  test('is not one that keeps it, or names another option', async () => {
+    using connection = await connectRaw(server.port)
+    for (const options of ['keep-alive', 'closed', 'X-Close']) {
+      await connection.send(`GET /health HTTP/1.1\r\nHost: a\r\nConnection: ${options}\r\n\r\n`)
+      expect((await connection.next())?.headers.get('connection')).toBeNull()
+    }
+  })
+})
