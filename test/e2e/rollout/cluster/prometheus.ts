@@ -8,6 +8,13 @@ import type { PodLife, Pods } from './pods.ts'
 /** The port of /metrics in k8s/base. */
 const metricsPort = 9100
 const lookMs = 200
+/** The job of each Deployment, of the overlay and of the Helm release, as k8s/components/monitoring names it. */
+const jobs: ReadonlyMap<string, string> = new Map([
+  ['api', 'api'],
+  ['worker', 'worker'],
+  ['tally-api', 'api'],
+  ['tally-worker', 'worker'],
+])
 
 /**
  * Runs the machine's Prometheus for a cluster that has no image of one that discovers pods: this program gives it the pods
@@ -65,11 +72,11 @@ export async function runClusterPrometheus(
 }
 
 /** The pods that run, as a file for `file_sd_configs`. A terminating pod runs until it exits. */
-export function targetsOf(namespace: string, pods: readonly PodLife[]): object[] {
+function targetsOf(namespace: string, pods: readonly PodLife[]): object[] {
   return pods
-    .filter(({ workload, address, gone }) => ['api', 'worker'].includes(workload) && address !== '' && !gone)
+    .filter(({ workload, address, gone }) => jobs.has(workload) && address !== '' && !gone)
     .map(({ workload, address, name, revision }) => ({
       targets: [`${address}:${metricsPort}`],
-      labels: { job: workload, namespace, pod: name, rollouts_pod_template_hash: revision },
+      labels: { job: jobs.get(workload), namespace, pod: name, rollouts_pod_template_hash: revision },
     }))
 }
