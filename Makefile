@@ -158,12 +158,15 @@ undeploy: ## Remove the deployment, with its data (OVERLAY=dev)
 kind: ## Create a cluster in Docker by kind, load the image, and deploy (OVERLAY=dev)
 	@OVERLAY=$(OVERLAY) k8s/kind.sh
 
-.PHONY: argocd-install argo-rollouts-install
+.PHONY: argocd-install argo-rollouts-install gateway-install
 argocd-install: ## Install a pinned Argo CD into the cluster of KUBECONFIG
 	@deploy/argo/install.sh argocd
 
 argo-rollouts-install: ## Install a pinned Argo Rollouts (GATEWAY_PLUGIN=version: with its plugin for the Gateway API)
 	@deploy/argo/install.sh rollouts
+
+gateway-install: ## Install the Gateway API and Traefik, for a cluster without a Gateway
+	@deploy/argo/install.sh gateway
 
 include .ci/pipelines.mk
 

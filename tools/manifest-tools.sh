@@ -13,7 +13,7 @@ kube_score=v1.20.0
 kubernetes_schemas=1.37.0
 # The oldest supported version, the version of the cluster tests, and the newest. k8s/README.md has the reasons.
 kubernetes_versions="1.30.0 1.34.0 1.37.0"
-gateway_api=v1.5.1
+gateway_api=v1.6.1
 prometheus_operator=v0.85.0
 argo_rollouts=v1.10.2
 argo_cd=v3.6.1
@@ -54,7 +54,7 @@ cd=$(module github.com/argoproj/argo-cd/v3 "$argo_cd" manifests/crds)
 source=$(module github.com/fluxcd/source-controller "$flux_source" config/crd/bases)
 helm=$(module github.com/fluxcd/helm-controller "$flux_helm" config/crd/bases)
 "$bun" tools/manifest-schemas.ts $schemas/crds crds \
-  "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
+  "${gateway}_gatewayclasses.yaml" "${gateway}_gateways.yaml" "${gateway}_httproutes.yaml" \
   "$operator/monitoring.coreos.com_servicemonitors.yaml" \
   "$operator/monitoring.coreos.com_prometheusrules.yaml" \
   "$rollouts/rollout-crd.yaml" "$rollouts/analysis-template-crd.yaml" "$cd/application-crd.yaml" \

@@ -30,6 +30,8 @@ mkdir $out/argo-pods
 printf 'namespace: tally-loadtest\nresources: [../../../k8s/overlays/loadtest]\ncomponents: [../../../deploy/argo/canary]\n' \
   > $out/argo-pods/kustomization.yaml
 $bin/kustomize build $out/argo-pods > $out/argo-pods.yaml
+# A Gateway to try the former on.
+$bin/kustomize build deploy/argo/traefik > $out/traefik.yaml
 # Examples for delivery tools.
 cp deploy/argo/application.yaml $out/argo-application.yaml
 cp deploy/argo/application-canary.yaml $out/argo-application-canary.yaml

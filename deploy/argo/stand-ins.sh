@@ -2,7 +2,9 @@
 # Makes the images that `make cluster-test PARTS=argo` needs, from source, for a cluster that can pull nothing: the controller
 # of Argo Rollouts, a Prometheus that discovers pods (Debian's cannot), and k6. Needs Go and a container engine; the first
 # run takes some 15 minutes. The other images are those of deploy/docker/stand-ins.sh.
-# Usage: deploy/argo/stand-ins.sh [rollouts|prometheus|k6]; prints the name of each image. BASE names the base of k6.
+# Usage: deploy/argo/stand-ins.sh [rollouts|prometheus|k6|traefik]; prints the name of each image. BASE names the base of k6.
+# For `PARTS=gateway`, static programs that you built from their repositories: GATEWAY_PLUGIN_FILE goes into the controller's
+# image (then install with GATEWAY_PLUGIN=file:///plugins/gatewayapi-plugin), TRAEFIK_FILE becomes the image of `traefik`.
 set -eu
 cd "$(dirname "$0")/../.."
 engine=$(deploy/docker/engine.sh)
@@ -32,6 +34,7 @@ build() {
 # pack IMAGE BASE PROGRAM PATH < the other instructions
 pack() {
   cp -L "$3" "$context/program"
+  chmod 755 "$context/program"
   { echo "FROM $2"; echo "COPY program $4"; cat; } > "$context/Dockerfile"
   # shellcheck disable=SC2086
   $engine build --tag "$1" --file "$context/Dockerfile" "$context" >&2
@@ -42,7 +45,10 @@ for each in ${1:-rollouts prometheus k6}; do
   case $each in
     rollouts)
       build rollouts-controller github.com/argoproj/argo-rollouts v1.10.2 ./cmd/rollouts-controller
+      mkdir -p "$context/plugins"
+      if [ -n "${GATEWAY_PLUGIN_FILE:-}" ]; then install "$GATEWAY_PLUGIN_FILE" "$context/plugins/gatewayapi-plugin"; fi
       pack quay.io/argoproj/argo-rollouts:v1.10.2 scratch "$bin/rollouts-controller-v1.10.2" /bin/rollouts-controller <<'END'
+COPY plugins/ /plugins/
 USER 999
 WORKDIR /home/argo-rollouts
 ENTRYPOINT ["/bin/rollouts-controller"]
@@ -64,8 +70,14 @@ ENV PATH=/usr/bin
 ENTRYPOINT ["k6"]
 END
       ;;
+    traefik)
+      pack docker.io/library/traefik:v3.7.13 scratch "${TRAEFIK_FILE:?must name the program}" /traefik <<'END'
+USER 65532
+ENTRYPOINT ["/traefik"]
+END
+      ;;
     *)
-      echo "usage: deploy/argo/stand-ins.sh [rollouts|prometheus|k6]" >&2
+      echo "usage: deploy/argo/stand-ins.sh [rollouts|prometheus|k6|traefik]" >&2
       exit 1
       ;;
   esac
