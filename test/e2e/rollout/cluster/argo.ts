@@ -18,9 +18,10 @@ import { versionsOf } from './endpoints.ts'
 import type { Platform } from './platform.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import type { ClusterSettings } from './settings.ts'
+import type { Clients, Variant } from './variant.ts'
 
 /** Longer than a release takes, also on a busy machine. */
-const releaseTimeoutMs = 300_000
+const releaseTimeoutMs = 480_000
 /** Of the load: less than the other parts have, because k6 runs in the cluster as well. */
 const rate = 50
 const users = 12
@@ -64,62 +65,79 @@ const badReleases: readonly BadRelease[] = [
 /** How long the load lasts in which the pods migrate and a good version is released, in s. */
 const goodSeconds = 420
 
+/** What every release of this part needs. */
+interface Test {
+  readonly platform: Platform
+  readonly variant: Variant
+  readonly clients: Clients
+  readonly directory: string
+  /** Applies a release; the controller then decides. */
+  apply(release: Release): Promise<void>
+}
+
 /**
  * Releases by Argo Rollouts under load: the Deployment's pods become the Rollout's, a good release goes through, and each
- * bad one is stopped. Without a controller in the cluster nothing is done, and the report says so.
+ * bad one is stopped. In a cluster without what that needs nothing is done, and the report says so.
  */
 export async function releaseCanaries(
   platform: Platform,
   settings: ClusterSettings,
   directory: string,
+  variant: Variant,
 ): Promise<{ runs: ClusterRun[]; checks: Check[] }> {
   const { namespace } = platform
-  if (!(await hasController(namespace))) {
-    const reason = 'skipped: no Argo Rollouts in this cluster (make argo-rollouts-install)'
-    console.log(`argo ${reason}`)
-    return { runs: [], checks: [check('progressive delivery', true, reason)] }
+  const missing = (await hasController(namespace))
+    ? await variant.missing()
+    : 'no Argo Rollouts in this cluster (make argo-rollouts-install)'
+  if (missing !== null) {
+    console.log(`${variant.name} skipped: ${missing}`)
+    return {
+      runs: [],
+      checks: [check(`progressive delivery (${variant.name})`, true, `skipped: ${missing}`)],
+    }
   }
   let releases = 0
   const apply = (release: Release): Promise<void> =>
-    applyRelease(platform, settings, join(directory, `release-${++releases}`), release)
+    applyRelease(platform, settings, variant, join(directory, `release-${++releases}`), release)
 
   const runs: ClusterRun[] = []
   // A part that cannot be completed must not lose what was seen.
   const save = async (): Promise<void> => {
     await saveJobLogs(namespace, join(directory, 'analyses'))
-    await Bun.write(join(directory, 'argo.json'), `${JSON.stringify(runs, null, 2)}\n`)
+    await Bun.write(join(directory, 'releases.json'), `${JSON.stringify(runs, null, 2)}\n`)
   }
   const good = { image: settings.nextImage }
   await platform.apply({ image: settings.image })
-  runs.push(await releaseGood(platform, directory, apply, { image: settings.image }, good))
-  await save()
-  for (const bad of badReleases) {
-    console.log(`argo: ${bad.name} ...`)
-    runs.push(await releaseBad(platform, directory, apply, good, bad))
+  const clients = await variant.open(settings, directory)
+  const test: Test = { platform: { ...platform, url: clients.url }, variant, clients, directory, apply }
+  try {
+    runs.push(await releaseGood(test, { image: settings.image }, good))
     await save()
+    for (const bad of badReleases) {
+      console.log(`${variant.name}: ${bad.name} ...`)
+      runs.push(await releaseBad(test, good, bad))
+      await save()
+    }
+  } finally {
+    clients.close()
   }
-  await namespace.kubectl('delete', 'rollout', 'api')
+  // Without the Rollout the controller frees these Services for the pods of a Deployment, but another part may be quicker.
+  await namespace.kubectl('delete', 'rollout/api', 'service/api-canary', 'service/api-stable')
   return { runs, checks: [] }
 }
 
-type Apply = (release: Release) => Promise<void>
-
 /** The Deployment's pods become the Rollout's; then another version is released. */
-async function releaseGood(
-  platform: Platform,
-  directory: string,
-  apply: Apply,
-  before: Release,
-  good: Release,
-): Promise<ClusterRun> {
+async function releaseGood(test: Test, before: Release, good: Release): Promise<ClusterRun> {
+  const { platform, directory, apply } = test
   const { namespace, pods, url } = platform
   const load = { name: 'good release', profile: 'rollout', connection: 'mixed', rate, users } as const
+  let canary = ''
   const run = await runUnderLoad(platform, { ...load, seconds: goodSeconds }, directory, async (mark) => {
     await mark('Deployment to Rollout')
     await forgetReplicas(namespace)
     await apply(before)
     const migrated = await releaseEnded(namespace, releaseTimeoutMs)
-    await platform.settled()
+    await oneRevision(platform, migrated)
     const versions = await versionsOf(url)
     const checks = [
       check(
@@ -131,7 +149,8 @@ async function releaseGood(
     await mark('good release')
     await apply(good)
     const ended = await releaseEnded(namespace, releaseTimeoutMs)
-    await platform.settled()
+    canary = ended.currentPodHash
+    await oneRevision(platform, ended)
     await mark('afterwards')
     const after = await versionsOf(url)
     const analyses = await analysisRuns(namespace, ended.currentPodHash)
@@ -159,29 +178,53 @@ async function releaseGood(
       lost === 0 && refused === 0,
       `${lost} lost, ${refused} refused, of ${sent}`,
     ),
+    ...(await checkClients(test, run, canary, true)),
   ]
   return { ...run, checks }
 }
 
+/** The checks of the variant, on what the load recorded. */
+async function checkClients(
+  { clients, directory }: Test,
+  run: ClusterRun,
+  canary: string,
+  promoted: boolean,
+): Promise<readonly Check[]> {
+  const records = await Bun.file(join(directory, run.name, 'requests.csv')).text()
+  return clients.check({ run, canary, promoted, records })
+}
+
+/** Waits until only pods of the stable revision are left. With a Gateway, the others serve for a while after a decision. */
+async function oneRevision({ pods, settled }: Platform, { stableRS }: RolloutStatus): Promise<void> {
+  await until(() => pods.live('api').every(({ revision }) => revision === stableRS), {
+    what: 'the pods of the other revision to stop',
+    timeoutMs: releaseTimeoutMs,
+    intervalMs: 200,
+  })
+  await settled()
+}
+
 /** A release that must be stopped; then the one before is applied again, as a revert does. */
 async function releaseBad(
-  platform: Platform,
-  directory: string,
-  apply: Apply,
+  test: Test,
   good: Release,
   { name, release, metrics: mayStop, seconds }: BadRelease,
 ): Promise<ClusterRun> {
+  const { platform, variant, directory, apply } = test
   const { namespace, pods, url } = platform
   const stable = (await rolloutStatus(namespace)).stableRS
   const load = { name, profile: 'rollout', connection: 'mixed', rate, users } as const
-  const run = await runUnderLoad(platform, { ...load, seconds }, directory, async (mark) => {
+  const duration = seconds + variant.stayingSeconds
+  let canary = ''
+  const run = await runUnderLoad(platform, { ...load, seconds: duration }, directory, async (mark) => {
     await mark(`release: ${name}`)
     await apply({ ...good, ...release })
     const seen = await releaseSeen(namespace, stable)
     await releaseDecided(namespace, releaseTimeoutMs)
     await mark('taken back')
     const ended = await releaseEnded(namespace, releaseTimeoutMs)
-    await platform.settled()
+    canary = seen.currentPodHash
+    await oneRevision(platform, ended)
     await mark('stable again')
     const analyses = await analysisRuns(namespace, seen.currentPodHash)
     const culprits = analyses.flatMap(({ metrics }) =>
@@ -227,6 +270,7 @@ async function releaseBad(
         lost === 0 && refused === 0,
         `${lost} lost, ${refused} refused, of ${sent}; in all ${all.lost} lost of ${all.sent}, the release's own included`,
       ),
+      ...(await checkClients(test, run, canary, false)),
     ],
   }
 }

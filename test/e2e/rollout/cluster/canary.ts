@@ -6,6 +6,7 @@ import type { Namespace } from './kubectl.ts'
 import { kustomizationOf } from './overlay.ts'
 import type { Platform } from './platform.ts'
 import type { ClusterSettings } from './settings.ts'
+import type { Variant } from './variant.ts'
 
 /** How the analyses run here: as in deploy/argo/canary, but in a hurry, because Prometheus scrapes once a second. */
 const hurry = { windowSeconds: 20, delaySeconds: 20, intervalSeconds: 4, smokeRequests: 20, stopSeconds: 15 }
@@ -80,13 +81,14 @@ export async function hasController(namespace: Namespace): Promise<boolean> {
 }
 
 /**
- * Applies the overlay with deploy/argo/canary and a release.
+ * Applies the overlay with deploy/argo/canary, what the variant adds to it, and a release.
  *
  * @param directory takes the kustomization.
  */
 export async function applyRelease(
   { namespace, prometheusUrl }: Pick<Platform, 'namespace' | 'prometheusUrl'>,
   { overlay, prometheus }: Pick<ClusterSettings, 'overlay' | 'prometheus'>,
+  { components, patches }: Pick<Variant, 'components' | 'patches'>,
   directory: string,
   { image, container = {}, files = {} }: Release,
 ): Promise<void> {
@@ -113,13 +115,13 @@ export async function applyRelease(
   const kustomization = {
     ...base,
     namespace: namespace.name,
-    components: [way('deploy/argo/canary')],
+    components: ['deploy/argo/canary', ...components].map(way),
     ...(careless && {
       configMapGenerator: [
         { name: 'careless', literals: Object.entries(files).map(([name, text]) => `${name}=${text}`) },
       ],
     }),
-    patches: [...base.patches, ...hurryPatches(url)],
+    patches: [...base.patches, ...hurryPatches(url), ...patches],
   }
   await Bun.write(join(directory, 'kustomization.yaml'), `${JSON.stringify(kustomization, null, 2)}\n`)
   await namespace.kubectl('apply', '--kustomize', directory)

@@ -16,6 +16,7 @@ import { checkConformance } from './conformance.ts'
 import { runControls } from './controls.ts'
 import { disrupt } from './disruptions.ts'
 import { checkEndpoints } from './endpoints.ts'
+import { byGateway } from './gateway.ts'
 import { checkGuards } from './guards.ts'
 import { runReleases } from './helm.ts'
 import { loseStores } from './outages.ts'
@@ -25,6 +26,7 @@ import { renderMarkdown } from './report/markdown.ts'
 import { renderText } from './report/text.ts'
 import { type ClusterRun, runUnderLoad } from './run.ts'
 import { type ClusterSettings, type Part, readClusterSettings } from './settings.ts'
+import { byPods } from './variant.ts'
 import { faultsOf, type PartResult, totalsOf } from './verdict.ts'
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
@@ -123,8 +125,10 @@ async function runPart(part: Part, test: Test): Promise<PartResult> {
       const { runs, checks } = await runControls(platform, settings, directory)
       return { name: part, runs, checks, mustLoseNothing: false }
     }
-    case 'argo': {
-      const { runs, checks } = await releaseCanaries(platform, settings, directory)
+    case 'argo':
+    case 'gateway': {
+      const variant = part === 'argo' ? byPods(platform) : await byGateway(platform)
+      const { runs, checks } = await releaseCanaries(platform, settings, join(directory, part), variant)
       // The bad releases cost something; the checks say where nothing may be lost.
       return { name: part, runs, checks, mustLoseNothing: false }
     }

@@ -6,7 +6,17 @@ const images = { IMAGE: 'tally:1', NEXT_IMAGE: 'tally:2' }
 describe('settings of the cluster test', () => {
   test('default to all parts and modes and large numbers; QUICK reduces them', () => {
     expect(readClusterSettings(images)).toMatchObject({
-      parts: ['conformance', 'rollouts', 'guards', 'outages', 'autoscaling', 'helm', 'controls', 'argo'],
+      parts: [
+        'conformance',
+        'rollouts',
+        'guards',
+        'outages',
+        'autoscaling',
+        'helm',
+        'controls',
+        'argo',
+        'gateway',
+      ],
       connections: ['reuse', 'no-reuse', 'mixed'],
       helmVersions: ['3', '4'],
       stopsMin: 100,

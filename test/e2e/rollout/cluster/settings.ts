@@ -10,6 +10,7 @@ export const parts = [
   'helm',
   'controls',
   'argo',
+  'gateway',
 ] as const
 export type Part = (typeof parts)[number]
 export const helmVersions = ['3', '4'] as const
