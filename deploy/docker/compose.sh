@@ -15,6 +15,8 @@ case $engine in
       socket=$(podman info --format '{{.Host.RemoteSocket.Path}}')
       export DOCKER_HOST="unix://${socket#unix://}"
     fi
+    # By its socket, Podman 4 takes 0.0.0.0 literally: then no address of this machine reaches the port.
+    export PUBLISH="${PUBLISH:-127.0.0.1}"
     case " $* " in
       *" up "*)
         if ! [ -d /run/systemd/system ]; then

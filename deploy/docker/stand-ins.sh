@@ -95,7 +95,9 @@ END
 fi
 
 name=$(image_of prometheus)
-if ! is_here "$name"; then
+# The one of deploy/argo/stand-ins.sh, under the same name, has no command and cannot read the targets of Compose.
+# shellcheck disable=SC2086
+if ! is_here "$name" || [ "$($engine image inspect --format '{{len .Config.Cmd}}' "$name")" = 0 ]; then
   begin "$name"
   prometheus=$(find_program prometheus prometheus)
   add "$prometheus"

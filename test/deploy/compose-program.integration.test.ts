@@ -48,17 +48,20 @@ describe('deploy/docker/compose.sh', () => {
     expect([program.exitCode, program.output]).toEqual([0, expect.stringContaining('docker-compose')])
   })
 
-  test('with Podman, uses its socket, and warns where no systemd runs the health checks', async () => {
+  test('with Podman, uses its socket, publishes on an address that it takes, and warns where no systemd runs the health checks', async () => {
     const { exitCode, output } = await runWith(
       {
         'podman-of-test': 'case $1 in info) echo /run/of-test.sock;; *) exit 1;; esac',
         'docker-compose':
-          'case "$*" in version*) echo 2.40.3;; *help*) echo "  --wait";; *) echo "started on $DOCKER_HOST";; esac',
+          'case "$*" in version*) echo 2.40.3;; *help*) echo "  --wait";; *) echo "started on $DOCKER_HOST for $PUBLISH";; esac',
         podman: 'case $1 in info) echo /run/of-test.sock;; esac',
       },
       { CONTAINER: 'podman-of-test' },
     )
-    expect([exitCode, output]).toEqual([0, expect.stringContaining('started on unix:///run/of-test.sock')])
+    expect([exitCode, output]).toEqual([
+      0,
+      expect.stringContaining('started on unix:///run/of-test.sock for 127.0.0.1'),
+    ])
     const warning = 'Podman runs health checks by systemd'
     expect(output.includes(warning)).toBe(!existsSync('/run/systemd/system'))
   })

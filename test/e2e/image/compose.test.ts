@@ -121,6 +121,23 @@ describe.skipIf(!canRun)('the platform in containers', () => {
     })
   })
 
+  test('its Prometheus scrapes every instance and the worker', async () => {
+    const scraped = await until(
+      async () => {
+        const query = `http://127.0.0.1:${env.PROMETHEUS_PORT}/api/v1/query?query=up==1`
+        // Refused until Prometheus listens.
+        const response = await fetch(query).catch(() => undefined)
+        const { data } = ((await response?.json()) ?? {}) as {
+          data?: { result: { metric: { pod?: string } }[] }
+        }
+        const pods = data?.result.flatMap(({ metric }) => metric.pod ?? []).sort()
+        return pods !== undefined && pods.length >= 4 ? pods : undefined
+      },
+      { what: 'Prometheus to scrape four programs', timeoutMs: 120_000 },
+    )
+    expect(scraped).toEqual(['api-1', 'api-2', 'api-3', 'worker'])
+  })
+
   test('make roll replaces every instance while make load loses and refuses nothing', async () => {
     let isRolling = true
     const roll = make('roll', `VERSION=${rolledVersion}`).finally(() => {
