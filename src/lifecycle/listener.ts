@@ -107,7 +107,7 @@ export const dropSynByTtl: DropSyn = (fd) => {
   return ipv4 || ipv6
 }
 
-/** A client sends dropped data again after 200 ms (TCP_RTO_MIN) and up to two round trips, in ms. */
+/** A client sends dropped data again after TCP_RTO_MIN and up to two round trips, in ms. */
 const retransmitMs = 300
 
 /** Undoes `dropSynByTtl` on connections. Returns whether there was one, whose first data may have been dropped. */
