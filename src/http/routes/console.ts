@@ -53,15 +53,20 @@ const consolePageHeaders = pageHeaders({
   trustedTypes: ['tally-worker'],
 })
 
+/** Of every response to `GET /` of a service with a console. */
+export const variesByAccept = { vary: 'Accept' } as const
+
 /** Before `GET /`: answers browsers with the console. All others get JSON, also those that accept anything. */
 export const consoleForBrowsers = ({ load }: Pick<ConsoleDeps, 'load'>) =>
   createMiddleware<Env>(async function consoleForBrowsers(c, next) {
-    c.header('vary', 'Accept')
+    // Most programs do not name HTML, and need no comparison of what they accept.
+    if (!c.req.header('accept')?.includes('text/html')) return next()
     const supports = ['application/json', 'text/html']
     const type = accepts(c, { header: 'Accept', supports, default: 'application/json' })
     if (type !== 'text/html') return next()
     await consolePageHeaders(c, async () => {
-      c.res = c.html(placePage((await load()).page, c.req.path), 200, { 'cache-control': 'no-cache' })
+      const page = placePage((await load()).page, c.req.path)
+      c.res = c.html(page, 200, { 'cache-control': 'no-cache', ...variesByAccept })
     })
   })
 

@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { pageHeaders } from '../middleware/security-headers.ts'
-import { type ConsoleDeps, consoleForBrowsers } from './console.ts'
+import { type ConsoleDeps, consoleForBrowsers, variesByAccept } from './console.ts'
 import { type Build, runtime } from './health.ts'
 
 export interface IndexDeps {
@@ -35,7 +35,8 @@ export function indexRoutes({ build, basePath, hasMetrics, console }: IndexDeps)
   }
   const routes = new Hono<Env>()
   if (console !== undefined) routes.get('/', consoleForBrowsers(console))
+  const headers = console === undefined ? {} : variesByAccept
   return routes.get('/', pageHeaders(), (c) =>
-    c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }),
+    c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }, 200, headers),
   )
 }
