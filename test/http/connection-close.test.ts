@@ -132,7 +132,7 @@ describe('a client that ends the connection with its request', () => {
     ['GET', '/nowhere', 'close'],
     ['HEAD', '/health', 'close'],
   ]
-  test.each(cases)('reads in the response that it ends: %s %s, Connection: %s', async (method, path, options) => {
+  test.each(cases)('reads that it ends: %s %s, Connection: %s', async (method, path, options) => {
     using connection = await connectRaw(server.port)
     const body = method === 'POST' ? payload : ''
     void connection.send(
