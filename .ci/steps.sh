@@ -90,16 +90,10 @@ end_a_step() {
   parallel_running=("${still[@]}")
 }
 
-# parallel_test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]
-parallel_test_step() {
-  local name=$1
-  junit_files+=("$2")
-  shift 2
-  parallel_step "$name" "$@"
-}
-
 join_steps() {
   while ((${#parallel_running[@]} > 0)); do end_a_step; done
+  [[ -z $parallel_outputs ]] || rm -rf "$parallel_outputs"
+  parallel_outputs=
 }
 
 # A step that all following steps require: a failure ends the run.
@@ -109,13 +103,8 @@ required_step() {
   if ((steps_failed > failed_before)); then finish; fi
 }
 
-# test_step NAME JUNIT_FILE COMMAND [ARGUMENT...]: a step that also counts its tests.
-test_step() {
-  local name=$1
-  junit_files+=("$2")
-  shift 2
-  step "$name" "$@"
-}
+# tests_in JUNIT_FILE: the next step writes this file, and its tests count too.
+tests_in() { junit_files+=("$1"); }
 
 # junit_sum ATTRIBUTE: its sum over the existing JUnit files, from the outermost element.
 junit_sum() {

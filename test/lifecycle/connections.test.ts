@@ -164,10 +164,15 @@ test('a client that sends late after it has connected is served', async () => {
   disableDeferAccept(port)
   using connection = await HttpConnection.open(port)
   await countBecomes(port, 1)
-  const drained = drainAcceptQueue(port, systemClock)
-  await Bun.sleep(100)
-  connection.send(get('/'))
-  expect(await drained).toBe(true)
+  let turns = 0
+  const sendsLate = {
+    ...systemClock,
+    sleep(ms: number) {
+      if (++turns === 10) connection.send(get('/'))
+      return systemClock.sleep(ms)
+    },
+  }
+  expect(await drainAcceptQueue(port, sendsLate)).toBe(true)
   await server.stop()
   expect((await connection.next())?.body).toBe('x')
 })
