@@ -20,7 +20,9 @@ export interface Instance {
   readonly scrapePort: number
   /** Sends SIGTERM; resolves when the process is gone. */
   stop(): Promise<InstanceEnd>
-  /** SIGKILL. */
+  /** SIGSTOP: from now on it answers nothing, and its requests stay in flight. */
+  pause(): void
+  /** SIGKILL, also of a paused instance. */
   kill(): Promise<InstanceEnd>
   /** The number of `/payload` requests in its access log, by status; complete once the process is gone. */
   logged(): Promise<number>
@@ -74,6 +76,7 @@ export async function startInstance(options: {
     port,
     scrapePort: guarded === undefined ? port : metricsPort,
     stop: () => end('SIGTERM'),
+    pause: () => service.signal('SIGSTOP'),
     kill: () => end('SIGKILL'),
     logged: async () => countPayloadRequests(await Bun.file(logFile).text()),
   }

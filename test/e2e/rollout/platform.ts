@@ -1,4 +1,5 @@
 import { freePorts } from '../../support/free-ports.ts'
+import { until } from '../../support/until.ts'
 import { type Balancer, startBalancer } from './balancer.ts'
 import type { Guarded } from './guarded.ts'
 import { type Instance, type InstanceEnd, startInstance } from './instance.ts'
@@ -110,11 +111,18 @@ export async function startPlatform(options: {
     },
     remove: (slot) => end(slot, 'stop'),
     async killBusy(slot) {
-      // Thousands of requests may start and end between two polls of the balancer; a big one stays.
-      const deadline = performance.now() + 5_000
-      while (performance.now() < deadline) {
-        if (((await balancer.states()).get(slot)?.inFlight ?? 0) > 0) break
-      }
+      // Paused first: a fast machine would answer between the balancer's report and the signal. What was answered
+      // before the pause still reaches the balancer, so a request counts if a later report has it too.
+      running.get(slot)?.pause()
+      const inFlight = async (): Promise<boolean> => ((await balancer.states()).get(slot)?.inFlight ?? 0) > 0
+      await until(
+        async () => {
+          if (!(await inFlight())) return false
+          await Bun.sleep(50)
+          return inFlight()
+        },
+        { what: `a request in flight to ${slot}`, timeoutMs: 3_000 },
+      )
       await end(slot, 'kill')
     },
     async stop() {
