@@ -13,10 +13,11 @@ export type JsonResponse<Body, Status extends ContentfulStatusCode = 200> = Resp
 export function respondJson<const Body extends object>(
   context: RequestContext,
   body: Body,
+  headers?: HeaderRecord,
 ): JsonResponse<Body> {
   const text = JSON.stringify(body)
   if (context.logsBytes) context.responseBytes = text.length
-  return new Response(text, settings(context, 200, 'application/json')) as JsonResponse<Body>
+  return new Response(text, settings(context, 200, 'application/json', headers)) as JsonResponse<Body>
 }
 
 /**

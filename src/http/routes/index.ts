@@ -2,6 +2,7 @@ import { hostname } from 'node:os'
 import { Hono } from 'hono'
 import type { Env } from '../env.ts'
 import { pageHeaders } from '../middleware/security-headers.ts'
+import { respondJson } from '../respond.ts'
 import { type ConsoleDeps, consoleForBrowsers, variesByAccept } from './console.ts'
 import { type Build, runtime } from './health.ts'
 
@@ -35,8 +36,12 @@ export function indexRoutes({ build, basePath, hasMetrics, console }: IndexDeps)
   }
   const routes = new Hono<Env>()
   if (console !== undefined) routes.get('/', consoleForBrowsers(console))
-  const headers = console === undefined ? {} : variesByAccept
+  const headers = console === undefined ? undefined : variesByAccept
   return routes.get('/', pageHeaders(), (c) =>
-    c.json({ ...about, uptime_seconds: Math.floor(process.uptime()), ...links }, 200, headers),
+    respondJson(
+      c.get('request'),
+      { ...about, uptime_seconds: Math.floor(process.uptime()), ...links },
+      headers,
+    ),
   )
 }
