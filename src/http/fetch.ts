@@ -43,9 +43,10 @@ export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions 
   return (request, server, isLiteral) => {
     const { method, url } = request
     const fast = method === 'POST' ? fastPath?.(request, url) : undefined
-    const response = fast ?? fetchFromApp(request, url, server, isLiteral)
-    if (!isChunked(request) && !endsConnection(request)) return response
-    return response instanceof Response ? closeConnection(response) : response.then(closeConnection)
+    // It takes no chunked request.
+    if (fast !== undefined) return endsConnection(request) ? closeAfter(fast) : fast
+    const response = fetchFromApp(request, url, server, isLiteral)
+    return isChunked(request) || endsConnection(request) ? closeAfter(response) : response
   }
 }
 
@@ -66,7 +67,8 @@ const closeOption = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
  * another request and answers that with 400. On a connection that a proxy shares among its clients, any of them would get
  * the 400.
  */
-function closeConnection(response: Response): Response {
+function closeAfter(response: Response | Promise<Response>): Response | Promise<Response> {
+  if (response instanceof Promise) return response.then(closeAfter)
   response.headers.set('connection', 'close')
   return response
 }
