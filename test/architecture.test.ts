@@ -58,7 +58,7 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ],
   [
     'documents/checking/example.ts',
-    ['../schema/json-schema.ts', '../document-json.ts', '../../analysis/pool/thread-pool.ts'],
+    ['../schema/json-schema.ts', '../document-json.ts', '../../threads/thread-pool.ts'],
     ['../open.ts', '../sqlite.ts', '../../http/problem.ts', '../../config.ts'],
   ],
   ['documents/open.ts', ['./sqlite.ts', './postgres.ts'], ['../database/sqlite/file.ts']],
@@ -98,7 +98,11 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ],
   ['database/example.ts', ['./errors.ts'], ['./sqlite/file.ts', '../telemetry/log/log.ts', '../config.ts']],
   ['database/open.ts', ['./sqlite/file.ts', './postgres/pool.ts'], ['../documents/open.ts']],
-  ['database/sqlite/example.ts', ['../errors.ts', './file.ts'], ['../postgres/pool.ts', '../../config.ts']],
+  [
+    'database/sqlite/example.ts',
+    ['../errors.ts', './file.ts', '../../threads/thread-pool.ts'],
+    ['../postgres/pool.ts', '../../config.ts'],
+  ],
   ['database/postgres/example.ts', ['../errors.ts', './pool.ts'], ['../sqlite/file.ts', '../../config.ts']],
   [
     'database/redis/example.ts',
@@ -112,9 +116,10 @@ const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ],
   [
     'analysis/pool/example.ts',
-    ['../payload.ts', './fair-queue.ts'],
+    ['../payload.ts', '../../threads/thread-pool.ts'],
     ['../../http/problem.ts', '../../tasks/task.ts'],
   ],
+  ['threads/example.ts', ['./fair-queue.ts'], ['../analysis/payload.ts', '../config.ts']],
   ['runtime-settings/example.ts', ['../telemetry/log/log.ts'], ['../config.ts', '../lifecycle/index.ts']],
   ['lifecycle/example.ts', ['./clock.ts', 'hono'], ['../telemetry/log/log.ts', '../config.ts']],
   [

@@ -4,6 +4,7 @@ import type { AnalysisPool } from '../analysis/pool/jobs.ts'
 import type { Config } from '../config.ts'
 import type { Lifecycle } from '../lifecycle/index.ts'
 import type { NewTaskOptions } from '../tasks/new-task.ts'
+import { programUrl } from '../threads/program-url.ts'
 
 /** Opens the pool that analyzes large inputs, with the configured limits; the lifecycle closes it. */
 export function openAnalysisPool(lifecycle: Lifecycle, config: Config): AnalysisPool {
@@ -14,15 +15,9 @@ export function openAnalysisPool(lifecycle: Lifecycle, config: Config): Analysis
   return pool
 }
 
-/**
- * The program of a thread. As source it lies beside this file, as a bundle beside the program that was started. The
- * bundle cannot use `import.meta.url`: for CommonJS the bundler replaces it with the path of the source.
- */
+/** The program of an analysis thread. */
 export function analysisProgram(argument: NewTaskOptions): ThreadProgram {
-  const url = Bun.main.endsWith('.js')
-    ? new URL('./analysis-worker.js', Bun.pathToFileURL(Bun.main)).href
-    : new URL('./analysis-worker.ts', import.meta.url).href
-  return { url, argument }
+  return { url: programUrl('analysis-worker', import.meta.url), argument }
 }
 
 /** The configured number of threads. Default: this process's share of the cores, minus one for the event loop. */

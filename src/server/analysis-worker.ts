@@ -1,9 +1,9 @@
 import { createPayloadAnalyzer, type PayloadResult } from '../analysis/payload-analyzer.ts'
 import { concatBlocks } from '../analysis/pool/concat-blocks.ts'
 import type { AnalysisJob, BodyJob, NewTaskResult } from '../analysis/pool/jobs.ts'
-import type { Reply } from '../analysis/pool/thread-pool.ts'
 import { createTaskAnalyzer } from '../analysis/task-analyzer.ts'
 import { createNewTaskParser, type NewTaskOptions } from '../tasks/new-task.ts'
+import type { Reply } from '../threads/thread-pool.ts'
 
 // The program of an analysis thread. Its last argument has the limits of payloads and tasks. It is in this folder because
 // it knows both payloads and the kinds of tasks.

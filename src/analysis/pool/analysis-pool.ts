@@ -1,5 +1,5 @@
+import { type RunOptions, ThreadPool } from '../../threads/thread-pool.ts'
 import type { AnalysisJob, AnalysisPool, BodyJob, BodyJobKind, BodyJobs } from './jobs.ts'
-import { type RunOptions, ThreadPool } from './thread-pool.ts'
 
 /**
  * Jobs that may wait for a thread. A rare limit: a worker's concurrency bounds the tasks, and a total size bounds the

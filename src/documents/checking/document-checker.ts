@@ -1,4 +1,5 @@
-import { JobTimedOut, ThreadPool } from '../../analysis/pool/thread-pool.ts'
+import { programUrl } from '../../threads/program-url.ts'
+import { JobTimedOut, ThreadPool } from '../../threads/thread-pool.ts'
 import { compileDocumentSchema } from '../schema/json-schema.ts'
 import { checkDocument, type DocumentResult } from './check-document.ts'
 
@@ -69,7 +70,10 @@ export async function openDocumentChecker(options: DocumentCheckerOptions): Prom
   const schema = source === undefined ? undefined : await compileDocumentSchema(source)
   const inlineMaxBytes = options.inlineMaxBytes ?? findInlineMaxBytes(schema)
   const pool = new ThreadPool<CheckJob>({
-    start: () => new Worker(workerUrl(), { argv: [JSON.stringify(source ?? null)], ref: false, smol: true }),
+    start: () => {
+      const url = programUrl('document-worker', import.meta.url)
+      return new Worker(url, { argv: [JSON.stringify(source ?? null)], ref: false, smol: true })
+    },
     announcesReady: true,
     maxThreads,
     maxWaiting,
@@ -94,11 +98,4 @@ export async function openDocumentChecker(options: DocumentCheckerOptions): Prom
 function findInlineMaxBytes(schema: { readonly linear: boolean } | undefined): number {
   if (schema === undefined) return parsedInlineMaxBytes
   return schema.linear ? validatedInlineMaxBytes : -1
-}
-
-/** The thread's program: beside this file as source, beside the program that was started as a bundle. */
-function workerUrl(): string {
-  return Bun.main.endsWith('.js')
-    ? new URL('./document-worker.js', Bun.pathToFileURL(Bun.main)).href
-    : new URL('./document-worker.ts', import.meta.url).href
 }

@@ -1,4 +1,4 @@
-import { type Reply, threadReady } from '../../analysis/pool/thread-pool.ts'
+import { type Reply, threadReady } from '../../threads/thread-pool.ts'
 import { compileDocumentSchema, type DocumentSchema } from '../schema/json-schema.ts'
 import { checkDocument } from './check-document.ts'
 import type { CheckJob } from './document-checker.ts'

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { isPayload, isPayloadText, taskPayloadSchema } from '../../analysis/payload.ts'
-import { JobFailed } from '../../analysis/pool/thread-pool.ts'
 import { summarySchema, textAnalysisSchema } from '../../analysis/summary-schemas.ts'
 import { createTaskAnalyzer, InvalidTaskPayload } from '../../analysis/task-analyzer.ts'
+import { JobFailed } from '../../threads/thread-pool.ts'
 import { UnrecoverableTask } from '../task-queue.ts'
 import type { TaskKind } from './kind.ts'
 

@@ -1,4 +1,4 @@
-import type { Reply } from '../../../src/analysis/pool/thread-pool.ts'
+import type { Reply } from '../../src/threads/thread-pool.ts'
 
 // A thread that replies with the text of the job, unless the text requests a failure.
 

@@ -1,4 +1,4 @@
-import { threadReady } from '../../../src/analysis/pool/thread-pool.ts'
+import { threadReady } from '../../src/threads/thread-pool.ts'
 
 // A thread that starts slowly, announces that it is ready, and replies with the text of the job.
 

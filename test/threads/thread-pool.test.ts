@@ -5,8 +5,8 @@ import {
   PoolFull,
   ThreadPool,
   WorkerExited,
-} from '../../../src/analysis/pool/thread-pool.ts'
-import { until } from '../../support/until.ts'
+} from '../../src/threads/thread-pool.ts'
+import { until } from '../support/until.ts'
 
 const pools: ThreadPool<string>[] = []
 let started = 0
