@@ -55,9 +55,12 @@ async function main(): Promise<void> {
 /** Compiles the server and its threads into one executable, with bytecode, without the console. */
 async function compile(outfile: string): Promise<Pick<Target, 'name' | 'command'>> {
   await Bun.build({
-    entrypoints: ['main', 'server/analysis-worker', 'documents/checking/document-worker'].map(
-      (name) => `${root}src/${name}.ts`,
-    ),
+    entrypoints: [
+      'main',
+      'server/analysis-worker',
+      'documents/checking/document-worker',
+      'database/sqlite/checkpoint-worker',
+    ].map((name) => `${root}src/${name}.ts`),
     target: 'bun',
     format: 'esm',
     bytecode: true,

@@ -103,6 +103,7 @@ const split = await Bun.build({
       'healthcheck',
       'server/analysis-worker',
       'documents/checking/document-worker',
+      'database/sqlite/checkpoint-worker',
     ].map((name) => `${root}src/${name}.ts`),
     ...Object.keys(reExports),
   ],

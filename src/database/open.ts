@@ -5,6 +5,7 @@ import { PostgresPool, type PostgresPoolOptions } from './postgres/pool.ts'
 import { SqliteFile } from './sqlite/file.ts'
 import { retryWhileBusy } from './sqlite/lock.ts'
 import { OpenFiles } from './sqlite/open-files.ts'
+import { WriteAheadLog } from './sqlite/write-ahead-log.ts'
 
 /** How long SQLite itself waits for a lock, which blocks the event loop. Longer waits are in sqlite/lock.ts. */
 const busyTimeoutMs = 5
@@ -12,6 +13,8 @@ const busyTimeoutMs = 5
 const cacheKib = 16 * 1024
 /** The write-ahead log is truncated to this size after a checkpoint, so that a burst does not occupy the disk forever. */
 const maxWalBytes = 64 * 1024 * 1024
+/** SQLite's default. */
+const pageBytes = 4 * 1024
 
 export interface SqliteOptions {
   /** The steps to the newest schema. Only tests pass their own. */
@@ -22,8 +25,8 @@ export interface SqliteOptions {
  * Opens an SQLite file, creates it and its directory when they are missing, and migrates its schema. Several processes
  * may do so at once. `:memory:` opens a database that lives as long as this process.
  *
- * WAL lets readers continue during a write. With synchronous=FULL every commit is on the disk before it returns, so an
- * acknowledged write survives a power cut, not only a killed process.
+ * WAL lets readers continue during a write. Every commit is on the disk before it is confirmed, so an acknowledged write
+ * survives a power cut, not only a killed process.
  *
  * @throws SchemaTooNew when a newer version of the service has migrated it to a schema that this one cannot work with
  * @throws DatabaseIncompatible when it cannot be opened, is not one of our SQLite files, or its file system cannot do WAL
@@ -44,11 +47,14 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
         `${path} cannot have a write-ahead log: SQLite needs a local file system`,
       )
     }
-    opened.run('pragma synchronous = full')
     opened.run(`pragma cache_size = -${cacheKib}`)
     opened.run(`pragma journal_size_limit = ${maxWalBytes}`)
     await retryWhileBusy(() => migrateSqlite(opened, migrations))
-    return new SqliteFile(opened, path === ':memory:' ? undefined : await OpenFiles.of(path))
+    if (path === ':memory:') return new SqliteFile(opened, undefined)
+    // From here on WriteAheadLog syncs and checkpoints; SQLite does where that failed for a long time.
+    opened.run('pragma synchronous = normal')
+    opened.run(`pragma wal_autocheckpoint = ${maxWalBytes / pageBytes}`)
+    return new SqliteFile(opened, { files: await OpenFiles.of(path), log: new WriteAheadLog(opened, path) })
   } catch (error) {
     db?.close()
     if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error

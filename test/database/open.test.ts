@@ -26,13 +26,6 @@ describe('opening an SQLite file', () => {
       return version
     })
 
-  test('writes every commit through to the disk: write-ahead log and synchronous=FULL', async () => {
-    const file = await openSqlite(path)
-    const pragma = (name: string) => Object.values(file.db.query<object, []>(`pragma ${name}`).get() ?? {})[0]
-    expect([pragma('journal_mode'), pragma('synchronous')]).toEqual(['wal', 2])
-    await file.close()
-  })
-
   test('runs only the missing steps', async () => {
     expect(await version()).toBe(sqliteMigrations.length)
     expect(await version([...sqliteMigrations, extraStep])).toBe(sqliteMigrations.length + 1)

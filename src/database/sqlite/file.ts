@@ -3,6 +3,13 @@ import { DatabaseUnavailable } from '../errors.ts'
 import { GroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './lock.ts'
 import type { OpenFiles } from './open-files.ts'
+import type { WriteAheadLog } from './write-ahead-log.ts'
+
+/** The files of a database that is not in memory. */
+export interface SqliteStorage {
+  readonly files: OpenFiles
+  readonly log: WriteAheadLog
+}
 
 /**
  * An open SQLite file. Reads and writes are synchronous functions over `db`; this class adds the lock, the shared
@@ -10,16 +17,22 @@ import type { OpenFiles } from './open-files.ts'
  */
 export class SqliteFile {
   readonly db: Database
-  readonly #files: OpenFiles | undefined
+  readonly #storage: SqliteStorage | undefined
   readonly #commits: GroupCommit
   readonly #readDataVersion: Statement<{ data_version: number }, []>
   #closed: Promise<void> | undefined
 
-  /** @param files undefined for a database in memory */
-  constructor(db: Database, files: OpenFiles | undefined) {
+  /** @param storage undefined for a database in memory */
+  constructor(db: Database, storage: SqliteStorage | undefined) {
     this.db = db
-    this.#files = files
-    this.#commits = new GroupCommit(db, () => files?.assertStored())
+    this.#storage = storage
+    this.#commits = new GroupCommit(db, {
+      checkpointIfLong: () => storage?.log.checkpointIfLong(),
+      async sync() {
+        await storage?.log.sync()
+        storage?.files.assertStored()
+      },
+    })
     this.#readDataVersion = db.query('pragma data_version')
   }
 
@@ -49,15 +62,15 @@ export class SqliteFile {
   }
 
   /**
-   * Resolves when a write would succeed: no other process holds the lock for long, and the file has not moved. A
-   * transaction without a change touches no disk.
+   * Resolves when a write would succeed: no other process holds the lock for long, the disk answers, and the file has not
+   * moved. A transaction without a change writes nothing.
    *
    * @param read reads a table that has to be there
    * @throws DatabaseUnavailable when a write would fail
    */
   async ping(read: () => unknown): Promise<void> {
     await this.write(read)
-    this.#files?.assertUsable()
+    this.#storage?.files.assertUsable()
   }
 
   /**
@@ -76,7 +89,10 @@ export class SqliteFile {
 
   /** Commits what is waiting, then closes. A second call returns the same promise. */
   close(): Promise<void> {
-    this.#closed ??= this.#commits.idle().then(() => this.db.close())
+    this.#closed ??= this.#commits.idle().then(() => {
+      this.#storage?.log.close()
+      this.db.close()
+    })
     return this.#closed
   }
 

@@ -8,32 +8,44 @@ export const maxWaitingWrites = 10_000
 const maxBatchWrites = 512
 const maxBatchMs = 10
 
+/** The log that commits append to. */
+export interface CommitLog {
+  /** Called before each transaction, which waits for it. */
+  checkpointIfLong(): Promise<void> | undefined
+  /** Resolves when everything that was committed before the call is on the disk. */
+  sync(): Promise<void>
+}
+
 interface WaitingWrite {
-  /** Runs the write inside its savepoint and returns the function that resolves it after the commit. */
+  /** Runs the write inside its savepoint and returns the function that resolves it once it is on the disk. */
   execute(): () => void
   reject(error: unknown): void
 }
 
+interface CommittedWrite {
+  readonly write: WaitingWrite
+  readonly resolve: () => void
+}
+
 /**
- * Writes that wait at the same time share one transaction, and so one fsync: with synchronous=FULL the fsync is most of
- * the cost of every commit, and bun:sqlite blocks the event loop meanwhile. Each write has a savepoint of
- * its own, so a write that fails is rolled back alone. No write resolves before the commit has returned.
+ * Writes that wait at the same time share one transaction, and so one fsync, which is most of the cost of every commit.
+ * Each write has a savepoint of its own, so a write that fails is rolled back alone. No write resolves before its commit is
+ * on the disk; until then the event loop is free.
  *
  * The first write of a batch waits for `setImmediate`, not for a microtask, so that all requests which arrived in the
  * same turn of the event loop join the batch.
  */
 export class GroupCommit {
   readonly #db: Database
-  readonly #assertStored: () => void
+  readonly #log: CommitLog
   /** Prepared once: compiling them takes longer than running them. */
   readonly #statements: Record<'savepoint' | 'release' | 'rollback', Statement>
   #waiting: WaitingWrite[] = []
   #flushing: Promise<void> | undefined
 
-  /** @param assertStored called after each commit; throws when its writes will not last, although SQLite reports success */
-  constructor(db: Database, assertStored: () => void) {
+  constructor(db: Database, log: CommitLog) {
     this.#db = db
-    this.#assertStored = assertStored
+    this.#log = log
     this.#statements = {
       savepoint: db.query('savepoint one_write'),
       release: db.query('release one_write'),
@@ -44,8 +56,9 @@ export class GroupCommit {
   /**
    * Runs `work`, which must be synchronous, in the next transaction.
    *
-   * @returns what `work` returned, after the commit
-   * @throws what `work` threw, its changes rolled back; DatabaseUnavailable when it could not be committed
+   * @returns what `work` returned, when the commit is on the disk
+   * @throws what `work` threw, its changes rolled back; DatabaseUnavailable when it could not be committed, or perhaps did
+   *   not reach the disk
    */
   write<T>(work: () => T): Promise<T> {
     if (this.#waiting.length >= maxWaitingWrites) {
@@ -74,8 +87,9 @@ export class GroupCommit {
     await nextTurn()
     while (this.#waiting.length > 0) {
       try {
+        await this.#log.checkpointIfLong()
         await retryWhileBusy(() => this.#db.run('begin immediate'))
-        this.#commitBatch()
+        await this.#confirm(this.#commitBatch())
       } catch (error) {
         for (const write of this.#waiting.splice(0)) write.reject(error)
       }
@@ -84,10 +98,14 @@ export class GroupCommit {
     this.#flushing = undefined
   }
 
-  /** Runs the open transaction from the first savepoint to the commit, without yielding to the event loop. */
-  #commitBatch(): void {
+  /**
+   * Runs the open transaction from the first savepoint to the commit, without yielding to the event loop.
+   *
+   * @returns the committed writes
+   */
+  #commitBatch(): CommittedWrite[] {
     const startedAt = performance.now()
-    const executed: { write: WaitingWrite; resolve: () => void }[] = []
+    const executed: CommittedWrite[] = []
     try {
       do {
         const write = this.#waiting.shift() as WaitingWrite
@@ -99,19 +117,30 @@ export class GroupCommit {
         performance.now() - startedAt < maxBatchMs
       )
       this.#db.run('commit')
-      this.#assertStored()
+      return executed
     } catch (error) {
       for (const { write } of executed) write.reject(sqliteUnavailable(error) ?? error)
       if (this.#db.inTransaction) this.#db.run('rollback')
+      return []
+    }
+  }
+
+  /** Resolves the writes once their commit is on the disk. Writes that arrive during the fsync share the next commit. */
+  async #confirm(writes: readonly CommittedWrite[]): Promise<void> {
+    if (writes.length === 0) return
+    try {
+      await this.#log.sync()
+    } catch (error) {
+      for (const { write } of writes) write.reject(error)
       return
     }
-    for (const { resolve } of executed) resolve()
+    for (const { resolve } of writes) resolve()
   }
 
   /**
    * Runs one write in its savepoint.
    *
-   * @returns how to resolve the write after the commit; undefined when it failed and was rejected
+   * @returns how to resolve the write once it is on the disk; undefined when it failed and was rejected
    * @throws the error that ended the whole transaction: SQLite rolls back by itself when the disk is full or broken
    */
   #execute(write: WaitingWrite): (() => void) | undefined {

@@ -77,6 +77,23 @@ test('the thread is the one built beside the server, not a source file', async (
   }
 })
 
+test('a thread of the bundle copies a long log to the database', async () => {
+  const data = `${folder}/data`
+  await using service = await startService({
+    program: `${folder}/main.js`,
+    env: { ...env, DATA_DIR: data },
+  })
+  for (let n = 0; n < 20; n++) {
+    const { status } = await postJson(`${service.url}/data`, {
+      id: `large-${n}`,
+      text: 'x'.repeat(1_000_000),
+    })
+    expect(status).toBe(201)
+  }
+  expect(Bun.file(`${data}/tally.db-wal`).size).toBeLessThan(12_000_000)
+  expect(Bun.file(`${data}/tally.db`).size).toBeGreaterThan(12_000_000)
+})
+
 test('the number scanner is a file of the bundle, and the server does not start without it', async () => {
   const [scanner = ''] = await Array.fromAsync(new Bun.Glob('number-scanner-*.wasm').scan(folder))
   await rename(`${folder}/${scanner}`, `${folder}/elsewhere.wasm`)
