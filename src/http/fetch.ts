@@ -1,3 +1,4 @@
+import { closeAfter } from '../lifecycle/index.ts'
 import { isChunked } from './body/json-body.ts'
 import type { Env } from './env.ts'
 import type { PayloadFastPath } from './payload-fast-path.ts'
@@ -44,31 +45,10 @@ export function createFetch(app: App, { fastPath, hostlessPaths }: FetchOptions 
     const { method, url } = request
     const fast = method === 'POST' ? fastPath?.(request, url) : undefined
     // It takes no chunked request.
-    if (fast !== undefined) return endsConnection(request) ? closeAfter(fast) : fast
+    if (fast !== undefined) return fast
     const response = fetchFromApp(request, url, server, isLiteral)
-    return isChunked(request) || endsConnection(request) ? closeAfter(response) : response
+    // Bun takes the trailers of a chunked body for another request and answers that with 400. On a connection that a proxy
+    // shares among its clients, any of them would get the 400.
+    return isChunked(request) ? closeAfter(response) : response
   }
-}
-
-/**
- * Whether the client asked to end the connection after this request (RFC 9112 §9.6). Bun does, but its response does not
- * say so. A client that goes by the response, such as Go's when a program sets the header itself, would send its next
- * request on a connection that is being closed, and lose it.
- */
-function endsConnection({ headers }: Request): boolean {
-  const options = headers.get('connection')
-  return options !== null && closeOption.test(options)
-}
-
-const closeOption = /(?:^|,)[ \t]*close[ \t]*(?:,|$)/i
-
-/**
- * Ends the connection with the response. Also that to a chunked request: Bun takes the trailers of a chunked body for
- * another request and answers that with 400. On a connection that a proxy shares among its clients, any of them would get
- * the 400.
- */
-function closeAfter(response: Response | Promise<Response>): Response | Promise<Response> {
-  if (response instanceof Promise) return response.then(closeAfter)
-  response.headers.set('connection', 'close')
-  return response
 }

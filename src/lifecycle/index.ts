@@ -14,6 +14,8 @@ export {
 export { type Clock, systemClock } from './clock.ts'
 export type { DrainTarget, Traffic } from './drain-target.ts'
 export type { DrainWindowOptions } from './drain-window.ts'
+// Servers.
+export { closeAfter, type FetchHandler } from './fetch-handler.ts'
 export {
   checkReadiness,
   type LivenessOptions,
@@ -25,8 +27,7 @@ export {
 export { closeTimeoutMs, type HookOptions } from './hooks.ts'
 export { readIgnoredSignals } from './inherited-signals.ts'
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts'
-// Servers.
-export type { Certificate, FetchHandler } from './port-servers.ts'
+export type { Certificate } from './port-servers.ts'
 export { openSteering, type Steering } from './reuseport.ts'
 export { type BoundServer, type ServeOptions, serve } from './serve.ts'
 export { type AdminServer, type ServeAdminOptions, serveAdmin } from './serve-admin.ts'

@@ -1,24 +1,7 @@
 import type { Clock } from './clock.ts'
+import { type FetchHandler, handleLiterally, withConnectionClose } from './fetch-handler.ts'
 import { limitReceiveBuffer } from './listener.ts'
 import { openSteering } from './reuseport.ts'
-
-/**
- * A request handler, as `Bun.serve` calls it.
- *
- * @param isLiteral true when the target of the request is one of `literalPaths`, character by character, apart from a query.
- *   `request.url` does not show that: in it, dot segments and backslashes are resolved.
- */
-export type FetchHandler = (
-  request: Request,
-  server: Bun.Server<undefined>,
-  isLiteral?: boolean,
-) => Response | Promise<Response>
-
-/** The options by which `Bun.serve` informs a handler that the target of a request is one of `paths`. */
-export function handleLiterally(handler: FetchHandler, paths: readonly string[]) {
-  const literal = (request: Request, server: Bun.Server<undefined>) => handler(request, server, true)
-  return { fetch: handler, routes: Object.fromEntries(paths.map((path) => [path, literal])) }
-}
 
 /** A certificate with its chain, and its key, as PEM. */
 export interface Certificate {
@@ -162,19 +145,6 @@ export class PortServers {
     await server.stop()
     if (this.#retiring === server) this.#retiring = undefined
   }
-}
-
-/** Wraps a handler: every response closes its connection. */
-export function withConnectionClose(fetch: FetchHandler): FetchHandler {
-  return (request, server, isLiteral) => {
-    const response = fetch(request, server, isLiteral)
-    return response instanceof Response ? setConnectionClose(response) : response.then(setConnectionClose)
-  }
-}
-
-function setConnectionClose(response: Response): Response {
-  response.headers.set('connection', 'close')
-  return response
 }
 
 /**

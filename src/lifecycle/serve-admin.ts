@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from './clock.ts'
+import { type FetchHandler, handleLiterally, withRequestedClose } from './fetch-handler.ts'
 import type { Lifecycle } from './lifecycle.ts'
-import { type FetchHandler, handleLiterally } from './port-servers.ts'
 import { withTimeout } from './timeout.ts'
 
 /** How long requests in flight may take after everything else is closed, in ms. */
@@ -41,7 +41,7 @@ export function serveAdmin(lifecycle: Lifecycle, options: ServeAdminOptions): Ad
     reusePort: false,
     idleTimeout: idleTimeoutSeconds,
     development: false,
-    ...handleLiterally(fetch, options.literalPaths ?? []),
+    ...handleLiterally(withRequestedClose(fetch), options.literalPaths ?? []),
   })
   lifecycle.onClose(
     'admin server',

@@ -1,8 +1,9 @@
 import { type Clock, systemClock } from './clock.ts'
 import { countOpenConnections } from './connections.ts'
+import { type FetchHandler, withConnectionClose, withRequestedClose } from './fetch-handler.ts'
 import type { Lifecycle } from './lifecycle.ts'
 import { disableDeferAccept, drainAcceptQueue } from './listener.ts'
-import { type Certificate, type FetchHandler, PortServers, withConnectionClose } from './port-servers.ts'
+import { type Certificate, PortServers } from './port-servers.ts'
 
 export interface ServeOptions {
   readonly fetch: FetchHandler
@@ -62,7 +63,7 @@ const handshakeMs = 250
 /**
  * Listens with Bun and adds the server to a lifecycle.
  *
- * Until the shutdown, Bun calls `fetch` itself, without a wrapper. When draining begins, `server.reload` installs a
+ * Until the shutdown, one comparison per request is all that is added. When draining begins, `server.reload` installs a
  * handler that responds the same and adds `Connection: close`, also on connections that are open already. Only after
  * the drain window does the server refuse: the accept queue is drained, then `server.stop()` closes idle connections
  * and waits for the rest.
@@ -71,7 +72,7 @@ const handshakeMs = 250
  * @example const server = serve(lifecycle, { port: 8000, fetch: (request) => app.fetch(request) })
  */
 export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer {
-  const { fetch, certificate, clock = systemClock, isProbe = () => false, describeInFlight } = options
+  const { certificate, clock = systemClock, isProbe = () => false, describeInFlight } = options
   const settings = {
     port: options.port,
     hostname: options.hostname ?? '0.0.0.0',
@@ -82,6 +83,7 @@ export function serve(lifecycle: Lifecycle, options: ServeOptions): BoundServer 
     literalPaths: options.literalPaths ?? [],
     receiveBufferBytes: options.receiveBufferBytes,
   }
+  const fetch = withRequestedClose(options.fetch)
   const servers = new PortServers(settings, fetch, clock)
   const { port, url } = servers
   const served = { lastRequestAt: Number.NEGATIVE_INFINITY, whileDraining: 0 }

@@ -4,6 +4,7 @@ import {
   type LifecycleOptions,
   type ServeOptions,
   serve,
+  serveAdmin,
 } from '../../src/lifecycle/index.ts'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
 
@@ -36,6 +37,24 @@ describe('before the shutdown', () => {
     expect(server.servedWhileDraining).toBe(0)
     expect(server.url.port).toBe(String(server.port))
     await lifecycle.shutdown('test')
+  })
+
+  test('a client that asked to end the connection reads in the response that it ends', async () => {
+    const handlers = [() => new Response('x'), async () => new Response('x')]
+    for (const fetch of handlers) {
+      const { lifecycle, server } = start(fetch, {}, { drainMinMs: 0, drainMaxMs: 0 })
+      const admin = serveAdmin(lifecycle, { port: 0, hostname: '127.0.0.1', fetch })
+      for (const { port } of [server, admin])
+        for (const options of ['close', 'Keep-Alive , CLOSE']) {
+          using connection = await HttpConnection.open(port)
+          connection.send(`GET / HTTP/1.1\r\nHost: a\r\nConnection: ${options}\r\n\r\n`)
+          const response = await connection.next()
+          expect(response?.body).toBe('x')
+          expect(response?.headers.get('connection')).toBe('close')
+          expect(await connection.end()).toBe('fin')
+        }
+      await lifecycle.shutdown('test')
+    }
   })
 
   test('a port in use is an immediate error', async () => {
