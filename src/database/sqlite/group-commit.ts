@@ -29,7 +29,7 @@ interface CommittedWrite {
 
 /**
  * Writes that wait at the same time share one transaction, and so one fsync, which is most of the cost of every commit.
- * Each write has a savepoint of its own, so a write that fails is rolled back alone. No write resolves before its commit is
+ * Each write has its own savepoint, so a write that fails is rolled back alone. No write resolves before its commit is
  * on the disk; until then the event loop is free.
  *
  * The first write of a batch waits for `setImmediate`, not for a microtask, so that all requests which arrived in the

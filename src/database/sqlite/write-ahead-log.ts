@@ -5,7 +5,7 @@ import { DatabaseUnavailable } from '../errors.ts'
 
 /** Pages in the log that are not in the database, from which on a checkpoint is worth its time: SQLite's own default. */
 export const checkpointPages = 1_000
-/** A sync that takes longer would delay other requests noticeably, in ms; so many following ones are left to a thread. */
+/** A longer sync delays other requests, in ms. The next `slowSyncs` ones are left to a thread. */
 const maxFastSyncMs = 0.2
 const slowSyncs = 1_000
 /** How long the thread is kept without a checkpoint, in ms. */
