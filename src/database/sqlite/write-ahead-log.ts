@@ -4,7 +4,7 @@ import { ThreadPool } from '../../threads/thread-pool.ts'
 import { DatabaseUnavailable } from '../errors.ts'
 
 /** Pages in the log that are not in the database, from which on a checkpoint is worth its time: SQLite's own default. */
-export const checkpointPages = 1_000
+const checkpointPages = 1_000
 /** A longer sync delays other requests, in ms. The next `slowSyncs` ones are left to a thread. */
 const maxFastSyncMs = 0.2
 const slowSyncs = 1_000
