@@ -11,8 +11,9 @@ function checkpoint(path: string): Reply {
   try {
     // Closed each time: the last connection to close a file deletes its log, and should be the service's.
     using db = new Database(path, { readwrite: true, strict: true })
-    // Passive: waits for no reader and no writer.
-    db.run('pragma wal_checkpoint(passive)')
+    // FULL without a busy timeout waits for no reader and no writer. If it gets the write lock, no other process appends to
+    // the log meanwhile, so the log can start over afterwards.
+    db.run('pragma wal_checkpoint(full)')
     return { ok: true, result: undefined }
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error))
