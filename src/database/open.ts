@@ -54,7 +54,8 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     // From here on WriteAheadLog syncs and checkpoints; SQLite does where that failed for a long time.
     opened.run('pragma synchronous = normal')
     opened.run(`pragma wal_autocheckpoint = ${maxWalBytes / pageBytes}`)
-    return new SqliteFile(opened, { files: await OpenFiles.of(path), log: new WriteAheadLog(opened, path) })
+    const files = await OpenFiles.of(path)
+    return new SqliteFile(opened, { files, log: new WriteAheadLog(opened, files) })
   } catch (error) {
     db?.close()
     if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error

@@ -1,6 +1,6 @@
 import type { Database, Statement } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
-import { GroupCommit } from './group-commit.ts'
+import { type CommitLog, GroupCommit } from './group-commit.ts'
 import { retryWhileBusy } from './lock.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { WriteAheadLog } from './write-ahead-log.ts'
@@ -26,13 +26,7 @@ export class SqliteFile {
   constructor(db: Database, storage: SqliteStorage | undefined) {
     this.db = db
     this.#storage = storage
-    this.#commits = new GroupCommit(db, {
-      checkpointIfLong: () => storage?.log.checkpointIfLong(),
-      async sync() {
-        await storage?.log.sync()
-        storage?.files.assertStored()
-      },
-    })
+    this.#commits = new GroupCommit(db, storage?.log ?? noLog)
     this.#readDataVersion = db.query('pragma data_version')
   }
 
@@ -100,5 +94,8 @@ export class SqliteFile {
     if (this.#closed) throw closedError()
   }
 }
+
+/** A database in memory has no log, and no disk to wait for. */
+const noLog: CommitLog = { prepare: () => undefined, sync: async () => undefined }
 
 const closedError = () => new DatabaseUnavailable('closed', 'the database is closed')

@@ -10,8 +10,8 @@ const maxBatchMs = 10
 
 /** The log that commits append to. */
 export interface CommitLog {
-  /** Called before each transaction, which waits for it. */
-  checkpointIfLong(): Promise<void> | undefined
+  /** Called before each transaction, which waits for it. When it throws, there is no transaction. */
+  prepare(): Promise<void> | undefined
   /** Resolves when everything that was committed before the call is on the disk. */
   sync(): Promise<void>
 }
@@ -87,7 +87,7 @@ export class GroupCommit {
     await nextTurn()
     while (this.#waiting.length > 0) {
       try {
-        await this.#log.checkpointIfLong()
+        await this.#log.prepare()
         await retryWhileBusy(() => this.#db.run('begin immediate'))
         await this.#confirm(this.#commitBatch())
       } catch (error) {

@@ -14,7 +14,8 @@ interface OpenFile {
  * without an error: all its writes are gone with the last process that has the file open.
  */
 export class OpenFiles {
-  readonly #path: string
+  /** The path of the database. */
+  readonly path: string
   readonly #files: readonly OpenFile[]
 
   /** @param path of a database that was just opened, in WAL mode, and has been read */
@@ -27,7 +28,7 @@ export class OpenFiles {
   }
 
   private constructor(path: string, files: readonly OpenFile[]) {
-    this.#path = path
+    this.path = path
     this.#files = files
   }
 
@@ -46,11 +47,11 @@ export class OpenFiles {
     for (const file of this.#files) assertInPlace(file)
     const { accessSync, constants } = loadFs()
     try {
-      accessSync(this.#path, constants.W_OK)
+      accessSync(this.path, constants.W_OK)
     } catch (cause) {
       // Revoked permissions do not affect an open file.
       if ((cause as NodeJS.ErrnoException).code !== 'EROFS') return
-      throw new DatabaseUnavailable('refused', `the file system of ${this.#path} is read-only`, { cause })
+      throw new DatabaseUnavailable('refused', `the file system of ${this.path} is read-only`, { cause })
     }
   }
 }

@@ -1,7 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import fs from 'node:fs'
-import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSqlite } from '../../../src/database/open.ts'
@@ -39,7 +39,8 @@ const numbersIn = (database: string): number[] => {
 /** The same file with other syncs. */
 async function reopen(options: WriteAheadLogOptions): Promise<void> {
   const { db } = file
-  file = new SqliteFile(db, { files: await OpenFiles.of(path), log: new WriteAheadLog(db, path, options) })
+  const files = await OpenFiles.of(path)
+  file = new SqliteFile(db, { files, log: new WriteAheadLog(db, files, options) })
 }
 
 describe('sync', () => {
@@ -89,27 +90,59 @@ describe('sync', () => {
     expect(synced).toEqual(['here', 'here', 'here', 'thread'].map((where) => `${where} ${path}-wal`))
   })
 
-  test('after a failure no write is confirmed until the database has the whole log', async () => {
+  test('after a failure no write is confirmed before the log is written again', async () => {
+    let failures = 2
+    await reopen({
+      syncFile: () => (failures-- > 0 ? Promise.reject(new Error('EIO: i/o error')) : Promise.resolve()),
+    })
+    const failed = { reason: 'full', message: expect.stringContaining('EIO: i/o error') }
+    await expect(file.write(() => insert(1))).rejects.toMatchObject(failed)
+    // Its repair fails, so it is not even executed.
+    await expect(file.write(() => insert(2))).rejects.toMatchObject(failed)
+    const log = `${path}-wal`
+    const before = await Bun.file(log).bytes()
+    fs.utimesSync(log, 0, 0)
+
+    // A check writes nothing itself.
+    await file.ping(() => undefined)
+    expect(fs.statSync(log).mtimeMs).toBeGreaterThan(0)
+    expect(await Bun.file(log).bytes()).toEqual(before)
+    await file.write(() => insert(3))
+    expect(numbersIn(path)).toEqual([1, 3])
+  })
+
+  test('while another process writes, the log is not written again', async () => {
     let failures = 1
     await reopen({
       syncFile: () => (failures-- > 0 ? Promise.reject(new Error('EIO: i/o error')) : Promise.resolve()),
     })
-    // Its snapshot is older than the writes, so the log cannot be copied completely.
-    const reader = new Database(path, { readonly: true })
-    reader.run('begin')
-    reader.query('select count(*) from numbers').get()
-    const unconfirmed = expect(file.write(() => insert(1))).rejects
-    await unconfirmed.toMatchObject({ reason: 'full', message: expect.stringContaining('EIO: i/o error') })
-    await expect(file.write(() => insert(2))).rejects.toMatchObject({ reason: 'full' })
-    await expect(file.ping(() => undefined)).rejects.toMatchObject({ reason: 'full' })
+    await expect(file.write(() => insert(1))).rejects.toMatchObject({ reason: 'full' })
+    using other = new Database(path, { readwrite: true })
+    other.run('begin immediate')
+    fs.utimesSync(`${path}-wal`, 0, 0)
+    const attempts = spyOn(file.db, 'run')
+    const next = file.write(() => insert(3))
+    await until(() => attempts.mock.calls.length >= 3)
+    expect(fs.statSync(`${path}-wal`).mtimeMs).toBe(0)
+    other.run('insert into numbers values (2, null)')
+    other.run('commit')
+    await next
+    expect(numbersIn(path)).toEqual([1, 2, 3])
+  })
 
-    reader.run('commit')
-    reader.close()
+  test('another file in the place of the log is the reason, and writes continue when the log is back', async () => {
+    const log = `${path}-wal`
+    const reasonOf = async (write: Promise<unknown>) => await write.then(() => 'confirmed', String)
+    await rename(log, `${path}-elsewhere`)
+    await Bun.write(log, 'another file')
+    expect(await reasonOf(file.write(() => insert(1)))).toContain('-wal was replaced while it was open')
+    await rm(log)
+    expect(await reasonOf(file.write(() => insert(2)))).toContain('-wal was deleted while it was open')
+    await rename(`${path}-elsewhere`, log)
+    using sync = spyOn(fs, 'fdatasyncSync')
     await file.write(() => insert(3))
-    // The database without its log: the write whose sync failed is in it.
-    await file.ping(() => undefined)
-    await cp(path, `${path}-copy`)
-    expect(numbersIn(`${path}-copy`)).toContain(1)
+    const synced = sync.mock.calls.map(([descriptor]) => fs.readlinkSync(`/proc/self/fd/${descriptor}`))
+    expect(synced[0]).toBe(log)
     expect(numbersIn(path)).toEqual([1, 3])
   })
 })
@@ -134,6 +167,23 @@ describe('checkpoint', () => {
     reader.close()
     for (let n = 12; n < 40; n++) await file.write(() => insert(n, mebibyte))
     expect(Bun.file(`${path}-wal`).size).toBeLessThan(30 * 2 ** 20)
+  })
+
+  test('another log in the place of this one is never copied to the database', async () => {
+    for (let n = 0; n < 3; n++) await file.write(() => insert(n, mebibyte))
+    const databaseBytes = Bun.file(path).size
+    await rename(`${path}-wal`, `${path}-elsewhere`)
+    const deleted = {
+      reason: 'refused',
+      message: expect.stringContaining('-wal was deleted while it was open'),
+    }
+    for (let n = 3; n < 8; n++)
+      await expect(file.write(() => insert(n, mebibyte))).rejects.toMatchObject(deleted)
+    expect(await Bun.file(`${path}-wal`).exists()).toBe(false)
+    expect(Bun.file(path).size).toBe(databaseBytes)
+    await rename(`${path}-elsewhere`, `${path}-wal`)
+    await file.write(() => insert(9, mebibyte))
+    expect(numbersIn(path)).toContain(9)
   })
 
   test('closing the file ends its threads and leaves no log', async () => {
