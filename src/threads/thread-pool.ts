@@ -136,10 +136,16 @@ export class ThreadPool<Job> {
     for (const thread of [...this.#idle.keys()]) this.#terminate(thread)
   }
 
-  /** Assigns waiting jobs to threads, as long as a thread is free. */
+  /** Assigns waiting jobs to threads, as long as a thread is free. A thread that cannot start fails only its own job. */
   #assignNext(): void {
     while (this.#waiting.size > 0) {
-      const thread = this.#acquire()
+      let thread: Thread | undefined
+      try {
+        thread = this.#acquire()
+      } catch (error) {
+        this.#waiting.shift()?.reject(error)
+        continue
+      }
       if (thread === undefined) return
       this.#assign(thread, this.#waiting.shift() as Waiting)
     }

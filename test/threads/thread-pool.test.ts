@@ -160,6 +160,16 @@ describe('ThreadPool', () => {
     expect(started).toBe(2)
   })
 
+  test('a thread that cannot start fails only its own job', async () => {
+    const pool = createPool(1, 1, 60_000, (thread) => {
+      if (started > 1) return
+      thread.terminate()
+      throw new Error('no more threads')
+    })
+    await expect(pool.run('a')).rejects.toThrow('no more threads')
+    expect(await pool.run<string>('b')).toBe('b')
+  })
+
   test('transferred buffers move to the thread', async () => {
     const pool = createPool(1)
     const buffer = new ArrayBuffer(8)
