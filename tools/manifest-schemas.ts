@@ -11,16 +11,55 @@ import { z } from 'zod'
  */
 const [out = '', source = '', ...from] = process.argv.slice(2)
 
-/** Writes the built-in kinds, such as `OUT/v1.34.0/deployment-apps-v1.json`, from a directory `v1.34.0-local-strict`. */
+/** The published schemas refer to one file with all definitions, whose definitions refer to each other. */
+const definitionsFile = '_definitions.json'
+const reference = /^(?:\/api\/_definitions\.json)?#\/\$defs\/([^/]+)$/
+
+/**
+ * Writes the built-in kinds, such as `OUT/v1.34.0/deployment-apps-v1.json`, from a directory `v1.34.0-local-strict`. Each
+ * file has only the definitions that it needs, because kubeconform checks a file of schemas as a whole before it uses it.
+ */
 async function writeKubernetes(directory: string): Promise<void> {
   const target = join(out, basename(directory).replace(/-.*/, ''))
   await mkdir(target, { recursive: true })
+  const { $defs: all } = z
+    .looseObject({ $defs: z.record(z.string(), z.unknown()) })
+    .parse(await Bun.file(join(directory, definitionsFile)).json())
   for (const name of await readdir(directory)) {
+    if (name === definitionsFile) continue
     const { $id: _, ...schema } = z.looseObject({}).parse(await Bun.file(join(directory, name)).json())
-    // The schemas refer to each other by web address; make the references relative.
-    const text = JSON.stringify(schema).replaceAll('"/api/_definitions.json#', '"_definitions.json#')
-    await Bun.write(join(target, name), text)
+    const used = new Set<string>()
+    const own = z.looseObject({}).parse(standalone(schema, used))
+    const $defs: Record<string, unknown> = {}
+    // The set grows meanwhile, because definitions use others.
+    for (const definition of used) {
+      if (!(definition in all)) throw new Error(`${name} refers to ${definition}, which is not defined`)
+      $defs[definition] = standalone(all[definition], used)
+    }
+    await Bun.write(join(target, name), JSON.stringify({ ...own, $defs }))
   }
+}
+
+/**
+ * A copy of a schema that refers to definitions in its own file, and has no descriptions.
+ *
+ * @param used receives the names of these definitions
+ * @throws Error if it refers to anything else
+ */
+function standalone(schema: unknown, used: Set<string>): unknown {
+  if (Array.isArray(schema)) return schema.map((each) => standalone(each, used))
+  if (typeof schema !== 'object' || schema === null) return schema
+  const entries = Object.entries(schema).flatMap(([key, value]): [string, unknown][] => {
+    // The schema of a property with one of these names is no string.
+    if (typeof value !== 'string' || !['description', '$ref'].includes(key))
+      return [[key, standalone(value, used)]]
+    if (key === 'description') return []
+    const [, name] = reference.exec(value) ?? []
+    if (name === undefined) throw new Error(`unexpected reference: ${value}`)
+    used.add(name)
+    return [[key, `#/$defs/${name}`]]
+  })
+  return Object.fromEntries(entries)
 }
 
 const definitionSchema = z.object({

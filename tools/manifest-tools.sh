@@ -29,6 +29,8 @@ tools/go-tool.sh kube-score github.com/zegl/kube-score/cmd/kube-score "$kube_sco
 schemas=.tools/schemas
 pinned="$kubernetes_schemas $kubernetes_versions $gateway_api $prometheus_operator"
 pinned="$pinned $argo_rollouts $argo_cd $flux_source $flux_helm"
+# Also the program that converts them.
+pinned="$pinned $(cksum < tools/manifest-schemas.ts)"
 if [ "$(cat $schemas/pinned 2>/dev/null)" = "$pinned" ]; then exit; fi
 bun=$(tools/bun.sh)
 fetched=$(mktemp -d)
