@@ -26,15 +26,20 @@ export interface Service extends Child {
 /** How long a start may take on a loaded machine, in ms. */
 const startTimeoutMs = 30_000
 
+/**
+ * A folder with the bundle of the image, from which services start instead of from `src/`: a whole run of the tests sets
+ * it. A bundle starts with half of the work, and it is what production runs.
+ */
+export const bundleVariable = 'TEST_BUNDLE'
+
 /** Settings of a service without a drain window: for tests of other behavior. */
 export const noDrainWindow = { DRAIN_MAX: '0s' }
 
 /** Starts one of our programs without waiting for anything. */
 export async function spawnService({ program, by = [], env, logFile }: ServiceOptions = {}): Promise<Child> {
   const folder = await mkdtemp(join(tmpdir(), 'tally-service-'))
-  const path = program ?? 'src/main.ts'
   const child = spawnChild({
-    command: [...by, process.execPath, isAbsolute(path) ? path : join(root, path)],
+    command: [...by, process.execPath, programFile(program)],
     env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', DATA_DIR: folder, ...env },
     cwd: root,
     ...(logFile === undefined ? {} : { output: { file: logFile } }),
@@ -45,6 +50,18 @@ export async function spawnService({ program, by = [], env, logFile }: ServiceOp
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   })
+}
+
+/**
+ * The file of a program: from the bundle if the run has one, otherwise the source.
+ *
+ * @param program as in `ServiceOptions`
+ */
+export function programFile(program = 'src/main.ts'): string {
+  if (isAbsolute(program)) return program
+  const bundle = process.env[bundleVariable]
+  const [, name] = /^src\/(main|worker|migrate)\.ts$/.exec(program) ?? []
+  return bundle === undefined || name === undefined ? join(root, program) : join(bundle, `${name}.js`)
 }
 
 /**

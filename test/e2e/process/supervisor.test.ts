@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { Supervisor, type SupervisorOptions } from '../../../src/cluster/supervisor.ts'
 import { liveSettings } from '../../support/live.ts'
 import { memoryLog } from '../../support/memory-log.ts'
+import { programFile } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
-const command = [process.execPath, 'src/main.ts']
+const command = [process.execPath, programFile()]
 
 /** A supervisor in this process, with its servers as worker processes. */
 async function supervise(env: Record<string, string> = {}, options: Partial<SupervisorOptions> = {}) {
