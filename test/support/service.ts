@@ -30,7 +30,7 @@ const startTimeoutMs = 30_000
  * A folder with the bundle of the image, from which services start instead of from `src/`: a whole run of the tests sets
  * it. A bundle starts with half of the work, and it is what production runs.
  */
-export const bundleVariable = 'TEST_BUNDLE'
+const bundleVariable = 'TEST_BUNDLE'
 
 /** Settings of a service without a drain window: for tests of other behavior. */
 export const noDrainWindow = { DRAIN_MAX: '0s' }
