@@ -7,7 +7,7 @@ BUN = PATH="$$(dirname "$$(tools/bun.sh)"):$$PATH" exec bun
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-20s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z%-]+:.*## / {printf "  \033[36m%-22s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 node_modules: package.json bun.lock
 	@tools/bun.sh > /dev/null
@@ -140,6 +140,7 @@ manifests: node_modules ## Build and check the Kubernetes manifests
 chart: node_modules ## Lint the Helm chart and render it with every file of its ci/ into reports/chart
 	@$(BUN) tools/helm-values.ts --check
 	@tools/chart.sh
+
 .PHONY: manifests-plain
 manifests-plain: ## Render each overlay into one file for kubectl apply, in dist/manifests (IMAGE=)
 	@tools/manifests-plain.sh
@@ -147,12 +148,13 @@ manifests-plain: ## Render each overlay into one file for kubectl apply, in dist
 OVERLAY ?= dev
 
 .PHONY: deploy
-deploy: ## Deploy to the cluster of KUBECONFIG and wait until it serves (OVERLAY=dev, IMAGE=...)
+deploy: ## Deploy to the cluster of KUBECONFIG and wait until it serves (OVERLAY=dev, NAMESPACE=, IMAGE=...)
 	@OVERLAY=$(OVERLAY) k8s/deploy.sh
 
 .PHONY: undeploy
-undeploy: ## Remove the deployment, with its data (OVERLAY=dev)
-	@kubectl delete --ignore-not-found --kustomize k8s/overlays/$(OVERLAY)
+undeploy: ## Remove the namespace of the deployment, with its data and Secrets (OVERLAY=dev, NAMESPACE=)
+	@OVERLAY=$(OVERLAY) k8s/overlay-of.sh reports/undeploy
+	@kubectl delete --ignore-not-found --kustomize reports/undeploy
 
 .PHONY: kind
 kind: ## Create a cluster in Docker by kind, load the image, and deploy (OVERLAY=dev)

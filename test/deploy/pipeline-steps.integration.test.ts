@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
@@ -99,6 +99,44 @@ test('the cleanup of a build removes no other namespace', async () => {
     expect(exitCode).toBe(1)
     expect(stderr).toContain('not that of a build')
   }
+})
+
+describe('with a kubectl that prints what it is asked', () => {
+  /** Its folder, for PATH. `rollout status` fails, as for pods that do not become ready. */
+  let kubectl = ''
+  beforeAll(async () => {
+    kubectl = await mkdtemp(join(folder, 'kubectl-'))
+    const program = join(kubectl, 'kubectl')
+    await Bun.write(
+      program,
+      `#!/bin/sh
+case " $* " in
+  *" rollout status "*) exit 1 ;;
+  *" deployment --output name "*) echo deployment.apps/api ;;
+  *" --kustomize "*) echo "kubectl $*"; for last in "$@"; do :; done; cat "$last/kustomization.yaml" ;;
+  *" get pods,persistentvolumeclaims "*) echo "the pods of $2" ;;
+  *" get events "*) echo "the warnings of $2" ;;
+esac
+`,
+    )
+    await chmod(program, 0o755)
+  })
+  const environment = () => ({ PATH: `${kubectl}:${PATH}`, NAMESPACE: 'tally-try' })
+
+  test('a deployment that does not become ready fails and shows the pods and the warnings', async () => {
+    const { exitCode, stderr } = await run('k8s/deploy.sh', environment())
+    expect(exitCode).toBe(1)
+    expect(stderr).toContain('Not everything in tally-try is ready')
+    expect(stderr).toContain('the pods of tally-try')
+    expect(stderr).toContain('the warnings of tally-try')
+  })
+
+  test('make undeploy removes the namespace of NAMESPACE, not that of the overlay', async () => {
+    const { exitCode, stdout } = await run('make undeploy OVERLAY=dev', environment())
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('kubectl delete --ignore-not-found --kustomize')
+    expect(stdout).toContain('namespace: tally-try\n')
+  })
 })
 
 test('a failed build is reported to a webhook', async () => {
