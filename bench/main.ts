@@ -124,6 +124,8 @@ print(
     `${machine.cpu}, ${pinning}; load average at start ${machine.loadAverage.toFixed(2)}; ${((performance.now() - began) / 1_000).toFixed(0)} s`,
 )
 print(`written to ${reportFile} and ${chartFile}`)
+if (isQuick)
+  print('QUICK=1 shows that the benchmark works. Its windows are too short for figures to compare.')
 
 const rows = [...report.workloads.flatMap(({ rows }) => rows), ...report.processes, ...report.starts]
 process.exit(rows.some(({ rejected }) => rejected !== undefined) ? 1 : 0)
