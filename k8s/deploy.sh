@@ -31,7 +31,9 @@ if kubectl --namespace "$namespace" get job migrate --output name >/dev/null 2>&
   kubectl --namespace "$namespace" wait --for=condition=complete job/migrate --timeout="${TIMEOUT:-180s}"
 fi
 for kind in statefulset deployment; do
-  kubectl --namespace "$namespace" get $kind --output name | while read -r one; do
+  # Not piped into the loop, which would hide a failure.
+  workloads=$(kubectl --namespace "$namespace" get $kind --output name)
+  for one in $workloads; do
     kubectl --namespace "$namespace" rollout status "$one" --timeout="${TIMEOUT:-180s}"
   done
 done

@@ -110,6 +110,7 @@ describe('with a kubectl that prints what it is asked', () => {
     await Bun.write(
       program,
       `#!/bin/sh
+if [ -n "$UNREACHABLE" ]; then echo "no connection" >&2; exit 1; fi
 case " $* " in
   *" rollout status "*) exit 1 ;;
   *" deployment --output name "*) echo deployment.apps/api ;;
@@ -129,6 +130,13 @@ esac
     expect(stderr).toContain('Not everything in tally-try is ready')
     expect(stderr).toContain('the pods of tally-try')
     expect(stderr).toContain('the warnings of tally-try')
+  })
+
+  test('a rollback of nothing, or without a cluster, fails', async () => {
+    const nothing = await run('k8s/rollback.sh', environment())
+    expect([nothing.exitCode, nothing.stderr]).toEqual([1, 'Nothing is deployed in tally-try\n'])
+    const unreachable = await run('k8s/rollback.sh', { ...environment(), UNREACHABLE: '1' })
+    expect([unreachable.exitCode, unreachable.stderr]).toEqual([1, 'no connection\n'])
   })
 
   test('make undeploy removes the namespace of NAMESPACE, not that of the overlay', async () => {
