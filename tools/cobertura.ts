@@ -62,7 +62,12 @@ function escapeXml(text: string): string {
 }
 
 if (import.meta.main) {
-  const files = parseLcov(await Bun.file('reports/coverage/lcov.info').text())
+  const report = Bun.file('reports/coverage/lcov.info')
+  if (!(await report.exists())) {
+    console.error(`${report.name} is not there: make ci PART=tests writes it`)
+    process.exit(1)
+  }
+  const files = parseLcov(await report.text())
   await Bun.write('reports/cobertura.xml', renderCobertura(files, new Date()))
   console.log(`reports/cobertura.xml: ${files.length} files`)
 }

@@ -66,7 +66,10 @@ async function runAll(): Promise<void> {
     ...run,
   }))
   await Bun.write(join(folder, 'runs.json'), JSON.stringify(list))
-  const { output } = await runCommand(['tools/jenkinsfile.sh', 'run', join(folder, 'runs.json')])
+  const { output } = await runCommand(['tools/jenkinsfile.sh', 'run', join(folder, 'runs.json')], {
+    // A developer's own cluster or registry would be in the environment of every step.
+    env: { ...process.env, KUBECONFIG: undefined, REGISTRY_USER: undefined, COSIGN_KEY: undefined },
+  })
   for (const name of Object.keys(runs) as Name[]) {
     const file = Bun.file(eventsOf(name))
     if (!(await file.exists())) throw new Error(output)
