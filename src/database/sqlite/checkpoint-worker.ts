@@ -11,8 +11,10 @@ function checkpoint(path: string): Reply {
   try {
     // Closed each time: the last connection to close a file deletes its log, and should be the service's.
     using db = new Database(path, { readwrite: true, strict: true })
-    // FULL without a busy timeout waits for no reader and no writer. If it gets the write lock, no other process appends to
-    // the log meanwhile, so the log can start over afterwards.
+    // PASSIVE copies the log without the write lock, so other processes go on writing.
+    db.run('pragma wal_checkpoint(passive)')
+    // FULL copies what they appended meanwhile. Without a busy timeout it waits for no reader and no writer. If it gets the
+    // write lock, nothing is appended until it ends, so the log can start over.
     db.run('pragma wal_checkpoint(full)')
     return { ok: true, result: undefined }
   } catch (error) {

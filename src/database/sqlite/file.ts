@@ -56,14 +56,16 @@ export class SqliteFile {
   }
 
   /**
-   * Resolves when a write would succeed: no other process holds the lock for long, the disk answers, and the file has not
-   * moved. A transaction without a change writes nothing.
+   * Resolves when a write would succeed: no other process holds the lock for long, the disk has not failed, and the file has
+   * not moved. Waits for no checkpoint and no fsync, which may take long beside large writes.
    *
    * @param read reads a table that has to be there
    * @throws DatabaseUnavailable when a write would fail
    */
   async ping(read: () => unknown): Promise<void> {
-    await this.write(read)
+    this.#assertOpen()
+    if (this.#storage?.log.hasFailed) await this.write(read)
+    else await retryWhileBusy(() => this.#readWithLock(read))
     this.#storage?.files.assertUsable()
   }
 
@@ -88,6 +90,21 @@ export class SqliteFile {
       this.db.close()
     })
     return this.#closed
+  }
+
+  #readWithLock(read: () => unknown): void {
+    this.#assertOpen()
+    // Within a transaction of ours, which has the lock.
+    if (this.db.inTransaction) {
+      read()
+      return
+    }
+    this.db.run('begin immediate')
+    try {
+      read()
+    } finally {
+      this.db.run('rollback')
+    }
   }
 
   #assertOpen(): void {

@@ -78,6 +78,11 @@ export class WriteAheadLog implements CommitLog {
     return this.#uncopiedPages() < this.#checkpointAt ? undefined : this.#checkpoint()
   }
 
+  /** Whether the disk failed, and the log has not been written again. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
+  }
+
   /** Call it before the database is closed. */
   close(): void {
     this.#threads.close()

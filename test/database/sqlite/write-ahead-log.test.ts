@@ -147,6 +147,24 @@ describe('sync', () => {
   })
 })
 
+test('a ping waits for no sync', async () => {
+  let finishSync = () => {}
+  await reopen({
+    syncFile: () =>
+      new Promise((resolve) => {
+        finishSync = resolve
+      }),
+  })
+  const events: string[] = []
+  const write = file.write(() => insert(1)).then(() => events.push('confirmed'))
+  await until(() => numbersIn(path).length === 1)
+  await file.ping(() => file.db.query('select 1 from numbers').get())
+  events.push('pinged')
+  finishSync()
+  await write
+  expect(events).toEqual(['pinged', 'confirmed'])
+})
+
 describe('checkpoint', () => {
   const mebibyte = 'x'.repeat(2 ** 20)
 
