@@ -3,7 +3,7 @@ import { concatBlocks } from '../analysis/pool/concat-blocks.ts'
 import type { AnalysisJob, BodyJob, NewTaskResult } from '../analysis/pool/jobs.ts'
 import { createTaskAnalyzer } from '../analysis/task-analyzer.ts'
 import { createNewTaskParser, type NewTaskOptions } from '../tasks/new-task.ts'
-import type { Reply } from '../threads/thread-pool.ts'
+import { failureReply, type Reply } from '../threads/thread-pool.ts'
 
 // The program of an analysis thread. Its last argument has the limits of payloads and tasks. It is in this folder because
 // it knows both payloads and the kinds of tasks.
@@ -35,8 +35,7 @@ function run(job: AnalysisJob): Reply {
   try {
     return { ok: true, result: job.kind === 'task' ? analyzeTask(job.payload) : runBodyJob(job) }
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error))
-    return { ok: false, name, message }
+    return failureReply(error)
   }
 }
 

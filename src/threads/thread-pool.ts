@@ -15,6 +15,12 @@ export type Reply =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly name: string; readonly message: string }
 
+/** The reply to a job that threw. */
+export function failureReply(error: unknown): Reply {
+  const { name, message } = error instanceof Error ? error : new Error(String(error))
+  return { ok: false, name, message }
+}
+
 /** A message that a thread sends once, before its replies, if its start does not count as part of its first job. */
 export const threadReady = 'ready'
 

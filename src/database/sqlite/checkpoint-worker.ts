@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import type { Reply } from '../../threads/thread-pool.ts'
+import { failureReply, type Reply } from '../../threads/thread-pool.ts'
 
 // The program of a thread that checkpoints the SQLite file whose path it receives. write-ahead-log.ts starts it.
 
@@ -18,7 +18,6 @@ function checkpoint(path: string): Reply {
     db.run('pragma wal_checkpoint(full)')
     return { ok: true, result: undefined }
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error))
-    return { ok: false, name, message }
+    return failureReply(error)
   }
 }

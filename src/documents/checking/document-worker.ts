@@ -1,4 +1,4 @@
-import { type Reply, threadReady } from '../../threads/thread-pool.ts'
+import { failureReply, type Reply, threadReady } from '../../threads/thread-pool.ts'
 import { compileDocumentSchema, type DocumentSchema } from '../schema/json-schema.ts'
 import { checkDocument } from './check-document.ts'
 import type { CheckJob } from './document-checker.ts'
@@ -23,7 +23,6 @@ async function run({ bytes, isKeyed }: CheckJob): Promise<Reply> {
   try {
     return { ok: true, result: checkDocument(bytes, isKeyed, await schema) }
   } catch (error) {
-    const { name, message } = error instanceof Error ? error : new Error(String(error))
-    return { ok: false, name, message }
+    return failureReply(error)
   }
 }
