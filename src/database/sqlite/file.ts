@@ -63,9 +63,8 @@ export class SqliteFile {
    * @throws DatabaseUnavailable when a write would fail
    */
   async ping(read: () => unknown): Promise<void> {
-    this.#assertOpen()
     if (this.#storage?.log.hasFailed) await this.write(read)
-    else await retryWhileBusy(() => this.#readWithLock(read))
+    else await this.read(() => this.#readWithLock(read))
     this.#storage?.files.assertUsable()
   }
 
@@ -92,16 +91,12 @@ export class SqliteFile {
     return this.#closed
   }
 
-  #readWithLock(read: () => unknown): void {
-    this.#assertOpen()
+  #readWithLock(read: () => unknown): unknown {
     // Within a transaction of ours, which has the lock.
-    if (this.db.inTransaction) {
-      read()
-      return
-    }
+    if (this.db.inTransaction) return read()
     this.db.run('begin immediate')
     try {
-      read()
+      return read()
     } finally {
       this.db.run('rollback')
     }
