@@ -1,13 +1,11 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { DatabaseUnavailable } from '../../../src/database/errors.ts'
-import { openSqlite } from '../../../src/database/open.ts'
 import type { SqliteFile } from '../../../src/database/sqlite/file.ts'
 import { maxWaitingWrites } from '../../../src/database/sqlite/group-commit.ts'
 import { retryWhileBusy } from '../../../src/database/sqlite/lock.ts'
+import { insertNumber, openNumbersFile } from './numbers-file.ts'
 
 describe('GroupCommit', () => {
   let directory: string
@@ -15,18 +13,14 @@ describe('GroupCommit', () => {
   let file: SqliteFile
 
   beforeEach(async () => {
-    directory = await mkdtemp(join(tmpdir(), 'tally-commit-'))
-    path = join(directory, 'test.db')
-    file = await openSqlite(path, {
-      migrations: ['create table numbers (n integer primary key, text text) strict'],
-    })
+    ;({ directory, path, file } = await openNumbersFile())
   })
   afterEach(async () => {
     await file.close()
     await rm(directory, { recursive: true })
   })
 
-  const insert = (n: number, text = '') => file.db.query('insert into numbers values (?1, ?2)').run(n, text)
+  const insert = (n: number, text?: string) => insertNumber(file, n, text)
   const stored = () =>
     file.read(() =>
       file.db

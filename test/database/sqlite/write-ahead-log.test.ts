@@ -1,32 +1,26 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import fs from 'node:fs'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { openSqlite } from '../../../src/database/open.ts'
+import { rename, rm } from 'node:fs/promises'
 import { SqliteFile } from '../../../src/database/sqlite/file.ts'
 import { OpenFiles } from '../../../src/database/sqlite/open-files.ts'
 import { WriteAheadLog, type WriteAheadLogOptions } from '../../../src/database/sqlite/write-ahead-log.ts'
 import { until } from '../../support/until.ts'
+import { insertNumber, openNumbersFile } from './numbers-file.ts'
 
 let directory: string
 let path: string
 let file: SqliteFile
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'tally-log-'))
-  path = join(directory, 'test.db')
-  file = await openSqlite(path, {
-    migrations: ['create table numbers (n integer primary key, text text) strict'],
-  })
+  ;({ directory, path, file } = await openNumbersFile())
 })
 afterEach(async () => {
   await file.close()
   await rm(directory, { recursive: true })
 })
 
-const insert = (n: number, text = '') => file.db.query('insert into numbers values (?1, ?2)').run(n, text)
+const insert = (n: number, text?: string) => insertNumber(file, n, text)
 /** The numbers that a new connection to a file sees. */
 const numbersIn = (database: string): number[] => {
   using reader = new Database(database, { readonly: true })
