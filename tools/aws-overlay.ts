@@ -40,11 +40,10 @@ export function overlayFiles(outputs: Outputs): Record<string, string> {
       externalSecret('tally-database', outputs.database_secret_name.value, databaseUrl(outputs)),
       externalSecret('tally-redis', outputs.tasks_secret_name.value, tasksUrl(outputs)),
     ],
-    'no-gateway.yaml': [
-      deletion('Gateway', 'tally'),
-      deletion('HTTPRoute', 'api'),
-      deletion('HTTPRoute', 'api-to-https'),
-    ],
+    // A file each: kustomize 5.5, as in kubectl 1.32, crashes on several deletions in one.
+    'no-gateway.yaml': [deletion('Gateway', 'tally')],
+    'no-route.yaml': [deletion('HTTPRoute', 'api')],
+    'no-redirect.yaml': [deletion('HTTPRoute', 'api-to-https')],
     'database-authority.yaml': [
       databaseAuthority('apps/v1', 'Deployment', 'api'),
       databaseAuthority('batch/v1', 'Job', 'migrate'),
@@ -118,6 +117,8 @@ function kustomization(outputs: Outputs): object {
     ],
     patches: [
       { path: 'no-gateway.yaml' },
+      { path: 'no-route.yaml' },
+      { path: 'no-redirect.yaml' },
       { path: 'database-authority.yaml' },
       { path: 'namespace.yaml', target: { kind: 'Namespace', name: 'tally' } },
       { path: 'external-stores.yaml', target: { kind: 'NetworkPolicy', name: 'external-stores' } },
