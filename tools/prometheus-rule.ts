@@ -67,7 +67,10 @@ function link(annotations: Rule['annotations']): Rule['annotations'] {
   return { ...annotations, runbook_url: `${runbook}${url.slice(url.indexOf('#'))}` }
 }
 
-const files = ['recording.yml', 'alerts.yml'].map((name) => join(root, 'deploy/prometheus/rules', name))
+/** In the order of evaluation: rules use what those before them record. */
+const files = ['jobs', 'requests', 'objectives', 'instances', 'tasks'].map((name) =>
+  join(root, `deploy/prometheus/rules/${name}.yml`),
+)
 const texts = await Promise.all(files.map((file) => Bun.file(file).text()))
 const groups = texts
   .flatMap((text) => (Bun.YAML.parse(text) as RuleFile).groups)
