@@ -1,6 +1,24 @@
 # shellcheck shell=bash
 # Steps of a run. Each step is timed and counts as one check; a failure does not stop the following steps.
 
+# Each step is a process group, so that an interrupted run ends its steps with all their processes. A step that runs in the
+# background of a script without job control would ignore Ctrl-C.
+set -m
+trap 'interrupt 130' INT
+trap 'interrupt 143' TERM
+trap 'interrupt 129' HUP
+
+# interrupt EXIT_CODE: ends all running steps, waits for them, and exits.
+interrupt() {
+  local group
+  trap '' INT TERM HUP
+  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  [[ -z $parallel_outputs ]] || rm -rf "$parallel_outputs"
+  printf '\n===== Interrupted after %d s\n' "$SECONDS"
+  exit "$1"
+}
+
 steps_passed=0
 steps_failed=0
 steps_table=()
