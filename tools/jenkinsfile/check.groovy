@@ -1,6 +1,7 @@
 // Checks a Jenkinsfile against the grammar of declarative pipelines (https://www.jenkins.io/doc/book/pipeline/syntax/),
 // as far as a text can be checked without a server: sections, what each may hold, and syntax that Jenkins' Groovy (2.4)
-// lacks. Usage: groovy check.groovy Jenkinsfile; prints each problem with its line, and exits with 1 if there is one.
+// lacks; then with CodeNarc's rules (rules.groovy).
+// Usage: groovy check.groovy Jenkinsfile; prints each problem with its line, and exits with 1 if there is one.
 import org.codehaus.groovy.ast.ASTNode
 import org.codehaus.groovy.ast.CodeVisitorSupport
 import org.codehaus.groovy.ast.builder.AstBuilder
@@ -12,6 +13,7 @@ import org.codehaus.groovy.ast.expr.MethodCallExpression
 import org.codehaus.groovy.ast.expr.MethodReferenceExpression
 import org.codehaus.groovy.control.CompilePhase
 import org.codehaus.groovy.control.MultipleCompilationErrorsException
+import org.codenarc.CodeNarc
 
 class Checker extends CodeVisitorSupport {
   static final Map<String, Set<String>> SECTIONS = [
@@ -153,4 +155,15 @@ try {
   error.errorCollector.errors.each { checker.problems << "${it.cause?.startLine ?: 1}: ${it.cause?.message ?: it}".toString() }
 }
 checker.problems.each { System.err.println("${args[0]}:${it}") }
-System.exit(checker.problems ? 1 : 0)
+if (checker.problems) System.exit(1)
+
+// In this JVM, which has learned the grammar. It searches the whole base directory, so all of node_modules in the project's.
+def folder = File.createTempDir()
+def copy = new File(folder, 'Jenkinsfile')
+copy.text = file.text
+// It may end this process. What is registered last is deleted first.
+[folder, copy]*.deleteOnExit()
+CodeNarc.main(
+  "-basedir=${folder}".toString(), '-includes=Jenkinsfile', '-report=console:stdout',
+  "-rulesetfiles=file:${new File('tools/jenkinsfile/rules.groovy').absolutePath}".toString(),
+  *(1..3).collect { "-maxPriority${it}Violations=0".toString() })
