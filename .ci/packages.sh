@@ -12,11 +12,11 @@ packages=(
   nginx-light haproxy prometheus prometheus-alertmanager
   # checks the systemd unit; creates the certificate for the proxy tests
   systemd openssl
-  # download the Kubernetes schemas
+  # schemathesis, linters, the Kubernetes schemas
   python3-pip unzip
   # browser for the page tests
   chromium
-  # schemathesis
+  # checkov
   python3-venv
   shellcheck
 )
