@@ -1,11 +1,22 @@
+/** A response to copy. */
+interface PreparedResponse {
+  readonly status: number
+  readonly contentType: string
+  readonly response: Response
+  /** Those of `response`, which creates this object on first access. */
+  readonly headers: Headers
+}
+
 /**
  * The headers that every response of this instance carries. A response built with them at once is cheaper than one that
  * gets them afterwards, so the hot handlers use the functions of `respond.ts` and the others plain `c.json`.
  */
 export class CommonHeaders {
   readonly #instance: string
-  /** A prepared response and its Headers object for each status and set of header names. */
-  readonly #prepared = new Map<string, { readonly response: Response; readonly headers: Headers }>()
+  /** By status, content type and the names of further headers. */
+  readonly #prepared = new Map<string, PreparedResponse>()
+  /** The last one without further headers: most responses are like the previous one. */
+  #last: PreparedResponse | undefined
 
   /** @param instance the value of `X-Served-By` */
   constructor(instance: string) {
@@ -24,9 +35,7 @@ export class CommonHeaders {
     contentType: string,
     headers: Readonly<Record<string, string>> | undefined,
   ): Response {
-    const names = headers === undefined ? '' : Object.keys(headers).join()
-    const key = `${status} ${contentType} ${names}`
-    const prepared = this.#prepared.get(key) ?? this.#prepare(key, status, contentType)
+    const prepared = this.#find(status, contentType, headers)
     prepared.headers.set('x-request-id', requestId)
     for (const name in headers) prepared.headers.set(name, headers[name] as string)
     return prepared.response
@@ -37,15 +46,27 @@ export class CommonHeaders {
     for (const [name, value] of Object.entries(this.#identity(requestId))) headers.set(name, value)
   }
 
-  #prepare(key: string, status: number, contentType: string) {
+  #find(
+    status: number,
+    contentType: string,
+    headers: Readonly<Record<string, string>> | undefined,
+  ): PreparedResponse {
+    const last = this.#last
+    if (headers === undefined && status === last?.status && contentType === last.contentType) return last
+    const names = headers === undefined ? '' : Object.keys(headers).join()
+    const key = `${status} ${contentType} ${names}`
+    const prepared = this.#prepared.get(key) ?? this.#prepare(status, contentType)
+    this.#prepared.set(key, prepared)
+    if (headers === undefined) this.#last = prepared
+    return prepared
+  }
+
+  #prepare(status: number, contentType: string): PreparedResponse {
     const response = new Response(null, {
       status,
       headers: { 'content-type': contentType, ...this.#identity('') },
     })
-    // Kept: a response creates its Headers object on first access.
-    const prepared = { response, headers: response.headers }
-    this.#prepared.set(key, prepared)
-    return prepared
+    return { status, contentType, response, headers: response.headers }
   }
 
   #identity(requestId: string): Record<string, string> {

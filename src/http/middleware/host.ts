@@ -3,6 +3,7 @@ import type { Problem } from '../problem.ts'
 /** A host name or address with an optional port. */
 const hostPattern = /^(?:[\w.-]+|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?$/
 const longPortPattern = /:(\d{5})$/
+const isHost = createHostValidator()
 
 /**
  * Refuses requests that no route may see: CONNECT and TRACE, which Bun hands to the handler like any method, and those
@@ -25,6 +26,13 @@ export function checkHost(method: string, url: string, headers: Headers): Proble
   return { code: 'invalid-host', detail: 'Host must name exactly one host.' }
 }
 
-function isHost(host: string): boolean {
-  return hostPattern.test(host) && Number(longPortPattern.exec(host)?.[1] ?? 0) <= 65_535
+/** Clients repeat their Host, so the last valid one is cached. */
+function createHostValidator(): (host: string) => boolean {
+  let lastValid = ''
+  return (host) => {
+    if (host === lastValid) return true
+    if (!hostPattern.test(host) || Number(longPortPattern.exec(host)?.[1] ?? 0) > 65_535) return false
+    lastValid = host
+    return true
+  }
 }
