@@ -19,6 +19,8 @@ const pageBytes = 4 * 1024
 export interface SqliteOptions {
   /** The steps to the newest schema. Only tests pass their own. */
   migrations?: readonly Migration[]
+  /** Called when a checkpoint failed: the log grows until one succeeds. Default: ignored. */
+  onCheckpointError?: ((error: unknown) => void) | undefined
 }
 
 /**
@@ -33,7 +35,7 @@ export interface SqliteOptions {
  * @throws DatabaseUnavailable when other processes lock it for too long
  */
 export async function openSqlite(path: string, options: SqliteOptions = {}): Promise<SqliteFile> {
-  const { migrations = sqliteMigrations } = options
+  const { migrations = sqliteMigrations, onCheckpointError } = options
   let db: Database | undefined
   try {
     const opened = openFile(path)
@@ -55,7 +57,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     opened.run('pragma synchronous = normal')
     opened.run(`pragma wal_autocheckpoint = ${maxWalBytes / pageBytes}`)
     const files = await OpenFiles.of(path)
-    return new SqliteFile(opened, { files, log: new WriteAheadLog(opened, files) })
+    return new SqliteFile(opened, { files, log: new WriteAheadLog(opened, files, { onCheckpointError }) })
   } catch (error) {
     db?.close()
     if (error instanceof SchemaTooNew || error instanceof DatabaseIncompatible) throw error
@@ -134,6 +136,8 @@ export interface DatabaseOptions {
   readonly dataDir: string
   /** Pool size and time limits of PostgreSQL. */
   readonly postgres?: PostgresPoolOptions
+  /** Called when a checkpoint of SQLite failed. Default: ignored. */
+  readonly onCheckpointError?: (error: unknown) => void
 }
 
 /** An open database, shared by the documents and the tasks of a process. It may be closed twice. */
@@ -152,7 +156,7 @@ export type OpenDatabase =
  * @throws SchemaTooNew when a newer version of the service has migrated it to a schema that this one cannot work with
  */
 export async function openDatabase(options: DatabaseOptions): Promise<OpenDatabase> {
-  const { url = `sqlite:${sqliteFile}`, dataDir, postgres = {} } = options
+  const { url = `sqlite:${sqliteFile}`, dataDir, postgres = {}, onCheckpointError } = options
   if (/^postgres(ql)?:\/\//i.test(url)) {
     const pool = await openPostgres(url, postgres)
     return { engine: 'postgres', url, pool, close: () => pool.close() }
@@ -164,7 +168,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<OpenDataba
     throw new DatabaseIncompatible(
       'a database URL that begins with sqlite: has no parameters: remove what follows the ?',
     )
-  const file = await openSqlite(path)
+  const file = await openSqlite(path, { onCheckpointError })
   return { engine: 'sqlite', file, close: () => file.close() }
 }
 

@@ -191,7 +191,7 @@ interface Storage {
 /** Documents and tasks, traced when tracing is enabled. */
 async function openStorage(lifecycle: Lifecycle, config: Config, log: Log): Promise<Storage> {
   const tracing = await openTracing(lifecycle, config, log)
-  const database = await openDatabaseFromConfig(lifecycle, config)
+  const database = await openDatabaseFromConfig(lifecycle, config, log)
   const store = openStoreFromConfig(lifecycle, database, tracing)
   const queue = await openQueueFromConfig(lifecycle, config, async () => database, log, tracing)
   const schema = config.DATA_SCHEMA === undefined ? undefined : await readSchema(config.DATA_SCHEMA)

@@ -16,10 +16,15 @@ import { startStep } from './start-step.ts'
 const durabilityTimeoutMs = 2_000
 
 /** Opens the configured database. The shutdown closes it. */
-export async function openDatabaseFromConfig(lifecycle: Lifecycle, config: Config): Promise<OpenDatabase> {
+export async function openDatabaseFromConfig(
+  lifecycle: Lifecycle,
+  config: Config,
+  log: Log,
+): Promise<OpenDatabase> {
   const { DATABASE_URL: url, DATA_DIR: dataDir, DATABASE_POOL_SIZE: maxConnections } = config
+  const onCheckpointError = createFailureReport(log, 'checkpoint failed')
   const database = await startStep(url === undefined ? 'DATA_DIR' : 'DATABASE_URL', () =>
-    openDatabase({ url, dataDir, postgres: { maxConnections } }),
+    openDatabase({ url, dataDir, postgres: { maxConnections }, onCheckpointError }),
   )
   lifecycle.onClose('database', () => database.close())
   return database

@@ -46,7 +46,7 @@ export async function startWorker(
     lifecycle,
     config,
     // With Redis no database is opened.
-    () => openDatabaseFromConfig(lifecycle, config),
+    () => openDatabaseFromConfig(lifecycle, config, log),
     log,
     late.tracing,
   )

@@ -18,6 +18,10 @@ const rewriteChunkBytes = 2 ** 20
 export interface WriteAheadLogOptions {
   /** Brings the log to the disk. Only tests pass their own. Default: fdatasync. */
   readonly syncFile?: () => Promise<void> | undefined
+  /** Copies the log to the database. Only tests pass their own. Default: a thread does. */
+  readonly copyToDatabase?: () => Promise<void>
+  /** Called when a checkpoint failed. Nothing is lost, and a longer log brings the next attempt. Default: ignored. */
+  readonly onCheckpointError?: ((error: unknown) => void) | undefined
 }
 
 /**
@@ -30,19 +34,23 @@ export class WriteAheadLog implements CommitLog {
   readonly #files: OpenFiles
   readonly #measure: Statement<{ log: number; checkpointed: number }, []>
   readonly #threads: ThreadPool<string>
+  readonly #copyToDatabase: () => Promise<void>
+  readonly #onCheckpointError: (error: unknown) => void
   readonly #file: LogFile
   readonly #syncFile: () => Promise<void> | undefined
   #checkpointAt = checkpointPages
   #failure: DatabaseUnavailable | undefined
 
   /** @param db a connection whose commits sync nothing themselves (synchronous=NORMAL) */
-  constructor(db: Database, files: OpenFiles, { syncFile }: WriteAheadLogOptions = {}) {
+  constructor(db: Database, files: OpenFiles, options: WriteAheadLogOptions = {}) {
     this.#db = db
     this.#files = files
     // An SQLite before 3.51 copies the log here instead of measuring it.
     this.#measure = db.query('pragma wal_checkpoint(noop)')
     this.#file = new LogFile(files)
-    this.#syncFile = syncFile ?? (() => this.#file.sync())
+    this.#syncFile = options.syncFile ?? (() => this.#file.sync())
+    this.#copyToDatabase = options.copyToDatabase ?? (() => this.#threads.run(files.path))
+    this.#onCheckpointError = options.onCheckpointError ?? (() => {})
     this.#threads = new ThreadPool({
       start: () => new Worker(programUrl('checkpoint-worker', import.meta.url), { ref: false, smol: true }),
       maxThreads: 1,
@@ -93,9 +101,9 @@ export class WriteAheadLog implements CommitLog {
     // The thread opens the files by their path, and would copy another log over the database.
     this.#files.assertStored()
     try {
-      await this.#threads.run(this.#files.path)
-    } catch {
-      // Nothing is lost, and a longer log brings the next attempt.
+      await this.#copyToDatabase()
+    } catch (error) {
+      this.#onCheckpointError(error)
     }
     this.#checkpointAt = this.#uncopiedPages() + checkpointPages
   }

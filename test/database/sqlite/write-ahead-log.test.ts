@@ -30,11 +30,13 @@ const numbersIn = (database: string): number[] => {
     .map(({ n }) => n)
 }
 
-/** The same file with other syncs. */
-async function reopen(options: WriteAheadLogOptions): Promise<void> {
+/** The same file with another log. */
+async function reopen(options: WriteAheadLogOptions): Promise<{ log: WriteAheadLog }> {
   const { db } = file
   const files = await OpenFiles.of(path)
-  file = new SqliteFile(db, { files, log: new WriteAheadLog(db, files, options) })
+  const log = new WriteAheadLog(db, files, options)
+  file = new SqliteFile(db, { files, log })
+  return { log }
 }
 
 describe('sync', () => {
@@ -179,6 +181,24 @@ describe('checkpoint', () => {
     reader.close()
     for (let n = 12; n < 40; n++) await file.write(() => insert(n, mebibyte))
     expect(Bun.file(`${path}-wal`).size).toBeLessThan(30 * 2 ** 20)
+  })
+
+  test('a failed checkpoint is reported, loses nothing, and is tried again when the log has grown', async () => {
+    const errors: unknown[] = []
+    const diskError = new Error('disk I/O error')
+    let failures = 2
+    const { log } = await reopen({
+      copyToDatabase: async () => {
+        if (failures-- > 0) throw diskError
+        file.db.run('pragma wal_checkpoint(full)')
+      },
+      onCheckpointError: (error) => errors.push(error),
+    })
+    for (let n = 0; n < 20; n++) await file.write(() => insert(n, mebibyte))
+    expect(errors).toEqual([diskError, diskError])
+    expect(numbersIn(path)).toHaveLength(20)
+    expect(Bun.file(path).size).toBeGreaterThan(10 * 2 ** 20)
+    expect(log.hasFailed).toBe(false)
   })
 
   test('another log in the place of this one is never copied to the database', async () => {
