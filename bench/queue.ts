@@ -119,10 +119,10 @@ async function measureSingles(
   env: Record<string, string>,
   separateWorker: boolean,
 ): Promise<void> {
-  const api = await startService({
+  await using api = await startService({
     env: { ...noDrainWindow, ...env, ACCESS_LOG: 'false', WORKER: separateWorker ? 'off' : 'embedded' },
   })
-  const worker = separateWorker
+  await using _worker = separateWorker
     ? await startService({ program: 'src/worker.ts', env: { ...noDrainWindow, ...env } })
     : undefined
   const ms: number[] = []
@@ -131,7 +131,6 @@ async function measureSingles(
   console.log(
     `${name.padEnd(24)} POST to completed  p50 ${quantile(warm, 0.5).toFixed(1)} ms  p99 ${quantile(warm, 0.99).toFixed(1)} ms`,
   )
-  await Promise.all([api.kill(), worker?.kill()])
 }
 
 async function onSqlite(tasks: number): Promise<void> {

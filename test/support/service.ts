@@ -37,17 +37,17 @@ export const noDrainWindow = { DRAIN_MAX: '0s' }
 
 /** Starts one of our programs without waiting for anything. */
 export async function spawnService({ program, by = [], env, logFile }: ServiceOptions = {}): Promise<Child> {
-  const folder = await mkdtemp(join(tmpdir(), 'tally-service-'))
+  const folder = env?.DATA_DIR === undefined ? await mkdtemp(join(tmpdir(), 'tally-service-')) : undefined
   const child = spawnChild({
     command: [...by, process.execPath, programFile(program)],
-    env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', DATA_DIR: folder, ...env },
+    env: { HOST: '127.0.0.1', PORT: '0', WORKER_PORT: '0', ...(folder && { DATA_DIR: folder }), ...env },
     cwd: root,
     ...(logFile === undefined ? {} : { output: { file: logFile } }),
   })
   return Object.assign(child, {
     async [Symbol.asyncDispose]() {
       await child.kill()
-      await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+      if (folder !== undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   })
 }

@@ -28,6 +28,7 @@ export async function startInstances(): Promise<Instances> {
   const directory = await mkdtemp(join(tmpdir(), 'tally-instances-'))
   const [port = 0, statsPort = 0, ...slotPorts] = freePorts(2 + slotCount)
   const services = new Map<Slot, Service>()
+  const started = new AsyncDisposableStack()
   const run = async (slot: Slot, version: string): Promise<void> => {
     const env = {
       PORT: String(slotPorts[slots.indexOf(slot)]),
@@ -38,7 +39,7 @@ export async function startInstances(): Promise<Instances> {
       DRAIN_QUIET: '500ms',
       ACCESS_LOG: 'false',
     }
-    services.set(slot, await startService({ env }))
+    services.set(slot, started.use(await startService({ env })))
   }
   await Promise.all(slots.map((slot) => run(slot, 'v1')))
   const balancer = await startBalancer({ directory, port, statsPort, slotPorts, retries: 2 })
@@ -63,7 +64,7 @@ export async function startInstances(): Promise<Instances> {
     },
     async [Symbol.asyncDispose]() {
       await balancer.stop()
-      await Promise.all([...services.values()].map((service) => service[Symbol.asyncDispose]()))
+      await started.disposeAsync()
       await rm(directory, { recursive: true, force: true })
     },
   }

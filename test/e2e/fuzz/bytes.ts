@@ -49,6 +49,7 @@ if (!(last <= middle * growthMax + growthMiB))
     `memory grew from ${middle.toFixed(0)} MiB in the middle third to ${last.toFixed(0)} in the last`,
   )
 const exitCode = await service.stop()
+await service[Symbol.asyncDispose]()
 if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)
 
 console.log(`${inputs} inputs sent; ${besides} requests beside them answered right`)

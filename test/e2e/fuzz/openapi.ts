@@ -40,6 +40,7 @@ const exitCode = await Bun.spawn(
   },
 ).exited
 const ended = await service.stop()
+await service[Symbol.asyncDispose]()
 if (ended !== 0) console.error(`The service ended with ${ended} and not in order`)
 process.exit(exitCode === 0 && ended === 0 ? 0 : 1)
 

@@ -107,6 +107,7 @@ if (beside > p99Factor * usual)
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`
 if (memoryMax > maxRssMiB * 2 ** 20) faults.push(`memory reached ${mebibytes(memoryMax)}`)
 const exitCode = await service.stop()
+await service[Symbol.asyncDispose]()
 if (exitCode !== 0) faults.push(`the service ended with ${exitCode} and not in order`)
 
 const line = (name: string, values: number[]): string =>

@@ -8,6 +8,9 @@ import { until } from '../../support/until.ts'
 
 // Processes of a test must not outlive it, however it ends.
 
+/** Programs put their files into the folder of the run, which ends with it. */
+const env = { TMPDIR: process.env.TMPDIR ?? '/tmp' }
+
 /** Starts a service, prints its address, and waits. */
 const startAndStay = `
   import { startService } from './test/support/service.ts'
@@ -22,6 +25,7 @@ describe.skipIf(process.platform !== 'linux')('the harness', () => {
     async (signal) => {
       await using owner = spawnChild({
         command: [process.execPath, '--no-orphans', '-e', startAndStay],
+        env,
         cwd: root,
       })
       const { pid } = await owner.log.line('started')
@@ -60,7 +64,7 @@ describe.skipIf(process.platform !== 'linux')('the harness', () => {
           'tools/test.ts',
           'test/e2e/process/shutdown-under-load.test.ts',
         ],
-        env: { TMPDIR: process.env.TMPDIR ?? '/tmp' },
+        env,
         cwd: root,
       })
       const folder = await until(() => findFolder(run.pid))
@@ -80,7 +84,7 @@ describe.skipIf(process.platform !== 'linux')('the harness', () => {
 
 /** The folder of a run; tools/test.ts puts its process id into the name. */
 function findFolder(pid: number): string | undefined {
-  return ['/dev/shm', process.env.TMPDIR ?? '/tmp']
+  return ['/dev/shm', env.TMPDIR]
     .filter((parent) => existsSync(parent))
     .flatMap((parent) => readdirSync(parent).map((name) => join(parent, name)))
     .find((path) => path.includes(`/tally-test-${pid}-`))
