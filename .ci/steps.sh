@@ -1,24 +1,6 @@
 # shellcheck shell=bash
 # Steps of a run. Each step is timed and counts as one check; a failure does not stop the following steps.
 
-# Each step is a process group, so that an interrupted run ends its steps with all their processes. A step that runs in the
-# background of a script without job control would ignore Ctrl-C.
-set -m
-trap 'interrupt 130' INT
-trap 'interrupt 143' TERM
-trap 'interrupt 129' HUP
-
-# interrupt EXIT_CODE: ends all running steps, waits for them, and exits.
-interrupt() {
-  local group
-  trap '' INT TERM HUP
-  for group in $(jobs -p); do kill -TERM -- "-$group" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  [[ -z $parallel_outputs ]] || rm -rf "$parallel_outputs"
-  printf '\n===== Interrupted after %d s\n' "$SECONDS"
-  exit "$1"
-}
-
 steps_passed=0
 steps_failed=0
 steps_table=()
@@ -174,3 +156,29 @@ finish() {
   echo "$passed passed, $failed failed"
   exit $((failed > 0))
 }
+
+# descendants PID: all processes below it.
+descendants() {
+  local child
+  for child in $(pgrep -P "$1"); do
+    echo "$child"
+    descendants "$child"
+  done
+}
+
+# interrupt EXIT_CODE: ends the running steps with all their processes, and exits. Commands in the background of a script
+# ignore Ctrl-C. What has not ended after 10 s, or at the next signal, is killed.
+interrupt() {
+  local tree=() child deadline=$((SECONDS + 10))
+  trap 'deadline=0' INT TERM HUP
+  for child in $(descendants $$); do tree+=("$child"); done
+  kill -TERM "${tree[@]}" 2>/dev/null || true
+  until ((SECONDS >= deadline)) || ! kill -0 "${tree[@]}" 2>/dev/null; do sleep 0.1; done
+  kill -KILL "${tree[@]}" 2>/dev/null || true
+  [[ -z $parallel_outputs ]] || rm -rf "$parallel_outputs"
+  printf '\n===== Interrupted after %d s\n' "$SECONDS" || true
+  exit "$1"
+}
+trap 'interrupt 130' INT
+trap 'interrupt 143' TERM
+trap 'interrupt 129' HUP
