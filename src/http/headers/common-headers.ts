@@ -55,18 +55,19 @@ export class CommonHeaders {
     if (headers === undefined && status === last?.status && contentType === last.contentType) return last
     const names = headers === undefined ? '' : Object.keys(headers).join()
     const key = `${status} ${contentType} ${names}`
-    const prepared = this.#prepared.get(key) ?? this.#prepare(status, contentType)
-    this.#prepared.set(key, prepared)
+    const prepared = this.#prepared.get(key) ?? this.#prepare(key, status, contentType)
     if (headers === undefined) this.#last = prepared
     return prepared
   }
 
-  #prepare(status: number, contentType: string): PreparedResponse {
+  #prepare(key: string, status: number, contentType: string): PreparedResponse {
     const response = new Response(null, {
       status,
       headers: { 'content-type': contentType, ...this.#identity('') },
     })
-    return { status, contentType, response, headers: response.headers }
+    const prepared = { status, contentType, response, headers: response.headers }
+    this.#prepared.set(key, prepared)
+    return prepared
   }
 
   #identity(requestId: string): Record<string, string> {

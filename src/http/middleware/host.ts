@@ -28,7 +28,7 @@ export function checkHost(method: string, url: string, headers: Headers): Proble
 
 /** Clients repeat their Host, so the last valid one is cached. */
 function createHostValidator(): (host: string) => boolean {
-  let lastValid = ''
+  let lastValid: string | undefined
   return (host) => {
     if (host === lastValid) return true
     if (!hostPattern.test(host) || Number(longPortPattern.exec(host)?.[1] ?? 0) > 65_535) return false
