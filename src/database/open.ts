@@ -19,7 +19,7 @@ const pageBytes = 4 * 1024
 export interface SqliteOptions {
   /** The steps to the newest schema. Only tests pass their own. */
   migrations?: readonly Migration[]
-  /** Called when a checkpoint failed: the log grows until one succeeds. Default: ignored. */
+  /** Called when a checkpoint failed: the log grows until one succeeds. It must not throw. */
   onCheckpointError?: ((error: unknown) => void) | undefined
 }
 
@@ -136,8 +136,8 @@ export interface DatabaseOptions {
   readonly dataDir: string
   /** Pool size and time limits of PostgreSQL. */
   readonly postgres?: PostgresPoolOptions
-  /** Called when a checkpoint of SQLite failed. Default: ignored. */
-  readonly onCheckpointError?: (error: unknown) => void
+  /** Called when a checkpoint of SQLite failed; see `SqliteOptions`. */
+  readonly onCheckpointError?: ((error: unknown) => void) | undefined
 }
 
 /** An open database, shared by the documents and the tasks of a process. It may be closed twice. */

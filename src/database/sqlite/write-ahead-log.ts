@@ -20,7 +20,7 @@ export interface WriteAheadLogOptions {
   readonly syncFile?: () => Promise<void> | undefined
   /** Copies the log to the database. Only tests pass their own. Default: a thread does. */
   readonly copyToDatabase?: () => Promise<void>
-  /** Called when a checkpoint failed. Nothing is lost, and a longer log brings the next attempt. Default: ignored. */
+  /** Called when a checkpoint failed. Nothing is lost, and a longer log brings the next attempt. It must not throw. */
   readonly onCheckpointError?: ((error: unknown) => void) | undefined
 }
 
@@ -100,12 +100,12 @@ export class WriteAheadLog implements CommitLog {
   async #checkpoint(): Promise<void> {
     // The thread opens the files by their path, and would copy another log over the database.
     this.#files.assertStored()
-    try {
-      await this.#copyToDatabase()
-    } catch (error) {
-      this.#onCheckpointError(error)
-    }
+    const failure = await this.#copyToDatabase().then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    )
     this.#checkpointAt = this.#uncopiedPages() + checkpointPages
+    if (failure !== undefined) this.#onCheckpointError(failure.error)
   }
 
   /**
