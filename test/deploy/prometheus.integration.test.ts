@@ -156,6 +156,21 @@ test('every instance of compose.yaml is scraped, under its own name', async () =
   expect(targets.map(({ targets: [address], labels }) => [address, labels.pod])).toEqual(instances)
 })
 
+test('every file of rules is in the lists of Kustomize, the chart and the operator', async () => {
+  const files = [...new Bun.Glob('*.yml').scanSync(join(root, 'deploy/prometheus/rules'))].sort()
+  const [component] = await readAll<{ configMapGenerator: { files: string[] }[] }>(
+    'deploy/prometheus/kustomization.yaml',
+  )
+  expect(component?.configMapGenerator[0]?.files.toSorted()).toEqual(files.map((file) => `rules/${file}`))
+  const template = await Bun.file(
+    join(root, 'deploy/helm/tally/templates/monitoring/prometheus-rule.yaml'),
+  ).text()
+  const [, list = ''] = /range list (.*?) -\}\}/.exec(template) ?? []
+  expect(list.split(' ').toSorted()).toEqual(files.map((file) => JSON.stringify(file.replace('.yml', ''))))
+  const [operator] = await readAll<{ spec: RuleFile }>('k8s/components/service-monitor/prometheus-rule.yaml')
+  expect(operator?.spec.groups.flatMap(({ rules }) => rules)).toHaveLength((await readRules()).length)
+})
+
 describe('an alert', async () => {
   const all = await readRules()
   const alerts = [...new Set(all.flatMap(({ alert }) => alert ?? []))]

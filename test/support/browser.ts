@@ -14,15 +14,18 @@ const timeoutMs = 45_000
 /**
  * Features of Chromium that are switched off: pages of its address bar, which each new window would render and which take a
  * third of its CPU time. A second list replaces that of Playwright, so what tests need of it is repeated: no upgrade to
- * HTTPS, and no requests of the browser's own.
+ * HTTPS, and fewer requests of the browser itself.
  */
 const disabledFeatures = [
   'WebUIOmniboxPopup',
   'WebUIOmniboxAimPopup',
+  'HttpsFirstBalancedModeAutoEnable',
   'HttpsUpgrades',
+  'AimEnabled',
   'MediaRouter',
   'NetworkTimeServiceQuerying',
   'OptimizationHints',
+  'PreconnectToSearch',
 ]
 
 /** A headless Chromium. Its profile is deleted with it. */

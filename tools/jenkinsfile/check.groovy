@@ -159,11 +159,11 @@ if (checker.problems) System.exit(1)
 
 // In this JVM, which has learned the grammar. It searches the whole base directory, so all of node_modules in the project's.
 def folder = File.createTempDir()
-def copy = new File(folder, 'Jenkinsfile')
+def copy = new File(folder, file.name)
 copy.text = file.text
 // It may end this process. What is registered last is deleted first.
 [folder, copy]*.deleteOnExit()
 CodeNarc.main(
-  "-basedir=${folder}".toString(), '-includes=Jenkinsfile', '-report=console:stdout',
+  "-basedir=${folder}".toString(), "-includes=${file.name}".toString(), '-report=console:stdout',
   "-rulesetfiles=file:${new File('tools/jenkinsfile/rules.groovy').absolutePath}".toString(),
   *(1..3).collect { "-maxPriority${it}Violations=0".toString() })

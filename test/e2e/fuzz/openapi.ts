@@ -1,6 +1,6 @@
 /**
  * Runs schemathesis, with all its checks, against a running service and its OpenAPI document: `bun
- * test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10. Installs schemathesis
+ * test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10 with pip 22.3. Installs schemathesis
  * into .tools/ as pinned in test/e2e/fuzz/requirements.txt.
  *
  * Without Python or pip it prints that and succeeds; in CI it fails.
@@ -15,7 +15,7 @@ const root = resolve(import.meta.dir, '../../..')
 
 const schemathesis = await install()
 if (schemathesis === null) {
-  console.log('Skipped: no python3 with pip on the PATH, which schemathesis needs')
+  console.log('Skipped: no python3 with pip 22.3 on the PATH, which schemathesis needs')
   process.exit(process.env.CI ? 1 : 0)
 }
 const service = await startService({ env: { ACCESS_LOG: 'false', DRAIN_QUIET: '1s' } })
@@ -52,7 +52,8 @@ async function install(): Promise<string | null> {
   const installed = Bun.file(join(environmentDirectory, 'requirements.txt'))
   if ((await installed.exists()) && (await installed.text()) === requirements) return command
   const python = Bun.which('python3')
-  if (python === null || !succeeds([python, '-m', 'pip', '--version'], 'ignore')) return null
+  if (python === null || !succeeds([python, '-m', 'pip', `--python=${python}`, '--version'], 'ignore'))
+    return null
   const pip = [
     python,
     '-m',
