@@ -166,6 +166,13 @@ descendants() {
   done
 }
 
+# any_alive PID...: whether one of the processes has not ended. In a container, those whose parent is gone may stay as
+# zombies.
+any_alive() {
+  local IFS=,
+  ps -o stat= -p "$*" | grep -qv '^Z'
+}
+
 # interrupt EXIT_CODE: ends the running steps with all their processes, and exits. Commands in the background of a script
 # ignore Ctrl-C. What has not ended after 10 s, or at the next signal, is killed.
 interrupt() {
@@ -173,7 +180,7 @@ interrupt() {
   trap 'deadline=0' INT TERM HUP
   for child in $(descendants $$); do tree+=("$child"); done
   kill -TERM "${tree[@]}" 2>/dev/null || true
-  until ((SECONDS >= deadline)) || ! kill -0 "${tree[@]}" 2>/dev/null; do sleep 0.1; done
+  until ((SECONDS >= deadline)) || ! any_alive "${tree[@]}"; do sleep 0.1; done
   kill -KILL "${tree[@]}" 2>/dev/null || true
   [[ -z $parallel_outputs ]] || rm -rf "$parallel_outputs"
   printf '\n===== Interrupted after %d s\n' "$SECONDS" || true
