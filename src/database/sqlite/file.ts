@@ -34,12 +34,13 @@ export class SqliteFile {
    * Runs `work`, which only reads. In WAL mode readers do not wait for writers. There are rare exceptions, such as
    * another process recovering the log after a crash; then the read is repeated.
    *
-   * @throws DatabaseUnavailable when the file is locked for too long, broken or closed
+   * @throws DatabaseUnavailable when the file is locked for too long, broken or closed, or other processes have another index
    */
   async read<T>(work: () => T): Promise<T> {
     this.#assertOpen()
     return await retryWhileBusy(() => {
       this.#assertOpen()
+      this.#storage?.files.assertCurrent()
       return work()
     })
   }
@@ -108,6 +109,6 @@ export class SqliteFile {
 }
 
 /** A database in memory has no log, and no disk to wait for. */
-const noLog: CommitLog = { prepare: () => undefined, sync: async () => undefined }
+const noLog: CommitLog = { prepare: () => undefined, assertLocks: () => {}, sync: async () => undefined }
 
 const closedError = () => new DatabaseUnavailable('closed', 'the database is closed')

@@ -12,6 +12,8 @@ const maxBatchMs = 10
 export interface CommitLog {
   /** Called before each transaction, which waits for it. When it throws, there is no transaction. */
   prepare(): Promise<void> | undefined
+  /** Called directly before each transaction. When it throws, there is none. */
+  assertLocks(): void
   /** Resolves when everything that was committed before the call is on the disk. */
   sync(): Promise<void>
 }
@@ -88,7 +90,10 @@ export class GroupCommit {
     while (this.#waiting.length > 0) {
       try {
         await this.#log.prepare()
-        await retryWhileBusy(() => this.#db.run('begin immediate'))
+        await retryWhileBusy(() => {
+          this.#log.assertLocks()
+          this.#db.run('begin immediate')
+        })
         await this.#confirm(this.#commitBatch())
       } catch (error) {
         for (const write of this.#waiting.splice(0)) write.reject(error)

@@ -1,8 +1,5 @@
 import { DatabaseUnavailable } from '../errors.ts'
 
-/** The database, its log and the index of the log: a write is in the first two, and the third has the locks. */
-const suffixes = ['', '-wal', '-shm']
-
 interface OpenFile {
   readonly path: string
   readonly dev: number
@@ -16,20 +13,30 @@ interface OpenFile {
 export class OpenFiles {
   /** The path of the database. */
   readonly path: string
-  readonly #files: readonly OpenFile[]
+  /** A commit is in the log first, and in the database later. */
+  readonly #data: readonly [database: OpenFile, log: OpenFile]
+  /** The index of the log. It has the locks of all processes. */
+  readonly #index: OpenFile
+  #isIndexReplaced = false
 
   /** @param path of a database that was just opened, in WAL mode, and has been read */
   static async of(path: string): Promise<OpenFiles> {
-    const files = suffixes.map(async (suffix) => {
-      const { dev, ino } = await Bun.file(path + suffix).stat()
-      return { path: path + suffix, dev, ino }
-    })
-    return new OpenFiles(path, await Promise.all(files))
+    const identify = async (file: string): Promise<OpenFile> => {
+      const { dev, ino } = await Bun.file(file).stat()
+      return { path: file, dev, ino }
+    }
+    const [database, log, index] = await Promise.all([
+      identify(path),
+      identify(`${path}-wal`),
+      identify(`${path}-shm`),
+    ])
+    return new OpenFiles(path, [database, log], index)
   }
 
-  private constructor(path: string, files: readonly OpenFile[]) {
+  private constructor(path: string, data: readonly [database: OpenFile, log: OpenFile], index: OpenFile) {
     this.path = path
-    this.#files = files
+    this.#data = data
+    this.#index = index
   }
 
   /**
@@ -38,13 +45,45 @@ export class OpenFiles {
    * @throws DatabaseUnavailable when the database or its log was deleted or replaced
    */
   assertStored(): void {
-    // A commit is in the log first, and in the database later.
-    for (const file of this.#files.slice(0, 2)) assertInPlace(file)
+    for (const file of this.#data) assertInPlace(file)
+  }
+
+  /**
+   * Checks that a lock keeps other processes out. Call it before each transaction: two processes with different locks would
+   * overwrite each other's commits in the log.
+   *
+   * @throws DatabaseUnavailable when the index of the log was deleted or replaced
+   */
+  assertLocks(): void {
+    if (isInPlace(this.#index)) {
+      this.#isIndexReplaced = false
+      return
+    }
+    this.#isIndexReplaced = loadFs().existsSync(this.#index.path)
+    // If the data is gone too, that is the better explanation.
+    this.assertStored()
+    assertInPlace(this.#index)
+  }
+
+  /** Whether `assertLocks` has found that other processes have another index of the log. */
+  get isIndexReplaced(): boolean {
+    return this.#isIndexReplaced
+  }
+
+  /**
+   * Checks that reads see the commits of other processes, as far as `assertLocks` has found out: a read pays for no look at
+   * the files.
+   *
+   * @throws DatabaseUnavailable when the index of the log was replaced, so that others have another one
+   */
+  assertCurrent(): void {
+    if (this.#isIndexReplaced) assertInPlace(this.#index)
   }
 
   /** @throws DatabaseUnavailable when one of the files was deleted or replaced, or the file system has become read-only */
   assertUsable(): void {
-    for (const file of this.#files) assertInPlace(file)
+    this.assertStored()
+    this.assertLocks()
     const { accessSync, constants } = loadFs()
     try {
       accessSync(this.path, constants.W_OK)
@@ -64,10 +103,15 @@ function loadFs(): typeof import('node:fs') {
   return fs
 }
 
-function assertInPlace({ path, dev, ino }: OpenFile): void {
+function isInPlace({ path, dev, ino }: OpenFile): boolean {
   const found = loadFs().statSync(path, { throwIfNoEntry: false })
-  if (found?.ino === ino && found.dev === dev) return
-  const change = found === undefined ? 'deleted' : 'replaced'
+  return found?.ino === ino && found.dev === dev
+}
+
+function assertInPlace(file: OpenFile): void {
+  if (isInPlace(file)) return
+  const { path } = file
+  const change = loadFs().existsSync(path) ? 'replaced' : 'deleted'
   throw new DatabaseUnavailable(
     'refused',
     `${path} was ${change} while it was open, so nothing can be stored in it: restart the service`,

@@ -13,6 +13,8 @@ const maxFastSyncMs = 0.2
 const slowSyncs = 1_000
 /** How long the thread is kept without a checkpoint, in ms. */
 const idleMs = 10_000
+/** SQLITE_FCNTL_NULL_IO: from then on the connection reads and writes nothing (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html). */
+const nullIo = 43
 const rewriteChunkBytes = 2 ** 20
 
 export interface WriteAheadLogOptions {
@@ -86,6 +88,18 @@ export class WriteAheadLog implements CommitLog {
     return this.#uncopiedPages() < this.#checkpointAt ? undefined : this.#checkpoint()
   }
 
+  /** @throws DatabaseUnavailable when the locks of this process keep no other one out: see `OpenFiles` */
+  assertLocks(): void {
+    try {
+      this.#files.assertLocks()
+    } catch (error) {
+      // The last connection to close copies the log to the database and deletes it. By its own index, this one would copy
+      // its commits over newer ones of others.
+      if (this.#files.isIndexReplaced) this.#db.fileControl(nullIo, null)
+      throw error
+    }
+  }
+
   /** Whether the disk failed, and the log has not been written again. */
   get hasFailed(): boolean {
     return this.#failure !== undefined
@@ -93,13 +107,20 @@ export class WriteAheadLog implements CommitLog {
 
   /** Call it before the database is closed. */
   close(): void {
+    try {
+      this.assertLocks()
+    } catch {
+      // Nothing is written.
+    }
     this.#threads.close()
     this.#file.close()
   }
 
   async #checkpoint(): Promise<void> {
-    // The thread opens the files by their path, and would copy another log over the database.
+    // The thread opens the files by their path, and would copy another log over the database. It has the locks and the
+    // index of this process, so it would also copy commits of this process over newer ones of others.
     this.#files.assertStored()
+    this.assertLocks()
     const failure = await this.#copyToDatabase().then(
       () => undefined,
       (error: unknown) => ({ error }),
@@ -115,7 +136,10 @@ export class WriteAheadLog implements CommitLog {
    */
   async #repair(): Promise<void> {
     // The lock keeps other processes from appending to the log and from starting it over.
-    await retryWhileBusy(() => this.#db.run('begin immediate'))
+    await retryWhileBusy(() => {
+      this.assertLocks()
+      this.#db.run('begin immediate')
+    })
     try {
       await this.#file.rewrite()
       await this.#syncFile()

@@ -1,3 +1,4 @@
+import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,6 +7,7 @@ import { runCommand, runSuccessfully } from '../../support/command.ts'
 import { hasProgram } from '../../support/programs.ts'
 import { noDrainWindow, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
+import { findListening } from '../../support/worker-processes.ts'
 
 setDefaultTimeout(120_000)
 
@@ -18,12 +20,16 @@ describe('a service whose database file is gone', () => {
   })
   afterEach(() => rm(directory, { recursive: true, force: true }))
 
-  const start = () => startService({ env: { ...noDrainWindow, DATA_DIR: directory } })
+  const start = (env?: Record<string, string>) =>
+    startService({ env: { ...noDrainWindow, DATA_DIR: directory, ...env } })
+
+  /** So that each request may reach another process. */
+  const newConnection = { connection: 'close' }
 
   async function store({ url }: Service, id: string): Promise<number> {
     const response = await fetch(`${url}/data/${id}`, {
       method: 'PUT',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...newConnection },
       body: '{"a":1}',
     })
     return response.status
@@ -38,7 +44,8 @@ describe('a service whose database file is gone', () => {
       })
     ).status
 
-  const statusOf = async ({ url }: Service, id: string) => (await fetch(`${url}/data/${id}`)).status
+  const statusOf = async ({ url }: Service, id: string) =>
+    (await fetch(`${url}/data/${id}`, { headers: newConnection })).status
 
   const checksOf = async ({ url }: Service) =>
     ((await (await fetch(`${url}/ready`)).json()) as { checks: { store: string; queue: string } }).checks
@@ -70,6 +77,55 @@ describe('a service whose database file is gone', () => {
     expect(await store(service, 'after')).toBe(503)
     await showsFailure(service, /tally\.db-wal was deleted while it was open/)
   })
+
+  test('because only the index of its log was deleted, which has the locks: confirms no more writes', async () => {
+    await using service = await start()
+    expect(await store(service, 'before')).toBe(201)
+    await rm(`${file}-shm`)
+    expect(await store(service, 'after')).toBe(503)
+    await showsFailure(service, /tally\.db-shm was deleted while it was open/)
+    expect(await statusOf(service, 'before')).toBe(200)
+  })
+
+  test.skipIf(process.platform !== 'linux')(
+    'one of several processes that starts with another index of the log loses nothing to the others',
+    async () => {
+      const confirmed: string[] = []
+      {
+        await using service = await start({ WEB_CONCURRENCY: '2' })
+        expect(await store(service, 'before')).toBe(201)
+        const first = await findListening(service, [service.pid])
+        const second = await findListening(service, [service.pid, first])
+        await rm(`${file}-shm`)
+        const stopped = new AbortController()
+        const write = async (client: number): Promise<void> => {
+          for (let n = 0; !stopped.signal.aborted; n++) {
+            const id = `${client}-${n}`
+            // The process that answers may be killed.
+            if ((await store(service, id).catch(() => 0)) === 201) confirmed.push(id)
+          }
+        }
+        const writers = [1, 2, 3, 4, 5, 6].map(write)
+        process.kill(first, 'SIGKILL')
+        await findListening(service, [service.pid, first, second])
+        const before = confirmed.length
+        await until(() => confirmed.length >= before + 2_000)
+        stopped.abort()
+        await Promise.all(writers)
+        // From the processes that cannot see the latest writes as well.
+        const statuses = new Set(await Promise.all(confirmed.map((id) => statusOf(service, id))))
+        expect(statuses).toContain(200)
+        expect(statuses).not.toContain(404)
+        // Each of the two may be the last to close the file.
+        expect(await service.stop()).toBe(0)
+      }
+      await using service = await start()
+      const statuses = await Promise.all(confirmed.map((id) => statusOf(service, id)))
+      expect(statuses.filter((status) => status !== 200)).toEqual([])
+      using database = new Database(file, { readonly: true })
+      expect(database.query('pragma integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
+    },
+  )
 
   test('because a backup was restored over it: confirms no more writes, and a restart has the backup', async () => {
     const backup = join(directory, 'backup.db')
