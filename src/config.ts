@@ -437,7 +437,7 @@ const operation = {
   TRACING_ENABLED: boolean
     .prefault('false')
     .describe(
-      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too. An invalid `OTEL_*` variable is logged and ignored',
+      'Exports traces over OTLP/HTTP to `OTEL_EXPORTER_OTLP_ENDPOINT`, or to `http://localhost:4318` when that is not set. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` apply too. When it is enabled, an invalid `OTEL_*` variable is logged and ignored',
     ),
   OTEL_SDK_DISABLED: z
     .stringbool({ truthy: ['true'], falsy: ['false'], error: 'must be true or false' })

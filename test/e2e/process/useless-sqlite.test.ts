@@ -20,8 +20,9 @@ describe('a service whose database file is gone', () => {
   })
   afterEach(() => rm(directory, { recursive: true, force: true }))
 
+  // With this lease, the worker registers itself every second.
   const start = (env?: Record<string, string>) =>
-    startService({ env: { ...noDrainWindow, DATA_DIR: directory, ...env } })
+    startService({ env: { ...noDrainWindow, DATA_DIR: directory, TASK_LEASE: '3s', ...env } })
 
   /** So that each request may reach another process. */
   const newConnection = { connection: 'close' }
