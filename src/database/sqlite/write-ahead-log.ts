@@ -13,7 +13,10 @@ const maxFastSyncMs = 0.2
 const slowSyncs = 1_000
 /** How long the thread is kept without a checkpoint, in ms. */
 const idleMs = 10_000
-/** SQLITE_FCNTL_NULL_IO: from then on the connection reads and writes nothing (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html). */
+/**
+ * SQLITE_FCNTL_NULL_IO: from then on the connection reads and writes nothing
+ * (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
+ */
 const nullIo = 43
 const rewriteChunkBytes = 2 ** 20
 
