@@ -56,7 +56,7 @@ export async function openSqlite(path: string, options: SqliteOptions = {}): Pro
     // From here on WriteAheadLog syncs and checkpoints; SQLite does where that failed for a long time.
     opened.run('pragma synchronous = normal')
     opened.run(`pragma wal_autocheckpoint = ${maxWalBytes / pageBytes}`)
-    const files = await OpenFiles.of(path)
+    const files = await OpenFiles.of(path, opened)
     return new SqliteFile(opened, { files, log: new WriteAheadLog(opened, files, { onCheckpointError }) })
   } catch (error) {
     db?.close()

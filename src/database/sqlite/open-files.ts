@@ -1,3 +1,4 @@
+import type { Database } from 'bun:sqlite'
 import { DatabaseUnavailable } from '../errors.ts'
 
 interface OpenFile {
@@ -6,6 +7,15 @@ interface OpenFile {
   readonly ino: number
 }
 
+/** What is at the path of an open file. */
+type Place = 'the file' | 'nothing' | 'another file'
+
+/**
+ * SQLITE_FCNTL_NULL_IO: from then on the connection reads and writes nothing
+ * (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
+ */
+const nullIo = 43
+
 /**
  * The files that SQLite has open. When one of them is deleted or replaced, SQLite keeps using the file that it has open
  * without an error: all its writes are gone with the last process that has the file open.
@@ -13,14 +23,18 @@ interface OpenFile {
 export class OpenFiles {
   /** The path of the database. */
   readonly path: string
+  readonly #db: Database
   /** A commit is in the log first, and in the database later. */
   readonly #data: readonly [database: OpenFile, log: OpenFile]
   /** The index of the log. It has the locks of all processes. */
   readonly #index: OpenFile
   #isIndexReplaced = false
 
-  /** @param path of a database that was just opened, in WAL mode, and has been read */
-  static async of(path: string): Promise<OpenFiles> {
+  /**
+   * @param path of a database that was just opened, in WAL mode, and has been read
+   * @param db the connection
+   */
+  static async of(path: string, db: Database): Promise<OpenFiles> {
     const identify = async (file: string): Promise<OpenFile> => {
       const { dev, ino } = await Bun.file(file).stat()
       return { path: file, dev, ino }
@@ -30,11 +44,17 @@ export class OpenFiles {
       identify(`${path}-wal`),
       identify(`${path}-shm`),
     ])
-    return new OpenFiles(path, [database, log], index)
+    return new OpenFiles(path, db, [database, log], index)
   }
 
-  private constructor(path: string, data: readonly [database: OpenFile, log: OpenFile], index: OpenFile) {
+  private constructor(
+    path: string,
+    db: Database,
+    data: readonly [database: OpenFile, log: OpenFile],
+    index: OpenFile,
+  ) {
     this.path = path
+    this.#db = db
     this.#data = data
     this.#index = index
   }
@@ -55,19 +75,16 @@ export class OpenFiles {
    * @throws DatabaseUnavailable when the index of the log was deleted or replaced
    */
   assertLocks(): void {
-    if (isInPlace(this.#index)) {
-      this.#isIndexReplaced = false
-      return
-    }
-    this.#isIndexReplaced = loadFs().existsSync(this.#index.path)
+    const place = this.#findIndex()
+    if (place === 'the file') return
     // If the data is gone too, that is the better explanation.
     this.assertStored()
-    assertInPlace(this.#index)
+    throw displaced(this.#index, place)
   }
 
-  /** Whether `assertLocks` has found that other processes have another index of the log. */
-  get isIndexReplaced(): boolean {
-    return this.#isIndexReplaced
+  /** Call it before the connection is closed: the last one to close copies the log to the database and deletes it. */
+  prepareClose(): void {
+    this.#findIndex()
   }
 
   /**
@@ -93,6 +110,14 @@ export class OpenFiles {
       throw new DatabaseUnavailable('refused', `the file system of ${this.path} is read-only`, { cause })
     }
   }
+
+  /** Cuts the connection off if the index was replaced: by its own one, it would copy its commits over newer ones of others. */
+  #findIndex(): Place {
+    const place = placeOf(this.#index)
+    this.#isIndexReplaced = place === 'another file'
+    if (this.#isIndexReplaced) this.#db.fileControl(nullIo, null)
+    return place
+  }
 }
 
 let fs: typeof import('node:fs') | undefined
@@ -103,16 +128,20 @@ function loadFs(): typeof import('node:fs') {
   return fs
 }
 
-function isInPlace({ path, dev, ino }: OpenFile): boolean {
+function placeOf({ path, dev, ino }: OpenFile): Place {
   const found = loadFs().statSync(path, { throwIfNoEntry: false })
-  return found?.ino === ino && found.dev === dev
+  if (found === undefined) return 'nothing'
+  return found.ino === ino && found.dev === dev ? 'the file' : 'another file'
 }
 
 function assertInPlace(file: OpenFile): void {
-  if (isInPlace(file)) return
-  const { path } = file
-  const change = loadFs().existsSync(path) ? 'replaced' : 'deleted'
-  throw new DatabaseUnavailable(
+  const place = placeOf(file)
+  if (place !== 'the file') throw displaced(file, place)
+}
+
+function displaced({ path }: OpenFile, place: Exclude<Place, 'the file'>): DatabaseUnavailable {
+  const change = place === 'nothing' ? 'deleted' : 'replaced'
+  return new DatabaseUnavailable(
     'refused',
     `${path} was ${change} while it was open, so nothing can be stored in it: restart the service`,
   )

@@ -13,11 +13,6 @@ const maxFastSyncMs = 0.2
 const slowSyncs = 1_000
 /** How long the thread is kept without a checkpoint, in ms. */
 const idleMs = 10_000
-/**
- * SQLITE_FCNTL_NULL_IO: from then on the connection reads and writes nothing
- * (https://www.sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
- */
-const nullIo = 43
 const rewriteChunkBytes = 2 ** 20
 
 export interface WriteAheadLogOptions {
@@ -93,14 +88,7 @@ export class WriteAheadLog implements CommitLog {
 
   /** @throws DatabaseUnavailable when the locks of this process keep no other one out: see `OpenFiles` */
   assertLocks(): void {
-    try {
-      this.#files.assertLocks()
-    } catch (error) {
-      // The last connection to close copies the log to the database and deletes it. By its own index, this one would copy
-      // its commits over newer ones of others.
-      if (this.#files.isIndexReplaced) this.#db.fileControl(nullIo, null)
-      throw error
-    }
+    this.#files.assertLocks()
   }
 
   /** Whether the disk failed, and the log has not been written again. */
@@ -110,11 +98,7 @@ export class WriteAheadLog implements CommitLog {
 
   /** Call it before the database is closed. */
   close(): void {
-    try {
-      this.assertLocks()
-    } catch {
-      // Nothing is written.
-    }
+    this.#files.prepareClose()
     this.#threads.close()
     this.#file.close()
   }

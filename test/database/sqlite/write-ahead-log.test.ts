@@ -33,7 +33,7 @@ const numbersIn = (database: string): number[] => {
 /** The same file with another log. */
 async function reopen(options: WriteAheadLogOptions): Promise<{ log: WriteAheadLog }> {
   const { db } = file
-  const files = await OpenFiles.of(path)
+  const files = await OpenFiles.of(path, db)
   const log = new WriteAheadLog(db, files, options)
   file = new SqliteFile(db, { files, log })
   return { log }
