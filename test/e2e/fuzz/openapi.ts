@@ -1,7 +1,7 @@
 /**
  * Runs schemathesis, with all its checks, against a running service and its OpenAPI document: `bun
- * test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10 with pip 22.3. Installs schemathesis
- * into .tools/ as pinned in test/e2e/fuzz/requirements.txt.
+ * test/e2e/fuzz/openapi.ts`, `make fuzz`. `FUZZ_SECONDS` (120), `SEED` (1). Needs Python 3.10 with pip 22.3.
+ * Installs schemathesis into .tools/ as pinned in test/e2e/fuzz/requirements.txt.
  *
  * Without Python or pip it prints that and succeeds; in CI it fails.
  */
@@ -48,7 +48,8 @@ process.exit(exitCode === 0 && ended === 0 ? 0 : 1)
 async function install(): Promise<string | null> {
   const environmentDirectory = join(root, '.tools/schemathesis')
   const command = join(environmentDirectory, 'bin/schemathesis')
-  const requirements = await Bun.file(join(import.meta.dir, 'requirements.txt')).text()
+  const requirementsFile = join(import.meta.dir, 'requirements.txt')
+  const requirements = await Bun.file(requirementsFile).text()
   const installed = Bun.file(join(environmentDirectory, 'requirements.txt'))
   if ((await installed.exists()) && (await installed.text()) === requirements) return command
   const python = Bun.which('python3')
@@ -65,12 +66,7 @@ async function install(): Promise<string | null> {
   if (
     // Installing pip there, and compiling every module, would take more time than the rest.
     !succeeds([python, '-m', 'venv', '--clear', '--without-pip', environmentDirectory]) ||
-    !succeeds([
-      ...pip,
-      'install',
-      '--no-compile',
-      `--requirement=${join(import.meta.dir, 'requirements.txt')}`,
-    ])
+    !succeeds([...pip, 'install', '--no-compile', `--requirement=${requirementsFile}`])
   )
     throw new Error('schemathesis cannot be installed')
   await Bun.write(installed, requirements)
