@@ -66,6 +66,9 @@ const bearerToken = secret(16)
   .regex(/^[\x20-\x7e]*$/, 'must be of printable ASCII characters, because clients send it in a header')
   .regex(/^(?!bearer\s)/i, 'must be the token alone, without the word Bearer')
 
+const isOfEmptyKey = (key: string): boolean =>
+  key.toLowerCase().endsWith(new Bun.CryptoHasher('sha256').digest('hex'))
+
 /** A URL with a host. A password may have special characters only in their escaped form. */
 const isUrl = (value: string): boolean => URL.canParse(value)
 const mustBeUrl = 'must be a URL; special characters of a password are escaped, such as %23 for #'
@@ -394,6 +397,8 @@ const access = {
       (keys) => keys.every((key) => /^[\w.-]{1,64}:[0-9a-fA-F]{64}$/.test(key)),
       'must be a list of name:sha256, each hash as 64 hexadecimal digits',
     )
+    // A script hashed a variable that was not set: with it, an empty key would be valid.
+    .refine((keys) => !keys.some(isOfEmptyKey), 'must not have the hash of an empty text')
     .transform((keys) => keys.join(','))
     .optional()
     .describe(

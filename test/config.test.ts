@@ -310,6 +310,11 @@ describe('problems name the variable', () => {
     ['SERVICE_NAME', 'x'.repeat(129), 'must be 1 to 128 characters of A-Z a-z 0-9 _ . : / -'],
     ['API_KEYS', 'tally_key', 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
     ['API_KEYS', `a:${'0'.repeat(63)}`, 'must be a list of name:sha256, each hash as 64 hexadecimal digits'],
+    [
+      'API_KEYS',
+      `a:${Bun.SHA256.hash('', 'hex')},b:${'0'.repeat(64)}`,
+      'must not have the hash of an empty text',
+    ],
     ['BASE_PATH', 'tally', 'must be a path such as /tally'],
     ['BASE_PATH', '/tally/', 'must be a path such as /tally'],
     ['BASE_PATH', '/', 'must be a path such as /tally'],
