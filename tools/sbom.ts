@@ -24,7 +24,7 @@ const sbom = buildSbom({
   version: process.env.VERSION || version,
   bunVersion: packageManager.replace('bun@', ''),
   packages: productionPackages(await Bun.file(join(root, 'bun.lock')).text()),
-  debian: image ? await debianPackages(image) : [],
+  debian: image ? await debianPackages(image).catch(failWith(`sbom: the image ${image} cannot be read`)) : [],
   ...(image ? { image } : {}),
   madeAt: new Date(Number(process.env.SOURCE_DATE_EPOCH ?? (await commitSeconds())) * 1_000),
 })
@@ -54,6 +54,14 @@ async function debianPackages(reference: string): Promise<DebianPackage[]> {
     return await parseDpkg(join(folder, 'root'))
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Ends the program with one message, such as for a registry that does not answer. */
+function failWith(message: string) {
+  return (error: Error): never => {
+    console.error(`${message}: ${error.message}`)
+    return process.exit(1)
   }
 }
 
