@@ -19,12 +19,21 @@ test('a flood is answered or shed, request by request; probes never fail, and af
       await Bun.sleep(50)
     }
   })()
-  const flood = await openLoop(service.port, request, { perSecond: 15_000, seconds: 2, connectionsMax: 400 })
+  const statuses = new Set<number>()
+  // A busy machine sends fewer requests than are due, so the flood lasts until the service sheds.
+  while (!statuses.has(503)) {
+    const flood = await openLoop(service.port, request, {
+      perSecond: 15_000,
+      seconds: 1,
+      connectionsMax: 400,
+    })
+    expect(flood.lost).toBe(0)
+    for (const status of flood.latenciesMs.keys()) statuses.add(status)
+  }
   flooding = false
   await probe
 
-  expect([...flood.latenciesMs.keys()].toSorted()).toEqual([200, 503])
-  expect(flood.lost).toBe(0)
+  expect([...statuses].toSorted()).toEqual([200, 503])
   expect(new Set(probes)).toEqual(new Set([200]))
   const calm = await openLoop(service.port, request, { perSecond: 20, seconds: 1, connectionsMax: 10 })
   expect([...calm.latenciesMs.keys()]).toEqual([200])
