@@ -181,6 +181,7 @@ describe('the fast path and the Hono app', () => {
         if (tookFastPath) fastCount++
       })
       await fc.assert(property, { numRuns: 60, endOnFailure: true })
+      await lanes.expectEqualCounts()
       // About a third of the requests are plain; chance cannot make it none. Shed ones are rejected before the check that
       // counts.
       if (name !== 'shedding all load') expect(fastCount).toBeGreaterThan(0)
@@ -272,6 +273,7 @@ describe('the fast path', () => {
     test(`is off when ${name}`, async () => {
       using lanes = openLanes(() => ({}), changes)
       expect((await lanes.expectEqual(() => toRequest(plain))).tookFastPath).toBe(false)
+      await lanes.expectEqualCounts()
     })
 })
 
@@ -313,6 +315,7 @@ describe('a deadline that passes', () => {
       using lanes = openLanes(setup, { requestTimeoutMs })
       const bodies = heldBodies()
       const { status, tookFastPath } = await lanes.expectEqual(bodies.create, () => bodies.end(finish))
+      await lanes.expectEqualCounts()
       expect({ status, tookFastPath }).toEqual({ status: 503, tookFastPath: true })
     })
 
@@ -331,6 +334,7 @@ describe('a deadline that passes', () => {
         () => toRequest(plain),
         () => Bun.sleep(100),
       )
+      await lanes.expectEqualCounts()
       expect({ status, tookFastPath }).toEqual({ status: 503, tookFastPath: true })
     })
 })

@@ -15,14 +15,22 @@ function fromBits(bits: bigint): number {
   return view.getFloat64(0)
 }
 
-/** A finite double as a whole number of 2^-1074, the smallest double. */
-function toUnits(x: number): bigint {
+/** The last bit of a finite double has the value 2^(scale - 1074); that of the smallest double has the scale 0. */
+function scaleOf(x: number): number {
+  view.setFloat64(0, x)
+  return Math.max(0, ((view.getUint16(0) >> 4) & 0x7ff) - 1)
+}
+
+/** A finite double as a whole number of 2^(scale - 1074). @param scale that of the double, or less */
+function toUnits(x: number, scale = 0): bigint {
   const bits = toBits(x)
-  const exponent = (bits >> 52n) & 0x7ffn
-  const fraction = bits & 0xfffffffffffffn
-  const magnitude = exponent === 0n ? fraction : (fraction | 0x10000000000000n) << (exponent - 1n)
+  const isSubnormal = ((bits >> 52n) & 0x7ffn) === 0n
+  const fraction = (bits & 0xfffffffffffffn) | (isSubnormal ? 0n : 0x10000000000000n)
+  const magnitude = fraction << BigInt(scaleOf(x) - scale)
   return bits >> 63n === 1n ? -magnitude : magnitude
 }
+
+const maxScale = scaleOf(Number.MAX_VALUE)
 
 /** The next larger double, in units; above the largest double, the next one with an unlimited exponent. */
 function unitsAbove(x: number): bigint {
@@ -64,18 +72,21 @@ export class ExactMoments {
   private readonly spread: bigint
 
   constructor(numbers: Iterable<number>) {
+    // The smallest one at which all numbers are whole: with the scale 0 they would have up to 2,098 bits each.
+    let scale = maxScale
+    for (const x of numbers) if (x !== 0) scale = Math.min(scale, scaleOf(x))
     let count = 0n
     let sum = 0n
     let squares = 0n
     for (const x of numbers) {
-      const units = toUnits(x)
+      const units = x === 0 ? 0n : toUnits(x, scale)
       count++
       sum += units
       squares += units * units
     }
     this.count = count
-    this.sum = sum
-    this.spread = count * squares - sum * sum
+    this.sum = sum << BigInt(scale)
+    this.spread = (count * squares - sum * sum) << BigInt(2 * scale)
   }
 
   isMean(x: number): boolean {

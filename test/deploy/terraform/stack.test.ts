@@ -16,6 +16,10 @@ const files = new Map(
   ),
 )
 
+const parsed = new Map(
+  await Promise.all([...files].map(async ([name, text]) => [name, await parseHcl(name, text)] as const)),
+)
+
 /** An expression as the parser has it. */
 const expression = (code: string): string => `\${${code}}`
 
@@ -23,9 +27,8 @@ const expression = (code: string): string => `\${${code}}`
 async function problemsWith(name: string, text: string, replacement: string): Promise<string[]> {
   const before = files.get(name) ?? ''
   expect(before).toContain(text)
-  const changed = new Map([...files, [name, before.replace(text, replacement)]])
-  const parsed = await Promise.all([...changed].map(async ([file, content]) => await parseHcl(file, content)))
-  return findProblems(mergeFiles(parsed), interfaces)
+  const changed = await parseHcl(name, before.replace(text, replacement))
+  return findProblems(mergeFiles([...new Map([...parsed, [name, changed]]).values()]), interfaces)
 }
 
 test.each(stackFolders)(
@@ -161,8 +164,8 @@ describe('the check finds', () => {
   })
 })
 
-describe('what the stack promises', async () => {
-  const { resource, output, module } = await readModule(stack)
+describe('what the stack promises', () => {
+  const { resource, output, module } = mergeFiles([...parsed.values()])
   const only = (type: string, name: string): Record<string, unknown> => resource[type]?.[name]?.[0] ?? {}
 
   test('accepted tasks survive every node: a write is in the log before it is answered, and none is evicted', () => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import {
   CheckTimedOut,
   type DocumentChecker,
@@ -39,10 +39,15 @@ describe.each([
   ['on the event loop', Number.MAX_SAFE_INTEGER],
   ['on a thread', -1],
 ])('a document checked %s', (_, inlineMaxBytes) => {
-  const schema = { properties: { name: { type: 'string' } } }
+  let checker: DocumentChecker
+  const check: DocumentChecker['check'] = (...document) => checker.check(...document)
+  beforeAll(async () => {
+    const schema = { properties: { name: { type: 'string' } } }
+    checker = await openDocumentChecker({ maxThreads: 1, inlineMaxBytes, schema })
+  })
+  afterAll(() => checker.close())
 
   test('is returned as it was sent, with its id, and its fingerprint for a key', async () => {
-    const { check } = await open({ inlineMaxBytes, schema })
     const text = ' {"n": 1.10, "id": 7, "t":"\\ud800😀"}'
     expect(await check(toBytes(text), { isKeyed: false })).toEqual({
       ok: true,
@@ -70,7 +75,6 @@ describe.each([
       { pointer: '', detail: 'must not nest deeper than 100 levels', code: 'too-deep' },
     ],
   ])('is refused when it is %p', async (text, code, issue) => {
-    const { check } = await open({ inlineMaxBytes, schema })
     expect(await check(toBytes(text), { isKeyed: false })).toEqual({
       ok: false,
       error: {
@@ -82,7 +86,6 @@ describe.each([
   })
 
   test('is refused when it is not UTF-8', async () => {
-    const { check } = await open({ inlineMaxBytes })
     const result = await check(new Uint8Array([0x22, 0xff, 0x22]), { isKeyed: false })
     expect(result).toMatchObject({ ok: false, error: { code: 'not-utf-8' } })
   })
