@@ -66,7 +66,8 @@ function promises(makePlace: () => Promise<Place>): void {
       await using services = new AsyncDisposableStack()
       const start = async () => services.use(await startService({ env: { ...noDrainWindow, ...place.env } }))
       let service = await start()
-      for (let round = 0; round < rounds; round++) {
+      // Also until a kill has interrupted a write with a key.
+      for (let round = 0; round < rounds || repeated === 0; round++) {
         const load = new DocumentLoad(service.url, { prefix: `r${round}`, clients, ledger })
         // At a different number each time, so that the kill falls into different moments of a commit.
         await load.untilConfirmed(20 + round * 7)
@@ -80,9 +81,8 @@ function promises(makePlace: () => Promise<Place>): void {
         expect(load.refused).toEqual([])
       }
       expect(ledger.differences(await everyDocument(service.url))).toEqual([])
-      // The kills did interrupt writes, including writes with a key.
+      // The kills did interrupt requests.
       expect(unanswered).toBeGreaterThan(rounds)
-      expect(repeated).toBeGreaterThan(0)
     },
     timeoutMs,
   )
