@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs a pinned program at .tools/bin/NAME: links the one on the PATH if its version matches, else builds it with Go.
+# Installs a pinned program at .tools/bin/NAME: links the one on the PATH if its version matches, else builds it with Go,
+# once for all checkouts of this user: linking takes long even if everything is compiled.
 # Usage: tools/go-tool.sh NAME PACKAGE VERSION HOMEPAGE [FOLDER]    FOLDER: another than .tools/bin
 set -eu
 cd "$(dirname "$0")/.."
@@ -17,8 +18,12 @@ mkdir -p "$folder"
 if present=$(command -v "$name") && is_pinned "$present"; then
   ln -sf "$present" "$target"
 elif command -v go >/dev/null 2>&1; then
-  echo "Building $name $version into .tools/ ..." >&2
-  GOBIN="$PWD/$folder" go install "$package@$version"
+  built=${XDG_CACHE_HOME:-$HOME/.cache}/tally/$name-$version
+  if ! is_pinned "$built/$name"; then
+    echo "Building $name $version ..." >&2
+    GOBIN=$built go install "$package@$version"
+  fi
+  ln -sf "$built/$name" "$target"
 else
   echo "This needs $name $version: $homepage" >&2
   echo "Put it on the PATH, or install Go (https://go.dev) and run this again." >&2
