@@ -34,7 +34,12 @@ export class BackgroundWork {
   consume(handler: TaskHandler, options: ConsumeOptions): Consumer {
     // Only where tasks run: a process without consumers has no use for it.
     this.#scheduler ??= new TaskScheduler(this.#tasks, this.#options)
-    const consumer = new LeaseConsumer(this.#tasks, handler, { ...this.#options, ...options })
+    const scheduler = this.#scheduler
+    const consumer = new LeaseConsumer(this.#tasks, handler, {
+      ...this.#options,
+      ...options,
+      onAnnounced: (hasSucceeded) => scheduler.recordWrite(hasSucceeded),
+    })
     this.#consumers.add(consumer)
     return consumer
   }

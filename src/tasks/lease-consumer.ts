@@ -71,18 +71,25 @@ export interface Leases {
 
 /** A lease is renewed three times in `leaseMs`. A worker announces itself as often. */
 export type LeaseConsumerOptions = ConsumeOptions &
-  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random' | 'onError'>
+  Pick<QueueOptions, 'leaseMs' | 'maxAttempts' | 'initialBackoffMs' | 'now' | 'random' | 'onError'> & {
+    /** Called after each attempt to announce the worker. */
+    readonly onAnnounced?: (hasSucceeded: boolean) => void
+  }
 
 /** The delay before the next attempt when the queue is unavailable, in ms. */
 const unavailableRetryMs = 300
 /** How long releasing may take, in ms. The process is about to exit, and expired leases have the same effect. */
 const releaseTimeoutMs = 2_000
+/** Renewals in a row, after which a worker drops an outcome that it still cannot write: nothing else is unavailable. */
+const maxRenewals = 3
 /** The most characters of an error that are stored with its task. */
 const maxErrorLength = 2_000
 
 interface Run extends Claim {
   readonly lease: string
   readonly controller: AbortController
+  /** Renewals that succeeded without a failed one between them. */
+  renewals: number
 }
 
 /** How a handler ended. */
@@ -187,7 +194,7 @@ export class LeaseConsumer implements Consumer {
         else if (signal.aborted) await this.#leases.release(lease)
         else {
           const ended = await this.#run(
-            { ...claim, lease, controller: new AbortController() },
+            { ...claim, lease, controller: new AbortController(), renewals: 0 },
             cancelledSince,
           )
           // One outcome at a time is unrecorded, however long the queue is unavailable.
@@ -274,27 +281,33 @@ export class LeaseConsumer implements Consumer {
     return computeBackoffMs(attempts, initialBackoffMs, random())
   }
 
-  /** Writes how a run ended. While the queue is unavailable it tries again, until the lease must have expired. */
-  async #write<T>({ controller }: Run, write: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.#options.leaseMs
+  /**
+   * Writes how a run ended. While the queue is unavailable it tries again, however long that lasts: no lease expires
+   * meanwhile, so a renewal shows whether this run still holds its own.
+   */
+  async #write<T>(run: Run, write: () => Promise<T>): Promise<T> {
+    run.renewals = 0
     for (;;) {
       try {
         return await write()
       } catch (error) {
-        const mayHoldLease = !controller.signal.aborted && performance.now() < deadline
-        if (!(error instanceof QueueUnavailable) || !mayHoldLease) throw error
+        const mayTryAgain = !run.controller.signal.aborted && run.renewals <= maxRenewals
+        if (!(error instanceof QueueUnavailable) || !mayTryAgain) throw error
       }
       await Bun.sleep(unavailableRetryMs)
     }
   }
 
-  async #renew({ lease, controller }: Run): Promise<void> {
-    // While the queue is unavailable, the lease may still hold.
-    const write = await this.#leases.renew(lease).catch((error) => {
+  async #renew(run: Run): Promise<void> {
+    try {
+      const write = await this.#leases.renew(run.lease)
+      run.renewals++
+      if (write !== 'written') run.controller.abort(new RunAborted(write, leaseEnds[write]))
+    } catch (error) {
+      // While the queue is unavailable, the lease may still hold.
+      run.renewals = 0
       this.#options.onError(error, 'renew')
-      return 'written' as const
-    })
-    if (write !== 'written') controller.abort(new RunAborted(write, leaseEnds[write]))
+    }
   }
 
   /** Announces this worker at every heartbeat, until it has ended. */
@@ -302,9 +315,13 @@ export class LeaseConsumer implements Consumer {
     const { signal } = this.#ended
     const timer = new Notifier()
     while (!signal.aborted) {
-      await this.#leases.heartbeat(this.#worker).catch((error) => {
-        if (!signal.aborted) this.#options.onError(error, 'announce the worker')
-      })
+      await this.#leases.heartbeat(this.#worker).then(
+        () => this.#options.onAnnounced?.(true),
+        (error) => {
+          this.#options.onAnnounced?.(false)
+          if (!signal.aborted) this.#options.onError(error, 'announce the worker')
+        },
+      )
       await timer.wait(heartbeatIntervalMs(this.#options), signal, timer.version)
     }
   }

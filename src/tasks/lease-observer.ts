@@ -7,10 +7,20 @@ export interface ObservedLease {
 
 /** The time between two observations, as a part of the time that a lease holds. */
 const observationsPerLease = 4
+/** Writes of this process to the queue, without a failed one between them, in which every living worker renews its lease. */
+const writesPerLease = 3
 
 /** How often to call `observe`, in ms. */
 export function observationIntervalMs(leaseMs: number): number {
   return leaseMs / observationsPerLease
+}
+
+/** How long a lease has not been renewed. */
+interface Silence {
+  readonly beat: number
+  readonly silentMs: number
+  /** The writes of this process before it. */
+  readonly sinceWrite: number
 }
 
 /**
@@ -18,14 +28,16 @@ export function observationIntervalMs(leaseMs: number): number {
  * sees with what it saw before, and measures the time in between itself. So no clock has to be right, neither the
  * server's nor that of another host, and a clock that jumps changes nothing.
  *
- * Time in which the leases could not be observed counts for little: while the server is unavailable no worker can
- * renew its lease, and all of them may live.
+ * While no worker can renew its lease, all of them may live. So time in which the leases could not be observed counts for
+ * little, and no lease expires before this process has written to the queue several times in a row: a server may be read
+ * while it refuses writes, because it is a standby, is full, or is locked.
  */
 export class LeaseObserver {
   readonly #leaseMs: number
   readonly #now: () => number
   #observedAt: number
-  #seen = new Map<string, { readonly beat: number; readonly silentMs: number }>()
+  #seen = new Map<string, Silence>()
+  #writes = 0
 
   /** @param now monotonic, in ms */
   constructor(leaseMs: number, now: () => number = () => performance.now()) {
@@ -42,14 +54,23 @@ export class LeaseObserver {
     const now = this.#now()
     const elapsedMs = Math.min(now - this.#observedAt, 2 * observationIntervalMs(this.#leaseMs))
     this.#observedAt = now
-    const seen = new Map<string, { beat: number; silentMs: number }>()
+    const seen = new Map<string, Silence>()
     const expired = leases.filter(({ lease, beat }) => {
       const before = this.#seen.get(lease)
-      const silentMs = before?.beat === beat ? before.silentMs + elapsedMs : 0
-      seen.set(lease, { beat, silentMs })
-      return silentMs >= this.#leaseMs
+      const silence =
+        before?.beat === beat
+          ? { ...before, silentMs: before.silentMs + elapsedMs }
+          : { beat, silentMs: 0, sinceWrite: this.#writes }
+      seen.set(lease, silence)
+      return silence.silentMs >= this.#leaseMs && this.#writes - silence.sinceWrite >= writesPerLease
     })
     this.#seen = seen
     return expired
+  }
+
+  /** Counts a write of this process to the queue, one in each third of `leaseMs`. After a failed one, every silence begins again. */
+  recordWrite(hasSucceeded: boolean): void {
+    if (hasSucceeded) this.#writes++
+    else this.#seen.clear()
   }
 }

@@ -24,6 +24,7 @@ export class TaskScheduler {
   readonly #stopped = new AbortController()
   readonly #delayed = new Notifier()
   readonly #onError: QueueOptions['onError']
+  readonly #observer: LeaseObserver
 
   /** It begins at once. */
   constructor(tasks: TimedTasks, { leaseMs, onError }: Pick<QueueOptions, 'leaseMs' | 'onError'>) {
@@ -31,6 +32,7 @@ export class TaskScheduler {
     this.#onError = (error, operation) => {
       if (!this.#stopped.signal.aborted) onError(error, operation)
     }
+    this.#observer = new LeaseObserver(leaseMs)
     void this.#promote(tasks)
     void this.#observeLeases(tasks, leaseMs)
   }
@@ -38,6 +40,11 @@ export class TaskScheduler {
   /** Polls for delayed tasks now, because a new one may be the next. */
   notify(): void {
     this.#delayed.notify()
+  }
+
+  /** As `LeaseObserver.recordWrite`. */
+  recordWrite(hasSucceeded: boolean): void {
+    this.#observer.recordWrite(hasSucceeded)
   }
 
   stop(): void {
@@ -60,18 +67,18 @@ export class TaskScheduler {
 
   async #observeLeases(tasks: TimedTasks, leaseMs: number): Promise<void> {
     const { signal } = this.#stopped
-    const observer = new LeaseObserver(leaseMs)
     const timer = new Notifier()
     while (!signal.aborted) {
-      await this.#requeueExpired(tasks, observer).catch((error) =>
-        this.#onError(error, 'requeue expired leases'),
-      )
+      await this.#requeueExpired(tasks).catch((error) => {
+        this.recordWrite(false)
+        this.#onError(error, 'requeue expired leases')
+      })
       await timer.wait(observationIntervalMs(leaseMs), signal, timer.version)
     }
   }
 
-  async #requeueExpired(tasks: TimedTasks, observer: LeaseObserver): Promise<void> {
-    const expired = observer.observe(await tasks.readLeases())
+  async #requeueExpired(tasks: TimedTasks): Promise<void> {
+    const expired = this.#observer.observe(await tasks.readLeases())
     if (expired.length > 0) await tasks.requeue(expired)
   }
 }
