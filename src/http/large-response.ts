@@ -75,6 +75,7 @@ function streamTexts({ texts, onError }: LargeBody, release: () => void): Readab
   /** A large text behind `pending`: joining them would copy it. */
   let large = ''
   let hasMore = true
+  let isCancelled = false
   const takePart = async (): Promise<string> => {
     while (hasMore && large === '' && pending.length < partLength) {
       const { value, done } = await texts.next()
@@ -96,6 +97,8 @@ function streamTexts({ texts, onError }: LargeBody, release: () => void): Readab
       async pull(controller) {
         try {
           const part = await takePart()
+          // The client has disconnected while the part was read.
+          if (isCancelled) return
           if (part !== '') controller.enqueue(encoder.encode(part))
           if (hasMore || pending !== '' || large !== '') return
           release()
@@ -107,6 +110,7 @@ function streamTexts({ texts, onError }: LargeBody, release: () => void): Readab
         }
       },
       async cancel() {
+        isCancelled = true
         release()
         pending = ''
         large = ''

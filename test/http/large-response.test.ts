@@ -4,6 +4,7 @@ import { openDocumentStore } from '../../src/documents/open.ts'
 import { appDeps } from '../support/app-deps.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 import { type Listening, listen } from '../support/listening.ts'
+import { memoryLog } from '../support/memory-log.ts'
 import { expectProblem } from '../support/problems.ts'
 import { until } from '../support/until.ts'
 
@@ -90,6 +91,34 @@ describe('a large response', () => {
     expect(await response.text()).toBe(`[${bodies.slice(0, 15).join()}]`)
     await own.close()
   })
+})
+
+test('a client that disconnects while a list is read is no error of the service', async () => {
+  const reading = Promise.withResolvers<void>()
+  const disconnected = Promise.withResolvers<void>()
+  const slow: DocumentStore = {
+    ...store,
+    measure: (request) => store.measure(request),
+    async list(request) {
+      const page = await store.list(request)
+      if (request.until !== undefined) {
+        reading.resolve()
+        await disconnected.promise
+      }
+      return page
+    },
+  }
+  const { log, messages } = memoryLog()
+  await using server = serve(mebibyte, { store: slow, log })
+  using connection = await HttpConnection.open(server.port)
+  connection.send(get('/data?limit=1000'))
+  await reading.promise
+  connection.close()
+  await until(() => server.inFlight() === 0)
+  disconnected.resolve()
+  // The next list is read after what is left of the first one.
+  expect(await (await fetch(`${server.url}/data?limit=1000`)).text()).toBe(`[${bodies.join()}]`)
+  expect((await messages()).filter(({ level }) => level === 'error')).toEqual([])
 })
 
 describe('clients that do not read', () => {
