@@ -81,9 +81,7 @@ export function listTcpSockets(port: number): TcpSocket[] | undefined {
   const infoBytes = new Uint8Array(infoLength)
   const info = new DataView(infoBytes.buffer)
   const length = new Uint32Array(1)
-  // Loaded at first use, like bun:ffi.
-  for (const name of process.getBuiltinModule('node:fs').readdirSync('/proc/self/fd')) {
-    const fd = Number(name)
+  for (const fd of listDescriptors(c)) {
     length[0] = address.byteLength
     // sockaddr_in and sockaddr_in6 both have the port in network order after two bytes of address family.
     if (c.getsockname(fd, addressBytes, length) !== 0 || address.getUint16(2) !== port) continue
@@ -98,6 +96,27 @@ export function listTcpSockets(port: number): TcpSocket[] | undefined {
       // tcpi_bytes_received, since Linux 4.1.
       silent: state === 'established' && length[0] === infoLength && info.getBigUint64(128, true) === 0n,
     })
+  }
+  return sockets
+}
+
+/** This many numbers in a row without a socket show that no more sockets follow. */
+const maxNumbersBetweenSockets = 1_024
+
+/** Lists the file descriptors of this process; when all are in use, only those of sockets, because a folder needs one to be read. */
+function listDescriptors(c: Libc): number[] {
+  try {
+    // Loaded at first use, like bun:ffi.
+    return process.getBuiltinModule('node:fs').readdirSync('/proc/self/fd').map(Number)
+  } catch (error) {
+    if (!['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+  }
+  const sockets: number[] = []
+  const address = new Uint8Array(28)
+  for (let fd = 0, others = 0; others < maxNumbersBetweenSockets; fd++) {
+    const isSocket = c.getsockname(fd, address, Uint32Array.of(address.byteLength)) === 0
+    others = isSocket ? 0 : others + 1
+    if (isSocket) sockets.push(fd)
   }
   return sockets
 }

@@ -129,9 +129,10 @@ export class ThreadPool<Job> {
     return promise as Promise<Result>
   }
 
-  /** Starts a thread if there is none, so that the next job need not wait for the start. */
+  /** Starts a thread if there is none and one can start, so that the next job need not wait for the start. */
   warmUp(): void {
-    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0) this.#release(this.#startThread())
+    if (!this.#closed && this.#idle.size === 0 && this.#busy.size === 0 && canStartThread())
+      this.#release(this.#startThread())
   }
 
   /** Terminates all threads; unfinished jobs are rejected. */
@@ -214,6 +215,7 @@ export class ThreadPool<Job> {
   }
 
   #startThread(): Thread {
+    if (!canStartThread()) throw new PoolFull('too few file descriptors are left for a thread')
     const thread = this.#options.start()
     const onExit = (event: Event): void => {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''
@@ -232,5 +234,25 @@ export class ThreadPool<Job> {
     })
     for (const type of ['error', 'messageerror', 'close'] as const) thread.addEventListener(type, onExit)
     return thread
+  }
+}
+
+/** A thread's event loop takes some file descriptors, and its modules take more while they load. */
+const descriptorsPerThread = 16
+
+/**
+ * Whether enough file descriptors are left for a thread. Without them the runtime ends the whole process: clients that keep
+ * all descriptors in use with idle connections would end the service with one large body.
+ */
+function canStartThread(): boolean {
+  const { openSync, closeSync } = process.getBuiltinModule('node:fs')
+  const opened: number[] = []
+  try {
+    while (opened.length < descriptorsPerThread) opened.push(openSync('/dev/null', 'r'))
+    return true
+  } catch {
+    return false
+  } finally {
+    for (const fd of opened) closeSync(fd)
   }
 }

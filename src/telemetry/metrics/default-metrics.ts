@@ -36,7 +36,8 @@ export function registerDefaultMetrics(registry: Registry): void {
     loading ??= loadDefaultMetrics()
     return loading
   }
-  setTimeout(load, loadDelayMs).unref()
+  // Without a free file descriptor no module can be loaded: then scrapes fail, and not the service.
+  setTimeout(() => void load().catch(() => {}), loadDelayMs).unref()
   for (const name of names) {
     // Outside Linux some metrics have no source: they have no samples then.
     const absent = { name, help: '', type: 'gauge', values: [] }
