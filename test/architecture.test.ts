@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runCommand } from './support/command.ts'
 import { hasProgram } from './support/programs.ts'
 
 // Checks the import rules of biome.json on a tree of example files. A rule must forbid something and allow something,
@@ -13,7 +14,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 /** The launcher runs on Node.js, which may be absent here. */
 const biome = [process.execPath, join(root, 'node_modules/.bin/biome')]
 // A base image may lack the launcher's shell and the linter's libraries.
-const haveBiome = hasProgram('biome', 'dash and libgcc-s1', Bun.spawnSync([...biome, '--version']).success)
+const { exitCode } = await runCommand([...biome, '--version'])
+const haveBiome = hasProgram('biome', 'dash and libgcc-s1', exitCode === 0)
 
 const imports: [path: string, allowed: string[], forbidden: string[]][] = [
   ['main.ts', ['./server/run.ts', './config.ts'], ['./http/app.ts', './lifecycle/index.ts', './worker.ts']],
@@ -159,12 +161,8 @@ interface Report {
 async function lintImports(folder: string): Promise<string[]> {
   const rules = ['--only=style/noRestrictedImports', '--only=suspicious/noImportCycles']
   const options = ['--vcs-enabled=false', '--max-diagnostics=none', '--reporter=json']
-  const linter = Bun.spawn([...biome, 'lint', ...rules, ...options, 'src'], {
-    cwd: folder,
-    stdout: 'pipe',
-    stderr: 'ignore',
-  })
-  const { diagnostics } = (await linter.stdout.json()) as Report
+  const { stdout } = await runCommand([...biome, 'lint', ...rules, ...options, 'src'], { cwd: folder })
+  const { diagnostics } = JSON.parse(stdout) as Report
   return diagnostics.map(({ location: { path, start } }) => `${path}:${start.line}`)
 }
 

@@ -6,6 +6,7 @@ import { type Config, environment, type Program, parseConfig, secretNames } from
 import { createManagementApp } from '../src/http/app.ts'
 import { adminDeps } from './support/admin-deps.ts'
 import { appDeps } from './support/app-deps.ts'
+import { runCommand } from './support/command.ts'
 
 setDefaultTimeout(20_000)
 
@@ -615,17 +616,14 @@ describe.each(['main.ts', 'worker.ts'])('the program %s', (program) => {
   const path = new URL(`../src/${program}`, import.meta.url).pathname
 
   test('exits 78 with every problem on stderr and nothing on stdout', async () => {
-    const child = Bun.spawn([process.execPath, path], {
+    const { exitCode, stdout, stderr } = await runCommand([process.execPath, path], {
       env: { PORT: 'http', LOG_LEVEL: 'loud', DATABASE_URL: 'mysql://user:hunter2@host/x', DRAIN_MIN: '1h' },
-      stdout: 'pipe',
-      stderr: 'pipe',
     })
-    const stderr = await child.stderr.text()
-    expect(await child.exited).toBe(78)
+    expect(exitCode).toBe(78)
     expect(stderr).toStartWith('Invalid configuration:\n')
     for (const name of ['PORT', 'LOG_LEVEL', 'DATABASE_URL', 'DRAIN_MIN'])
       expect(stderr).toContain(`${name} must`)
     expect(stderr).not.toContain('hunter2')
-    expect(await child.stdout.text()).toBe('')
+    expect(stdout).toBe('')
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { checkHealth, connectAddress, findTarget } from '../src/healthcheck.ts'
 import { haveOpenssl, makeCertificate } from './support/certificates.ts'
+import { runCommand } from './support/command.ts'
 import { hasIpv6 } from './support/ipv6.ts'
 
 const program = new URL('../src/healthcheck.ts', import.meta.url).pathname
@@ -10,12 +11,10 @@ function serveStatus(status: number) {
 }
 
 async function runCheck(port: number, env: Record<string, string> = {}, ...args: string[]): Promise<number> {
-  const child = Bun.spawn([process.execPath, program, ...args], {
+  const { exitCode } = await runCommand([process.execPath, program, ...args], {
     env: { ...process.env, ...env, PORT: String(port) },
-    stdout: 'ignore',
-    stderr: 'ignore',
   })
-  return await child.exited
+  return exitCode
 }
 
 describe('the health check', () => {

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { DatabaseIncompatible, DatabaseUnavailable, SchemaTooNew } from '../../src/database/errors.ts'
 import { type Migration, postgresMigrations } from '../../src/database/migrations.ts'
 import { openPostgres } from '../../src/database/open.ts'
+import { runSuccessfully } from '../support/command.ts'
 import { havePostgres, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { root } from '../support/root.ts'
 
 const timeoutMs = 60_000
 const extraStep = 'create table one_more (n integer)'
@@ -95,20 +97,15 @@ describe.skipIf(!havePostgres())('opening PostgreSQL', () => {
   })
 
   test('uses the database of the URL and ignores PGDATABASE', async () => {
-    const child = Bun.spawn({
-      cmd: [
-        process.execPath,
-        '-e',
-        `import { openPostgres } from '${join(import.meta.dir, '../../src/database/open.ts')}'
-         const pool = await openPostgres(process.argv[1])
-         console.log((await pool.run((sql) => sql\`select current_database() as name\`, true))[0].name)
-         await pool.close()`,
-        server.url,
-      ],
+    const program = `
+      import { openPostgres } from '${join(root, 'src/database/open.ts')}'
+      const pool = await openPostgres(process.argv[1])
+      console.log((await pool.run((sql) => sql\`select current_database() as name\`, true))[0].name)
+      await pool.close()`
+    const name = await runSuccessfully([process.execPath, '-e', program, server.url], {
       env: { ...process.env, PGDATABASE: 'elsewhere' },
-      stdout: 'pipe',
     })
-    expect(await new Response(child.stdout).text()).toBe('tally\n')
+    expect(name).toBe('tally')
   })
 
   test('never shows the password in an error', async () => {

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { spawnChild } from '../support/child-process.ts'
 import { runCommand } from '../support/command.ts'
 import { freePorts } from '../support/free-ports.ts'
 import { root } from '../support/root.ts'
@@ -66,15 +67,14 @@ export async function startNginx(
   )
   const command = ['nginx', '-p', directory, '-e', `${directory}/logs/error.log`, '-c', main]
   const check = await runCommand([...command, '-t'])
-  const nginx = Bun.spawn(command, { stdout: 'ignore', stderr: 'ignore' })
+  const nginx = spawnChild({ command, output: 'ignore' })
   const proxy: Nginx = {
     port: tls,
     certificate,
     log: () => Bun.file(join(directory, 'access.log')).text(),
     check,
     async [Symbol.asyncDispose]() {
-      nginx.kill('SIGTERM')
-      await nginx.exited
+      await nginx.stop()
       await rm(directory, { recursive: true })
     },
   }

@@ -60,13 +60,13 @@ describe.skipIf(!havePostgres())('on PostgreSQL', () => {
         async () => {
           const store = await openAt(await resetDatabase())
           const load = startLoad(store)
-          await load.until(() => load.confirmed.length > 100)
+          await until(() => load.confirmed.length > 100)
           await server[end]()
           const failedBefore = load.failures.length
-          await load.until(() => load.failures.length > failedBefore + 50)
+          await until(() => load.failures.length > failedBefore + 50)
           await server.start()
           const confirmedBefore = load.confirmed.length
-          await load.until(() => load.confirmed.length > confirmedBefore + 100)
+          await until(() => load.confirmed.length > confirmedBefore + 100)
           await load.stop()
 
           expect(load.failures.filter((error) => !(error instanceof StoreUnavailable))).toEqual([])
@@ -235,9 +235,6 @@ function startLoad(store: DocumentStore) {
   return {
     confirmed,
     failures,
-    async until(condition: () => boolean) {
-      while (!condition()) await Bun.sleep(5)
-    },
     async stop() {
       running = false
       await loops

@@ -4,6 +4,7 @@ import { countOpenConnections } from '../../src/lifecycle/connections.ts'
 import { disableDeferAccept, drainAcceptQueue, dropSynByTtl } from '../../src/lifecycle/listener.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
 import { hasIpv6 } from '../support/ipv6.ts'
+import { until } from '../support/until.ts'
 
 function listen(hostname = '127.0.0.1') {
   const server = Bun.serve({ port: 0, hostname, fetch: () => new Response('x') })
@@ -23,8 +24,7 @@ async function answered(port: number, hostname?: string): Promise<HttpConnection
 }
 
 async function countBecomes(port: number, count: number): Promise<void> {
-  for (let i = 0; i < 200 && countOpenConnections(port) !== count; i++) await Bun.sleep(5)
-  expect(countOpenConnections(port)).toBe(count)
+  await until(() => countOpenConnections(port) === count)
 }
 
 const loopbacks = hasIpv6 ? ['127.0.0.1', '::1'] : ['127.0.0.1']

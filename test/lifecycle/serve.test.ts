@@ -7,6 +7,7 @@ import {
   serveAdmin,
 } from '../../src/lifecycle/index.ts'
 import { get, HttpConnection, jsonHead } from '../support/http-connection.ts'
+import { until } from '../support/until.ts'
 
 /** A ready server. By default, an incomplete request does not delay the shutdown. */
 function start(
@@ -193,7 +194,7 @@ describe('after the window', () => {
     using second = await HttpConnection.open(server.port)
     first.send(get('/slow'))
     second.send(jsonHead('/slow', 'a body that never comes'))
-    while (server.inFlight < 2) await Bun.sleep(5)
+    await until(() => server.inFlight === 2)
     const result = await lifecycle.shutdown('SIGTERM')
     expect(result).toMatchObject({ exitCode: 1, aborted: ['GET /slow 17', 'unnamed request'] })
     expect(await first.next()).toBeUndefined()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { findK6 } from '../../load/k6.ts'
 import { parseRecord, type RequestRecord } from '../../load/record.ts'
 import type { Report } from '../../load/report/report.ts'
+import { runCommand } from '../support/command.ts'
 import { hasProgram } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 
@@ -28,14 +29,11 @@ export async function runLoad(profile: string, settings: Record<string, string>)
   const directory = await mkdtemp(join(tmpdir(), 'load-'))
   try {
     const { PATH, HOME, K6 } = process.env
-    const run = Bun.spawn([process.execPath, join(root, 'load/run.ts'), profile], {
+    const command = [process.execPath, join(root, 'load/run.ts'), profile]
+    const { exitCode, stdout, stderr } = await runCommand(command, {
       cwd: directory,
       env: { PATH, HOME, K6, REPORT_DIR: directory, CONNECT_TIMEOUT: '30s', ...settings },
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stderr: 'pipe',
     })
-    const [exitCode, stdout, stderr] = await Promise.all([run.exited, run.stdout.text(), run.stderr.text()])
     const read = async (name: string): Promise<string> => {
       const file = Bun.file(join(directory, name))
       return (await file.exists()) ? file.text() : ''

@@ -11,6 +11,7 @@ import { openChecks } from '../../src/server/access.ts'
 import { managementDeps } from '../../src/server/admin-server.ts'
 import { openManagementTokens } from '../../src/server/secrets.ts'
 import { appDeps } from '../support/app-deps.ts'
+import { runSuccessfully } from '../support/command.ts'
 import { examplePayload } from '../support/example-payload.ts'
 import { liveSettings } from '../support/live.ts'
 import { memoryLog } from '../support/memory-log.ts'
@@ -58,11 +59,8 @@ async function createService(env: Record<string, string>) {
 
 /** A key and its entry in a list, both from tools/api-key.ts. */
 async function makeKey(name: string): Promise<{ key: string; entry: string }> {
-  const script = Bun.spawn([process.execPath, 'tools/api-key.ts', name], {
-    cwd: new URL('../..', import.meta.url).pathname,
-    stdout: 'pipe',
-  })
-  const [, key = '', entry = ''] = /^key +(\S+)\nentry +(\S+)\n$/.exec(await script.stdout.text()) ?? []
+  const output = await runSuccessfully([process.execPath, 'tools/api-key.ts', name])
+  const [, key = '', entry = ''] = /^key +(\S+)\nentry +(\S+)$/.exec(output) ?? []
   return { key, entry }
 }
 

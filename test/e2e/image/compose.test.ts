@@ -72,7 +72,7 @@ describe.skipIf(!canRun)('the platform in containers', () => {
       services: Record<string, { image: string }>
     }
     const balancer = compose.services.balancer?.image ?? ''
-    if ((await attempt('pull', '--quiet', balancer)).code !== 0) {
+    if ((await attempt('pull', '--quiet', balancer)).exitCode !== 0) {
       const { exitCode, output } = await runCommand(['deploy/docker/stand-ins.sh'], { cwd: root, env })
       if (exitCode !== 0) throw new Error(output)
       env.BASE = 'tally-base:local'

@@ -1,17 +1,10 @@
-import { join } from 'node:path'
-
-/** The output of a command and how it ended. */
-export interface Ended {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
+import { type CommandResult, runCommand } from '../../support/command.ts'
 
 /** A working container engine: Docker or Podman. */
 export interface Engine {
   readonly isPodman: boolean
   /** Runs one command of the engine to its end. */
-  try(...args: string[]): Promise<Ended>
+  try(...args: string[]): Promise<CommandResult>
   /**
    * Runs one command of the engine and returns its trimmed output.
    *
@@ -20,8 +13,6 @@ export interface Engine {
   run(...args: string[]): Promise<string>
 }
 
-const root = join(import.meta.dir, '../../..')
-
 /**
  * Finds the engine like `engine.sh`. Without one, the tests that need it are skipped with a message; in CI (`CI=true`)
  * they fail, so that nothing passes untested.
@@ -29,8 +20,8 @@ const root = join(import.meta.dir, '../../..')
  * @throws Error in CI if no engine works
  */
 export async function findEngine(): Promise<Engine | undefined> {
-  const found = await execute(['deploy/docker/engine.sh'])
-  if (found.code !== 0) {
+  const found = await runCommand(['deploy/docker/engine.sh'])
+  if (found.exitCode !== 0) {
     if (process.env.CI === 'true') throw new Error(found.stderr)
     console.warn(`${found.stderr.trim()} The tests of the image are left out.`)
     return undefined
@@ -38,7 +29,7 @@ export async function findEngine(): Promise<Engine | undefined> {
   const command = found.stdout.trim().split(' ')
   return {
     isPodman: found.stdout.includes('podman'),
-    try: (...args) => execute([...command, ...args]),
+    try: (...args) => runCommand([...command, ...args]),
     run: (...args) => succeed([...command, ...args]),
   }
 }
@@ -53,23 +44,7 @@ export function script(path: string, args: string[], env: Record<string, string>
 }
 
 async function succeed(command: string[], env: Record<string, string> = {}): Promise<string> {
-  const { code, stdout, stderr } = await execute(command, env)
-  if (code !== 0) throw new Error(`${command.join(' ')} ended with ${code}:\n${stdout}${stderr}`)
+  const { exitCode, stdout, output } = await runCommand(command, { env: { ...process.env, ...env } })
+  if (exitCode !== 0) throw new Error(`${command.join(' ')} ended with ${exitCode}:\n${output}`)
   return stdout.trim()
-}
-
-async function execute(command: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const child = Bun.spawn(command, {
-    cwd: root,
-    env: { ...process.env, ...env },
-    stdin: 'ignore',
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { code, stdout, stderr }
 }

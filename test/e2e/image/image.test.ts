@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { until } from '../../support/until.ts'
 import { failuresOf, runConformance } from '../conformance/run.ts'
 import { type Engine, findEngine, script } from './engine.ts'
 import { startTraffic } from './traffic.ts'
@@ -59,10 +60,11 @@ describe.skipIf(engine === undefined)('the image', () => {
   }
 
   async function untilHealthy(name: string, check: string[]): Promise<void> {
-    const deadline = Date.now() + startMsMax
-    while ((await attempt('exec', name, ...check)).code !== 0) {
-      if (Date.now() > deadline) throw new Error(`not healthy: ${await run('logs', name)}`)
-      await Bun.sleep(50)
+    const isHealthy = async () => (await attempt('exec', name, ...check)).exitCode === 0
+    try {
+      await until(isHealthy, { timeoutMs: startMsMax, intervalMs: 50 })
+    } catch (error) {
+      throw new Error(`not healthy: ${await run('logs', name)}`, { cause: error })
     }
   }
 
@@ -137,16 +139,16 @@ describe.skipIf(engine === undefined)('the image', () => {
 
   test('has a health check that passes here and fails on a closed port', async () => {
     const command = await healthCheck()
-    expect((await attempt('exec', container, ...command)).code).toBe(0)
-    expect((await attempt('exec', '--env', 'PORT=1', container, ...command)).code).toBe(1)
+    expect((await attempt('exec', container, ...command)).exitCode).toBe(0)
+    expect((await attempt('exec', '--env', 'PORT=1', container, ...command)).exitCode).toBe(1)
   })
 
   test('can write to its volume and nowhere else', async () => {
     const write = (path: string) =>
       attempt('exec', container, 'bun', '-e', `require('node:fs').writeFileSync('${path}', '')`)
-    expect((await write('/data/written')).code).toBe(0)
+    expect((await write('/data/written')).exitCode).toBe(0)
     for (const path of ['/app/written', '/written', '/tmp/written'])
-      expect((await write(path)).code).not.toBe(0)
+      expect((await write(path)).exitCode).not.toBe(0)
   })
 
   test('reports at /version what it was built from', async () => {

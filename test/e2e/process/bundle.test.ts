@@ -189,8 +189,7 @@ test('the bundled worker starts, and its check passes', async () => {
     program: `${folder}/worker.js`,
     env: { ...env, WORKER_PORT: '0' },
   })
-  const check = Bun.spawn([process.execPath, `${folder}/healthcheck.js`, String(service.port)])
-  expect(await check.exited).toBe(0)
+  await runSuccessfully([process.execPath, `${folder}/healthcheck.js`, String(service.port)])
 })
 
 test('a stack trace in the log names the source', async () => {

@@ -8,6 +8,7 @@ import {
   runClients,
 } from '../../support/load-clients.ts'
 import { type Service, startService } from '../../support/service.ts'
+import { until } from '../../support/until.ts'
 
 /** A short version of a platform's window: this balancer needs some 150 ms. */
 const drainTimes = { DRAIN_MIN: '500ms', DRAIN_QUIET: '2s', DRAIN_MAX: '8s', SHUTDOWN_TIMEOUT: '10s' }
@@ -23,7 +24,7 @@ async function shutDownUnderLoad(
   const balancer = newBalancer(service.port)
   const clients = Promise.all(kinds.map((kind) => runClients(kind, service.port, balancer, fates)))
   const allAtWork = kinds.reduce((sum, kind) => sum + kind.clients, 0)
-  while (fates.answered < 2 * allAtWork) await Bun.sleep(5)
+  await until(() => fates.answered >= 2 * allAtWork)
   service.signal('SIGTERM')
   await balancer.watch()
   await clients
