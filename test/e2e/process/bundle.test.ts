@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { cp, mkdtemp, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,13 +11,17 @@ import { runService, startService } from '../../support/service.ts'
 
 // What the image runs, without an image: built by the Dockerfile's own step, in another place.
 
+setDefaultTimeout(120_000)
+/** A build compresses the console as far as possible, which takes long on a busy machine. */
+const buildTimeoutMs = 240_000
+
 const env = { NODE_ENV: 'production', DRAIN_QUIET: '0s' }
 let folder = ''
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tally-bundle-'))
   await buildProductionBundle(folder)
-}, 60_000)
+}, buildTimeoutMs)
 
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -127,7 +131,7 @@ test('separate packages are found: the schema of documents, PostgreSQL, Redis', 
     ] as const)
       expect((await postJson(`${service.url}/data`, document)).status).toBe(status)
   }
-}, 30_000)
+})
 
 test('separate packages are found: tokens, tracing', async () => {
   await using collector = startCollector()
@@ -170,19 +174,23 @@ test('the bundle runs from any folder and knows its revision', async () => {
   }
 })
 
-test('the bundle can be built without git from the files that the Dockerfile copies', async () => {
-  const build = await mkdtemp(join(tmpdir(), 'tally-build-'))
-  try {
-    for (const name of ['package.json', 'tsconfig.json', 'bunfig.toml', 'tools/bundle.ts', 'src'])
-      await cp(join(root, name), join(build, name), { recursive: true })
-    await symlink(join(root, 'node_modules'), join(build, 'node_modules'))
-    await runSuccessfully([process.execPath, 'tools/bundle.ts', `--outdir=${build}/out`], { cwd: build })
-    await using service = await startService({ program: `${build}/out/main.js`, env })
-    expect(await (await fetch(`${service.url}/version`)).json()).toMatchObject({ revision: 'unknown' })
-  } finally {
-    await rm(build, { recursive: true, force: true })
-  }
-}, 60_000)
+test(
+  'the bundle can be built without git from the files that the Dockerfile copies',
+  async () => {
+    const build = await mkdtemp(join(tmpdir(), 'tally-build-'))
+    try {
+      for (const name of ['package.json', 'tsconfig.json', 'bunfig.toml', 'tools/bundle.ts', 'src'])
+        await cp(join(root, name), join(build, name), { recursive: true })
+      await symlink(join(root, 'node_modules'), join(build, 'node_modules'))
+      await runSuccessfully([process.execPath, 'tools/bundle.ts', `--outdir=${build}/out`], { cwd: build })
+      await using service = await startService({ program: `${build}/out/main.js`, env })
+      expect(await (await fetch(`${service.url}/version`)).json()).toMatchObject({ revision: 'unknown' })
+    } finally {
+      await rm(build, { recursive: true, force: true })
+    }
+  },
+  buildTimeoutMs,
+)
 
 test('the bundled worker starts, and its check passes', async () => {
   await using service = await startService({
