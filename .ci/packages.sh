@@ -19,6 +19,8 @@ packages=(
   # checkov
   python3-venv
   shellcheck
+  # compiles the shifted clock of the Redis tests
+  gcc libc6-dev
 )
 # For the image: an engine, its network, and a runtime that also works on cgroup v1. Only if no engine responds, because
 # these packages would replace an installed Docker.

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { spawnChild } from '../support/child-process.ts'
+import { isLinux } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 import { until } from '../support/until.ts'
 import { isAlive } from '../support/worker-processes.ts'
@@ -25,7 +26,7 @@ async function start(work: string) {
 }
 
 // Linux only: the kernel sends the signal.
-describe.skipIf(process.platform !== 'linux')('when its parent is killed, a process ends', () => {
+describe.skipIf(!isLinux())('when its parent is killed, a process ends', () => {
   test('that waits for events', async () => {
     const { parent, pid } = await start('report()')
     await parent.kill()

@@ -3,6 +3,7 @@ import { formatCurl } from '../../src/console/analyze/format-curl.ts'
 import { parseFile } from '../../src/console/analyze/parse-file.ts'
 import { parseNumbers } from '../../src/console/analyze/parse-numbers.ts'
 import { runSuccessfully } from '../support/command.ts'
+import { hasProgram } from '../support/programs.ts'
 
 describe('numbers', () => {
   test('may have any separators', () => {
@@ -84,16 +85,19 @@ describe('a file', () => {
   })
 })
 
-test.skipIf(Bun.which('sh') === null)('the command for a shell contains exactly the typed text', async () => {
-  const body = `{"text":"it's $HOME \`id\` \\" !"}`
-  const command = formatCurl('http://localhost/payload', body)
-  const output = await runSuccessfully(['sh', '-c', command.replace(/^curl/, 'printf "%s\\n"')])
-  expect(output.trimEnd().split('\n')).toEqual([
-    'http://localhost/payload',
-    '-H',
-    'content-type: application/json',
-    '--data',
-    body,
-  ])
-  expect(formatCurl('http://localhost/payload', undefined)).toEndWith('--data @payload.json')
-})
+test.skipIf(!hasProgram('sh', 'dash'))(
+  'the command for a shell contains exactly the typed text',
+  async () => {
+    const body = `{"text":"it's $HOME \`id\` \\" !"}`
+    const command = formatCurl('http://localhost/payload', body)
+    const output = await runSuccessfully(['sh', '-c', command.replace(/^curl/, 'printf "%s\\n"')])
+    expect(output.trimEnd().split('\n')).toEqual([
+      'http://localhost/payload',
+      '-H',
+      'content-type: application/json',
+      '--data',
+      body,
+    ])
+    expect(formatCurl('http://localhost/payload', undefined)).toEndWith('--data @payload.json')
+  },
+)

@@ -3,11 +3,11 @@ import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../support/command.ts'
-import { hasProgram } from '../support/programs.ts'
+import { hasProgram, isRoot } from '../support/programs.ts'
 import { root } from '../support/root.ts'
 
 /** Only root may start a process as another user. No account has this uid. */
-const canChangeUser = process.getuid?.() === 0 && hasProgram('setpriv', 'util-linux')
+const canChangeUser = isRoot() && hasProgram('setpriv', 'util-linux')
 const uid = 65_532
 
 describe.skipIf(!canChangeUser)('a database that another user owns, such as a bind mount of root', () => {

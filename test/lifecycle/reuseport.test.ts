@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { openSteering } from '../../src/lifecycle/reuseport.ts'
 import { get, HttpConnection } from '../support/http-connection.ts'
+import { isLinux } from '../support/programs.ts'
 
 /** Listeners on one port. Each responds with its index. */
 function listeners(count: number): { port: number; [Symbol.dispose](): void } {
@@ -30,7 +31,7 @@ async function respondingListeners(port: number): Promise<string[]> {
   return [...seen].sort()
 }
 
-describe.skipIf(process.platform !== 'linux')('steering on Linux', () => {
+describe.skipIf(!isLinux())('steering on Linux', () => {
   test('excludes one listener from new connections, and includes it again', async () => {
     using group = listeners(3)
     const steering = openSteering(group.port)

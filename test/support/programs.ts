@@ -14,3 +14,17 @@ export function hasProgram(name: string, debianPackage: string, found = Bun.whic
   console.warn(message)
   return false
 }
+
+/** Whether this is Linux, whose /proc, signals and sockets some tests need. Elsewhere they are skipped with a message. */
+export function isLinux(): boolean {
+  if (process.platform === 'linux') return true
+  console.warn('this is not Linux: the tests that need it are skipped')
+  return false
+}
+
+/** Whether root runs the tests, which some of them need. Without it they are skipped with a message. */
+export function isRoot(): boolean {
+  if (process.getuid?.() === 0) return true
+  console.warn('this user is not root: the tests that need it are skipped')
+  return false
+}

@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { runSuccessfully } from './command.ts'
+import { hasProgram } from './programs.ts'
 
 /** A wall clock that a test sets, for a server that the test starts. Its monotonic clock stays correct. */
 export interface ShiftedClock {
@@ -16,9 +18,7 @@ export interface ShiftedClock {
  * asks for the time before libfaketime is ready.
  */
 export function canShiftClock(): boolean {
-  if (process.platform === 'linux' && Bun.which('cc') !== null) return true
-  console.warn('A C compiler is not installed (cc): the tests with a shifted clock are left out')
-  return false
+  return hasProgram('cc', 'gcc and libc6-dev', process.platform === 'linux' && Bun.which('cc') !== null)
 }
 
 /** @throws Error if the library cannot be compiled */
@@ -28,12 +28,7 @@ export async function createShiftedClock(): Promise<ShiftedClock> {
   const offset = join(home, 'offset')
   await writeFile(offset, '0')
   const source = join(import.meta.dir, 'shifted-clock.c')
-  const compiler = Bun.spawn({
-    cmd: ['cc', '-shared', '-fPIC', '-O1', '-o', library, source],
-    stderr: 'pipe',
-  })
-  if ((await compiler.exited) !== 0)
-    throw new Error(`the clock was not compiled: ${await new Response(compiler.stderr).text()}`)
+  await runSuccessfully(['cc', '-shared', '-fPIC', '-O1', '-o', library, source])
   return {
     env: { LD_PRELOAD: library, CLOCK_OFFSET_FILE: offset },
     shift: (seconds) => writeFile(offset, `${seconds}`),

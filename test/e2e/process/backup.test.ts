@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { runCommand } from '../../support/command.ts'
 import { createPostgresDatabase, havePostgres, type PostgresDatabase } from '../../support/postgres.ts'
+import { hasProgram } from '../../support/programs.ts'
 import { noDrainWindow, startService } from '../../support/service.ts'
 import { DocumentLoad, everyDocument } from './document-load.ts'
 import { Ledger } from './ledger.ts'
@@ -29,7 +30,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-describe.skipIf(Bun.which('sh') === null)('the commands of docs/operations.md', () => {
+describe.skipIf(!hasProgram('sh', 'dash'))('the commands of docs/operations.md', () => {
   test(
     'back up an SQLite file under writes and restore it over a file left by a kill',
     async () => {

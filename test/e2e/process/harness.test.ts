@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawnChild } from '../../support/child-process.ts'
+import { isLinux } from '../../support/programs.ts'
 import { root } from '../../support/root.ts'
 import { startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
@@ -19,7 +20,7 @@ const startAndStay = `
   setInterval(() => {}, 1_000)`
 
 // Uses /proc, which only Linux has.
-describe.skipIf(process.platform !== 'linux')('the harness', () => {
+describe.skipIf(!isLinux())('the harness', () => {
   test.each(['SIGKILL', 'SIGTERM', 'SIGINT'] as const)(
     'a service does not outlive a test that ends by %s',
     async (signal) => {

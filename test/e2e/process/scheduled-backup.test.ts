@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { runCommand, runSuccessfully } from '../../support/command.ts'
 import { createPostgresDatabase, havePostgres } from '../../support/postgres.ts'
+import { hasProgram } from '../../support/programs.ts'
 import { root } from '../../support/root.ts'
 import { noDrainWindow, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
@@ -40,7 +41,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(directory, { recursive: true }))
 
-describe.skipIf(Bun.which('sh') === null)('a scheduled backup', () => {
+describe.skipIf(!hasProgram('sh', 'dash'))('a scheduled backup', () => {
   test(
     'of the systemd timer, made under load, is restored with every document and task from before it',
     async () => {

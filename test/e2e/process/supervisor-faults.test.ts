@@ -6,6 +6,7 @@ import { connectTls, haveOpenssl, makeCertificate } from '../../support/certific
 import type { LogLine } from '../../support/child-process.ts'
 import { freePort } from '../../support/free-ports.ts'
 import { get, HttpConnection } from '../../support/http-connection.ts'
+import { isLinux } from '../../support/programs.ts'
 import { type Service, type ServiceOptions, spawnService, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { findListening, isAlive, listChildren } from '../../support/worker-processes.ts'
@@ -52,7 +53,7 @@ async function untilComplete(service: Service): Promise<void> {
 const stop = async (service: Service): Promise<void> => expect(await service.stop()).toBe(0)
 
 // Uses /proc and signals, which only Linux has.
-describe.skipIf(process.platform !== 'linux')('a process is killed', () => {
+describe.skipIf(!isLinux())('a process is killed', () => {
   test('during a rolling restart, after it has taken the place of an old one', async () => {
     await using service = await startSupervisor({ DRAIN_MIN: '3s' })
     const old = await listChildren(service.pid)
@@ -98,7 +99,7 @@ describe.skipIf(process.platform !== 'linux')('a process is killed', () => {
   })
 })
 
-describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
+describe.skipIf(!isLinux())('a process is suspended', () => {
   test('and replaced, while readiness reports that one is missing', async () => {
     const metricsPort = await freePort()
     await using service = await startSupervisor({
@@ -151,7 +152,7 @@ describe.skipIf(process.platform !== 'linux')('a process is suspended', () => {
   })
 })
 
-describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
+describe.skipIf(!isLinux())('a supervisor', () => {
   /** The port is free again: a server that does not share it can listen. */
   async function isFree(port: number): Promise<boolean> {
     try {
@@ -234,7 +235,7 @@ describe.skipIf(process.platform !== 'linux')('a supervisor', () => {
   })
 })
 
-describe.skipIf(process.platform !== 'linux' || !haveOpenssl())('a certificate is renewed', () => {
+describe.skipIf(!isLinux() || !haveOpenssl())('a certificate is renewed', () => {
   async function startWithCertificate(directory: string) {
     const [first, second] = await Promise.all([makeCertificate('first'), makeCertificate('second')])
     const paths = { cert: join(directory, 'tls.crt'), key: join(directory, 'tls.key') }

@@ -4,7 +4,7 @@ import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand, runSuccessfully } from '../../support/command.ts'
-import { hasProgram } from '../../support/programs.ts'
+import { hasProgram, isLinux, isRoot } from '../../support/programs.ts'
 import { noDrainWindow, type Service, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 import { findListening } from '../../support/worker-processes.ts'
@@ -83,7 +83,7 @@ describe('a service whose database file is gone', () => {
     expect(await statusOf(service, 'before')).toBe(200)
   })
 
-  test.skipIf(process.platform !== 'linux')(
+  test.skipIf(!isLinux())(
     'one of several processes that starts with another index of the log loses nothing to the others',
     async () => {
       const confirmed: string[] = []
@@ -160,7 +160,7 @@ describe('a service whose database file is gone', () => {
 
 /** Only root may mount, and not in every container. */
 async function canMount(): Promise<boolean> {
-  if (process.getuid?.() !== 0 || !hasProgram('unshare', 'util-linux')) return false
+  if (!isRoot() || !hasProgram('unshare', 'util-linux')) return false
   const { exitCode } = await runCommand(['unshare', '--mount', 'mount', '-t', 'tmpfs', 'none', tmpdir()])
   if (exitCode !== 0)
     console.warn('nothing can be mounted here: the test of a read-only file system is skipped')
