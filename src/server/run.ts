@@ -51,16 +51,21 @@ export function run(
   // Signals first, so that one that arrives while modules load has its effect, also for PID 1 of a container.
   const lifecycle = createLifecycle()
   let flushLog = async (): Promise<void> => {}
-  let toggleDebugLog = (): void => {}
+  const started = Promise.withResolvers<RunningService & { config: Config; log: Log }>()
   const ignored = readIgnoredSignals()
   handleSignals(lifecycle, { ignored, beforeExit: () => flushLog() })
-  process.on('SIGUSR2', () => toggleDebugLog())
+  // An early signal waits for the settings that it changes.
+  process.on('SIGUSR2', async () => {
+    const { runtimeSettings, config, log } = await started.promise
+    const { toggleDebug } = await import('./runtime-settings.ts')
+    await toggleDebug(runtimeSettings, config, log)
+  })
 
   const boot = async (): Promise<void> => {
     // Startup code runs once: compiling it takes longer than it saves.
     Bun.unsafe.setJITPolicy(100)
-    // Before a service may handle SIGHUP.
-    const ignoresSighup = (await ignored).has('SIGHUP')
+    // Before the service accepts anything, which the default action would cut.
+    if (!(await ignored).has('SIGHUP')) process.on('SIGHUP', shutDownWithTerminal)
     const { config, warnings } = await readConfig(env, reads)
     const { openLog } = await import('./logging.ts')
     const identity = identify(config)
@@ -71,12 +76,7 @@ export function run(
     // The processes of a supervisor have its environment: it has warned.
     if (identity.process === undefined) await warnAtStart(env, config, identity.role, log)
     try {
-      const { runtimeSettings } = await start(lifecycle, config, opened)
-      const { toggleDebug } = await import('./runtime-settings.ts')
-      toggleDebugLog = () => void toggleDebug(runtimeSettings, config, log)
-      // A closed terminal sends SIGHUP. The supervisor has its own handler by now, which starts a rolling restart.
-      if (process.listenerCount('SIGHUP') === 0 && !ignoresSighup)
-        process.on('SIGHUP', () => process.kill(process.pid, 'SIGTERM'))
+      started.resolve({ ...(await start(lifecycle, config, opened)), config, log })
       Bun.unsafe.setJITPolicy(1)
     } catch (error) {
       log.error('cannot start', { cause: describeError(error), error })
@@ -90,6 +90,11 @@ export function run(
   // Not at once: after the program's main module, Bun collects garbage before it polls a socket for the first time, and
   // the garbage of the start would delay the first request.
   setImmediate(() => void boot())
+}
+
+/** A closed terminal sends SIGHUP. A supervisor and its processes have their own handler, instead of this one. */
+function shutDownWithTerminal(): void {
+  if (process.listenerCount('SIGHUP') === 1) process.kill(process.pid, 'SIGTERM')
 }
 
 /** The configuration. Exits when it is invalid, with all problems on standard error. */

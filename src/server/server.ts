@@ -59,6 +59,8 @@ export async function startServer(
   { log, writer }: ProcessLog,
   { supervised = false }: ServerOptions = {},
 ): Promise<RunningService> {
+  // A closed terminal signals every process of its group; only the supervisor acts on SIGHUP.
+  if (supervised) process.on('SIGHUP', () => {})
   configureShutdown(lifecycle, config)
   warnAboutGracePeriod(config, log)
 
@@ -103,8 +105,6 @@ export async function startServer(
   late.server = server
 
   if (supervised) {
-    // A closed terminal signals every process of its group; only the supervisor acts on SIGHUP.
-    process.on('SIGHUP', () => {})
     late.supervisor = connectToPrimary({
       lifecycle,
       registry: metrics.registry,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Child, spawnChild } from '../../support/child-process.ts'
 import { root } from '../../support/root.ts'
-import { runService, startService } from '../../support/service.ts'
+import { runService, spawnService, startService } from '../../support/service.ts'
 import { until } from '../../support/until.ts'
 
 /** A program that a shell starts after `trap '' SIGNAL`, as `nohup` does for SIGHUP. Resolves when it is ready. */
@@ -28,7 +28,39 @@ async function startIgnoring(
   })
 }
 
+/** A program whose start waits for a database that never answers. Resolves when it does. */
+async function startWaiting(program: string): Promise<Child> {
+  const connected = Promise.withResolvers<void>()
+  const database = Bun.listen({
+    hostname: '127.0.0.1',
+    port: 0,
+    socket: { open: () => connected.resolve(), data() {} },
+  })
+  const url = `postgres://tally:tally@127.0.0.1:${database.port}/tally`
+  const service = await spawnService({ program, env: { DATABASE_URL: url, DRAIN_QUIET: '0s' } })
+  await Promise.race([connected.promise, service.exited])
+  return Object.assign(service, {
+    async [Symbol.asyncDispose]() {
+      await service.kill()
+      database.stop(true)
+    },
+  })
+}
+
 describe.each(['src/main.ts', 'src/worker.ts'])('the program %s', (program) => {
+  test('shuts down properly when its terminal closes while it starts', async () => {
+    await using service = await startWaiting(program)
+    service.signal('SIGHUP')
+    expect(await service.exited).toBe(0)
+    expect(service.log.lines.at(-1)).toMatchObject({ msg: 'stopped', reason: 'SIGTERM', exit_code: 0 })
+  }, 60_000)
+
+  test('logs at debug after a SIGUSR2 that it gets while it starts', async () => {
+    await using service = await startWaiting(program)
+    service.signal('SIGUSR2')
+    expect(await service.log.line('settings changed')).toMatchObject({ by: 'SIGUSR2', log_level: 'debug' })
+  }, 60_000)
+
   test('shuts down properly when its terminal closes', async () => {
     await using service = await startService({ program, env: { DRAIN_QUIET: '0s' } })
     service.signal('SIGHUP')
