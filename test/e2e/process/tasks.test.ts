@@ -255,8 +255,9 @@ describe('the worker process', () => {
         let answered = 0
         while ((await processed()) < ids.length) {
           const probes = workers.flatMap(({ url }) => [`${url}/health`, `${url}/ready`])
-          for (const { status } of await Promise.all(probes.map((probe) => fetch(probe))))
-            expect(status).toBe(200)
+          // The body names the check that fails.
+          for (const response of await Promise.all(probes.map((probe) => fetch(probe))))
+            expect({ status: response.status, body: await response.text() }).toMatchObject({ status: 200 })
           answered++
         }
         expect(answered).toBeGreaterThan(10)
