@@ -194,7 +194,8 @@ describe.skipIf(!haveBrowser())('the console', () => {
           expect(await page.getByLabel('JSON').inputValue()).toContain('12345678901234567890.10')
           await page.getByLabel('JSON').fill('{"id":"life","name":"second"}')
           await page.getByRole('button', { name: 'Save' }).click()
-          await page.getByText('Saved').waitFor()
+          // Exactly: the buttons Save and Delete together contain this text too.
+          await page.getByText('Saved', { exact: true }).waitFor()
           await page.getByRole('row').filter({ hasText: 'second' }).waitFor()
           await page.getByRole('button', { name: 'Delete' }).click()
           await page.getByRole('button', { name: 'Delete for good' }).click()
@@ -223,7 +224,7 @@ describe.skipIf(!haveBrowser())('the console', () => {
           expect(await (await fetch(`${service.url}/data/shared`)).json()).toMatchObject({ by: 'another' })
           await page.getByRole('button', { name: /^Keep mine/ }).click()
           await page.getByRole('button', { name: 'Save' }).click()
-          await page.getByText('Saved').waitFor()
+          await page.getByText('Saved', { exact: true }).waitFor()
           expect(await (await fetch(`${service.url}/data/shared`)).json()).toMatchObject({ by: 'me' })
         },
         { route: '#/documents?id=shared', expectedStatuses: [412] },
