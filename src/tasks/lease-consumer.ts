@@ -1,6 +1,6 @@
 import { withTimeout } from '../lifecycle/timeout.ts'
 import { Notifier } from './notifier.ts'
-import { heartbeatIntervalMs, type QueueOptions } from './queue-options.ts'
+import { heartbeatIntervalMs, heartbeatsPerLease, type QueueOptions } from './queue-options.ts'
 import { computeBackoffMs, computePostponeMs, type Task } from './task.ts'
 import {
   type ConsumeOptions,
@@ -80,8 +80,6 @@ export type LeaseConsumerOptions = ConsumeOptions &
 const unavailableRetryMs = 300
 /** How long releasing may take, in ms. The process is about to exit, and expired leases have the same effect. */
 const releaseTimeoutMs = 2_000
-/** Renewals in a row, after which a worker drops an outcome that it still cannot write: nothing else is unavailable. */
-const maxRenewals = 3
 /** The most characters of an error that are stored with its task. */
 const maxErrorLength = 2_000
 
@@ -291,7 +289,8 @@ export class LeaseConsumer implements Consumer {
       try {
         return await write()
       } catch (error) {
-        const mayTryAgain = !run.controller.signal.aborted && run.renewals <= maxRenewals
+        // After more renewals in a row, the queue takes everything but this outcome.
+        const mayTryAgain = !run.controller.signal.aborted && run.renewals <= heartbeatsPerLease
         if (!(error instanceof QueueUnavailable) || !mayTryAgain) throw error
       }
       await Bun.sleep(unavailableRetryMs)

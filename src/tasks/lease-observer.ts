@@ -1,3 +1,5 @@
+import { heartbeatsPerLease } from './queue-options.ts'
+
 /** A lease as it is stored. */
 export interface ObservedLease {
   readonly lease: string
@@ -7,8 +9,6 @@ export interface ObservedLease {
 
 /** The time between two observations, as a part of the time that a lease holds. */
 const observationsPerLease = 4
-/** Writes of this process to the queue, without a failed one between them, in which every living worker renews its lease. */
-const writesPerLease = 3
 
 /** How often to call `observe`, in ms. */
 export function observationIntervalMs(leaseMs: number): number {
@@ -62,13 +62,15 @@ export class LeaseObserver {
           ? { ...before, silentMs: before.silentMs + elapsedMs }
           : { beat, silentMs: 0, sinceWrite: this.#writes }
       seen.set(lease, silence)
-      return silence.silentMs >= this.#leaseMs && this.#writes - silence.sinceWrite >= writesPerLease
+      // While this process writes that often, every living worker renews its lease.
+      const hasWritten = this.#writes - silence.sinceWrite >= heartbeatsPerLease
+      return silence.silentMs >= this.#leaseMs && hasWritten
     })
     this.#seen = seen
     return expired
   }
 
-  /** Counts a write of this process to the queue, one in each third of `leaseMs`. After a failed one, every silence begins again. */
+  /** Counts a heartbeat, which this process writes to the queue. After a failure, every silence begins again. */
   recordWrite(hasSucceeded: boolean): void {
     if (hasSucceeded) this.#writes++
     else this.#seen.clear()

@@ -31,9 +31,12 @@ export interface QueueOptions {
   readonly onError: (error: unknown, operation: BackgroundOperation) => void
 }
 
+/** Renewals of a lease, and heartbeats of a worker, in the time that a lease holds. */
+export const heartbeatsPerLease = 3
+
 /** The time between two renewals of a lease, and between two heartbeats of a worker, in ms. */
 export function heartbeatIntervalMs({ leaseMs }: Pick<QueueOptions, 'leaseMs'>): number {
-  return leaseMs / 3
+  return leaseMs / heartbeatsPerLease
 }
 
 /** A worker that has been silent for longer counts as gone, in ms. */

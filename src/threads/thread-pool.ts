@@ -164,7 +164,9 @@ export class ThreadPool<Job> {
       this.#idle.delete(thread)
       return thread
     }
-    return this.#busy.size < this.#options.maxThreads ? this.#startThread() : undefined
+    if (this.#busy.size >= this.#options.maxThreads) return undefined
+    if (!canStartThread()) throw new PoolFull('too few file descriptors are left for a thread')
+    return this.#startThread()
   }
 
   #assign(thread: Thread, { job, transfer, signal, timeoutMs, resolve, reject }: Waiting): void {
@@ -215,7 +217,6 @@ export class ThreadPool<Job> {
   }
 
   #startThread(): Thread {
-    if (!canStartThread()) throw new PoolFull('too few file descriptors are left for a thread')
     const thread = this.#options.start()
     const onExit = (event: Event): void => {
       const reason = 'message' in event && event.message ? `: ${event.message}` : ''

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runSuccessfully } from './command.ts'
-import { hasProgram } from './programs.ts'
+import { hasProgram, isLinux } from './programs.ts'
 
 /** A wall clock that a test sets, for a server that the test starts. Its monotonic clock stays correct. */
 export interface ShiftedClock {
@@ -18,7 +18,7 @@ export interface ShiftedClock {
  * asks for the time before libfaketime is ready.
  */
 export function canShiftClock(): boolean {
-  return hasProgram('cc', 'gcc and libc6-dev', process.platform === 'linux' && Bun.which('cc') !== null)
+  return isLinux() && hasProgram('cc', 'gcc and libc6-dev')
 }
 
 /** @throws Error if the library cannot be compiled */

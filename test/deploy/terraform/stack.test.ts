@@ -28,7 +28,7 @@ async function problemsWith(name: string, text: string, replacement: string): Pr
   const before = files.get(name) ?? ''
   expect(before).toContain(text)
   const changed = await parseHcl(name, before.replace(text, replacement))
-  return findProblems(mergeFiles([...new Map([...parsed, [name, changed]]).values()]), interfaces)
+  return findProblems(mergeFiles([...new Map(parsed).set(name, changed).values()]), interfaces)
 }
 
 test.each(stackFolders)(

@@ -1,4 +1,4 @@
-import { type CommandResult, runCommand } from '../../support/command.ts'
+import { type CommandResult, runCommand, runSuccessfully } from '../../support/command.ts'
 
 /** A working container engine: Docker or Podman. */
 export interface Engine {
@@ -30,7 +30,7 @@ export async function findEngine(): Promise<Engine | undefined> {
   return {
     isPodman: found.stdout.includes('podman'),
     try: (...args) => runCommand([...command, ...args]),
-    run: (...args) => succeed([...command, ...args]),
+    run: (...args) => runSuccessfully([...command, ...args]),
   }
 }
 
@@ -40,11 +40,5 @@ export async function findEngine(): Promise<Engine | undefined> {
  * @throws Error with its standard error if it fails
  */
 export function script(path: string, args: string[], env: Record<string, string> = {}): Promise<string> {
-  return succeed([path, ...args], env)
-}
-
-async function succeed(command: string[], env: Record<string, string> = {}): Promise<string> {
-  const { exitCode, stdout, output } = await runCommand(command, { env: { ...process.env, ...env } })
-  if (exitCode !== 0) throw new Error(`${command.join(' ')} ended with ${exitCode}:\n${output}`)
-  return stdout.trim()
+  return runSuccessfully([path, ...args], { env: { ...process.env, ...env } })
 }
